@@ -1,0 +1,49 @@
+"""Neural Diffusion Models: diffusion models that learn the path from data to noise as well."""
+
+from ndm.basis import CosineBasis, StandardBasis
+from ndm.bound import Bound
+from ndm.curve import Curve
+from ndm.decoders.gaussian import GaussianDecoder
+from ndm.decoders.levels import LevelsDecoder
+from ndm.errors import InputError
+from ndm.gaussian import Gaussian
+from ndm.likelihood import Estimate, bits_per_dim, nelbo
+from ndm.model import NeuralDiffusion
+from ndm.nn.hidden_layer import HiddenLayer
+from ndm.nn.mlp import MLP
+from ndm.nn.unet import UNet
+from ndm.predictors.callable import CallablePredictor
+from ndm.predictors.direct import DirectPredictor
+from ndm.predictors.plug_in import PlugInPredictor
+from ndm.samplers.ancestral import AncestralSampler
+from ndm.schedules.cosine import CosineSchedule
+from ndm.schedules.flow import FlowSchedule
+from ndm.schedules.learned import LearnedSchedule
+from ndm.schedules.linear import LinearSchedule
+from ndm.step_variances.analytic import AnalyticStepVariance
+from ndm.step_variances.learned import LearnedStepVariance
+from ndm.step_variances.posterior import PosteriorStepVariance
+from ndm.time_functions import IntegratedBumps, Monomials
+from ndm.times import ImportanceTimes, LowDiscrepancyTimes
+from ndm.transforms.identity import IdentityTransform
+from ndm.transforms.residual import ResidualTransform
+from ndm.transforms.scaling import ScalingTransform
+from ndm.transforms.time_basis import TimeBasisTransform
+from ndm.version import __version__
+from ndm.volatilities.best import BestVolatility
+from ndm.volatilities.constant import ConstantVolatility
+from ndm.volatilities.learned import LearnedVolatility
+from ndm.volatilities.markov import MarkovVolatility
+from ndm.volatilities.per_dimension import PerDimensionVolatility
+
+
+
+__all__ = [
+    "MLP", "AnalyticStepVariance", "AncestralSampler", "BestVolatility", "Bound", "CallablePredictor",
+    "ConstantVolatility", "CosineBasis", "CosineSchedule", "Curve", "DirectPredictor", "Estimate", "FlowSchedule",
+    "Gaussian", "GaussianDecoder", "HiddenLayer", "IdentityTransform", "ImportanceTimes", "InputError",
+    "IntegratedBumps", "LearnedSchedule", "LearnedStepVariance", "LearnedVolatility", "LevelsDecoder",
+    "LinearSchedule", "LowDiscrepancyTimes", "MarkovVolatility", "Monomials", "NeuralDiffusion",
+    "PerDimensionVolatility", "PlugInPredictor", "PosteriorStepVariance", "ResidualTransform", "ScalingTransform",
+    "StandardBasis", "TimeBasisTransform", "UNet", "__version__", "bits_per_dim", "nelbo",
+]

@@ -1,0 +1,79 @@
+"""Orthogonal coordinates of an event: a transformation or a variance that is diagonal is diagonal in one of these.
+
+White noise is white in every orthogonal basis, so a process may be run, coordinate by coordinate, in any of them.
+"""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from ndm.part import Part
+
+
+class Basis(Part, ABC):
+    """An orthogonal matrix B on events: `forward` gives the coordinates B x, `inverse` gives B^T c."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """B x, (B, *event) -> (B, *event)."""
+
+    @abstractmethod
+    def inverse(self, coordinates: Tensor) -> Tensor:
+        """B^T c, (B, *event) -> (B, *event)."""
+
+    def scale(self, weights: Tensor, x: Tensor) -> Tensor:
+        """B^T diag(weights) B x."""
+        return self.inverse(weights * self(x))
+
+
+class StandardBasis(Basis):
+    """B = I: the event's own coordinates (pixels)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+    def inverse(self, coordinates: Tensor) -> Tensor:
+        return coordinates
+
+
+class CosineBasis(Basis):
+    """The orthonormal two-dimensional DCT-II over the last two axes: the frequencies of an image.
+
+    C[k, n] = sqrt((2 - [k = 0]) / N) cos(pi (n + 1/2) k / N),  B x = C_H x C_W^T.
+    Source: Ahmed, Natarajan, Rao, Discrete Cosine Transform (1974), https://doi.org/10.1109/T-C.1974.223784.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.rows: Tensor
+        self.columns: Tensor
+        self.register_buffer("rows", _cosine_matrix(height), persistent=False)
+        self.register_buffer("columns", _cosine_matrix(width), persistent=False)
+
+    def frequencies(self) -> Tensor:
+        """The eigenvalues of minus the Laplacian, (pi k / H)^2 + (pi l / W)^2, (H, W), on a grid of unit spacing."""
+        height, width = self.rows.shape[0], self.columns.shape[0]
+        k = torch.arange(height, dtype=self.rows.dtype, device=self.rows.device)
+        m = torch.arange(width, dtype=self.rows.dtype, device=self.rows.device)
+        return (math.pi * k[:, None] / height) ** 2 + (math.pi * m / width) ** 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _apply(self.rows, x, self.columns.mT)
+
+    def inverse(self, coordinates: Tensor) -> Tensor:
+        return _apply(self.rows.mT, coordinates, self.columns)
+
+
+def _cosine_matrix(size: int) -> Tensor:
+    n = torch.arange(size, dtype=torch.float64)
+    matrix = math.sqrt(2 / size) * torch.cos(math.pi / size * (n + 0.5) * n[:, None])
+    matrix[0] /= math.sqrt(2)
+    return matrix.to(torch.get_default_dtype())
+
+
+def _apply(left: Tensor, x: Tensor, right: Tensor) -> Tensor:
+    # The bound cancels heavily, so that automatic mixed precision must not touch these products.
+    with torch.autocast(x.device.type, enabled=False):
+        return left @ x @ right

@@ -1,0 +1,108 @@
+"""The negative evidence lower bound (NELBO): prior + diffusion + reconstruction, an upper bound of -log p(x)."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ndm.curve import Curve
+from ndm.errors import InputError
+from ndm.gaussian import Gaussian
+from ndm.shapes import like_event, sum_event
+from ndm.times import Times
+
+if TYPE_CHECKING:
+    from ndm.model import NeuralDiffusion
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The three terms of the bound, per example, in nats."""
+
+    prior: Tensor  # (B,) KL(q(z_1 | x) || N(0, I))
+    diffusion: Tensor  # (B,) sum or integral of the KLs of all steps
+    reconstruction: Tensor  # (B,) E[-log p(x | z_0)]
+
+    @property
+    def total(self) -> Tensor:
+        """The NELBO, (B,)."""
+        return self.prior + self.diffusion + self.reconstruction
+
+
+def bound(model: "NeuralDiffusion", x: Tensor, cond: Tensor | None, timesteps: int | None, times: Times,
+          generator: torch.Generator | None = None) -> Bound:
+    """One Monte-Carlo draw of the NELBO of x (B, *event).
+
+    Args:
+        timesteps: T of the discrete chain, or None for continuous time.
+        times: where the integrand over time is evaluated.
+    """
+    if timesteps is not None and timesteps < 1:
+        raise InputError(f"timesteps = {timesteps}", "T >= 1, or None for continuous time")
+    curve = model.curve(x, cond)
+    start, end = torch.zeros((), dtype=x.dtype, device=x.device), torch.ones((), dtype=x.dtype, device=x.device)
+    noise, noise_0 = (torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator) for _ in range(2))
+
+    prior = model.marginal(curve, end).kl(model.prior(x))
+
+    u, density = times(len(x), x, generator)
+    if timesteps is None:
+        integrand = continuous_integrand(model, curve, u, noise, cond)
+    else:
+        integrand = discrete_integrand(model, curve, (u * timesteps).long(), timesteps, noise, cond)
+    if model.training:
+        times.observe(u, integrand.detach())
+
+    reconstruction = model.decoder.reconstruction(x, model.schedule(start), noise_0)
+    return Bound(prior, integrand / density, reconstruction)
+
+
+def continuous_integrand(model: "NeuralDiffusion", curve: Curve, t: Tensor, noise: Tensor,
+                         cond: Tensor | None) -> Tensor:
+    """l(t) = sum_i a^2 gamma' / (2 eta_i) [ (1 + eta_i)/2 dF_i - dF'_i / gamma' ]^2 in nats, (B,).
+
+    a^2 = exp(-gamma), dF(u) = F(x, u) - f^(u), and i runs over the transformation's basis. With F = identity and
+    eta = 1 it is VDM's 1/2 SNR gamma' |x - x^|^2.
+    """
+    model.volatility.require_noise()
+    level = model.schedule(t)
+    z_t = Gaussian(like_event(level.alpha, noise) * curve(t), like_event(level.sigma, noise)).sample(noise)
+    difference, velocity = (curve - model.predict(z_t, t, cond, level)).with_velocity(t)
+    slope = velocity / like_event(level.gamma_prime, velocity)
+    difference, slope = model.transform.basis(difference), model.transform.basis(slope)
+    if model.training:
+        model.volatility.observe(t, difference.detach(), slope.detach())
+
+    eta = like_event(model.volatility.eta(t, model.schedule, model.transform), difference)
+    weight = like_event(level.snr * level.gamma_prime, difference) / (2 * eta)
+    return sum_event(weight * ((1 + eta) / 2 * difference - slope) ** 2)
+
+
+def discrete_integrand(model: "NeuralDiffusion", curve: Curve, step: Tensor, timesteps: int, noise: Tensor,
+                       cond: Tensor | None) -> Tensor:
+    """T KL( q(z_s | z_t, x) || p(z_s | z_t) ) in nats, (B,), for s = k / T, t = (k + 1) / T and k = `step` (B,).
+
+    The means differ by alpha_s dF(s) - c_{s|t} alpha_t dF(t): z_t cancels, here before any rounding.
+    """
+    model.volatility.require_noise()
+    s, t = step.to(noise.dtype) / timesteps, (step + 1).to(noise.dtype) / timesteps
+    z_t = model.marginal(curve, t).sample(noise)
+    difference = curve - model.predict(z_t, t, cond)
+
+    q = model.posterior(torch.zeros_like(z_t), difference, s, t)
+    variance = q.std**2
+    if model.training:
+        squared = q.basis(q.mean).detach() ** 2
+        model.step_variance.observe(variance.detach(), step, timesteps, squared)
+        _observe_volatility(model, difference, s, t)
+    p = Gaussian(torch.zeros_like(z_t), model.step_variance(variance, step, timesteps).sqrt(), q.basis)
+    return timesteps * q.kl(p)
+
+
+@torch.no_grad()
+def _observe_volatility(model: "NeuralDiffusion", difference: Curve, s: Tensor, t: Tensor) -> None:
+    """What the continuous integrand shows the volatility, by differences over the step instead of velocities."""
+    at_s, at_t = model.transform.basis(difference(s)), model.transform.basis(difference(t))
+    span = like_event(model.schedule.gamma(t) - model.schedule.gamma(s), at_t)
+    model.volatility.observe((s + t) / 2, (at_s + at_t) / 2, (at_t - at_s) / span)

@@ -1,0 +1,52 @@
+"""The command line: ndm train | evaluate | sample | report | data."""
+
+import sys
+from typing import Annotated, Any
+
+import tyro
+
+from ndm.commands.data import Data
+from ndm.commands.evaluate import Evaluate
+from ndm.commands.report import Report
+from ndm.commands.sample import Sample
+from ndm.commands.train import Train
+from ndm.data import load
+from ndm.errors import InputError
+from ndm.recipes import recipe
+from ndm.training.config import Config
+from ndm.version import __version__
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command. Exit code 0: done; 2: wrong use or bad input, said in one line; 1: anything else."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words == ["--version"]:
+        print(__version__)
+        return 0
+    try:
+        command = _parse(words, Config())
+        if isinstance(command, Train):  # what is not given comes from the recipe, which the data may choose
+            command = _parse(words, recipe(command.recipe, load(command.data)))
+        code: int = command.run()
+        return code
+    except InputError as error:
+        print(f"ndm: error: {error}", file=sys.stderr)
+        return 2
+    except FloatingPointError as error:
+        print(f"ndm: error: {error}", file=sys.stderr)
+        return 1
+
+
+def _parse(words: list[str], config: Config) -> Any:
+    defaults = Train(data=tyro.MISSING, config=config)
+    commands = (Annotated[Train, tyro.conf.subcommand("train", default=defaults)]
+                | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+                | Annotated[Sample, tyro.conf.subcommand("sample")]
+                | Annotated[Report, tyro.conf.subcommand("report")]
+                | Annotated[Data, tyro.conf.subcommand("data")])
+    return tyro.cli(commands, prog="ndm", args=words,  # type: ignore[call-overload]
+                    description="Neural Diffusion Models: diffusion models that learn the path as well.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

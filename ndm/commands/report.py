@@ -1,0 +1,78 @@
+"""ndm report"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+from rich.console import Console
+
+from ndm.commands.sample import draw
+from ndm.data import DataSet
+from ndm.errors import InputError
+from ndm.files import write_atomically
+from ndm.report.html import page
+from ndm.report.pictures import comparison, filmstrip, training_curve
+from ndm.runs import Run, open_run
+
+_TIMES = [0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0]
+_IMAGES, _ROWS, _MOST_POINTS = 64, 6, 5000
+
+
+@dataclass(frozen=True)
+class Report:
+    """Make RUN/report: samples beside data, a filmstrip of F(x, t), the training curve, and one HTML page of all."""
+
+    run_folder: tyro.conf.Positional[Path]
+    """The folder of the run."""
+    seed: int = 0
+    """Of the samples."""
+    steps: int | None = None
+    """Steps of the sampler; by default the T that the model was trained with, or 50."""
+
+    def run(self) -> int:
+        """Draw, picture, write."""
+        run = open_run(self.run_folder)
+        data = run.data()
+        if not run.is_image and run.event_shape != (2,):
+            raise InputError(f"a report of events of shape {run.event_shape}", "images or points of the plane")
+        pictures = self._pictures(run, data)
+        folder = self.run_folder / "report"
+        folder.mkdir(exist_ok=True)
+        for name, content in pictures.items():
+            write_atomically(folder / f"{name}.png", content)
+        write_atomically(folder / "index.html", page(run, _evaluation(self.run_folder), pictures).encode())
+        Console().print(f"report: {folder / 'index.html'} ({', '.join(f'{name}.png' for name in pictures)})",
+                        highlight=False)
+        return 0
+
+    def _pictures(self, run: Run, data: DataSet) -> dict[str, bytes]:
+        about = run.config["data"]
+        num = _IMAGES if run.is_image else min(_MOST_POINTS, len(data.train))
+        pictures = {"samples": comparison(data.test.x[:num] if run.is_image else data.train.x[:num],
+                                          draw(run, num, steps=self.steps, seed=self.seed), about)}
+        shown = run.examples(data, "test")[: _ROWS if run.is_image else _MOST_POINTS]
+        pictures["filmstrip"] = filmstrip(_paths(run, shown), _TIMES, about)
+        lines = [json.loads(line) for line in _lines(self.run_folder / "metrics.jsonl")]
+        if lines:
+            pictures["training"] = training_curve(lines)
+        return pictures
+
+
+@torch.no_grad()
+def _paths(run: Run, x: torch.Tensor) -> np.ndarray:
+    """F(x, t) at every time, (len(times), N, *event)."""
+    device = next(run.model.parameters()).device
+    curve = run.model.curve(x.to(device))
+    return torch.stack([curve(torch.tensor(t, device=device)) for t in _TIMES]).cpu().numpy()
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _evaluation(run: Path) -> dict | None:
+    path = run / "evaluation.json"
+    return json.loads(path.read_text()) if path.exists() else None

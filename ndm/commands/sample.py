@@ -1,0 +1,81 @@
+"""ndm sample"""
+
+import inspect
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from rich.console import Console
+
+from ndm.errors import InputError
+from ndm.files import write_atomically
+from ndm.registry import choose, discover
+from ndm.report.pictures import picture_of
+from ndm.runs import Run, open_run
+from ndm.samplers.grids import GRIDS
+from ndm.samplers.sampler import Sampler
+from ndm.training.build import as_array
+from ndm.training.progress import ProgressBar
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Draw samples from a run and write them as .npz (key x) or as a picture, .png."""
+
+    run_folder: tyro.conf.Positional[Path]
+    """The folder of the run."""
+    out: Path
+    """FILE.npz or FILE.png."""
+    num: int = 64
+    """Number of samples. Sample i depends on the seed and i only."""
+    sampler: str = "ancestral"
+    """A file of ndm/samplers."""
+    steps: int | None = None
+    """Steps of the sampler; by default the T that the model was trained with, or 50."""
+    eta: float | None = None
+    """Volatility: 0 deterministic, 1 DDPM's; by default the model's own."""
+    grid: str = "time"
+    """Times that are visited: equal steps of time or of gamma."""
+    seed: int = 0
+    """Of the samples."""
+
+    def run(self) -> int:
+        """Draw and write."""
+        if self.out.suffix not in (".npz", ".png"):
+            raise InputError(f"--out {self.out}", "a file that ends in .npz or .png")
+        if self.num < 1:
+            raise InputError(f"{self.num} samples", "at least 1")
+        run = open_run(self.run_folder)
+        x = draw(run, self.num, self.sampler, self.steps, self.eta, self.grid, self.seed)
+        if self.out.suffix == ".png":
+            write_atomically(self.out, picture_of(x, run.config["data"]))
+        else:
+            buffer = io.BytesIO()
+            np.savez_compressed(buffer, x=x)
+            write_atomically(self.out, buffer.getvalue())
+        Console().print(f"{self.num} samples written to {self.out}", highlight=False)
+        return 0
+
+
+def draw(run: Run, num: int, sampler: str = "ancestral", steps: int | None = None, eta: float | None = None,
+         grid: str = "time", seed: int = 0) -> np.ndarray:
+    """`num` samples (num, *event): uint8 levels of images, float32 of real values."""
+    kind = choose("sampler", sampler, discover("ndm.samplers", Sampler))
+    options: dict[str, Any] = {"grid": choose("grid", grid, GRIDS)}
+    if eta is not None:
+        if "eta" not in inspect.signature(kind).parameters:
+            raise InputError(f"--eta for the {sampler} sampler", "a sampler with a volatility", "leave it out")
+        options["eta"] = eta
+    walk = kind(run.model, steps or run.config["timesteps"] or 50, **options)
+    parts = []
+    with ProgressBar("sampling") as bar:
+        for first in range(0, num, _BATCH):
+            shape = (min(_BATCH, num - first), *run.event_shape)
+            parts.append(as_array(walk(shape, seed=seed, first=first), run.model.decoder))
+            bar.update((first + shape[0]) / num, lambda: f"{num} samples")
+    return np.concatenate(parts)

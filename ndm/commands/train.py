@@ -1,0 +1,46 @@
+"""ndm train"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from ndm.data import load
+from ndm.training.config import Config
+from ndm.training.dry_run import dry_run
+from ndm.training.loop import Trainer
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a model on DATA. The same command again resumes it; Ctrl-C saves first."""
+
+    data: tyro.conf.Positional[str]
+    """A name (see: ndm data list) or a .npy/.npz file."""
+    run_folder: Annotated[Path | None, tyro.conf.arg(name="run")] = None
+    """Where the run is kept; runs/DATA by default."""
+    recipe: str | None = None
+    """A named configuration (a file of ndm/recipes) to start from; by default the one made for the data."""
+    dry_run: bool = False
+    """Print the configuration, the parameters of each part, the FLOPs of a step and the time it will take."""
+    config: tyro.conf.OmitArgPrefixes[Config] = field(default_factory=Config)
+
+    def run(self) -> int:
+        """Exit code 0 when the budget is spent, 1 when a signal stopped it."""
+        console = Console()
+        data = load(self.data)
+        if self.dry_run:
+            dry_run(self.config, data, console)
+            return 0
+        folder = self.run_folder or Path("runs") / Path(self.data).stem
+        source = str(Path(self.data).resolve()) if Path(self.data).is_file() else self.data
+        trainer = Trainer(self.config, data, folder, source)
+        if trainer.step:
+            console.print(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far)")
+        if not trainer.fit():
+            console.print(f"stopped and saved at step {trainer.step}: the same command resumes")
+            return 1
+        console.print(f"trained for {trainer.step} steps, {trainer.seconds:.0f} s; next: ndm evaluate {folder}")
+        return 0

@@ -1,0 +1,85 @@
+"""A curve t -> f(t) through events: the path that the mean of a process follows, one for each example of a batch."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from ndm.shapes import like_event
+from ndm.time_functions import TimeFunctions
+
+
+class Curve(ABC):
+    """t -> f(t), t (B,) or (), f (B, *event), with a default derivative: override it where a closed form is known.
+
+    `f - g` is the curve t -> f(t) - g(t); the bound is a function of such differences.
+    """
+
+    @abstractmethod
+    def __call__(self, t: Tensor) -> Tensor:
+        """f(t), (B, *event)."""
+
+    def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """f(t) and df/dt, each (B, *event); by default with one forward-mode derivative."""
+        # Forward mode needs memory of its own for t: an expanded tensor shares it between examples.
+        t = t.clone()
+        return torch.func.jvp(self, (t,), (torch.ones_like(t),))
+
+    def __sub__(self, other: "Curve") -> "Curve":
+        return DifferenceCurve(self, other)
+
+
+class DifferenceCurve(Curve):
+    """t -> first(t) - second(t)."""
+
+    def __init__(self, first: Curve, second: Curve) -> None:
+        self.first, self.second = first, second
+
+    def __call__(self, t: Tensor) -> Tensor:
+        return self.first(t) - self.second(t)
+
+    def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        (first, first_prime), (second, second_prime) = self.first.with_velocity(t), self.second.with_velocity(t)
+        return first - second, first_prime - second_prime
+
+
+class ConstantCurve(Curve):
+    """t -> x."""
+
+    def __init__(self, x: Tensor) -> None:
+        self.x = x  # (B, *event)
+
+    def __call__(self, t: Tensor) -> Tensor:
+        return self.x
+
+    def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        return self.x, torch.zeros_like(self.x)
+
+    def __sub__(self, other: Curve) -> Curve:
+        return ConstantCurve(self.x - other.x) if isinstance(other, ConstantCurve) else super().__sub__(other)
+
+
+class BasisCurve(Curve):
+    """t -> x + sum_k b_k(t) h_k, with velocity sum_k b'_k(t) h_k."""
+
+    def __init__(self, x: Tensor, h: Tensor, functions: TimeFunctions) -> None:
+        self.x = x  # (B, *event)
+        self.h = h  # (B, K, *event)
+        self.functions = functions
+
+    def _combine(self, weights: Tensor) -> Tensor:
+        """sum_k weights_k h_k, weights (B, K) or (K,); elementwise, so that mixed precision leaves it alone."""
+        weights = weights.expand(len(self.h), -1)
+        return (like_event(weights, self.h) * self.h).sum(1)
+
+    def __call__(self, t: Tensor) -> Tensor:
+        return self.x + self._combine(self.functions(t)[0])
+
+    def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        b, b_prime = self.functions(t)
+        return self.x + self._combine(b), self._combine(b_prime)
+
+    def __sub__(self, other: Curve) -> Curve:
+        if isinstance(other, BasisCurve) and other.functions is self.functions:
+            return BasisCurve(self.x - other.x, self.h - other.h, self.functions)
+        return super().__sub__(other)

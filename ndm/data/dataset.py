@@ -1,0 +1,154 @@
+"""What every data set is: three fixed splits of checked arrays, and what is known about their density."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from ndm.errors import InputError
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Examples `x` (N, *event) and their class numbers `y` (N,), or None without labels."""
+
+    x: np.ndarray
+    y: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """Three splits of one data set, checked when it is made.
+
+    name, source   what it is called, where it comes from and under which licence
+    num_levels     images, uint8 (N, C, H, W) of values 0..num_levels-1; None: real, float32 (N, *event)
+    num_classes    labels are integers (N,) in 0..num_classes-1; 0: there are no labels
+    log_density    where the truth is known: x (N, *event) -> log p(x) in nats, float64 (N,)
+
+    Raises `InputError` for arrays of another type or shape, NaN or infinite values, levels or labels out of
+    range and empty splits.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    num_levels: int | None
+    num_classes: int
+    source: str
+    log_density: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def __post_init__(self) -> None:
+        for part in SPLITS:
+            split, where = self.split(part), f"{self.name} {part}"
+            check_values(split.x, self.num_levels, where)
+            check_labels(split.y, len(split), self.num_classes, where)
+            if split.x.shape[1:] != self.event_shape:
+                raise InputError(f"{where} of event shape {split.x.shape[1:]}", f"train's {self.event_shape}")
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return self.train.x.shape[1:]
+
+    @property
+    def is_image(self) -> bool:
+        """Whether examples are images of integer levels (likelihoods in bits/dim) or real (in nats)."""
+        return self.num_levels is not None
+
+    def split(self, name: str) -> Split:
+        """The split called `name`."""
+        if name not in SPLITS:
+            raise InputError(f"split {name!r}", "one of " + ", ".join(SPLITS))
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change with any value, label, type, shape or with the split."""
+        digest = hashlib.sha256()
+        for part in SPLITS:
+            split = self.split(part)
+            for array in (split.x,) if split.y is None else (split.x, split.y.astype(np.int64)):
+                # Little-endian bytes, so that every machine finds the same number.
+                array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+                digest.update(f"{part} {array.dtype.str} {array.shape};".encode())
+                digest.update(array.data)
+        return digest.hexdigest()[:16]
+
+
+def cut(x: np.ndarray, y: np.ndarray | None, sizes: tuple[int, int, int]) -> tuple[Split, Split, Split]:
+    """Train, validation and test, in the order of the rows."""
+    ends = np.cumsum((0, *sizes))
+    train, validation, test = (
+        Split(x[start:end], None if y is None else y[start:end]) for start, end in pairwise(ends)
+    )
+    return train, validation, test
+
+
+def check_values(x: np.ndarray, num_levels: int | None, where: str) -> None:
+    """Raise `InputError` unless `x` is uint8 (N, C, H, W) below `num_levels`, or finite float32."""
+    if not isinstance(x, np.ndarray):
+        raise InputError(f"{where}: {type(x).__name__}", "a numpy array")
+    if num_levels is None:
+        check_type(x, np.dtype(np.float32), "real values", where)
+        if x.ndim < 2:
+            raise InputError(
+                f"{where} of shape {x.shape}", "(N, D) or (N, *event)", "write x[:, None] for one dimension"
+            )
+    else:
+        check_type(x, np.dtype(np.uint8), "images", where)
+        if x.ndim != 4:
+            raise InputError(
+                f"{where} of shape {x.shape}", "images (N, C, H, W)", "add a channel axis with x[:, None]"
+            )
+        if not 2 <= num_levels <= 256:
+            raise InputError(f"{where} with {num_levels} levels", "2 to 256 levels")
+    if x.size == 0:
+        raise InputError(
+            f"{where} of shape {x.shape}, which holds nothing", "at least one example and one dimension"
+        )
+    wrong = ~np.isfinite(x) if num_levels is None else x >= num_levels
+    if wrong.any():
+        first = tuple(int(i) for i in np.unravel_index(wrong.argmax(), x.shape))
+        what = "NaN or infinite" if num_levels is None else f"above {num_levels - 1}"
+        expected = "finite values only" if num_levels is None else f"levels 0..{num_levels - 1}"
+        raise InputError(
+            f"{where}: {wrong.sum()} values {what}, the first at {first}",
+            expected,
+            "remove or repair these examples",
+        )
+
+
+def check_type(x: np.ndarray, dtype: np.dtype, what: str, where: str) -> None:
+    """Raise `InputError` unless `x` is of type `dtype`."""
+    if x.dtype != dtype:
+        raise InputError(
+            f"{where} of type {x.dtype}",
+            f"{what} of type {dtype}",
+            f"convert with x.astype(np.{dtype}) if that is what they are",
+        )
+
+
+def check_labels(y: np.ndarray | None, num_examples: int, num_classes: int, where: str) -> None:
+    """Raise `InputError` unless `y` is (N,) integers in 0..num_classes-1, or None without classes."""
+    if y is None:
+        if num_classes:
+            raise InputError(f"{where} without labels", f"labels of {num_classes} classes")
+        return
+    if y.dtype.kind not in "iu" or y.shape != (num_examples,):
+        raise InputError(
+            f"{where}: labels of type {y.dtype} and shape {y.shape}",
+            f"one integer for each example, ({num_examples},)",
+        )
+    wrong = (y < 0) | (y >= num_classes)
+    if wrong.any():
+        raise InputError(
+            f"{where}: label {y[wrong.argmax()]} at {wrong.argmax()}",
+            f"0..{num_classes - 1}" if num_classes else "no labels, as num_classes is 0",
+        )

@@ -1,0 +1,77 @@
+"""From the arrays of a user's file to a checked data set; shared by every file format."""
+
+import numpy as np
+
+from ndm.data.dataset import DataSet, Split, check_labels, check_values, cut
+from ndm.errors import InputError
+
+FEWEST = 10  # below this an 80/10/10 split has an empty part
+MOST_CLASSES = 100_000  # a larger label is an identifier or a target, not a class
+
+
+def examples(x: np.ndarray, y: np.ndarray | None, where: str) -> Split:
+    """`x` as uint8 images (N, C, H, W) or float32 (N, *event), `y` as int64 class numbers (N,), checked.
+
+    uint8 (N, H, W) gains a channel axis; other floats become float32. `where` names the file in messages.
+    Raises `InputError` for anything else, and where float32 would overflow.
+    """
+    x = images(x, where) if x.dtype == np.uint8 else real_values(x, where)
+    check_values(x, 256 if x.dtype == np.uint8 else None, where)
+    if y is not None:
+        check_labels(y, len(x), MOST_CLASSES, where)
+        y = y.astype(np.int64)
+    return Split(x, y)
+
+
+def divide(split: Split, name: str, source: str) -> DataSet:
+    """80 % train, 10 % validation, 10 % test, by a permutation that depends only on how many there are."""
+    if len(split) < FEWEST:
+        raise InputError(f"{name}: {len(split)} examples", f"{FEWEST} or more", "to split 80/10/10")
+    tenth = len(split) // 10
+    # RandomState is frozen (NEP 19): this permutation is the same under every version of numpy.
+    order = np.random.RandomState(0).permutation(len(split))
+    x, y = split.x[order], None if split.y is None else split.y[order]
+    return DataSet(
+        name,
+        *cut(x, y, (len(split) - 2 * tenth, tenth, tenth)),
+        num_levels=256 if x.dtype == np.uint8 else None,
+        num_classes=0 if y is None else int(y.max()) + 1,
+        source=source,
+    )
+
+
+def images(x: np.ndarray, where: str) -> np.ndarray:
+    """uint8 (N, H, W) or (N, C, H, W) as (N, C, H, W)."""
+    if x.ndim not in (3, 4):
+        raise InputError(
+            f"{where}: uint8 of shape {x.shape}",
+            "images (N, H, W) or (N, C, H, W)",
+            "convert to float32 if these are not images",
+        )
+    if x.ndim == 4 and x.shape[3] in (1, 3, 4) and x.shape[1] > 4:
+        raise InputError(
+            f"{where}: images of shape {x.shape}, channels last",
+            "(N, C, H, W)",
+            "use x.transpose(0, 3, 1, 2)",
+        )
+    return x[:, None] if x.ndim == 3 else x
+
+
+def real_values(x: np.ndarray, where: str) -> np.ndarray:
+    """Floats of any width as float32."""
+    if x.dtype.kind != "f":
+        raise InputError(
+            f"{where}: values of type {x.dtype}",
+            "uint8 images or floating-point values",
+            "convert with x.astype(np.uint8) for levels 0..255, else x.astype(np.float32)",
+        )
+    with np.errstate(over="ignore"):
+        narrow = x.astype(np.float32)
+    lost = np.isinf(narrow) & np.isfinite(x)
+    if lost.any():
+        raise InputError(
+            f"{where}: {lost.sum()} values too large for float32, as {x[lost][0]:g}",
+            "absolute values below 3.4e38",
+            "rescale the data",
+        )
+    return narrow

@@ -1,0 +1,44 @@
+"""What a decoder is: the data given the least noisy latent."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from ndm.errors import InputError
+from ndm.part import Part
+from ndm.schedules import Level
+
+
+class Decoder(Part, ABC):
+    """p(x | z_0), and the coordinates in which the model sees the data: `standardise` and its inverse."""
+
+    def standardise(self, x: Tensor) -> Tensor:
+        """The data as the model sees it, of about unit scale, (B, *event)."""
+        return x
+
+    def destandardise(self, x: Tensor) -> Tensor:
+        """The inverse of `standardise`."""
+        return x
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, z_0: Tensor, level: Level) -> Tensor:
+        """log p(x | z_0) in nats, (B,), for data x, (B, *event), and the noise level at t = 0."""
+
+    @abstractmethod
+    def sample(self, z_0: Tensor, level: Level, uniform: Tensor) -> Tensor:
+        """x ~ p(x | z_0), (B, *event), from numbers `uniform` in (0, 1), (B, *event)."""
+
+    def reconstruction(self, x: Tensor, level: Level, noise: Tensor) -> Tensor:
+        """L_rec = E[-log p(x | z_0)] in nats, (B,); by default the one-sample estimate from `noise` (B, *event)."""
+        return -self.log_prob(x, level.alpha * self.standardise(x) + level.sigma * noise, level)
+
+    def check(self, x: Tensor) -> None:
+        """Raise `InputError` for data that this decoder cannot describe."""
+        if not x.is_floating_point():
+            raise InputError(f"data of type {x.dtype}", "floating point numbers", "convert them, e.g. x.float()")
+        finite = torch.isfinite(x)
+        if not finite.all():
+            bad = int((~finite).sum())
+            raise InputError(f"data with {bad} NaN or infinite value{'s' * (bad > 1)} of {x.numel()}",
+                             "finite numbers", "remove or repair those examples")

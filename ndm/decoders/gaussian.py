@@ -1,0 +1,55 @@
+"""Real-valued data."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ndm.decoders.decoder import Decoder
+from ndm.errors import InputError
+from ndm.schedules import Level
+from ndm.shapes import sum_event
+
+
+class GaussianDecoder(Decoder):
+    """p(x | z_0) = N(x; loc + scale z_0 / alpha_0, (scale sigma_0 / alpha_0)^2 I).
+
+    Its reconstruction term is exact: d/2 (1 + log(2 pi sigma_0^2 / alpha_0^2)) + sum_i log scale_i.
+
+    Args:
+        loc, scale: numbers, or one for each dimension (event), by which the model sees (x - loc) / scale. The bound
+            stays that of x itself.
+    """
+
+    def __init__(self, loc: float | Tensor | tuple = 0.0, scale: float | Tensor | tuple = 1.0) -> None:
+        super().__init__()
+        self.loc: Tensor
+        self.scale: Tensor
+        self.register_buffer("loc", torch.as_tensor(loc, dtype=torch.get_default_dtype()), persistent=False)
+        self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.get_default_dtype()), persistent=False)
+        if not (torch.isfinite(self.loc).all() and torch.isfinite(self.scale).all() and (self.scale > 0).all()):
+            raise InputError("a decoder's loc or scale that is not finite or not positive",
+                             "a finite loc and a scale > 0", "is a column of the data constant?")
+
+    def standardise(self, x: Tensor) -> Tensor:
+        return (x - self.loc) / self.scale
+
+    def destandardise(self, x: Tensor) -> Tensor:
+        return self.loc + self.scale * x
+
+    def _log_scale(self, x: Tensor) -> Tensor:
+        """sum_i log scale_i, the log-determinant of `destandardise`, ()."""
+        return self.scale.log().expand(x.shape[1:]).sum()
+
+    def log_prob(self, x: Tensor, z_0: Tensor, level: Level) -> Tensor:
+        standardised = (self.standardise(x) - z_0 / level.alpha) * level.alpha / level.sigma
+        return -sum_event(0.5 * standardised**2 + 0.5 * (math.log(2 * math.pi) + level.gamma)) - self._log_scale(x)
+
+    def reconstruction(self, x: Tensor, level: Level, noise: Tensor) -> Tensor:
+        dimension = x[0].numel()
+        exact = 0.5 * dimension * (1 + math.log(2 * math.pi) + level.gamma) + self._log_scale(x)
+        return exact.expand(len(x))
+
+    def sample(self, z_0: Tensor, level: Level, uniform: Tensor) -> Tensor:
+        noise = math.sqrt(2) * torch.erfinv(2 * uniform - 1)
+        return self.destandardise((z_0 + level.sigma * noise) / level.alpha)

@@ -1,0 +1,58 @@
+"""Data with a finite number of levels: images of 8 bits, digits of 17 grey values."""
+
+import torch
+from torch import Tensor
+
+from ndm.decoders.decoder import Decoder
+from ndm.errors import InputError
+from ndm.schedules import Level
+from ndm.shapes import like_event, sum_event
+
+
+class LevelsDecoder(Decoder):
+    """p(x_i = v_k | z_0) proportional to N(z_0,i; alpha_0 v_k, sigma_0^2), normalised over the levels k.
+
+    The levels v_k = 2 k / (L - 1) - 1, k = 0..L-1, lie evenly on [-1, 1]; data are those values, not the integers.
+    Source: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630, section 3.3.
+    """
+
+    def __init__(self, num_levels: int = 256) -> None:
+        super().__init__()
+        if num_levels < 2:
+            raise InputError(f"{num_levels} levels", "at least 2")
+        self.num_levels = num_levels
+
+    def values(self, like: Tensor) -> Tensor:
+        """v_k, (L,), of the type and on the device of `like`."""
+        return torch.linspace(-1, 1, self.num_levels, dtype=like.dtype, device=like.device)
+
+    def from_integers(self, k: Tensor) -> Tensor:
+        """Levels k = 0..L-1 (any integer type) to values on [-1, 1], of the default floating point type."""
+        return k.to(torch.get_default_dtype()) * 2 / (self.num_levels - 1) - 1
+
+    def to_integers(self, x: Tensor) -> Tensor:
+        """Values on [-1, 1] to the nearest levels, int64."""
+        return ((x + 1) * (self.num_levels - 1) / 2).round().long().clamp(0, self.num_levels - 1)
+
+    def log_probs(self, z_0: Tensor, level: Level) -> Tensor:
+        """log p(x_i = v_k | z_0) for every level, (B, *event, L)."""
+        centred = z_0[..., None] / like_event(level.alpha, z_0) - self.values(z_0)
+        return torch.log_softmax(-0.5 * centred**2 * like_event(level.snr, z_0), dim=-1)
+
+    def log_prob(self, x: Tensor, z_0: Tensor, level: Level) -> Tensor:
+        log_probs = self.log_probs(z_0, level)
+        return sum_event(log_probs.gather(-1, self.to_integers(x)[..., None])[..., 0])
+
+    def sample(self, z_0: Tensor, level: Level, uniform: Tensor) -> Tensor:
+        cumulative = self.log_probs(z_0, level).exp().cumsum(-1)
+        index = (uniform[..., None] > cumulative).sum(-1).clamp(max=self.num_levels - 1)
+        return self.values(z_0)[index]
+
+    def check(self, x: Tensor) -> None:
+        super().check(x)
+        # Half a thousandth of a level: rounding of the values themselves, and no more.
+        off = (x - self.values(x)[self.to_integers(x)]).abs() * (self.num_levels - 1) / 2 > 5e-4
+        if off.any():
+            raise InputError(f"a value {x[off][0].item():g} that is none of the levels",
+                             f"the {self.num_levels} values from -1 to 1 in steps of {2 / (self.num_levels - 1):g}",
+                             "map integers 0..L-1 by LevelsDecoder.from_integers, or choose another num_levels")

@@ -1,0 +1,9 @@
+"""The one exception for wrong use: what was got, what was expected, what to do, in one line."""
+
+
+class InputError(ValueError):
+    """Wrong input or wrong use. The command line prints it as one line and exits with code 2."""
+
+    def __init__(self, got: str, expected: str, advice: str = "") -> None:
+        self.got, self.expected, self.advice = got, expected, advice
+        super().__init__(f"got {got}; expected {expected}" + (f"; {advice}" if advice else ""))

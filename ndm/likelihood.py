@@ -1,0 +1,59 @@
+"""Likelihoods: the NELBO with its Monte-Carlo error, and the only place where nats become bits."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ndm.bound import Bound
+from ndm.errors import InputError
+from ndm.model import NeuralDiffusion
+from ndm.times import StratifiedTimes
+
+
+@dataclass(frozen=True)
+class Estimate(Bound):
+    """A bound averaged over draws, with the Monte-Carlo standard error of its total."""
+
+    standard_error: Tensor  # (B,) in nats; conservative, as the draws are stratified
+
+
+def bits_per_dim(nats: Tensor | float, event_shape: tuple[int, ...]) -> Tensor | float:
+    """nats / (d log 2), d the number of dimensions of the event."""
+    return nats / (math.prod(event_shape) * math.log(2))
+
+
+@torch.no_grad()
+def nelbo(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, timesteps: int | None = None,
+          draws: int = 64, batch_size: int = 2048, generator: torch.Generator | None = None) -> Estimate:
+    """The NELBO of each example of x (N, *event), in nats, averaged over `draws` stratified draws of (t, z_t).
+
+    Args:
+        timesteps: T of the discrete chain; None for continuous time.
+        draws: draws for each example; the times of one example's draws are spread evenly over [0, 1].
+        batch_size: latents in one pass of the network.
+
+    Raises:
+        InputError: for empty data, fewer than 2 draws, and what `NeuralDiffusion.forward` refuses.
+    """
+    if len(x) == 0:
+        raise InputError("no examples", "at least 1")
+    if draws < 2:
+        raise InputError(f"{draws} draws", "at least 2", "the standard error needs two")
+    was_training = model.training
+    model.eval()
+    times = StratifiedTimes(draws)
+    rows: list[Tensor] = []
+    try:
+        for start in range(0, len(x), max(1, batch_size // draws)):
+            chunk = slice(start, start + max(1, batch_size // draws))
+            repeated = x[chunk].repeat_interleave(draws, 0)
+            labels = None if cond is None else cond[chunk].repeat_interleave(draws, 0)
+            terms = model(repeated, labels, timesteps, times, generator)
+            rows.append(torch.stack([terms.prior, terms.diffusion, terms.reconstruction]).reshape(3, -1, draws))
+    finally:
+        model.train(was_training)
+    draws_of_terms = torch.cat(rows, 1)
+    error = draws_of_terms.sum(0).std(-1) / math.sqrt(draws)
+    return Estimate(*draws_of_terms.mean(-1), standard_error=error)

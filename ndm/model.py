@@ -1,0 +1,159 @@
+"""A Neural Diffusion Model: five distributions built from a schedule, a transformation, a predictor and a decoder."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ndm.bound import Bound, bound
+from ndm.curve import Curve
+from ndm.decoders import Decoder
+from ndm.errors import InputError
+from ndm.gaussian import Gaussian
+from ndm.part import Part
+from ndm.predictors import Predictor
+from ndm.predictors.callable import CallablePredictor
+from ndm.schedules import Level, Schedule
+from ndm.shapes import like_event
+from ndm.step_variances import StepVariance
+from ndm.step_variances.posterior import PosteriorStepVariance
+from ndm.times import LowDiscrepancyTimes, Times
+from ndm.transforms import Transform
+from ndm.volatilities import Volatility
+from ndm.volatilities.constant import ConstantVolatility
+
+_CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+
+
+class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-diffusion-model"]):
+    """The five distributions of a Neural Diffusion Model:
+
+        q(z_t | x)       = N(alpha_t F(x, t), sigma_t^2 I)                                          `marginal`
+        q(z_s | z_t, x)  = N(alpha_s F(x, s) + c_{s|t} (z_t - alpha_t F(x, t)), v_{s|t} I)          `posterior`
+        p(z_1)           = N(0, I)                                                                  `prior`
+        p(z_s | z_t)     = q(z_s | z_t, .) with the predicted curve in place of F(x, .)             `reverse`
+        p(x | z_0)                                                                                  `decoder`
+
+    Source: Bartosh, Vetrov, Naesseth, Neural Diffusion Models (2024), https://arxiv.org/abs/2310.08337.
+
+    Args:
+        schedule: gamma(t), alpha, sigma.
+        transform: F(x, t).
+        predictor: z_t, t -> the model's guess of the curve of x; any callable (z_t, t, cond) -> x^ is plugged into F.
+        decoder: p(x | z_0).
+        volatility: eta(t); 1 (DDPM's) if not given.
+        step_variance: the variance of p(z_s | z_t) at a finite number of steps; q's own if not given.
+    """
+
+    def __init__(self, schedule: Schedule, transform: Transform,
+                 predictor: Predictor | Callable[[Tensor, Tensor, Tensor | None], Tensor], decoder: Decoder,
+                 volatility: Volatility | None = None, step_variance: StepVariance | None = None) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.transform = transform
+        self.predictor = predictor if isinstance(predictor, Predictor) else CallablePredictor(predictor)
+        self.decoder = decoder
+        self.volatility = volatility or ConstantVolatility(1.0)
+        self.step_variance = step_variance or PosteriorStepVariance()
+
+    def forward(self, x: Tensor, cond: Tensor | None = None, timesteps: int | None = None,
+                times: Times | None = None, generator: torch.Generator | None = None) -> Bound:
+        """One Monte-Carlo draw of the bound of data x (B, *event), in nats: the training loss is its total's mean.
+
+        Args:
+            cond: class labels (B,), for models that take them.
+            timesteps: T of the discrete chain; None for continuous time.
+            times: where the integrand over time is evaluated; low-discrepancy uniform times if not given.
+
+        Raises:
+            InputError: for data that the decoder cannot describe, T < 1, or eta = 0 (the bound is infinite).
+        """
+        self.decoder.check(x)
+        return bound(self, x, cond, timesteps, times or LowDiscrepancyTimes(), generator)
+
+    def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
+        """The curve t -> F(x, t) of data x (B, *event), as the model sees it (`Decoder.standardise`)."""
+        return self.transform.curve(self.decoder.standardise(x), cond)
+
+    def predict(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None, level: Level | None = None) -> Curve:
+        """The model's guess of the curve, from latents z_t (B, *event) at times t, (B,) or ().
+
+        `level` is the noise level at t, where the caller has it.
+        """
+        t = t.expand(len(z_t))
+        return self.predictor(z_t, t, cond, level or self.schedule(t), self.transform)
+
+    def prior(self, like: Tensor) -> Gaussian:
+        """p(z_1) = N(0, I) for latents shaped like `like` (B, *event)."""
+        return Gaussian(torch.zeros_like(like), torch.ones((), dtype=like.dtype, device=like.device))
+
+    def marginal(self, curve: Curve, t: Tensor) -> Gaussian:
+        """q(z_t | x) = N(alpha_t F(x, t), sigma_t^2 I), from the curve of x."""
+        level, mean = self.schedule(t), curve(t)
+        return Gaussian(like_event(level.alpha, mean) * mean, like_event(level.sigma, mean))
+
+    def posterior(self, z_t: Tensor, curve: Curve, s: Tensor, t: Tensor,
+                  volatility: Volatility | None = None) -> Gaussian:
+        """q(z_s | z_t, x), s < t, for every eta >= 0:
+
+            mean = alpha_s F(s) + c (z_t - alpha_t F(t)),   c = (sigma_s / sigma_t) exp(-D / 2)
+            v = sigma_s^2 (1 - exp(-D)),                    D = integral from s to t of eta dgamma
+
+        With the curve of x it is q's, with a predicted curve p's (at q's variance). Per-dimension values are
+        coordinates in the transformation's basis. `volatility` takes the place of the model's own.
+        """
+        if not (s < t).all():
+            raise InputError("s >= t", "s < t", "the posterior goes from the noisier latent to the cleaner one")
+        at_s, at_t = self.schedule(s), self.schedule(t)
+        d = like_event((volatility or self.volatility).integral(s, t, self.schedule, self.transform), z_t)
+        c = like_event(at_s.sigma / at_t.sigma, z_t) * torch.exp(-d / 2)
+        variance = like_event(at_s.sigma, z_t) ** 2 * -torch.expm1(-d)
+        basis = self.transform.basis
+        residual = z_t - like_event(at_t.alpha, z_t) * curve(t)
+        mean = like_event(at_s.alpha, z_t) * curve(s) + basis.scale(c, residual)
+        return Gaussian(mean, variance.sqrt(), basis)
+
+    def reverse(self, z_t: Tensor, predicted: Curve, step: Tensor, timesteps: int) -> Gaussian:
+        """p(z_s | z_t) of the chain of T = `timesteps` steps, from t = (k + 1) / T to s = k / T, k = `step` (B,).
+
+        The posterior at the predicted curve, with the variance of `step_variance`.
+        """
+        s, t = step.to(z_t.dtype) / timesteps, (step + 1).to(z_t.dtype) / timesteps
+        q = self.posterior(z_t, predicted, s, t)
+        return Gaussian(q.mean, self.step_variance(q.std**2, step, timesteps).sqrt(), q.basis)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        (save_directory / _CONFIG).write_text(json.dumps(self.config, indent=2) + "\n")
+        weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
+        save_file(weights, save_directory / _WEIGHTS, metadata={"format": "pt"})
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, revision: str | None, cache_dir: str | Path | None,
+                         force_download: bool, local_files_only: bool, token: str | bool | None,
+                         map_location: str = "cpu", **model_kwargs: Any) -> "NeuralDiffusion":
+        def path(name: str) -> Path:
+            if Path(model_id).is_dir():
+                return Path(model_id) / name
+            return Path(hf_hub_download(model_id, name, revision=revision, cache_dir=cache_dir, token=token,
+                                        force_download=force_download, local_files_only=local_files_only))
+
+        try:
+            model = Part.from_config(json.loads(path(_CONFIG).read_text()))
+            weights = load_file(path(_WEIGHTS), device=map_location)
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError, SafetensorError) as error:
+            raise InputError(f"a model in {model_id} that cannot be read ({error})",
+                             f"{_CONFIG} and {_WEIGHTS}, whole", "copy or download it again") from error
+        if not isinstance(model, cls):
+            raise InputError(f"a {type(model).__name__} in {model_id}", f"a {cls.__name__}")
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise InputError(f"weights in {model_id} that do not fit their configuration",
+                             f"the weights that {_CONFIG} describes", str(error).splitlines()[1].strip()) from error
+        return model.to(map_location).eval()

@@ -1,0 +1,66 @@
+"""What a network is told beside its input: the time, and the label where there is one."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ndm.errors import InputError
+
+# Angular frequencies are spaced geometrically between these. The log-signal-to-noise ratio moves by a few tenths when
+# t moves by 1/100: finer features would only roughen the derivative in t, which the velocity of a curve needs.
+_LOWEST, _HIGHEST = 1.0, 100.0
+
+
+class LabelEmbedding(nn.Module):
+    """Labels (B,) of int64 in 0..num_classes-1 -> (B, width); no label, which is None or num_classes -> a learned row.
+
+    The learned row for "no label" lets one network be both conditional and unconditional, as classifier-free guidance
+    needs (Ho and Salimans, 2022, https://arxiv.org/abs/2207.12598). With num_classes = 0 labels are refused by an
+    `InputError`, and the embedding is 0.
+    """
+
+    def __init__(self, num_classes: int, width: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.rows = nn.Embedding(num_classes + 1, width) if num_classes else None
+
+    def forward(self, cond: Tensor | None, batch: int) -> Tensor | float:
+        """cond (batch,) or None -> (batch, width), or what broadcasts to it."""
+        if cond is None:
+            return 0.0 if self.rows is None else self.rows.weight[-1]
+        if self.rows is None:
+            raise InputError("labels in cond", "cond=None, because the network was made with num_classes=0",
+                             "make it with num_classes set to the number of labels")
+        if cond.dtype != torch.int64 or cond.shape != (batch,):
+            raise InputError(f"cond of shape {tuple(cond.shape)} and {cond.dtype}",
+                             f"labels of shape ({batch},) and torch.int64", "give one integer label per example")
+        try:
+            return self.rows(cond)
+        except IndexError:  # reading the extremes first would cost a synchronisation on an accelerator
+            raise InputError(f"labels from {cond.min()} to {cond.max()}", f"labels from 0 to {self.num_classes - 1}",
+                             f"{self.num_classes} stands for no label") from None
+
+
+class TimeEmbedding(nn.Module):
+    """Times t (B,) in [0, 1], and labels (B,) or None -> (B, width).
+
+    [sin(w_k t), cos(w_k t)]_k -> linear -> + label -> SiLU -> linear -> SiLU: the sinusoidal features of Vaswani et
+    al. (2017, https://arxiv.org/abs/1706.03762) with w_k for times in [0, 1]. Smooth in t, so it has every derivative.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, width: int, num_classes: int = 0, num_frequencies: int = 32) -> None:
+        super().__init__()
+        frequencies = torch.logspace(math.log10(_LOWEST), math.log10(_HIGHEST), num_frequencies)
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.time = nn.Linear(2 * num_frequencies, width)
+        self.label = LabelEmbedding(num_classes, width)
+        self.mix = nn.Linear(width, width)
+
+    def forward(self, t: Tensor, cond: Tensor | None = None) -> Tensor:
+        angles = t[:, None] * self.frequencies
+        features = torch.cat((angles.sin(), angles.cos()), dim=1).to(self.time.weight.dtype)
+        return F.silu(self.mix(F.silu(self.time(features) + self.label(cond, len(t)))))

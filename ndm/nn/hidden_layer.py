@@ -1,0 +1,36 @@
+"""The cheapest network of an event alone: one hidden layer, no time."""
+
+import math
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ndm.nn.embeddings import LabelEmbedding
+from ndm.nn.network import check_events, checked_event_shape, zero_init
+from ndm.part import Part
+
+
+class HiddenLayer(Part):
+    """h(x) = W_2 silu(W_1 x + b_1 + label) + b_2 on flattened events: x (B, *event_shape) -> (B, num_outputs, *event_shape).
+
+    The h_k of a transform on a basis of time, F(x, t) = x + sum_k b_k(t) h_k(x): the time is in the b_k, so this is
+    no `Network` and takes none, and one evaluation serves every t. A fresh layer is exactly 0: F starts as the
+    identity. Raises `InputError` for batches of another shape, and for labels when made with num_classes = 0.
+    """
+
+    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 128, num_classes: int = 0) -> None:
+        super().__init__()
+        self.event_shape = checked_event_shape(event_shape)
+        self.num_outputs = num_outputs
+        self.num_classes = num_classes
+        size = math.prod(self.event_shape)
+        self.enter = nn.Linear(size, width)
+        self.label = LabelEmbedding(num_classes, width)
+        self.leave = zero_init(nn.Linear(width, num_outputs * size))
+
+    def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
+        """x (B, *event_shape), labels cond (B,) or None -> (B, num_outputs, *event_shape)."""
+        check_events(x, self.event_shape)
+        h = F.silu(self.enter(x.flatten(1)) + self.label(cond, len(x)))
+        return self.leave(h).reshape(len(x), self.num_outputs, *self.event_shape)

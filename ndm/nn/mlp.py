@@ -1,0 +1,52 @@
+"""A residual perceptron: the network for points, tables and very small images."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ndm.nn.embeddings import TimeEmbedding
+from ndm.nn.network import Network, zero_init
+
+
+class Block(nn.Module):
+    """h + W_2 silu((1 + scale) W_1 h + shift), with (scale, shift) linear in the embedding: h (B, width) -> (B, width).
+
+    The modulation is that of FiLM (Perez et al., 2018, https://arxiv.org/abs/1709.07871).
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.enter = nn.Linear(width, width)
+        self.modulation = nn.Linear(width, 2 * width)
+        self.leave = nn.Linear(width, width)
+
+    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+        scale, shift = self.modulation(embedding).chunk(2, dim=1)
+        return h + self.leave(F.silu(torch.addcmul(shift, self.enter(h), 1 + scale)))
+
+
+class MLP(Network):
+    """Residual perceptron on flattened events: x (B, *event_shape), t (B,) -> (B, num_outputs, *event_shape).
+
+    `depth` residual blocks of `width` units; the time, and the label where there is one, scale and shift every block.
+    No normalisation: with few blocks it only costs time, and a derivative through it cannot be compiled.
+    """
+
+    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 128, depth: int = 3,
+                 num_classes: int = 0) -> None:
+        super().__init__(event_shape, num_outputs, num_classes)
+        size = math.prod(self.event_shape)
+        self.embedding = TimeEmbedding(width, num_classes)
+        self.enter = nn.Linear(size, width)
+        self.blocks = nn.ModuleList(Block(width) for _ in range(depth))
+        self.leave = zero_init(nn.Linear(width, num_outputs * size))
+
+    def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
+        embedding = self.embedding(t, cond)
+        h = self.enter(x.flatten(1))
+        for block in self.blocks:
+            h = block(h, embedding)
+        return self.leave(F.silu(h)).reshape(len(x), self.num_outputs, *self.event_shape)

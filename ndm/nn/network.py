@@ -1,0 +1,67 @@
+"""The contract of every network of the library: an event and its time in, one or more events out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self, TypeVar
+
+from torch import Tensor, nn
+
+from ndm.errors import InputError
+from ndm.part import Part
+
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+class Network(Part, ABC):
+    """x (B, *event_shape), t (B,) in [0, 1], labels cond (B,) or None -> (B, num_outputs, *event_shape).
+
+    Every head has the shape of an event. The heads of a fresh network are exactly 0, so that what is built on it
+    starts from a known function. A network must have forward derivatives, in t above all, which can be differentiated
+    again: `torch.func.jvp`, then `backward`. A subclass is one file in `ndm/nn`, with a constructor of `event_shape`,
+    `num_outputs`, `num_classes` and its own options, and a method `heads`.
+    """
+
+    def __init__(self, event_shape: Sequence[int], num_outputs: int, num_classes: int) -> None:
+        super().__init__()
+        self.event_shape = checked_event_shape(event_shape)
+        self.num_outputs = num_outputs
+        self.num_classes = num_classes
+
+    @classmethod
+    def for_events(cls, event_shape: Sequence[int], num_outputs: int = 1, num_classes: int = 0, **options: Any) -> Self:
+        """The network for events of this shape: what `cls(event_shape, ...)` is, the same for every subclass."""
+        return cls(event_shape, num_outputs=num_outputs, num_classes=num_classes, **options)
+
+    def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
+        """Raises `InputError` where the shapes of x, t or cond are not those of the contract."""
+        check_events(x, self.event_shape)
+        if t.shape != x.shape[:1]:
+            raise InputError(f"t of shape {tuple(t.shape)}", f"one time per example, ({len(x)},)",
+                             "expand a single time to the batch")
+        return self.heads(x, t, cond)
+
+    @abstractmethod
+    def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
+        """`forward` on inputs whose shapes are checked."""
+
+
+def checked_event_shape(event_shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape as a tuple; raises `InputError` unless it holds positive sizes."""
+    if len(event_shape) == 0 or any(size < 1 for size in event_shape):
+        raise InputError(f"event_shape {tuple(event_shape)}", "one or more positive sizes",
+                         "give the shape of one example, without the batch")
+    return tuple(event_shape)
+
+
+def check_events(x: Tensor, event_shape: tuple[int, ...]) -> None:
+    """Raises `InputError` unless x is a batch of events, (B, *event_shape)."""
+    if x.shape[1:] != event_shape:
+        raise InputError(f"a batch of shape {tuple(x.shape)}", f"(B, {', '.join(map(str, event_shape))})",
+                         "the network was made for events of this shape")
+
+
+def zero_init(layer: Layer) -> Layer:
+    """The layer with weight and bias 0."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer

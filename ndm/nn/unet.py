@@ -1,0 +1,111 @@
+"""A U-Net: the network for images."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ndm.errors import InputError
+from ndm.nn.attention import ImageNorm, SelfAttention
+from ndm.nn.embeddings import TimeEmbedding
+from ndm.nn.network import Network, zero_init
+
+
+class ResidualBlock(nn.Module):
+    """shortcut(h) + W_2 silu((1 + scale) norm(W_1 silu(norm(h))) + shift): (B, C_in, H, W) -> (B, C_out, H, W).
+
+    W_1 and W_2 are 3x3 convolutions, (scale, shift) is linear in the embedding, the shortcut is a 1x1 convolution
+    where the number of channels changes. As in Dhariwal and Nichol (2021, https://arxiv.org/abs/2105.05233).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, width: int, dropout: float, attend: bool) -> None:
+        super().__init__()
+        self.enter = nn.Sequential(ImageNorm(in_channels), nn.SiLU(), nn.Conv2d(in_channels, out_channels, 3, padding=1))
+        self.modulation = nn.Linear(width, 2 * out_channels)
+        self.norm = ImageNorm(out_channels)
+        self.leave = nn.Sequential(nn.SiLU(), nn.Dropout(dropout), nn.Conv2d(out_channels, out_channels, 3, padding=1))
+        self.shortcut = nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1)
+        self.attention = SelfAttention(out_channels) if attend else nn.Identity()
+
+    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+        scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, dim=1)
+        hidden = torch.addcmul(shift, self.norm(self.enter(h)), 1 + scale)
+        return self.attention(self.shortcut(h) + self.leave(hidden))
+
+
+class Level(nn.Module):
+    """One resolution: blocks, then the level below at half the resolution as a residual branch, then blocks.
+
+    h + up(W below(pool(h))). A concatenation of the two followed by a 1x1 convolution, as most U-Nets have, differs
+    from this sum only by a weight on h; W is applied at the low resolution, where it costs a quarter.
+    """
+
+    def __init__(self, encoder: list[ResidualBlock], decoder: list[ResidualBlock], below: nn.Module | None,
+                 up: nn.Module | None) -> None:
+        super().__init__()
+        self.encoder, self.decoder = nn.ModuleList(encoder), nn.ModuleList(decoder)
+        self.below, self.up = below, up
+
+    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+        for block in self.encoder:
+            h = block(h, embedding)
+        if self.below is not None:
+            lower = self.up(self.below(F.avg_pool2d(h, 2), embedding))
+            h = h + F.interpolate(lower, scale_factor=2.0, mode="nearest")
+        for block in self.decoder:
+            h = block(h, embedding)
+        return h
+
+
+class UNet(Network):
+    """U-Net of residual blocks: x (B, C, H, W), t (B,) -> (B, num_outputs, C, H, W).
+
+    Level i has `channels * multipliers[i]` channels at the size of the event divided by 2**i, and `blocks` residual
+    blocks on its way down and as many on its way up; those of the heights in `attention` attend over all pixels.
+    Ronneberger et al. (2015, https://arxiv.org/abs/1505.04597), with the time, and the label where there is one,
+    scaling and shifting every block. Raises `InputError` for events that are not (C, H, W), that 2**(levels - 1) does
+    not divide, and for a height in `attention` that no level has.
+    """
+
+    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, channels: int = 32,
+                 multipliers: Sequence[int] = (1, 2), blocks: int = 1, attention: Sequence[int] = (),
+                 dropout: float = 0.0, num_classes: int = 0) -> None:
+        super().__init__(event_shape, num_outputs, num_classes)
+        heights = _heights(self.event_shape, len(multipliers))
+        if not set(attention) <= set(heights):
+            raise InputError(f"attention at heights {tuple(attention)}", f"heights among {heights}",
+                             "name heights that the levels have")
+        width = 4 * channels
+        widths = [channels * multiplier for multiplier in multipliers]
+
+        def stage(in_channels: int, level: int) -> list[ResidualBlock]:
+            inputs = [in_channels] + [widths[level]] * (blocks - 1)
+            return [ResidualBlock(c, widths[level], width, dropout, heights[level] in attention) for c in inputs]
+
+        self.embedding = TimeEmbedding(width, num_classes)
+        self.enter = nn.Conv2d(self.event_shape[0], channels, 3, padding=1)
+        below, up = None, None
+        for i in reversed(range(len(widths))):
+            below = Level(stage(widths[max(i - 1, 0)] if i else channels, i), stage(widths[i], i), below, up)
+            up = nn.Conv2d(widths[i], widths[i - 1], 1) if i else None
+        self.levels = below
+        self.leave = nn.Sequential(ImageNorm(widths[0]), nn.SiLU(),
+                                   zero_init(nn.Conv2d(widths[0], num_outputs * self.event_shape[0], 3, padding=1)))
+
+    def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
+        # Channels-last memory makes the convolutions, the time's scale and shift and the resampling faster on CPUs.
+        h = self.enter(x.contiguous(memory_format=torch.channels_last))
+        h = self.leave(self.levels(h, self.embedding(t, cond)))
+        return h.contiguous().unflatten(1, (self.num_outputs, -1))
+
+
+def _heights(event_shape: tuple[int, ...], levels: int) -> tuple[int, ...]:
+    if len(event_shape) != 3:
+        raise InputError(f"event_shape {event_shape}", "(C, H, W)", "use MLP for events that are not images")
+    _, height, width = event_shape
+    divisor = 2 ** max(levels - 1, 0)
+    if levels < 1 or height % divisor or width % divisor:
+        raise InputError(f"images of {height}x{width} for {levels} levels", f"sizes that {divisor} divides",
+                         "give fewer multipliers or pad the images")
+    return tuple(height // 2**level for level in range(levels))

@@ -1,0 +1,28 @@
+"""Any function of (z_t, t, cond) as a predictor: analytic denoisers, models of other libraries."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from ndm.curve import Curve
+from ndm.errors import InputError
+from ndm.predictors.predictor import Predictor
+from ndm.schedules import Level
+from ndm.transforms import Transform
+
+
+class CallablePredictor(Predictor):
+    """f^(u) = F(x^, u) with x^ = function(z_t, t, cond), (B, *event). A model that holds one cannot be saved."""
+
+    def __init__(self, function: Callable[[Tensor, Tensor, Tensor | None], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    @classmethod
+    def for_events(cls, event_shape: tuple[int, ...], transform: Transform, num_classes: int = 0,
+                   **options: Any) -> "CallablePredictor":
+        raise InputError("a callable predictor by name", "direct or plug_in", "pass the function in Python")
+
+    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
+        return transform.curve(self.function(z_t, t, cond), cond)

@@ -1,0 +1,78 @@
+"""What the output of a denoising network means: forms of x^."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from ndm.errors import InputError
+from ndm.part import Part
+from ndm.schedules import Level
+from ndm.shapes import like_event
+
+
+class Form(Part, ABC):
+    """x^ as a function of z_t and of the network's output, and the scale of the network's input."""
+
+    def scale_input(self, z_t: Tensor, level: Level) -> Tensor:
+        """What the network sees of z_t, (B, *event)."""
+        return z_t
+
+    @abstractmethod
+    def x_hat(self, z_t: Tensor, output: Tensor, level: Level) -> Tensor:
+        """x^, (B, *event)."""
+
+
+class XForm(Form):
+    """x^ = output."""
+
+    def x_hat(self, z_t: Tensor, output: Tensor, level: Level) -> Tensor:
+        return output
+
+
+class EpsForm(Form):
+    """x^ = (z_t - sigma_t output) / alpha_t. Source: Ho et al., DDPM (2020), https://arxiv.org/abs/2006.11239."""
+
+    def x_hat(self, z_t: Tensor, output: Tensor, level: Level) -> Tensor:
+        return (z_t - like_event(level.sigma, z_t) * output) / like_event(level.alpha, z_t)
+
+
+class VForm(Form):
+    """x^ = alpha_t z_t - sigma_t output, for schedules with alpha^2 + sigma^2 = 1.
+
+    Source: Salimans, Ho, Progressive Distillation (2022), https://arxiv.org/abs/2202.00512.
+    """
+
+    def x_hat(self, z_t: Tensor, output: Tensor, level: Level) -> Tensor:
+        return like_event(level.alpha, z_t) * z_t - like_event(level.sigma, z_t) * output
+
+
+class ScaledForm(Form):
+    """Input and output of unit variance, for data of standard deviation s, at every noise level:
+
+    input  = z_t / r,   r^2 = alpha^2 s^2 + sigma^2
+    x^     = (alpha s^2 / r^2) z_t + (sigma s / r) output
+
+    x^ is the best linear guess plus a correction that is no larger than that guess's error. Equal to `VForm` up to
+    the sign of the output when s = 1. Source: Karras et al., EDM (2022), https://arxiv.org/abs/2206.00364, table 1.
+    """
+
+    def __init__(self, data_std: float = 1.0) -> None:
+        super().__init__()
+        if not data_std > 0:
+            raise InputError(f"data_std = {data_std}", "a number > 0")
+        self.data_std = data_std
+
+    def _norm(self, level: Level) -> Tensor:
+        return (level.alpha**2 * self.data_std**2 + level.sigma**2).sqrt()
+
+    def scale_input(self, z_t: Tensor, level: Level) -> Tensor:
+        return z_t / like_event(self._norm(level), z_t)
+
+    def x_hat(self, z_t: Tensor, output: Tensor, level: Level) -> Tensor:
+        norm = self._norm(level)
+        skip = level.alpha * self.data_std**2 / norm**2
+        gain = level.sigma * self.data_std / norm
+        return like_event(skip, z_t) * z_t + like_event(gain, z_t) * output
+
+
+FORMS = {"x": XForm, "eps": EpsForm, "v": VForm, "scaled": ScaledForm}

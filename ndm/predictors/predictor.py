@@ -1,0 +1,29 @@
+"""What a predictor is: (z_t, t) -> a curve."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor
+
+from ndm.curve import Curve
+from ndm.part import Part
+from ndm.schedules import Level
+from ndm.transforms import Transform
+
+
+class Predictor(Part, ABC):
+    """The model's guess f^ of the curve t -> F(x, t) from the latent z_t.
+
+    Any curve made from (z_t, t) gives a valid model: p(z_s | z_t) is q(z_s | z_t, .) with f^ in place of F(x, .). The
+    best one is E[F(x, .) | z_t], which plugging a point x^ into F does not reach unless F is linear.
+    """
+
+    @classmethod
+    @abstractmethod
+    def for_events(cls, event_shape: tuple[int, ...], transform: Transform, num_classes: int = 0,
+                   **options: Any) -> "Predictor":
+        """The predictor of this transformation's curves; `options` are options of its network."""
+
+    @abstractmethod
+    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
+        """The predicted curve, for z_t (B, *event), t (B,), and the noise level at t."""

@@ -1,0 +1,13 @@
+"""8x8 digits of 17 levels, in about two minutes on two cores."""
+
+from ndm.training.config import Config
+
+RECIPE = Config(
+    schedule_options={"gamma_min": -6.6, "gamma_max": 6.0},
+    transform_options={"num_functions": 3, "width": 128},
+    predictor_options={"channels": 24, "multipliers": [1, 2]},
+    max_seconds=130,
+    batch_size=32,
+    learning_rate=3e-3,
+    ema_decay=0.999,
+)

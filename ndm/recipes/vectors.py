@@ -1,0 +1,13 @@
+"""Real-valued data of a few dimensions: an MLP."""
+
+from ndm.training.config import Config
+
+RECIPE = Config(
+    schedule_options={"gamma_min": -10.0, "gamma_max": 6.0},
+    transform_options={"num_functions": 3, "width": 128},
+    predictor_options={"width": 128, "depth": 3},
+    max_seconds=60,
+    batch_size=512,
+    learning_rate=2e-3,
+    ema_decay=0.999,
+)

@@ -1,0 +1,37 @@
+"""Find implementations by the file they live in: a new part is one new file and no other edit."""
+
+import importlib
+import inspect
+import pkgutil
+from types import ModuleType
+
+from ndm.errors import InputError
+
+
+def modules(package: str) -> dict[str, ModuleType]:
+    """Every public module of a package, by module name."""
+    path = importlib.import_module(package).__path__
+    names = sorted(info.name for info in pkgutil.iter_modules(path) if not info.name.startswith("_"))
+    return {name: importlib.import_module(f"{package}.{name}") for name in names}
+
+
+def discover(package: str, base: type) -> dict[str, type]:
+    """The concrete subclass of `base` that each module of `package` defines, by module name.
+
+    Modules that define no concrete subclass (shared helpers) are left out; the first one defined counts.
+    """
+    found = {}
+    for name, module in modules(package).items():
+        for candidate in vars(module).values():
+            defined_here = inspect.isclass(candidate) and candidate.__module__ == module.__name__
+            if defined_here and issubclass(candidate, base) and not inspect.isabstract(candidate):
+                found[name] = candidate
+                break
+    return found
+
+
+def choose(kind: str, name: str, known: dict):
+    """`known[name]`, or an `InputError` that lists what is known."""
+    if name not in known:
+        raise InputError(f"{kind} {name!r}", "one of " + ", ".join(sorted(known)))
+    return known[name]

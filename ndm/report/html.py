@@ -1,0 +1,44 @@
+"""One self-contained HTML page about a run."""
+
+import base64
+import html
+from typing import Any
+
+from ndm.runs import Run
+
+_STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}
+img{max-width:100%;display:block;margin:.5rem 0 1.5rem}table{border-collapse:collapse}
+td,th{padding:.2rem 1rem .2rem 0;text-align:left;border-bottom:1px solid #ddd}pre{background:#f6f6f4;padding:1rem}"""
+
+_CAPTIONS = {
+    "samples": "Real examples and samples of the model",
+    "filmstrip": "The learned path F(x, t) of held-out examples",
+    "training": "The bound over the course of training",
+}
+
+
+def page(run: Run, evaluation: dict[str, Any] | None, pictures: dict[str, bytes]) -> str:
+    """The page; pictures are PNG by name."""
+    parts = [f"<h1>{html.escape(run.config['data']['name'])}</h1>",
+             f"<p>{run.progress['step']:,} steps, {run.progress['examples']:,} examples, "
+             f"{run.progress['seconds']:.0f} s of training, seed {run.config['seed']}.</p>"]
+    parts.append(_table(evaluation) if evaluation else "<p>Not evaluated yet: <code>ndm evaluate RUN</code>.</p>")
+    for name, content in pictures.items():
+        source = base64.b64encode(content).decode()
+        caption = html.escape(_CAPTIONS[name])
+        parts.append(f'<h2>{caption}</h2><img alt="{caption}" src="data:image/png;base64,{source}">')
+    configuration = html.escape((run.folder / "config.yaml").read_text())
+    parts.append(f"<h2>Configuration</h2><pre>{configuration}</pre>")
+    title = f"ndm: {html.escape(run.config['data']['name'])}"
+    return (f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+            f"<style>{_STYLE}</style>{''.join(parts)}</html>\n")
+
+
+def _table(evaluation: dict[str, Any]) -> str:
+    terms = evaluation["nelbo"]
+    kind = "continuous time" if terms["timesteps"] is None else f"T = {terms['timesteps']}"
+    rows = [("NELBO", f"{terms['total']:.4f} ± {terms['standard_error']:.4f}")]
+    rows += [(name, f"{terms[name]:.4f}") for name in ("prior", "diffusion", "reconstruction")]
+    body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
+    about = f"{evaluation['split']}, {evaluation['num_examples']} examples, {kind}, {terms['draws']} draws"
+    return f"<table><tr><th>{html.escape(about)}</th><th>{evaluation['unit']}</th></tr>{body}</table>"

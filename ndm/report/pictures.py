@@ -1,0 +1,111 @@
+"""Pictures of data, samples and learned paths, as PNG bytes. Colours are the same for data and model throughout."""
+
+import io
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ndm.errors import InputError
+
+_DATA, _MODEL, _SEA, _INK = "#1f6f8b", "#c8553d", "#0b1f2e", "#222222"
+
+
+def picture_of(x: np.ndarray, about: dict[str, Any]) -> bytes:
+    """Examples (N, *event) on their own: a grid of images, a map of cities, or a scatter of points."""
+    figure = Figure(figsize=(8, 4.4) if about["name"] == "cities" else (6, 6), layout="constrained")
+    _draw(figure.subplots(), x, about, _MODEL)
+    return _png(figure)
+
+
+def comparison(data: np.ndarray, samples: np.ndarray, about: dict[str, Any]) -> bytes:
+    """Real examples beside samples, drawn alike."""
+    wide = about["name"] == "cities"
+    figure = Figure(figsize=(10, 11) if wide else (11, 5.8), layout="constrained")
+    axes = figure.subplots(2, 1) if wide else figure.subplots(1, 2)
+    for axis, x, colour, title in zip(axes, (data, samples), (_DATA, _MODEL), ("data", "samples"), strict=True):
+        _draw(axis, x, about, colour)
+        axis.set_title(f"{title} ({len(x):,})", color=_INK)
+    return _png(figure)
+
+
+def filmstrip(frames: np.ndarray, times: list[float], about: dict[str, Any]) -> bytes:
+    """F(x, t) over t: frames (len(times), N, *event), on the model's scale. Images: a row for each example."""
+    count = len(times)
+    if frames.ndim == 5:
+        rows = frames.shape[1]
+        figure = Figure(figsize=(1.1 * count, 1.1 * rows + 0.5), layout="constrained")
+        axes = figure.subplots(rows, count, squeeze=False)
+        for row, column in np.ndindex(rows, count):
+            # One grey scale for all: what F does to the contrast is to be seen.
+            axes[row, column].imshow(_channels_last((frames[column, row] + 1) / 2), cmap="gray", vmin=0, vmax=1)
+            axes[row, column].set_axis_off()
+    else:
+        _check_plane(frames.shape[2:])
+        figure = Figure(figsize=(2.2 * count, 2.6), layout="constrained")
+        axes = figure.subplots(1, count, squeeze=False, sharex=True, sharey=True)
+        for column in range(count):
+            axes[0, column].scatter(*frames[column].T, s=1, c=_DATA, linewidths=0, alpha=0.5)
+            axes[0, column].set_aspect("equal")
+            axes[0, column].tick_params(labelsize=6)
+    for column, t in enumerate(times):
+        axes[0, column].set_title(f"t = {t:.2f}", fontsize=9, color=_INK)
+    figure.suptitle("F(x, t): where the mean of z_t goes, noise and scale apart", fontsize=10, color=_INK)
+    return _png(figure)
+
+
+def training_curve(lines: list[dict[str, Any]]) -> bytes:
+    """The bound over the course of training, from the lines of metrics.jsonl."""
+    figure = Figure(figsize=(7, 3.4), layout="constrained")
+    axis = figure.subplots()
+    axis.plot([line["seconds"] for line in lines], [line["total"] for line in lines], color=_MODEL)
+    axis.set(xlabel="seconds of training", ylabel=f"training bound, {lines[0]['unit']}")
+    axis.spines[["top", "right"]].set_visible(False)
+    last = [line["total"] for line in lines[len(lines) // 10 :]] or [0.0]
+    axis.set_ylim(min(last) - 0.05 * (max(last) - min(last)) - 1e-3, max(last) + 0.05 * (max(last) - min(last)) + 1e-3)
+    return _png(figure)
+
+
+def _draw(axis: Axes, x: np.ndarray, about: dict[str, Any], colour: str) -> None:
+    if about["num_levels"] is not None:
+        axis.imshow(_grid(x), cmap="gray", vmin=0, vmax=about["num_levels"] - 1, interpolation="nearest")
+        axis.set_axis_off()
+        return
+    _check_plane(x.shape[1:])
+    if about["name"] == "cities":
+        axis.set_facecolor(_SEA)
+        axis.scatter(*x.T, s=0.7, c="#ffd98a", alpha=0.55, linewidths=0)
+        axis.set(xlim=(-180, 180), ylim=(-60, 80), xticks=[], yticks=[])
+    else:
+        axis.scatter(*x.T, s=2, c=colour, alpha=0.5, linewidths=0)
+    axis.set_aspect("equal")
+
+
+def _check_plane(event_shape: tuple[int, ...]) -> None:
+    if event_shape != (2,):
+        raise InputError(f"a picture of events of shape {event_shape}", "images or points of the plane",
+                         "write the samples as .npz instead")
+
+
+def _grid(images: np.ndarray) -> np.ndarray:
+    """(N, C, H, W) to one image, as square as can be, one pixel between neighbours; RGB is scaled to 0..1."""
+    number, channels, height, width = images.shape
+    columns = int(np.ceil(np.sqrt(number)))
+    rows = -(-number // columns)
+    canvas = np.zeros((rows * (height + 1) - 1, columns * (width + 1) - 1, channels))
+    for index, image in enumerate(images):
+        top, left = (index // columns) * (height + 1), (index % columns) * (width + 1)
+        canvas[top : top + height, left : left + width] = np.moveaxis(image, 0, -1)
+    return canvas[..., 0] if channels == 1 else canvas[..., :3] / 255
+
+
+def _channels_last(image: np.ndarray) -> np.ndarray:
+    return image[0] if len(image) == 1 else np.clip(np.moveaxis(image[:3], 0, -1), 0, 1)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    return buffer.getvalue()

@@ -1,0 +1,66 @@
+"""A run's folder as its readers see it: the model, and the data it was trained on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ndm.data import DataSet, load
+from ndm.errors import InputError
+from ndm.model import NeuralDiffusion
+from ndm.training.build import as_tensor
+from ndm.training.checkpoint import latest
+from ndm.training.config import read_yaml
+from ndm.training.state import read_progress
+
+
+@dataclass(frozen=True)
+class Run:
+    """The averaged model of a run's latest checkpoint, and what is known of the run."""
+
+    folder: Path
+    model: NeuralDiffusion
+    config: dict[str, Any]
+    progress: dict[str, Any]
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return tuple(self.config["data"]["event_shape"])
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the model is one of images (levels), or of real values."""
+        return self.config["data"]["num_levels"] is not None
+
+    def data(self, name_or_path: str | None = None) -> DataSet:
+        """The run's own data, or others that its model can take; `InputError` if it cannot."""
+        about = self.config["data"]
+        data = load(name_or_path or about["from"])
+        if name_or_path is None and data.fingerprint() != about["fingerprint"]:
+            raise InputError(f"{about['from']}, which has changed since the run was started",
+                             f"data of fingerprint {about['fingerprint']}", "restore it, or say --data to evaluate it")
+        if data.event_shape != self.event_shape or data.num_levels != about["num_levels"]:
+            raise InputError(f"{data.name}: events of shape {data.event_shape}, levels {data.num_levels}",
+                             f"shape {self.event_shape}, levels {about['num_levels']}, as the model was trained on")
+        return data
+
+    def examples(self, data: DataSet, split: str) -> Tensor:
+        """The examples of a split, as the model takes them."""
+        return as_tensor(data.split(split).x, self.model.decoder)
+
+
+def open_run(folder: Path) -> Run:
+    """Open a run, its latest checkpoint verified.
+
+    Raises `InputError` for a folder that is no run, has no checkpoint yet, or a damaged one.
+    """
+    config = read_yaml(folder / "config.yaml")
+    checkpoint = latest(folder)
+    if checkpoint is None:
+        raise InputError(f"{folder}, which has no checkpoint yet", "a run that has been trained")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = NeuralDiffusion.from_pretrained(checkpoint / "model", map_location=device)
+    return Run(folder, model, config, read_progress(checkpoint / "state"))

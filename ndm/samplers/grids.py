@@ -1,0 +1,40 @@
+"""Time grids: the times that a sampler visits, from 1 down to 0."""
+
+import torch
+from torch import Tensor
+
+from ndm.errors import InputError
+from ndm.schedules import Schedule
+
+_BISECTIONS = 60  # halvings of [0, 1]: past the resolution of float64
+
+
+def uniform_time(schedule: Schedule, steps: int) -> Tensor:
+    """Equal steps of t, (steps + 1,) in float64."""
+    check_steps(steps)
+    return torch.arange(steps, -1, -1, dtype=torch.float64) / steps
+
+
+def uniform_gamma(schedule: Schedule, steps: int) -> Tensor:
+    """Equal steps of gamma, (steps + 1,) in float64, by bisection of the monotone gamma(t)."""
+    check_steps(steps)
+    parameter = next(schedule.parameters(), torch.zeros(()))
+    ends = schedule.gamma(torch.tensor([0.0, 1.0]).to(parameter)).detach().double().cpu()
+    targets = ends[1] + (ends[0] - ends[1]) * torch.arange(steps + 1, dtype=torch.float64) / steps
+    low, high = torch.zeros_like(targets), torch.ones_like(targets)
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        below = schedule.gamma(middle.to(parameter)).detach().double().cpu() < targets
+        low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+    times = (low + high) / 2
+    times[0], times[-1] = 1.0, 0.0
+    return times
+
+
+GRIDS = {"time": uniform_time, "gamma": uniform_gamma}
+
+
+def check_steps(steps: int) -> None:
+    """Raise `InputError` for less than one step."""
+    if steps < 1:
+        raise InputError(f"{steps} sampling steps", "at least 1")

@@ -1,0 +1,32 @@
+"""gamma linear in t."""
+
+import torch
+from torch import Tensor
+
+from ndm.errors import InputError
+from ndm.schedules.schedule import Schedule
+
+
+class LinearSchedule(Schedule):
+    """gamma(t) = gamma_min + (gamma_max - gamma_min) t.
+
+    Source: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630.
+    """
+
+    def __init__(self, gamma_min: float = -13.3, gamma_max: float = 5.0) -> None:
+        super().__init__()
+        check_ends(gamma_min, gamma_max)
+        self.gamma_min, self.gamma_max = gamma_min, gamma_max
+
+    def gamma(self, t: Tensor) -> Tensor:
+        return self.gamma_min + (self.gamma_max - self.gamma_min) * t
+
+    def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        return self.gamma(t), torch.full_like(t, self.gamma_max - self.gamma_min)
+
+
+def check_ends(gamma_min: float, gamma_max: float) -> None:
+    """Raise `InputError` unless gamma increases."""
+    if not gamma_min < gamma_max:
+        raise InputError(f"gamma from {gamma_min} to {gamma_max}", "gamma_min < gamma_max",
+                         "gamma is minus the log signal-to-noise ratio: it grows with the noise")

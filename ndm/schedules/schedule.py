@@ -1,0 +1,45 @@
+"""What a noise schedule is: an increasing gamma(t), and alpha and sigma from it."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ndm.part import Part
+
+
+@dataclass(frozen=True)
+class Level:
+    """The noise level at a time t; every field is shaped like t."""
+
+    gamma: Tensor  # log(sigma^2 / alpha^2), minus the log signal-to-noise ratio
+    gamma_prime: Tensor  # d gamma / dt > 0
+    alpha: Tensor  # signal scale
+    sigma: Tensor  # noise scale
+
+    @property
+    def snr(self) -> Tensor:
+        """alpha^2 / sigma^2 = exp(-gamma)."""
+        return torch.exp(-self.gamma)
+
+
+class Schedule(Part, ABC):
+    """gamma(t), increasing; alpha^2 = sigmoid(-gamma) and sigma^2 = sigmoid(gamma) preserve the variance.
+
+    A schedule is elementwise in t. Subclasses define `gamma`, and override `with_velocity` (by default a forward-mode
+    derivative) or `forward` where a closed form is known.
+    Source: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630.
+    """
+
+    @abstractmethod
+    def gamma(self, t: Tensor) -> Tensor:
+        """log(sigma_t^2 / alpha_t^2), shaped like t."""
+
+    def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """gamma and d gamma / dt, each shaped like t."""
+        return torch.func.jvp(self.gamma, (t,), (torch.ones_like(t),))
+
+    def forward(self, t: Tensor) -> Level:
+        gamma, gamma_prime = self.with_velocity(t)
+        return Level(gamma, gamma_prime, torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt())

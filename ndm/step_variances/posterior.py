@@ -1,0 +1,12 @@
+"""The variance of q itself."""
+
+from torch import Tensor
+
+from ndm.step_variances.step_variance import StepVariance
+
+
+class PosteriorStepVariance(StepVariance):
+    """w = v."""
+
+    def forward(self, variance: Tensor, step: Tensor, timesteps: int) -> Tensor:
+        return variance

@@ -1,0 +1,58 @@
+"""What a step variance is: w of p(z_s | z_t), given the variance v of q(z_s | z_t, x)."""
+
+import warnings
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from ndm.errors import InputError
+from ndm.part import Part
+
+
+class StepVariance(Part, ABC):
+    """w_{s|t} of the step t = (k + 1) / T -> s = k / T of a chain of T steps.
+
+    KL(q || p) = 1/2 sum_i [ v/w - 1 - log(v/w) + (mean difference)^2 / w ] is lowest at w = v + E[(mean
+    difference)^2]. In continuous time w = v is forced, so that only the discrete bound and the sampler that walks the
+    same T steps ask for it.
+    """
+
+    @classmethod
+    def for_events(cls, event_shape: tuple[int, ...], timesteps: int | None, **options) -> "StepVariance":
+        """The step variance of a chain of `timesteps` steps (None: continuous time)."""
+        return cls(**options)
+
+    @abstractmethod
+    def forward(self, variance: Tensor, step: Tensor, timesteps: int) -> Tensor:
+        """w, from q's variance v and the step k (B,) of `timesteps`; both broadcast against (B, *event)."""
+
+    def observe(self, variance: Tensor, step: Tensor, timesteps: int, squared_difference: Tensor) -> None:
+        """Take note, while training, of (mean of q - mean of p)^2, (B, *event)."""
+
+
+class TabulatedStepVariance(StepVariance, ABC):
+    """A ratio w / v for each of T steps and each dimension; chains of other lengths get q's own variance."""
+
+    def __init__(self, timesteps: int) -> None:
+        super().__init__()
+        if timesteps < 1:
+            raise InputError(f"a table of {timesteps} steps", "at least 1")
+        self.timesteps = timesteps
+
+    @classmethod
+    def for_events(cls, event_shape: tuple[int, ...], timesteps: int | None, **options) -> "StepVariance":
+        if timesteps is None:
+            raise InputError(f"{cls.__name__} in continuous time", "q's own variance or a number of steps",
+                             "give --timesteps T: for infinitely many steps w = v is forced")
+        return cls(event_shape, timesteps, **options)
+
+    def forward(self, variance: Tensor, step: Tensor, timesteps: int) -> Tensor:
+        if timesteps != self.timesteps:
+            warnings.warn(f"the step variances are those of {self.timesteps} steps: "
+                          f"a chain of {timesteps} steps uses q's own", stacklevel=2)
+            return variance
+        return variance * self.ratio()[step]
+
+    @abstractmethod
+    def ratio(self) -> Tensor:
+        """w / v, (T, *event)."""

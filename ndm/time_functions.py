@@ -1,0 +1,52 @@
+"""Functions of time b_k(t) with b_k(0) = 0, from which transformations are built, with their derivatives."""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from ndm.errors import InputError
+from ndm.part import Part
+
+
+class TimeFunctions(Part, ABC):
+    """K functions b_k(t) with b_k(0) = 0."""
+
+    def __init__(self, num: int) -> None:
+        super().__init__()
+        if num < 1:
+            raise InputError(f"{num} functions of time", "at least 1")
+        self.num = num
+
+    @abstractmethod
+    def forward(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """b_k(t) and b'_k(t), each shaped like t with one more axis K."""
+
+
+class Monomials(TimeFunctions):
+    """b_k(t) = t^k, k = 1..K."""
+
+    def forward(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        k = torch.arange(1, self.num + 1, dtype=t.dtype, device=t.device)
+        t = t[..., None]
+        return t**k, k * t ** (k - 1)
+
+
+class IntegratedBumps(TimeFunctions):
+    """b_k(t) = integral from 0 to t of a bump around the k-th of K points of [0, 1]: F moves in K local steps.
+
+    The bump is the raised cosine K (1 + cos(pi K (t - c_k))) / 2 for |t - c_k| < 1/K, c_k = (k - 1/2) / K. Bumps
+    overlap by half, so that they sum to a constant away from the ends, and b_k and b'_k are smooth.
+    """
+
+    def forward(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        centres = (torch.arange(self.num, dtype=t.dtype, device=t.device) + 0.5) / self.num
+        u = (self.num * (t[..., None] - centres)).clamp(-1, 1)
+        before = (self.num * -centres).clamp(-1, 1)
+        bump = self.num * (1 + torch.cos(math.pi * u)) / 2
+        return self._integral(u) - self._integral(before), bump
+
+    @staticmethod
+    def _integral(u: Tensor) -> Tensor:
+        return (u + torch.sin(math.pi * u) / math.pi) / 2

@@ -1,0 +1,81 @@
+"""From a configuration and its data to a model: the names become parts."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ndm.data import DataSet
+from ndm.decoders import Decoder
+from ndm.decoders.gaussian import GaussianDecoder
+from ndm.decoders.levels import LevelsDecoder
+from ndm.errors import InputError
+from ndm.model import NeuralDiffusion
+from ndm.predictors import Predictor
+from ndm.registry import choose, discover
+from ndm.schedules import Schedule
+from ndm.step_variances import StepVariance
+from ndm.training.config import Config
+from ndm.transforms import Transform
+from ndm.volatilities import Volatility
+
+
+def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
+    """The model that `config` names, for events like those of `data`; raises `InputError` for unknown names."""
+    shape = data.event_shape
+    schedule = _find("schedule", "ndm.schedules", Schedule, config.schedule)
+    transform = _find("transform", "ndm.transforms", Transform, config.transform)
+    predictor = _find("predictor", "ndm.predictors", Predictor, config.predictor or "direct")
+    volatility = _find("volatility", "ndm.volatilities", Volatility, config.volatility)
+    step_variance = _find("step variance", "ndm.step_variances", StepVariance, config.step_variance)
+
+    path = _make("transform", transform.for_events, config.transform_options, shape)
+    if config.predictor is None and path.num_heads is None:
+        predictor = _find("predictor", "ndm.predictors", Predictor, "plug_in")
+    return NeuralDiffusion(
+        schedule=_make("schedule", schedule, config.schedule_options),
+        transform=path,
+        predictor=_make("predictor", predictor.for_events, config.predictor_options, shape, path),
+        decoder=decoder_for(data),
+        volatility=_make("volatility", volatility.for_events, config.volatility_options, shape),
+        step_variance=_make("step variance", step_variance.for_events, {}, shape, config.timesteps),
+    )
+
+
+def decoder_for(data: DataSet) -> Decoder:
+    """Levels for images; for real values a Gaussian that standardises each dimension by the training split."""
+    if data.num_levels is not None:
+        return LevelsDecoder(data.num_levels)
+    loc, scale = data.train.x.mean(0, dtype=np.float64), data.train.x.std(0, dtype=np.float64)
+    if not (scale > 0).all():
+        constant = np.argwhere(scale == 0)[0].tolist()
+        raise InputError(f"dimension {constant} of {data.name}, which never changes", "dimensions that vary",
+                         "remove it: a density over a constant is infinite")
+    return GaussianDecoder(torch.from_numpy(loc).float(), torch.from_numpy(scale).float())
+
+
+def as_tensor(x: np.ndarray, decoder: Decoder) -> Tensor:
+    """Raw data, uint8 levels or real values, as the floating point data that a model takes."""
+    raw = torch.from_numpy(np.ascontiguousarray(x))
+    return decoder.from_integers(raw) if isinstance(decoder, LevelsDecoder) else raw.float()
+
+
+def as_array(x: Tensor, decoder: Decoder) -> np.ndarray:
+    """The inverse of `as_tensor`: uint8 levels for images, float32 for real values."""
+    if isinstance(decoder, LevelsDecoder):
+        return decoder.to_integers(x).to(torch.uint8).cpu().numpy()
+    return x.float().cpu().numpy()
+
+
+def _find(kind: str, package: str, base: type, name: str) -> Any:
+    return choose(kind, name, discover(package, base))
+
+
+def _make(kind: str, maker: Any, options: dict[str, Any], *arguments: Any) -> Any:
+    try:
+        return maker(*arguments, **options)
+    except TypeError as error:
+        if "unexpected keyword" not in str(error) and "got multiple values" not in str(error):
+            raise
+        raise InputError(f"options {options} for the {kind}", "options that it takes", str(error)) from error

@@ -1,0 +1,136 @@
+"""Everything that decides a run, as plain data."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+import yaml
+
+from ndm.data import DataSet
+from ndm.errors import InputError
+
+
+def _parse_options(words: list[str]) -> dict[str, Any]:
+    pairs = [word.partition("=") for word in words]
+    if not all(separator for _, separator, _ in pairs):
+        raise ValueError("options are written KEY=VALUE, e.g. channels=32 multipliers=[1,2]")
+    return {key: yaml.safe_load(value) for key, _, value in pairs}
+
+
+Options = Annotated[dict[str, Any], tyro.constructors.PrimitiveConstructorSpec(
+    nargs="*", metavar="[KEY=VALUE ...]", instance_from_str=_parse_options,
+    is_instance=lambda value: isinstance(value, dict),
+    str_from_instance=lambda options: [f"{key}={value}" for key, value in options.items()])]
+
+
+@dataclass(frozen=True)
+class Config:
+    """A model, and how it is trained. Parts are named by their file; their options are arguments of that part."""
+
+    schedule: str = "learned"
+    """linear, cosine, flow or learned (a file of ndm/schedules)."""
+    schedule_options: Options = field(default_factory=dict)
+    """E.g. gamma_min=-13.3 gamma_max=5."""
+    transform: str = "time_basis"
+    """identity, scaling, residual or time_basis (a file of ndm/transforms)."""
+    transform_options: Options = field(default_factory=dict)
+    """E.g. num_functions=3 width=128 for time_basis; basis=frequency for scaling; gate=time for residual."""
+    predictor: str | None = None
+    """direct or plug_in (a file of ndm/predictors); by default direct where the transformation allows it."""
+    predictor_options: Options = field(default_factory=dict)
+    """Of the network and its form, e.g. network=unet channels=32 multipliers=[1,2] form=scaled."""
+    volatility: str = "constant"
+    """constant, learned, best, per_dimension or markov (a file of ndm/volatilities)."""
+    volatility_options: Options = field(default_factory=dict)
+    """E.g. value=1."""
+    step_variance: str = "posterior"
+    """Variance of p(z_s|z_t) at --timesteps T: posterior, learned or analytic (a file of ndm/step_variances)."""
+    timesteps: int | None = None
+    """T of the discrete bound; without it the continuous bound is trained."""
+
+    max_steps: int | None = None
+    """Stop after this many steps. The learning rate decays over it."""
+    max_seconds: float | None = None
+    """Stop after this many seconds of training (all sittings together). The learning rate decays over it."""
+    batch_size: int = 64
+    """Examples in a step."""
+    learning_rate: float = 2e-3
+    """Of AdamW, after the warm-up."""
+    schedule_rate: float = 10.0
+    """Factor on the learning rate of the schedule, the volatility and the step variances."""
+    transform_rate: float = 1.0
+    """Factor on the learning rate of the transformation."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """Of AdamW."""
+    weight_decay: float = 0.01
+    """Of AdamW, on weight matrices."""
+    warmup_steps: int = 100
+    """Steps over which the learning rate rises from 0."""
+    decay: Literal["cosine", "constant"] = "cosine"
+    """The learning rate after the warm-up: to 0 at the end of the budget, or constant."""
+    clip: float = 1.0
+    """Largest norm of the gradient of the loss in bits/dim (nats/dim for real-valued data)."""
+    ema_decay: float = 0.999
+    """Of the averaged weights, which are the model that is evaluated and shared."""
+    importance: bool = True
+    """Sample t by the running second moments of the loss; --no-importance: uniform low-discrepancy t."""
+    precision: Literal["float32", "bf16"] = "float32"
+    """Of the networks; the schedule, the posterior and the bound are always float32 at least."""
+    seed: int = 0
+    """Decides the initial weights, the order of the data and all noise."""
+    log_every: int = 100
+    """Steps between lines of metrics.jsonl."""
+    save_every: int = 2000
+    """Steps between checkpoints; one more is written at the end and on Ctrl-C."""
+    threads: int | None = None
+    """CPU threads; PyTorch's own choice if not given."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_steps", "max_seconds", "timesteps", "threads", "batch_size", "learning_rate", "clip",
+                     "log_every", "save_every"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InputError(f"{name} = {value}", "a positive number")
+        if not 0 <= self.ema_decay < 1:
+            raise InputError(f"ema_decay = {self.ema_decay}", "0 <= ema_decay < 1")
+        if self.warmup_steps < 0:
+            raise InputError(f"warmup_steps = {self.warmup_steps}", "at least 0")
+
+    def to_yaml(self, data: DataSet, source: str) -> str:
+        """This configuration, with the data it is for and the name or path they came from."""
+        about = {"name": data.name, "from": source, "fingerprint": data.fingerprint(),
+                 "event_shape": list(data.event_shape), "num_levels": data.num_levels}
+        values = dataclasses.asdict(self) | {"betas": list(self.betas)}
+        return yaml.safe_dump({"data": about} | values, sort_keys=False)
+
+
+# What may change when a run goes on: how long it is, what it writes, and the machine it is on.
+_MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "threads"}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A run's configuration; raises `InputError` where there is none or it is not YAML."""
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path.parent}, without a readable {path.name}", "the folder of a run",
+                         "make one with: ndm train DATA --run FOLDER") from error
+    if not isinstance(values, dict) or not isinstance(values.get("data"), dict):
+        raise InputError(f"{path}, which is not a configuration", "the file that ndm train wrote")
+    return values
+
+
+def check_same(path: Path, new: str) -> None:
+    """Raise `InputError` if the run at `path` has another configuration than the YAML text `new`."""
+    old_values, new_values = read_yaml(path), yaml.safe_load(new)
+    if old_values["data"].get("fingerprint") != new_values["data"]["fingerprint"]:
+        raise InputError(f"other data for the run in {path.parent} (now {new_values['data']['name']})",
+                         f"those it was started with ({old_values['data'].get('name')})",
+                         "choose another --run folder")
+    changed = [f"{key}: {old_values.get(key)} is now {value}" for key, value in new_values.items()
+               if key not in _MAY_CHANGE | {"data"} and old_values.get(key) != value]
+    if changed:
+        raise InputError(f"another configuration for the run in {path.parent} ({'; '.join(changed)})",
+                         "the one it was started with", "choose another --run folder, or the same command to resume")

@@ -1,0 +1,55 @@
+"""What a configuration means and costs, before it is run."""
+
+import time
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.utils.flop_counter import FlopCounterMode
+
+from ndm.data import DataSet
+from ndm.data.batches import Batches
+from ndm.times import ImportanceTimes, LowDiscrepancyTimes, Times
+from ndm.training.build import as_tensor, build_model
+from ndm.training.config import Config
+from ndm.training.optimizer import make_optimizer
+
+_TIMED_STEPS = 5
+
+
+def dry_run(config: Config, data: DataSet, console: Console) -> None:
+    """Print the resolved configuration, the parameters of each part, the FLOPs of a step and the expected time."""
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    model = build_model(config, data)
+    console.print(config.to_yaml(data, data.name).rstrip(), highlight=False, markup=False)
+
+    table = Table("part", "class", "parameters")
+    for name, part in model.named_children():
+        table.add_row(name, type(part).__name__, f"{sum(p.numel() for p in part.parameters()):,}")
+    table.add_row("all", "", f"{sum(p.numel() for p in model.parameters()):,}")
+    console.print(table)
+
+    optimizer = make_optimizer(model, config)
+    times: Times = ImportanceTimes() if config.importance else LowDiscrepancyTimes()
+    x = as_tensor(Batches(data.train, config.batch_size, config.seed)[0], model.decoder)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model(x, None, config.timesteps, times).total.mean().backward()
+        optimizer.step()
+
+    with FlopCounterMode(display=False) as counter:
+        step()
+    began = time.perf_counter()
+    for _ in range(_TIMED_STEPS):
+        step()
+    seconds = (time.perf_counter() - began) / _TIMED_STEPS
+    budget = [f"{config.max_seconds:g} s"] if config.max_seconds is not None else []
+    budget += [f"{config.max_steps} steps, about {config.max_steps * seconds:.0f} s"] if config.max_steps else []
+    console.print(f"matrix FLOPs of a step (forward and backward, batch {config.batch_size}): "
+                  f"{counter.get_total_flops() / 1e9:.3f} G", highlight=False)
+    console.print(f"step: {seconds * 1e3:.1f} ms, {config.batch_size / seconds:.0f} examples/s on this machine "
+                  f"(CPU, {torch.get_num_threads()} threads)", highlight=False)
+    console.print(f"budget: {' or '.join(budget) or 'none'}", highlight=False)

@@ -1,0 +1,33 @@
+"""AdamW with a rate for each part of the model, and the learning rate over the course of training."""
+
+import math
+
+import torch
+
+from ndm.model import NeuralDiffusion
+from ndm.training.config import Config
+
+
+def make_optimizer(model: NeuralDiffusion, config: Config) -> torch.optim.AdamW:
+    """AdamW; the schedule, volatility and step variances, and the transformation, learn at rates of their own."""
+    rates = {"schedule": config.schedule_rate, "volatility": config.schedule_rate,
+             "step_variance": config.schedule_rate, "transform": config.transform_rate}
+    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        part = name.partition(".")[0]
+        is_weight = parameter.ndim >= 2 and part in ("predictor", "transform")
+        key = (rates.get(part, 1.0), config.weight_decay if is_weight else 0.0)
+        groups.setdefault(key, []).append(parameter)
+    return torch.optim.AdamW(
+        [{"params": parameters, "weight_decay": decay, "rate": rate} for (rate, decay), parameters in groups.items()],
+        lr=config.learning_rate, betas=config.betas, fused=True)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, config: Config, step: int, fraction: float) -> float:
+    """Warm up linearly over steps, then decay by (1 + cos(pi fraction)) / 2 over the budget; returns the rate."""
+    warm_up = min(1.0, (step + 1) / (config.warmup_steps + 1))
+    decay = (1 + math.cos(math.pi * min(fraction, 1.0))) / 2 if config.decay == "cosine" else 1.0
+    rate = config.learning_rate * warm_up * decay
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["rate"]
+    return rate

@@ -1,0 +1,39 @@
+"""What a user sees while training: a bar on a terminal, a line now and then in a log file."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+_LINE_EVERY = 15.0  # seconds, where there is no terminal to draw a bar on
+
+
+class ProgressBar:
+    """A bar from 0 to 1 with a status text; use as a context manager."""
+
+    def __init__(self, what: str, console: Console | None = None) -> None:
+        self.what = what
+        self.console = console or Console(stderr=True)
+        self.live = self.console.is_terminal
+        self.last_line = time.monotonic()
+        self.bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
+                            TextColumn("{task.fields[status]}"), TimeElapsedColumn(), TextColumn("ETA"),
+                            TimeRemainingColumn(), console=self.console, refresh_per_second=2, disable=not self.live)
+        self.task: TaskID = self.bar.add_task(what, total=1.0, status="")
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.bar.stop()
+
+    def update(self, fraction: float, status: Callable[[], str]) -> None:
+        """Show how far it is; `status` is only asked for when it will be seen."""
+        if self.live:
+            self.bar.update(self.task, completed=fraction, status=status())
+        elif time.monotonic() - self.last_line > _LINE_EVERY:
+            self.last_line = time.monotonic()
+            self.console.print(f"{self.what} {fraction:4.0%}  {status()}", highlight=False)

@@ -1,0 +1,43 @@
+"""The state of training as plain tensors and JSON: never pickle."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+
+def write_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, times: nn.Module,
+                progress: dict[str, Any]) -> None:
+    """Raw weights, optimiser moments, t-sampler statistics and progress, into `folder`."""
+    folder.mkdir()
+    _save(model.state_dict(), folder / "weights.safetensors")
+    _save(times.state_dict(), folder / "times.safetensors")
+    moments = {f"{index}.{name}": value for index, state in optimizer.state_dict()["state"].items()
+               for name, value in state.items()}
+    _save(moments, folder / "optimizer.safetensors")
+    (folder / "progress.json").write_text(json.dumps(progress, indent=2) + "\n")
+
+
+def read_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, times: nn.Module) -> dict[str, Any]:
+    """The inverse of `write_state`; returns the progress."""
+    model.load_state_dict(load_file(folder / "weights.safetensors"))
+    times.load_state_dict(load_file(folder / "times.safetensors"))
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in load_file(folder / "optimizer.safetensors").items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return read_progress(folder)
+
+
+def read_progress(folder: Path) -> dict[str, Any]:
+    """How far training was: step, seconds, examples."""
+    progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())
+    return progress
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, path)

@@ -1,0 +1,21 @@
+"""What is watched while training: whether F still holds its data."""
+
+import torch
+from torch import Tensor
+
+from ndm.model import NeuralDiffusion
+
+_MIDDLE = 0.5
+COLLAPSED = 0.01  # Var F / Var x at t = 1/2 below which a warning is given
+
+
+@torch.no_grad()
+def variance_ratio(model: NeuralDiffusion, x: Tensor, t: float = _MIDDLE) -> float:
+    """Var F(x, t) / Var x, each summed over the dimensions: 1 for the identity, 0 when F has collapsed.
+
+    A constant F makes the diffusion term zero for free, which the other two terms of the bound must pay for.
+    """
+    curve = model.curve(x)
+    time = torch.tensor(t, dtype=x.dtype, device=x.device)
+    at_start, at_t = curve(torch.zeros_like(time)), curve(time)
+    return float(at_t.var(0).sum() / at_start.var(0).sum())

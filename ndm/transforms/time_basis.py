@@ -1,0 +1,42 @@
+"""Learned directions times known functions of time: F and its velocity at every t from one pass of a network."""
+
+from torch import Tensor
+
+from ndm.curve import BasisCurve, Curve
+from ndm.nn.hidden_layer import HiddenLayer
+from ndm.part import Part
+from ndm.registry import choose
+from ndm.time_functions import IntegratedBumps, Monomials, TimeFunctions
+from ndm.transforms.transform import Transform
+
+FUNCTIONS = {"bumps": IntegratedBumps, "monomials": Monomials}
+
+
+class TimeBasisTransform(Transform):
+    """F(x, t) = x + sum_k b_k(t) h_k(x), with velocity sum_k b'_k(t) h_k(x), b_k(0) = 0.
+
+    h runs once for each x, however many times its curve is asked. A predictor may predict x^ and the h^_k directly,
+    so that the mean of p(z_s | z_t) can be E[F(x, .) | z_t] and h is never evaluated when sampling.
+
+    Args:
+        h: a network (x, cond) -> (B, K, *event), zero at the start.
+        functions: the K functions b_k.
+    """
+
+    def __init__(self, h: Part, functions: TimeFunctions) -> None:
+        super().__init__()
+        self.h = h
+        self.functions = functions
+        self.num_heads = functions.num
+
+    @classmethod
+    def for_events(cls, event_shape: tuple[int, ...], num_classes: int = 0, functions: str = "bumps",
+                   num_functions: int = 3, width: int = 128) -> "TimeBasisTransform":
+        chosen = choose("functions of time", functions, FUNCTIONS)(num_functions)
+        return cls(HiddenLayer(event_shape, num_functions, width=width, num_classes=num_classes), chosen)
+
+    def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
+        return BasisCurve(x, self.h(x, cond).to(x.dtype), self.functions)
+
+    def curve_from_heads(self, x_hat: Tensor, heads: Tensor) -> Curve:
+        return BasisCurve(x_hat, heads, self.functions)

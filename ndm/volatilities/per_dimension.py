@@ -1,0 +1,32 @@
+"""One learned volatility for each dimension."""
+
+import torch
+from torch import Tensor, nn
+
+from ndm.schedules import Schedule
+from ndm.shapes import like_event
+from ndm.transforms import Transform
+from ndm.volatilities.volatility import Volatility
+
+
+class PerDimensionVolatility(Volatility):
+    """eta_i = exp(theta_i), the same at every time, one for each dimension of the transformation's basis.
+
+    D_i = eta_i (gamma_t - gamma_s).
+    """
+
+    def __init__(self, event_shape: tuple[int, ...], start: float = 1.0) -> None:
+        super().__init__()
+        self.log_eta = nn.Parameter(torch.full(tuple(event_shape), start).log())
+
+    @classmethod
+    def for_events(cls, event_shape: tuple[int, ...], **options) -> "PerDimensionVolatility":
+        return cls(event_shape, **options)
+
+    def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
+        return self.log_eta.exp()[None]
+
+    def integral(self, s: Tensor, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
+        eta = self.log_eta.exp()[None]
+        span = (schedule.gamma(t) - schedule.gamma(s)).reshape(-1)
+        return eta * like_event(span, eta)

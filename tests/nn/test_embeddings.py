@@ -1,0 +1,39 @@
+"""Time and label embeddings by themselves."""
+
+import pytest
+import torch
+
+from ndm.errors import InputError
+from ndm.nn.embeddings import LabelEmbedding, TimeEmbedding
+
+
+def test_shape_and_dtype_follow_the_weights() -> None:
+    t = torch.linspace(0, 1, 5)
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        embedding = TimeEmbedding(12).to(dtype)(t)
+        assert embedding.shape == (5, 12) and embedding.dtype == dtype
+
+
+def test_close_times_are_told_apart_and_lie_close() -> None:
+    """The embedding is injective on a fine grid, and its steps shrink with the grid's."""
+    torch.manual_seed(0)
+    embed, steps = TimeEmbedding(32).double(), []
+    for count in (1001, 2001):
+        points = embed(torch.linspace(0, 1, count, dtype=torch.float64))
+        steps.append((points[1:] - points[:-1]).norm(dim=1))
+        assert steps[-1].min() > 1e-4
+    assert steps[1].max() < 0.51 * steps[0].max()
+
+
+def test_each_label_has_its_row_and_none_has_the_last() -> None:
+    label = LabelEmbedding(3, 4)
+    rows = label(torch.tensor([0, 1, 2]), 3)
+    assert torch.equal(rows, label.rows.weight[:3])
+    assert torch.equal(label(None, 3), label.rows.weight[3])
+    assert LabelEmbedding(0, 4)(None, 3) == 0.0 and not list(LabelEmbedding(0, 4).parameters())
+
+
+@pytest.mark.parametrize("labels", [[-1, 0], [0, 4]])
+def test_labels_out_of_range_are_refused(labels) -> None:
+    with pytest.raises(InputError, match=f"got labels from {labels[0]} to {labels[1]}; expected labels from 0 to 2"):
+        LabelEmbedding(3, 4)(torch.tensor(labels), 2)

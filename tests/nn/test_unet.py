@@ -1,0 +1,73 @@
+"""What is the U-Net's own: sizes, levels, attention and the errors of its constructor."""
+
+import pytest
+import torch
+from torch import nn
+from torch.func import jvp
+
+from ndm.errors import InputError
+from ndm.nn.attention import SelfAttention
+from ndm.nn.unet import UNet
+
+
+def perturbed(network: UNet) -> UNet:
+    for parameter in network.double().parameters():
+        nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+@pytest.mark.parametrize(("shape", "options"), [
+    ((1, 8, 8), {"multipliers": (1,)}),
+    ((3, 8, 12), {"multipliers": (1, 2, 3), "blocks": 2}),
+    ((3, 10, 8), {"attention": (5,), "dropout": 0.1}),
+    ((2, 8, 8), {"channels": 12, "attention": (4, 8)}),
+])
+def test_every_layout_has_a_velocity_and_gradients(shape, options) -> None:
+    torch.manual_seed(0)
+    network = perturbed(UNet(shape, num_outputs=2, **{"channels": 16} | options)).eval()
+    x, t, h = torch.randn(2, *shape, dtype=torch.float64), torch.tensor([0.2, 0.7], dtype=torch.float64), 1e-6
+    value, velocity = jvp(lambda time: network(x, time), (t,), (torch.ones_like(t),))
+    assert value.shape == (2, 2, *shape)
+    difference = (network(x, t + h) - network(x, t - h)) / (2 * h)
+    torch.testing.assert_close(velocity, difference, rtol=1e-5, atol=1e-5 * velocity.abs().max().item())
+    (value.square().mean() + velocity.square().mean()).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad.isfinite().all() and parameter.grad.abs().max() > 0, name
+
+
+def test_blocks_and_attention_are_where_they_are_asked_for() -> None:
+    network = UNet((1, 16, 16), channels=16, multipliers=(1, 2, 2), blocks=2, attention=(8, 4))
+    level, found = network.levels, []
+    while level is not None:
+        blocks = [*level.encoder, *level.decoder]
+        found.append((len(blocks), sum(isinstance(block.attention, SelfAttention) for block in blocks)))
+        level = level.below
+    assert found == [(4, 0), (4, 4), (4, 4)]
+
+
+def test_every_pixel_reaches_every_pixel_through_the_levels() -> None:
+    torch.manual_seed(0)
+    network = perturbed(UNet((1, 16, 16), channels=16, multipliers=(1, 1, 1)))
+    x = torch.randn(1, 1, 16, 16, dtype=torch.float64, requires_grad=True)
+    network(x, torch.tensor([0.5], dtype=torch.float64))[0, 0, 0, 0, 0].backward()
+    assert (x.grad != 0).all()
+
+
+def test_heads_are_ordered_before_channels() -> None:
+    """Head k is channels k C .. (k + 1) C of the last convolution."""
+    network = UNet((3, 8, 8), num_outputs=2, channels=16)
+    nn.init.constant_(network.leave[-1].bias[3:], 1.0)
+    heads = network(torch.randn(1, 3, 8, 8), torch.tensor([0.5]))
+    assert torch.equal(heads[:, 0], torch.zeros(1, 3, 8, 8)) and torch.equal(heads[:, 1], torch.ones(1, 3, 8, 8))
+
+
+@pytest.mark.parametrize(("shape", "options", "line"), [
+    ((64,), {}, "got event_shape (64,); expected (C, H, W); use MLP for events that are not images"),
+    ((1, 9, 8), {}, "got images of 9x8 for 2 levels; expected sizes that 2 divides; give fewer multipliers or pad the images"),
+    ((1, 8, 8), {"multipliers": ()}, "got images of 8x8 for 0 levels; expected sizes that 1 divides"),
+    ((1, 8, 8), {"attention": (2,)}, "got attention at heights (2,); expected heights among (8, 4)"),
+])
+def test_wrong_shapes_are_refused_in_one_line(shape, options, line) -> None:
+    with pytest.raises(InputError) as error:
+        UNet(shape, **options)
+    assert str(error.value).startswith(line) and "\n" not in str(error.value)

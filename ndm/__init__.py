@@ -36,8 +36,6 @@ from ndm.volatilities.learned import LearnedVolatility
 from ndm.volatilities.markov import MarkovVolatility
 from ndm.volatilities.per_dimension import PerDimensionVolatility
 
-
-
 __all__ = [
     "MLP", "AnalyticStepVariance", "AncestralSampler", "BestVolatility", "Bound", "CallablePredictor",
     "ConstantVolatility", "CosineBasis", "CosineSchedule", "Curve", "DirectPredictor", "Estimate", "FlowSchedule",

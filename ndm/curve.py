@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from ndm.derivative import with_velocity
 from ndm.shapes import like_event
 from ndm.time_functions import TimeFunctions
 
@@ -21,9 +22,7 @@ class Curve(ABC):
 
     def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """f(t) and df/dt, each (B, *event); by default with one forward-mode derivative."""
-        # Forward mode needs memory of its own for t: an expanded tensor shares it between examples.
-        t = t.clone()
-        return torch.func.jvp(self, (t,), (torch.ones_like(t),))
+        return with_velocity(self, t)
 
     def __sub__(self, other: "Curve") -> "Curve":
         return DifferenceCurve(self, other)

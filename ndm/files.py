@@ -17,5 +17,5 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise InputError(f"{path}, which cannot be written ({error.strerror})", "a file in an existing, writable folder") \
-            from error
+        why = f"{path}, which cannot be written ({error.strerror})"
+        raise InputError(why, "an existing, writable folder") from error

@@ -56,4 +56,5 @@ def nelbo(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, time
         model.train(was_training)
     draws_of_terms = torch.cat(rows, 1)
     error = draws_of_terms.sum(0).std(-1) / math.sqrt(draws)
-    return Estimate(*draws_of_terms.mean(-1), standard_error=error)
+    prior, diffusion, reconstruction = draws_of_terms.mean(-1)
+    return Estimate(prior, diffusion, reconstruction, error)

@@ -33,7 +33,7 @@ class Part(nn.Module):
     @property
     def config(self) -> dict[str, Any]:
         """The class name and constructor arguments, as JSON data."""
-        return {"class": type(self).__name__} | {k: _encode(v) for k, v in self._arguments.items()}
+        return {"class": type(self).__name__} | {k: _encode(v) for k, v in self.__dict__["_arguments"].items()}
 
     @staticmethod
     def from_config(config: dict[str, Any]) -> "Part":

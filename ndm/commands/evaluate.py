@@ -75,7 +75,7 @@ class Evaluate:
             for start in range(0, len(x), _CHUNK):
                 chunk = x[start : start + _CHUNK].to(device)
                 parts.append(nelbo(run.model, chunk, timesteps=timesteps, draws=self.draws, generator=generator))
-                bar.update(min(1.0, (start + _CHUNK) / len(x)), lambda: f"{len(x)} examples, {self.draws} draws each")
+                bar.update(min(1.0, (start + _CHUNK) / len(x)), f"{len(x)} examples, {self.draws} draws each")
         names = ("prior", "diffusion", "reconstruction", "standard_error")
         return Estimate(*(torch.cat([getattr(part, name) for part in parts]).cpu() for name in names))
 

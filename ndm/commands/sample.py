@@ -77,5 +77,5 @@ def draw(run: Run, num: int, sampler: str = "ancestral", steps: int | None = Non
         for first in range(0, num, _BATCH):
             shape = (min(_BATCH, num - first), *run.event_shape)
             parts.append(as_array(walk(shape, seed=seed, first=first), run.model.decoder))
-            bar.update((first + shape[0]) / num, lambda: f"{num} samples")
+            bar.update((first + shape[0]) / num, f"{num} samples")
     return np.concatenate(parts)

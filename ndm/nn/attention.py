@@ -5,6 +5,7 @@ from torch.autograd import forward_ad
 
 from ndm.nn.network import zero_init
 
+
 class ImageNorm(nn.GroupNorm):
     """Group norm, 16 channels a group: (B, C, H, W) -> the same, in channels-last memory with every derivative.
 
@@ -25,8 +26,8 @@ class ImageNorm(nn.GroupNorm):
 def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """softmax(Q K^T / sqrt(d)) V over tokens: three tensors (..., tokens, d) -> (..., tokens, d).
 
-    Vaswani et al. (2017, https://arxiv.org/abs/1706.03762). Explicit on purpose: PyTorch's fused kernels have neither
-    a forward derivative nor a second backward one, and at the few hundred tokens used here they are hardly faster.
+    Vaswani et al. (2017, https://arxiv.org/abs/1706.03762). Explicit on purpose: PyTorch's fused kernels have
+    neither a forward derivative nor a second backward one, and at a few hundred tokens they are hardly faster.
     """
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
     return scores.softmax(-1) @ value
@@ -35,7 +36,7 @@ def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 class SelfAttention(nn.Module):
     """x + multi-head self-attention over the pixels of the normalised x: (B, C, H, W) -> the same.
 
-    The heads have 32 channels each (`channels` itself where 32 does not divide it). A fresh layer is the identity.
+    Heads have 32 channels each, or there is one head where 32 does not divide C. A fresh layer is the identity.
     """
 
     def __init__(self, channels: int) -> None:

@@ -8,17 +8,17 @@ from torch import Tensor, nn
 
 from ndm.errors import InputError
 
-# Angular frequencies are spaced geometrically between these. The log-signal-to-noise ratio moves by a few tenths when
-# t moves by 1/100: finer features would only roughen the derivative in t, which the velocity of a curve needs.
+# Angular frequencies are spaced geometrically between these. The log-signal-to-noise ratio moves by a few tenths
+# when t moves by 1/100: finer features would only roughen the derivative in t, which velocities need.
 _LOWEST, _HIGHEST = 1.0, 100.0
 
 
 class LabelEmbedding(nn.Module):
-    """Labels (B,) of int64 in 0..num_classes-1 -> (B, width); no label, which is None or num_classes -> a learned row.
+    """Labels (B,), int64 in 0..num_classes-1 -> (B, width); no label, None or num_classes -> a learned row.
 
-    The learned row for "no label" lets one network be both conditional and unconditional, as classifier-free guidance
-    needs (Ho and Salimans, 2022, https://arxiv.org/abs/2207.12598). With num_classes = 0 labels are refused by an
-    `InputError`, and the embedding is 0.
+    The learned row for "no label" lets one network be both conditional and unconditional, as classifier-free
+    guidance needs (Ho and Salimans, 2022, https://arxiv.org/abs/2207.12598). With num_classes = 0 labels are
+    refused by an `InputError`, and the embedding is 0.
     """
 
     def __init__(self, num_classes: int, width: int) -> None:
@@ -35,19 +35,20 @@ class LabelEmbedding(nn.Module):
                              "make it with num_classes set to the number of labels")
         if cond.dtype != torch.int64 or cond.shape != (batch,):
             raise InputError(f"cond of shape {tuple(cond.shape)} and {cond.dtype}",
-                             f"labels of shape ({batch},) and torch.int64", "give one integer label per example")
+                             f"labels of shape ({batch},) and torch.int64", "give one integer per example")
         try:
             return self.rows(cond)
         except IndexError:  # reading the extremes first would cost a synchronisation on an accelerator
-            raise InputError(f"labels from {cond.min()} to {cond.max()}", f"labels from 0 to {self.num_classes - 1}",
+            raise InputError(f"labels from {cond.min()} to {cond.max()}",
+                             f"labels from 0 to {self.num_classes - 1}",
                              f"{self.num_classes} stands for no label") from None
 
 
 class TimeEmbedding(nn.Module):
     """Times t (B,) in [0, 1], and labels (B,) or None -> (B, width).
 
-    [sin(w_k t), cos(w_k t)]_k -> linear -> + label -> SiLU -> linear -> SiLU: the sinusoidal features of Vaswani et
-    al. (2017, https://arxiv.org/abs/1706.03762) with w_k for times in [0, 1]. Smooth in t, so it has every derivative.
+    [sin(w_k t), cos(w_k t)]_k -> linear -> + label -> SiLU -> linear -> SiLU: the sinusoidal features of Vaswani
+    et al. (2017, https://arxiv.org/abs/1706.03762), with w_k for times in [0, 1].
     """
 
     frequencies: Tensor

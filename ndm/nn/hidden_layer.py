@@ -12,14 +12,15 @@ from ndm.part import Part
 
 
 class HiddenLayer(Part):
-    """h(x) = W_2 silu(W_1 x + b_1 + label) + b_2 on flattened events: x (B, *event_shape) -> (B, num_outputs, *event_shape).
+    """h(x) = W_2 silu(W_1 x + b_1 + label) + b_2, flattened: x (B, *event_shape) -> (B, num_outputs, *event_shape).
 
-    The h_k of a transform on a basis of time, F(x, t) = x + sum_k b_k(t) h_k(x): the time is in the b_k, so this is
-    no `Network` and takes none, and one evaluation serves every t. A fresh layer is exactly 0: F starts as the
-    identity. Raises `InputError` for batches of another shape, and for labels when made with num_classes = 0.
+    The h_k of a transform on a basis of time, F(x, t) = x + sum_k b_k(t) h_k(x): the time is in the b_k, so this
+    is no `Network` and takes none, and one evaluation serves every t. A fresh layer is exactly 0: F starts as
+    the identity. Raises `InputError` for batches of another shape, and for labels when num_classes = 0.
     """
 
-    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 128, num_classes: int = 0) -> None:
+    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 128,
+                 num_classes: int = 0) -> None:
         super().__init__()
         self.event_shape = checked_event_shape(event_shape)
         self.num_outputs = num_outputs

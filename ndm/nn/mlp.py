@@ -12,9 +12,9 @@ from ndm.nn.network import Network, zero_init
 
 
 class Block(nn.Module):
-    """h + W_2 silu((1 + scale) W_1 h + shift), with (scale, shift) linear in the embedding: h (B, width) -> (B, width).
+    """h + W_2 silu((1 + scale) W_1 h + shift): h and the embedding, both (B, width) -> (B, width).
 
-    The modulation is that of FiLM (Perez et al., 2018, https://arxiv.org/abs/1709.07871).
+    (scale, shift) is linear in the embedding: FiLM (Perez et al., 2018, https://arxiv.org/abs/1709.07871).
     """
 
     def __init__(self, width: int) -> None:
@@ -31,7 +31,7 @@ class Block(nn.Module):
 class MLP(Network):
     """Residual perceptron on flattened events: x (B, *event_shape), t (B,) -> (B, num_outputs, *event_shape).
 
-    `depth` residual blocks of `width` units; the time, and the label where there is one, scale and shift every block.
+    `depth` residual blocks of `width` units; time, and label where there is one, scale and shift every block.
     No normalisation: with few blocks it only costs time, and a derivative through it cannot be compiled.
     """
 

@@ -15,10 +15,10 @@ Layer = TypeVar("Layer", bound=nn.Module)
 class Network(Part, ABC):
     """x (B, *event_shape), t (B,) in [0, 1], labels cond (B,) or None -> (B, num_outputs, *event_shape).
 
-    Every head has the shape of an event. The heads of a fresh network are exactly 0, so that what is built on it
-    starts from a known function. A network must have forward derivatives, in t above all, which can be differentiated
-    again: `torch.func.jvp`, then `backward`. A subclass is one file in `ndm/nn`, with a constructor of `event_shape`,
-    `num_outputs`, `num_classes` and its own options, and a method `heads`.
+    Every head has the shape of an event. The heads of a fresh network are exactly 0, so that what is built on
+    it starts from a known function. A network must have forward derivatives, in t above all, which can be
+    differentiated again: `torch.func.jvp`, then `backward`. A subclass is one file in `ndm/nn`, with a
+    constructor of `event_shape`, `num_outputs`, `num_classes` and its own options, and a method `heads`.
     """
 
     def __init__(self, event_shape: Sequence[int], num_outputs: int, num_classes: int) -> None:
@@ -28,8 +28,9 @@ class Network(Part, ABC):
         self.num_classes = num_classes
 
     @classmethod
-    def for_events(cls, event_shape: Sequence[int], num_outputs: int = 1, num_classes: int = 0, **options: Any) -> Self:
-        """The network for events of this shape: what `cls(event_shape, ...)` is, the same for every subclass."""
+    def for_events(cls, event_shape: Sequence[int], num_outputs: int = 1, num_classes: int = 0,
+                   **options: Any) -> Self:
+        """The network for events of this shape: `cls(event_shape, ...)`, spelt the same for every subclass."""
         return cls(event_shape, num_outputs=num_outputs, num_classes=num_classes, **options)
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:

@@ -12,20 +12,25 @@ from ndm.nn.embeddings import TimeEmbedding
 from ndm.nn.network import Network, zero_init
 
 
-class ResidualBlock(nn.Module):
-    """shortcut(h) + W_2 silu((1 + scale) norm(W_1 silu(norm(h))) + shift): (B, C_in, H, W) -> (B, C_out, H, W).
+def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
+    return nn.Conv2d(in_channels, out_channels, 3, padding=1)
 
-    W_1 and W_2 are 3x3 convolutions, (scale, shift) is linear in the embedding, the shortcut is a 1x1 convolution
-    where the number of channels changes. As in Dhariwal and Nichol (2021, https://arxiv.org/abs/2105.05233).
+
+class ResidualBlock(nn.Module):
+    """W_0 h + W_2 silu((1 + scale) norm(W_1 silu(norm(h))) + shift): (B, C_in, H, W) -> (B, C_out, H, W).
+
+    W_1 and W_2 are 3x3 convolutions, (scale, shift) is linear in the embedding, W_0 is the identity or, where the
+    number of channels changes, a 1x1 convolution. Dhariwal and Nichol (2021, https://arxiv.org/abs/2105.05233).
     """
 
     def __init__(self, in_channels: int, out_channels: int, width: int, dropout: float, attend: bool) -> None:
         super().__init__()
-        self.enter = nn.Sequential(ImageNorm(in_channels), nn.SiLU(), nn.Conv2d(in_channels, out_channels, 3, padding=1))
+        self.enter = nn.Sequential(ImageNorm(in_channels), nn.SiLU(), conv3x3(in_channels, out_channels))
         self.modulation = nn.Linear(width, 2 * out_channels)
         self.norm = ImageNorm(out_channels)
-        self.leave = nn.Sequential(nn.SiLU(), nn.Dropout(dropout), nn.Conv2d(out_channels, out_channels, 3, padding=1))
-        self.shortcut = nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1)
+        self.leave = nn.Sequential(nn.SiLU(), nn.Dropout(dropout), conv3x3(out_channels, out_channels))
+        same = in_channels == out_channels
+        self.shortcut = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1)
         self.attention = SelfAttention(out_channels) if attend else nn.Identity()
 
     def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
@@ -37,8 +42,8 @@ class ResidualBlock(nn.Module):
 class Level(nn.Module):
     """One resolution: blocks, then the level below at half the resolution as a residual branch, then blocks.
 
-    h + up(W below(pool(h))). A concatenation of the two followed by a 1x1 convolution, as most U-Nets have, differs
-    from this sum only by a weight on h; W is applied at the low resolution, where it costs a quarter.
+    h + up(W below(pool(h))). A concatenation of the two and a 1x1 convolution, as many U-Nets have, would differ
+    only by a weight on h; W, a 1x1 convolution, comes before the upsampling because it costs a quarter there.
     """
 
     def __init__(self, encoder: list[ResidualBlock], decoder: list[ResidualBlock], below: nn.Module | None,
@@ -50,7 +55,7 @@ class Level(nn.Module):
     def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
         for block in self.encoder:
             h = block(h, embedding)
-        if self.below is not None:
+        if self.below is not None and self.up is not None:
             lower = self.up(self.below(F.avg_pool2d(h, 2), embedding))
             h = h + F.interpolate(lower, scale_factor=2.0, mode="nearest")
         for block in self.decoder:
@@ -61,11 +66,11 @@ class Level(nn.Module):
 class UNet(Network):
     """U-Net of residual blocks: x (B, C, H, W), t (B,) -> (B, num_outputs, C, H, W).
 
-    Level i has `channels * multipliers[i]` channels at the size of the event divided by 2**i, and `blocks` residual
-    blocks on its way down and as many on its way up; those of the heights in `attention` attend over all pixels.
-    Ronneberger et al. (2015, https://arxiv.org/abs/1505.04597), with the time, and the label where there is one,
-    scaling and shifting every block. Raises `InputError` for events that are not (C, H, W), that 2**(levels - 1) does
-    not divide, and for a height in `attention` that no level has.
+    Level i has `channels * multipliers[i]` channels at the size of the event divided by 2**i, and `blocks`
+    residual blocks on its way down and as many on its way up; those at heights in `attention` attend over all
+    pixels. Ronneberger et al. (2015, https://arxiv.org/abs/1505.04597); time, and label where there is one, scale
+    and shift every block. Raises `InputError` for events that are not (C, H, W), for sizes that 2**(levels - 1)
+    does not divide, and for a height in `attention` that no level has.
     """
 
     def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, channels: int = 32,
@@ -76,25 +81,30 @@ class UNet(Network):
         if not set(attention) <= set(heights):
             raise InputError(f"attention at heights {tuple(attention)}", f"heights among {heights}",
                              "name heights that the levels have")
+        if blocks < 1:
+            raise InputError(f"blocks={blocks}", "1 or more", "each level needs a block on its way down and up")
         width = 4 * channels
         widths = [channels * multiplier for multiplier in multipliers]
 
         def stage(in_channels: int, level: int) -> list[ResidualBlock]:
             inputs = [in_channels] + [widths[level]] * (blocks - 1)
-            return [ResidualBlock(c, widths[level], width, dropout, heights[level] in attention) for c in inputs]
+            attend = heights[level] in attention
+            return [ResidualBlock(c, widths[level], width, dropout, attend) for c in inputs]
+
+        def levels_from(i: int, in_channels: int) -> Level:
+            last = i + 1 == len(widths)
+            below = None if last else levels_from(i + 1, widths[i])
+            up = None if last else nn.Conv2d(widths[i + 1], widths[i], 1)
+            return Level(stage(in_channels, i), stage(widths[i], i), below, up)
 
         self.embedding = TimeEmbedding(width, num_classes)
-        self.enter = nn.Conv2d(self.event_shape[0], channels, 3, padding=1)
-        below, up = None, None
-        for i in reversed(range(len(widths))):
-            below = Level(stage(widths[max(i - 1, 0)] if i else channels, i), stage(widths[i], i), below, up)
-            up = nn.Conv2d(widths[i], widths[i - 1], 1) if i else None
-        self.levels = below
+        self.enter = conv3x3(self.event_shape[0], channels)
+        self.levels = levels_from(0, channels)
         self.leave = nn.Sequential(ImageNorm(widths[0]), nn.SiLU(),
-                                   zero_init(nn.Conv2d(widths[0], num_outputs * self.event_shape[0], 3, padding=1)))
+                                   zero_init(conv3x3(widths[0], num_outputs * self.event_shape[0])))
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
-        # Channels-last memory makes the convolutions, the time's scale and shift and the resampling faster on CPUs.
+        # Channels-last memory makes convolutions, scales and shifts and resampling faster on CPUs and GPUs.
         h = self.enter(x.contiguous(memory_format=torch.channels_last))
         h = self.leave(self.levels(h, self.embedding(t, cond)))
         return h.contiguous().unflatten(1, (self.num_outputs, -1))

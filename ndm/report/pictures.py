@@ -37,7 +37,7 @@ def filmstrip(frames: np.ndarray, times: list[float], about: dict[str, Any]) -> 
     if frames.ndim == 5:
         rows = frames.shape[1]
         figure = Figure(figsize=(1.1 * count, 1.1 * rows + 0.5), layout="constrained")
-        axes = figure.subplots(rows, count, squeeze=False)
+        axes: Any = figure.subplots(rows, count, squeeze=False)
         for row, column in np.ndindex(rows, count):
             # One grey scale for all: what F does to the contrast is to be seen.
             axes[row, column].imshow(_channels_last((frames[column, row] + 1) / 2), cmap="gray", vmin=0, vmax=1)
@@ -76,10 +76,10 @@ def _draw(axis: Axes, x: np.ndarray, about: dict[str, Any], colour: str) -> None
     _check_plane(x.shape[1:])
     if about["name"] == "cities":
         axis.set_facecolor(_SEA)
-        axis.scatter(*x.T, s=0.7, c="#ffd98a", alpha=0.55, linewidths=0)
+        axis.scatter(x[:, 0], x[:, 1], s=0.7, c="#ffd98a", alpha=0.55, linewidths=0)
         axis.set(xlim=(-180, 180), ylim=(-60, 80), xticks=[], yticks=[])
     else:
-        axis.scatter(*x.T, s=2, c=colour, alpha=0.5, linewidths=0)
+        axis.scatter(x[:, 0], x[:, 1], s=2, c=colour, alpha=0.5, linewidths=0)
     axis.set_aspect("equal")
 
 

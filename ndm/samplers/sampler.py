@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -51,7 +52,7 @@ class Sampler(ABC):
         try:
             z = noise.normal()
             times = self.times.to(like)
-            for t, s in zip(times[:-1], times[1:], strict=True):
+            for t, s in pairwise(times):
                 z = self.step(z, s, t, noise.normal(), cond)
             return self.model.decoder.sample(z, self.model.schedule(times[-1]), noise.uniform())
         finally:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ndm.derivative import with_velocity
 from ndm.part import Part
 
 
@@ -38,7 +39,7 @@ class Schedule(Part, ABC):
 
     def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """gamma and d gamma / dt, each shaped like t."""
-        return torch.func.jvp(self.gamma, (t,), (torch.ones_like(t),))
+        return with_velocity(self.gamma, t)
 
     def forward(self, t: Tensor) -> Level:
         gamma, gamma_prime = self.with_velocity(t)

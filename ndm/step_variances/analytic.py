@@ -14,10 +14,10 @@ class AnalyticStepVariance(TabulatedStepVariance):
     """
 
     def __init__(self, event_shape: tuple[int, ...], timesteps: int, decay: float = 0.99) -> None:
-        super().__init__(timesteps)
+        super().__init__(event_shape, timesteps)
         self.decay = decay
         self.excess: Tensor
-        self.register_buffer("excess", torch.zeros(timesteps, *event_shape))  # E[(mean difference)^2] / v
+        self.register_buffer("excess", torch.zeros(timesteps, *self.event_shape))  # E[(mean difference)^2] / v
 
     def ratio(self) -> Tensor:
         return 1 + self.excess

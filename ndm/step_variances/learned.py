@@ -13,8 +13,8 @@ class LearnedStepVariance(TabulatedStepVariance):
     """
 
     def __init__(self, event_shape: tuple[int, ...], timesteps: int) -> None:
-        super().__init__(timesteps)
-        self.log_ratio = nn.Parameter(torch.zeros(timesteps, *event_shape))
+        super().__init__(event_shape, timesteps)
+        self.log_ratio = nn.Parameter(torch.zeros(timesteps, *self.event_shape))
 
     def ratio(self) -> Tensor:
         return self.log_ratio.exp()

@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from typing import Any
 
 from torch import Tensor
 
@@ -18,7 +19,7 @@ class StepVariance(Part, ABC):
     """
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], timesteps: int | None, **options) -> "StepVariance":
+    def for_events(cls, event_shape: tuple[int, ...], timesteps: int | None, **options: Any) -> "StepVariance":
         """The step variance of a chain of `timesteps` steps (None: continuous time)."""
         return cls(**options)
 
@@ -33,14 +34,14 @@ class StepVariance(Part, ABC):
 class TabulatedStepVariance(StepVariance, ABC):
     """A ratio w / v for each of T steps and each dimension; chains of other lengths get q's own variance."""
 
-    def __init__(self, timesteps: int) -> None:
+    def __init__(self, event_shape: tuple[int, ...], timesteps: int) -> None:
         super().__init__()
         if timesteps < 1:
             raise InputError(f"a table of {timesteps} steps", "at least 1")
-        self.timesteps = timesteps
+        self.timesteps, self.event_shape = timesteps, tuple(event_shape)
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], timesteps: int | None, **options) -> "StepVariance":
+    def for_events(cls, event_shape: tuple[int, ...], timesteps: int | None, **options: Any) -> "StepVariance":
         if timesteps is None:
             raise InputError(f"{cls.__name__} in continuous time", "q's own variance or a number of steps",
                              "give --timesteps T: for infinitely many steps w = v is forced")

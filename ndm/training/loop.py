@@ -79,7 +79,7 @@ class Trainer:
                 self.seconds = time.monotonic() - began
                 metrics.add({name: float(term.detach().mean()) for name, term in _terms(bound).items()} | values)
                 rate = (self.step - first) * self.config.batch_size / max(self.seconds, 1e-9)
-                bar.update(self.fraction, lambda rate=rate: f"{self._in_unit(metrics.recent_total)}  {rate:.0f}/s")
+                bar.update(self.fraction, f"{self._in_unit(metrics.recent_total)}  {rate:.0f}/s")
                 if self.step % self.config.log_every == 0:
                     self._log(metrics, rate)
                 if self.step % self.config.save_every == 0:

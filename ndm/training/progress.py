@@ -1,7 +1,6 @@
 """What a user sees while training: a bar on a terminal, a line now and then in a log file."""
 
 import time
-from collections.abc import Callable
 from typing import Any, Self
 
 from rich.console import Console
@@ -30,10 +29,10 @@ class ProgressBar:
     def __exit__(self, *error: Any) -> None:
         self.bar.stop()
 
-    def update(self, fraction: float, status: Callable[[], str]) -> None:
-        """Show how far it is; `status` is only asked for when it will be seen."""
+    def update(self, fraction: float, status: str) -> None:
+        """Show how far it is."""
         if self.live:
-            self.bar.update(self.task, completed=fraction, status=status())
+            self.bar.update(self.task, completed=fraction, status=status)
         elif time.monotonic() - self.last_line > _LINE_EVERY:
             self.last_line = time.monotonic()
-            self.console.print(f"{self.what} {fraction:4.0%}  {status()}", highlight=False)
+            self.console.print(f"{self.what} {fraction:4.0%}  {status}", highlight=False)

@@ -1,5 +1,7 @@
 """A network of x and t, gated: the paper's transformation."""
 
+from typing import Any
+
 from torch import Tensor
 
 from ndm.curve import Curve
@@ -26,7 +28,7 @@ class ResidualTransform(Transform):
 
     @classmethod
     def for_events(cls, event_shape: tuple[int, ...], num_classes: int = 0, gate: str = "time",
-                   **options) -> "ResidualTransform":
+                   **options: Any) -> "ResidualTransform":
         return cls(network_for(event_shape, num_classes=num_classes, **options), choose("gate", gate, GATES)())
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:

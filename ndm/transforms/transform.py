@@ -1,6 +1,7 @@
 """What a transformation is: a family of curves t -> F(x, t) that start at x."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from torch import Tensor
 
@@ -27,9 +28,9 @@ class Transform(Part, ABC):
         self.basis: Basis = StandardBasis()
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], num_classes: int = 0, **options) -> "Transform":
-        """The transformation for events of this shape; `options` are arguments of the constructor."""
-        return cls(**options)
+    def for_events(cls, event_shape: tuple[int, ...], *args: Any, **kwargs: Any) -> "Transform":
+        """The transformation for events of this shape, and `num_classes` labels; a subclass names its options."""
+        return cls(**kwargs)
 
     @abstractmethod
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:

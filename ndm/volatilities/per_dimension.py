@@ -1,5 +1,7 @@
 """One learned volatility for each dimension."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +22,7 @@ class PerDimensionVolatility(Volatility):
         self.log_eta = nn.Parameter(torch.full(tuple(event_shape), start).log())
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], **options) -> "PerDimensionVolatility":
+    def for_events(cls, event_shape: tuple[int, ...], **options: Any) -> "PerDimensionVolatility":
         return cls(event_shape, **options)
 
     def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:

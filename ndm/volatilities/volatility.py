@@ -1,6 +1,7 @@
 """What a volatility is: eta(t) >= 0 and its integral along gamma."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from torch import Tensor
 
@@ -18,7 +19,7 @@ class Volatility(Part, ABC):
     """
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], **options) -> "Volatility":
+    def for_events(cls, event_shape: tuple[int, ...], **options: Any) -> "Volatility":
         """The volatility for events of this shape; `options` are arguments of the constructor."""
         return cls(**options)
 

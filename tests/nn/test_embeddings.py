@@ -35,5 +35,5 @@ def test_each_label_has_its_row_and_none_has_the_last() -> None:
 
 @pytest.mark.parametrize("labels", [[-1, 0], [0, 4]])
 def test_labels_out_of_range_are_refused(labels) -> None:
-    with pytest.raises(InputError, match=f"got labels from {labels[0]} to {labels[1]}; expected labels from 0 to 2"):
+    with pytest.raises(InputError, match=f"labels from {labels[0]} to {labels[1]}; expected labels from 0 to 2"):
         LabelEmbedding(3, 4)(torch.tensor(labels), 2)

@@ -42,9 +42,9 @@ def test_derivative_then_backward_is_finite_everywhere() -> None:
     difference = (layer(x + h * direction, cond) - layer(x - h * direction, cond)) / (2 * h)
     torch.testing.assert_close(derivative, difference, rtol=1e-6, atol=1e-6)
     derivative.square().sum().backward()
-    reached = {name for name, parameter in layer.named_parameters() if parameter.grad is not None}
-    assert reached >= {"enter.weight", "enter.bias", "leave.weight", "label.rows.weight"}
-    assert all(parameter.grad.isfinite().all() for parameter in layer.parameters() if parameter.grad is not None)
+    gradients = {name: p.grad for name, p in layer.named_parameters() if name != "leave.bias"}  # a constant in x
+    for name, gradient in gradients.items():
+        assert gradient.isfinite().all() and gradient.abs().max() > 0, name
 
 
 def test_a_configuration_makes_the_same_layer() -> None:

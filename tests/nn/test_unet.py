@@ -58,13 +58,14 @@ def test_heads_are_ordered_before_channels() -> None:
     network = UNet((3, 8, 8), num_outputs=2, channels=16)
     nn.init.constant_(network.leave[-1].bias[3:], 1.0)
     heads = network(torch.randn(1, 3, 8, 8), torch.tensor([0.5]))
-    assert torch.equal(heads[:, 0], torch.zeros(1, 3, 8, 8)) and torch.equal(heads[:, 1], torch.ones(1, 3, 8, 8))
+    assert torch.equal(heads, torch.stack((torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8)), dim=1))
 
 
 @pytest.mark.parametrize(("shape", "options", "line"), [
     ((64,), {}, "got event_shape (64,); expected (C, H, W); use MLP for events that are not images"),
-    ((1, 9, 8), {}, "got images of 9x8 for 2 levels; expected sizes that 2 divides; give fewer multipliers or pad the images"),
+    ((1, 9, 8), {}, "got images of 9x8 for 2 levels; expected sizes that 2 divides; give fewer multipliers"),
     ((1, 8, 8), {"multipliers": ()}, "got images of 8x8 for 0 levels; expected sizes that 1 divides"),
+    ((1, 8, 8), {"blocks": 0}, "got blocks=0; expected 1 or more"),
     ((1, 8, 8), {"attention": (2,)}, "got attention at heights (2,); expected heights among (8, 4)"),
 ])
 def test_wrong_shapes_are_refused_in_one_line(shape, options, line) -> None:

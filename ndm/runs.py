@@ -10,10 +10,11 @@ from torch import Tensor
 from ndm.data import DataSet, load
 from ndm.errors import InputError
 from ndm.model import NeuralDiffusion
+from ndm.times import ImportanceTimes
 from ndm.training.build import as_tensor
 from ndm.training.checkpoint import latest
 from ndm.training.config import read_yaml
-from ndm.training.state import read_progress
+from ndm.training.state import read_progress, read_times
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Run:
     model: NeuralDiffusion
     config: dict[str, Any]
     progress: dict[str, Any]
+    times: ImportanceTimes | None  # the density of t that training learned
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -63,4 +65,5 @@ def open_run(folder: Path) -> Run:
         raise InputError(f"{folder}, which has no checkpoint yet", "a run that has been trained")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = NeuralDiffusion.from_pretrained(checkpoint / "model", map_location=device)
-    return Run(folder, model, config, read_progress(checkpoint / "state"))
+    state = checkpoint / "state"
+    return Run(folder, model, config, read_progress(state), read_times(state))

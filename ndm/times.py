@@ -48,14 +48,14 @@ class ImportanceTimes(Times):
     """r(u) proportional to sqrt(E[l(u)^2]) on each of N bins, mixed with a little of the uniform density.
 
     The second moments are running averages, taken while training; that density gives the estimate the least
-    variance. Low-discrepancy points go through the inverse of its distribution function.
+    variance. The uniform times of `points` go through the inverse of its distribution function.
     Source of the idea: Nichol, Dhariwal, Improved DDPM (2021), https://arxiv.org/abs/2102.09672, section 3.3.
     """
 
-    def __init__(self, num_bins: int = 32, decay: float = 0.99) -> None:
+    def __init__(self, num_bins: int = 32, decay: float = 0.99, points: Times | None = None) -> None:
         super().__init__()
         self.num_bins, self.decay = num_bins, decay
-        self.uniform = LowDiscrepancyTimes()
+        self.points = points or LowDiscrepancyTimes()
         self.moments: Tensor
         self.counts: Tensor
         self.register_buffer("moments", torch.zeros(num_bins, dtype=torch.float64))
@@ -71,7 +71,7 @@ class ImportanceTimes(Times):
     def forward(self, num: int, like: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         probabilities = self.density() / self.num_bins
         cumulative = probabilities.cumsum(0)
-        points = self.uniform(num, like, generator)[0].to(cumulative)
+        points = self.points(num, like, generator)[0].to(cumulative)
         index = torch.searchsorted(cumulative, points, right=True).clamp(max=self.num_bins - 1)
         fraction = 1 - (cumulative[index] - points) / probabilities[index]
         u = ((index + fraction.clamp(0, 1)) / self.num_bins).clamp(0, 1 - 1e-7)

@@ -70,11 +70,14 @@ class Evaluate:
     def _estimate(self, run: Run, x: Tensor, timesteps: int | None) -> Estimate:
         device = next(run.model.parameters()).device
         generator = torch.Generator(device).manual_seed(self.seed)
+        # The density of t is that of the loss that was trained: for another T it would help little.
+        density = run.times if timesteps == run.config["timesteps"] else None
         parts = []
         with ProgressBar("evaluating") as bar:
             for start in range(0, len(x), _CHUNK):
                 chunk = x[start : start + _CHUNK].to(device)
-                parts.append(nelbo(run.model, chunk, timesteps=timesteps, draws=self.draws, generator=generator))
+                parts.append(nelbo(run.model, chunk, timesteps=timesteps, draws=self.draws, density=density,
+                                   generator=generator))
                 bar.update(min(1.0, (start + _CHUNK) / len(x)), f"{len(x)} examples, {self.draws} draws each")
         names = ("prior", "diffusion", "reconstruction", "standard_error")
         return Estimate(*(torch.cat([getattr(part, name) for part in parts]).cpu() for name in names))

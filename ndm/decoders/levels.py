@@ -34,10 +34,14 @@ class LevelsDecoder(Decoder):
         """Values on [-1, 1] to the nearest levels, int64."""
         return ((x + 1) * (self.num_levels - 1) / 2).round().long().clamp(0, self.num_levels - 1)
 
+    def log_likelihoods(self, z: Tensor, level: Level) -> Tensor:
+        """log N(z_i; alpha v_k, sigma^2) for every level, up to a constant, (B, *event, L)."""
+        alpha, sigma = (like_event(value, z)[..., None] for value in (level.alpha, level.sigma))
+        return -0.5 * ((z[..., None] - alpha * self.values(z)) / sigma) ** 2
+
     def log_probs(self, z_0: Tensor, level: Level) -> Tensor:
         """log p(x_i = v_k | z_0) for every level, (B, *event, L)."""
-        centred = z_0[..., None] / like_event(level.alpha, z_0) - self.values(z_0)
-        return torch.log_softmax(-0.5 * centred**2 * like_event(level.snr, z_0), dim=-1)
+        return torch.log_softmax(self.log_likelihoods(z_0, level), dim=-1)
 
     def log_prob(self, x: Tensor, z_0: Tensor, level: Level) -> Tensor:
         log_probs = self.log_probs(z_0, level)

@@ -13,6 +13,24 @@ from ndm.errors import InputError
 _LOWEST, _HIGHEST = 1.0, 100.0
 
 
+class FourierFeatures(nn.Module):
+    """x (B, D) -> [x, sin(w_k x), cos(w_k x)]_k, (B, D (1 + 2 num)), for `num` frequencies from 1 to `highest`.
+
+    Structure finer than the network would otherwise see: networks learn smooth functions first (Tancik et al., 2020,
+    https://arxiv.org/abs/2006.10739).
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, num: int, highest: float) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", torch.logspace(0, math.log10(highest), num), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        angles = (x[..., None] * self.frequencies).flatten(1)
+        return torch.cat((x, angles.sin(), angles.cos()), dim=1)
+
+
 class LabelEmbedding(nn.Module):
     """Labels (B,), int64 in 0..num_classes-1 -> (B, width); no label, None or num_classes -> a learned row.
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ndm.nn.embeddings import TimeEmbedding
+from ndm.nn.embeddings import FourierFeatures, TimeEmbedding
 from ndm.nn.network import Network, zero_init
 
 
@@ -32,21 +32,24 @@ class MLP(Network):
     """Residual perceptron on flattened events: x (B, *event_shape), t (B,) -> (B, num_outputs, *event_shape).
 
     `depth` residual blocks of `width` units; time, and label where there is one, scale and shift every block.
-    No normalisation: with few blocks it only costs time, and a derivative through it cannot be compiled.
+    No normalisation: with few blocks it only costs time, and a derivative through it cannot be compiled. With
+    `num_frequencies` the input comes with that many Fourier features, up to the angular frequency `max_frequency`:
+    for data with fine structure.
     """
 
     def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 128, depth: int = 3,
-                 num_classes: int = 0) -> None:
+                 num_frequencies: int = 0, max_frequency: float = 64.0, num_classes: int = 0) -> None:
         super().__init__(event_shape, num_outputs, num_classes)
         size = math.prod(self.event_shape)
         self.embedding = TimeEmbedding(width, num_classes)
-        self.enter = nn.Linear(size, width)
+        self.features = FourierFeatures(num_frequencies, max_frequency)
+        self.enter = nn.Linear(size * (1 + 2 * num_frequencies), width)
         self.blocks = nn.ModuleList(Block(width) for _ in range(depth))
         self.leave = zero_init(nn.Linear(width, num_outputs * size))
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         embedding = self.embedding(t, cond)
-        h = self.enter(x.flatten(1))
+        h = self.enter(self.features(x.flatten(1)))
         for block in self.blocks:
             h = block(h, embedding)
         return self.leave(F.silu(h)).reshape(len(x), self.num_outputs, *self.event_shape)

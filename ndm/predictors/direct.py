@@ -8,9 +8,9 @@ from ndm.curve import Curve
 from ndm.errors import InputError
 from ndm.nn.build import network_for
 from ndm.nn.network import Network
-from ndm.predictors.forms import FORMS, Form, ScaledForm
+from ndm.predictors.form_names import form_for
+from ndm.predictors.forms import Form, ScaledForm
 from ndm.predictors.predictor import Predictor
-from ndm.registry import choose
 from ndm.schedules import Level
 from ndm.transforms import Transform
 
@@ -21,8 +21,8 @@ class DirectPredictor(Predictor):
     F(x^, .) is never evaluated, so that sampling costs what it costs without F, and f^ can be E[F(x, .) | z_t].
 
     Args:
-        network: (z, t, cond) -> (B, 1 + num_heads, *event).
-        form: what its first output means; the others are the h^_k themselves.
+        network: (z, t, cond) -> (B, form.num_outputs + num_heads, *event).
+        form: what its first outputs mean; the others are the h^_k themselves.
     """
 
     def __init__(self, network: Network, form: Form | None = None) -> None:
@@ -32,14 +32,19 @@ class DirectPredictor(Predictor):
 
     @classmethod
     def for_events(cls, event_shape: tuple[int, ...], transform: Transform, num_classes: int = 0,
-                   form: str = "scaled", **options: Any) -> "DirectPredictor":
+                   form: str = "scaled", form_options: dict[str, Any] | None = None,
+                   **options: Any) -> "DirectPredictor":
         if transform.num_heads is None:
             raise InputError(f"a direct predictor for {type(transform).__name__}",
                              "a transformation that a network can predict by heads",
                              "use the plug-in predictor: --predictor plug_in")
-        network = network_for(event_shape, 1 + transform.num_heads, num_classes, **options)
-        return cls(network, choose("form", form, FORMS)())
+        chosen = form_for(form, event_shape, form_options)
+        return cls(network_for(event_shape, chosen.num_outputs + transform.num_heads, num_classes, **options), chosen)
+
+    def initialise(self, x: Tensor) -> None:
+        self.form.initialise(x)
 
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
-        output = self.network(self.form.scale_input(z_t, level), t, cond).to(z_t.dtype)
-        return transform.curve_from_heads(self.form.x_hat(z_t, output[:, 0], level), output[:, 1:])
+        outputs = self.network(self.form.network_input(z_t, level), t, cond).to(z_t.dtype)
+        own, heads = outputs.split([self.form.num_outputs, outputs.shape[1] - self.form.num_outputs], dim=1)
+        return transform.curve_from_heads(self.form.x_hat(z_t, own, level), heads)

@@ -1,6 +1,7 @@
 """What the output of a denoising network means: forms of x^."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from torch import Tensor
 
@@ -11,29 +12,43 @@ from ndm.shapes import like_event
 
 
 class Form(Part, ABC):
-    """x^ as a function of z_t and of the network's output, and the scale of the network's input."""
+    """x^ as a function of z_t and of the network's outputs, and what the network sees of z_t.
 
-    def scale_input(self, z_t: Tensor, level: Level) -> Tensor:
+    Attributes:
+        num_outputs: how many events the network gives for x^.
+    """
+
+    num_outputs = 1
+
+    @classmethod
+    def for_events(cls, event_shape: tuple[int, ...], **options: Any) -> "Form":
+        """The form for events of this shape; `options` are arguments of the constructor."""
+        return cls(**options)
+
+    def initialise(self, x: Tensor) -> None:
+        """Take from the training data x (N, *event), as the model sees them, what can be read off them."""
+
+    def network_input(self, z_t: Tensor, level: Level) -> Tensor:
         """What the network sees of z_t, (B, *event)."""
         return z_t
 
     @abstractmethod
-    def x_hat(self, z_t: Tensor, output: Tensor, level: Level) -> Tensor:
-        """x^, (B, *event)."""
+    def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
+        """x^, (B, *event), from the network's outputs (B, num_outputs, *event)."""
 
 
 class XForm(Form):
     """x^ = output."""
 
-    def x_hat(self, z_t: Tensor, output: Tensor, level: Level) -> Tensor:
-        return output
+    def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
+        return outputs[:, 0]
 
 
 class EpsForm(Form):
     """x^ = (z_t - sigma_t output) / alpha_t. Source: Ho et al., DDPM (2020), https://arxiv.org/abs/2006.11239."""
 
-    def x_hat(self, z_t: Tensor, output: Tensor, level: Level) -> Tensor:
-        return (z_t - like_event(level.sigma, z_t) * output) / like_event(level.alpha, z_t)
+    def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
+        return (z_t - like_event(level.sigma, z_t) * outputs[:, 0]) / like_event(level.alpha, z_t)
 
 
 class VForm(Form):
@@ -42,8 +57,8 @@ class VForm(Form):
     Source: Salimans, Ho, Progressive Distillation (2022), https://arxiv.org/abs/2202.00512.
     """
 
-    def x_hat(self, z_t: Tensor, output: Tensor, level: Level) -> Tensor:
-        return like_event(level.alpha, z_t) * z_t - like_event(level.sigma, z_t) * output
+    def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
+        return like_event(level.alpha, z_t) * z_t - like_event(level.sigma, z_t) * outputs[:, 0]
 
 
 class ScaledForm(Form):
@@ -65,14 +80,13 @@ class ScaledForm(Form):
     def _norm(self, level: Level) -> Tensor:
         return (level.alpha**2 * self.data_std**2 + level.sigma**2).sqrt()
 
-    def scale_input(self, z_t: Tensor, level: Level) -> Tensor:
+    def network_input(self, z_t: Tensor, level: Level) -> Tensor:
         return z_t / like_event(self._norm(level), z_t)
 
-    def x_hat(self, z_t: Tensor, output: Tensor, level: Level) -> Tensor:
+    def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
         norm = self._norm(level)
         skip = level.alpha * self.data_std**2 / norm**2
         gain = level.sigma * self.data_std / norm
-        return like_event(skip, z_t) * z_t + like_event(gain, z_t) * output
+        return like_event(skip, z_t) * z_t + like_event(gain, z_t) * outputs[:, 0]
 
 
-FORMS = {"x": XForm, "eps": EpsForm, "v": VForm, "scaled": ScaledForm}

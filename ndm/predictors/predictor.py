@@ -24,6 +24,9 @@ class Predictor(Part, ABC):
                    **options: Any) -> "Predictor":
         """The predictor of this transformation's curves; `options` are options of its network."""
 
+    def initialise(self, x: Tensor) -> None:
+        """Take from the training data x (N, *event), as the model sees them, what can be read off them."""
+
     @abstractmethod
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
         """The predicted curve, for z_t (B, *event), t (B,), and the noise level at t."""

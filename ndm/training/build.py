@@ -33,7 +33,7 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     path = _make("transform", transform.for_events, config.transform_options, shape)
     if config.predictor is None and path.num_heads is None:
         predictor = _find("predictor", "ndm.predictors", Predictor, "plug_in")
-    return NeuralDiffusion(
+    model = NeuralDiffusion(
         schedule=_make("schedule", schedule, config.schedule_options),
         transform=path,
         predictor=_make("predictor", predictor.for_events, config.predictor_options, shape, path),
@@ -41,6 +41,8 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
         volatility=_make("volatility", volatility.for_events, config.volatility_options, shape),
         step_variance=_make("step variance", step_variance.for_events, {}, shape, config.timesteps),
     )
+    model.predictor.initialise(model.decoder.standardise(as_tensor(data.train.x, model.decoder)))
+    return model
 
 
 def decoder_for(data: DataSet) -> Decoder:

@@ -5,6 +5,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from ndm.model import NeuralDiffusion
+
 
 class ExponentialMovingAverage:
     """m <- d m + (1 - d) w after every step, d = min(decay, (1 + n) / (10 + n)) at step n.
@@ -12,7 +14,7 @@ class ExponentialMovingAverage:
     The warm-up forgets the first weights as fast as they change. Buffers (running estimates) are copied.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: NeuralDiffusion, decay: float) -> None:
         self.decay = decay
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
 

@@ -48,7 +48,9 @@ class Trainer:
         text = config.to_yaml(data, source or data.name)
         _claim(run, text)
         torch.manual_seed(config.seed)
+        # Channels-last weights make convolutions faster, on CPUs and GPUs; nothing else changes.
         model = build_model(config, data)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = ExponentialMovingAverage(model, config.ema_decay)
         self.accelerator = Accelerator(mixed_precision="bf16" if config.precision == "bf16" else "no")
         self.model: NeuralDiffusion

@@ -8,6 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ndm.times import ImportanceTimes
+
 
 def write_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, times: nn.Module,
                 progress: dict[str, Any]) -> None:
@@ -31,6 +33,16 @@ def read_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer,
         state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return read_progress(folder)
+
+
+def read_times(folder: Path) -> ImportanceTimes | None:
+    """The density of t that training learned; None if it sampled t uniformly."""
+    state = load_file(folder / "times.safetensors")
+    if not state:
+        return None
+    times = ImportanceTimes(len(state["moments"]))
+    times.load_state_dict(state)
+    return times
 
 
 def read_progress(folder: Path) -> dict[str, Any]:

@@ -1,0 +1,16 @@
+"""Forms by name."""
+
+from typing import Any
+
+from ndm.predictors.categorical import CategoricalForm
+from ndm.predictors.forms import EpsForm, Form, ScaledForm, VForm, XForm
+from ndm.registry import choose
+
+FORMS: dict[str, type[Form]] = {
+    "x": XForm, "eps": EpsForm, "v": VForm, "scaled": ScaledForm, "categorical": CategoricalForm}
+
+
+def form_for(name: str, event_shape: tuple[int, ...], options: dict[str, Any] | None) -> Form:
+    """The form called `name` for events of this shape; `InputError` for an unknown name."""
+    form: Form = choose("form", name, FORMS).for_events(event_shape, **(options or {}))
+    return form

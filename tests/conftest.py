@@ -1,0 +1,20 @@
+"""What every test starts from: a seed, and for the mathematics float64."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+THEORY = Path(__file__).parent / "theory"
+
+
+@pytest.fixture(autouse=True)
+def reproducible(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Seed torch, and compute in float64 where identities are checked to rounding (tests/theory)."""
+    before = torch.get_default_dtype()
+    torch.manual_seed(0)
+    if THEORY in request.path.parents:
+        torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)

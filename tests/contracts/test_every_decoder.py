@@ -1,0 +1,128 @@
+"""What every decoder promises, found by the file it lives in."""
+
+import pytest
+import torch
+from making import BATCH, EVENTS, FOUND, data_for, make
+from torch import Tensor
+
+import ndm
+from ndm.decoders import Decoder
+from ndm.errors import InputError
+
+
+def level(gamma: float, shape: tuple[int, ...] = ()):
+    """The noise level of that gamma."""
+    return ndm.LinearSchedule(gamma, gamma + 1.0)(torch.zeros(shape))
+
+
+@pytest.fixture(params=[(name, event) for name in FOUND["decoder"] for event in EVENTS], ids=str)
+def case(request) -> tuple[Decoder, Tensor]:
+    torch.manual_seed(0)
+    name, event_shape = request.param
+    decoder = make("decoder", name, event_shape)
+    return decoder, data_for(decoder, event_shape)
+
+
+def latents(decoder: Decoder, x: Tensor, gamma: float) -> Tensor:
+    """z_0 of data x at that noise level."""
+    at_0 = level(gamma)
+    return at_0.alpha * decoder.standardise(x) + at_0.sigma * torch.randn_like(x)
+
+
+def test_the_decoders_of_the_library_are_found():
+    assert {"levels", "gaussian"} <= FOUND["decoder"].keys()
+
+
+def test_it_accepts_what_it_decodes(case):
+    decoder, x = case
+    decoder.check(x)
+
+
+def test_terms_are_one_finite_number_for_each_example(case):
+    decoder, x = case
+    for gamma in (-13.3, -6.0, 0.0):
+        terms = (decoder.log_prob(x, latents(decoder, x, gamma), level(gamma)),
+                 decoder.reconstruction(x, level(gamma), torch.randn_like(x)))
+        assert all(term.shape == (BATCH,) and term.isfinite().all() for term in terms)
+
+
+def test_coordinates_have_an_inverse(case):
+    decoder, x = case
+    torch.testing.assert_close(decoder.destandardise(decoder.standardise(x)), x)
+
+
+def test_an_example_does_not_depend_on_its_neighbours(case):
+    decoder, x = case
+    z_0, uniform = latents(decoder, x, -5.0), torch.rand_like(x)
+    for i in range(BATCH):
+        one = slice(i, i + 1)
+        torch.testing.assert_close(decoder.log_prob(x, z_0, level(-5.0))[one],
+                                   decoder.log_prob(x[one], z_0[one], level(-5.0)))
+        torch.testing.assert_close(decoder.sample(z_0, level(-5.0), uniform)[one],
+                                   decoder.sample(z_0[one], level(-5.0), uniform[one]))
+
+
+def test_every_example_is_decoded_at_its_own_level(case):
+    """A (B,) level must not be broadcast along an axis of the event, even one of the same size."""
+    decoder, x = case
+    z_0, uniform, noise = latents(decoder, x, -5.0), torch.rand_like(x), torch.randn_like(x)
+    schedule, t = ndm.LinearSchedule(-8.0, -2.0), torch.linspace(0, 1, BATCH)
+    together = schedule(t)
+    terms = (decoder.log_prob(x, z_0, together), decoder.reconstruction(x, together, noise))
+    samples = decoder.sample(z_0, together, uniform)
+    for i, time in enumerate(t):
+        one, alone = slice(i, i + 1), schedule(time)
+        torch.testing.assert_close(terms[0][one], decoder.log_prob(x[one], z_0[one], alone))
+        torch.testing.assert_close(terms[1][one], decoder.reconstruction(x[one], alone, noise[one]))
+        torch.testing.assert_close(samples[one], decoder.sample(z_0[one], alone, uniform[one]))
+
+
+def test_data_come_back_where_there_is_hardly_any_noise(case):
+    decoder, x = case
+    at_0 = level(-20.0)
+    decoded = decoder.sample(latents(decoder, x, -20.0), at_0, torch.rand_like(x))
+    torch.testing.assert_close(decoded, x, rtol=0, atol=1e-3)
+
+
+def test_the_density_prefers_the_data(case):
+    decoder, x = case
+    z_0 = latents(decoder, x, -8.0)
+    assert (decoder.log_prob(x, z_0, level(-8.0)) > decoder.log_prob(x.roll(1, 0), z_0, level(-8.0))).all()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_values_that_are_not_finite_are_refused_and_counted(case, value):
+    decoder, x = case
+    x = x.clone()
+    x.view(BATCH, -1)[2, 1] = value
+    with pytest.raises(InputError, match="1 NaN or infinite value"):
+        decoder.check(x)
+
+
+def test_integers_are_refused(case):
+    decoder, x = case
+    with pytest.raises(InputError, match="int64"):
+        decoder.check(x.long())
+
+
+@pytest.mark.parametrize("value", [1.5, -1.1, 0.0, 128.0])
+def test_a_value_that_is_no_level_is_refused(value):
+    x = ndm.LevelsDecoder(256).from_integers(torch.arange(12).reshape(3, 4))
+    x[1, 2] = value
+    with pytest.raises(InputError, match=f"a value {value:g} that is none of the levels"):
+        ndm.LevelsDecoder(256).check(x)
+
+
+def test_levels_and_values_are_each_others_inverse():
+    for num_levels in (2, 17, 256):
+        decoder, k = ndm.LevelsDecoder(num_levels), torch.arange(num_levels)
+        decoder.check(decoder.from_integers(k)[None])
+        assert torch.equal(decoder.to_integers(decoder.from_integers(k)), k)
+
+
+@pytest.mark.parametrize("make_decoder", [
+    lambda: ndm.LevelsDecoder(1), lambda: ndm.GaussianDecoder(scale=0.0), lambda: ndm.GaussianDecoder(scale=(1.0, -1.0)),
+    lambda: ndm.GaussianDecoder(loc=float("nan")), lambda: ndm.GaussianDecoder(scale=float("inf"))])
+def test_impossible_decoders_are_refused(make_decoder):
+    with pytest.raises(InputError):
+        make_decoder()

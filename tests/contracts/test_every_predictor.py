@@ -1,0 +1,120 @@
+"""What every predictor promises, found by the file it lives in."""
+
+import pytest
+import torch
+from making import BATCH, EVENTS, FOUND, disturbed, make, tiny_model, times
+from torch import Tensor
+
+import ndm
+from ndm.errors import InputError
+from ndm.predictors import Predictor
+from ndm.predictors.forms import FORMS
+from ndm.transforms import Transform
+
+SCHEDULE = ndm.LinearSchedule(-8.0, 5.0)
+NAMED = [name for name in FOUND["predictor"] if name != "callable"]
+
+
+@pytest.fixture(params=[(name, other, event) for name in NAMED for other in FOUND["transform"] for event in EVENTS],
+                ids=str)
+def case(request) -> tuple[Predictor, Transform, Tensor]:
+    """A predictor of a transformation's curves, and latents; pairs that exclude each other are left out."""
+    torch.manual_seed(0)
+    name, other, event_shape = request.param
+    transform = make("transform", other, event_shape)
+    try:
+        predictor = FOUND["predictor"][name].for_events(event_shape, transform, network="mlp", width=16, depth=1)
+    except InputError as error:
+        assert transform.num_heads is None and "--predictor plug_in" in error.advice
+        pytest.skip("refused, with advice")
+    return disturbed(predictor).double(), transform.double(), torch.randn(BATCH, *event_shape, dtype=torch.float64)
+
+
+def test_the_predictors_of_the_library_are_found():
+    assert {"plug_in", "direct", "callable"} <= FOUND["predictor"].keys()
+
+
+def test_a_prediction_is_a_curve_of_events(case):
+    predictor, transform, z_t = case
+    curve = predictor(z_t, times(), None, SCHEDULE(times()), transform)
+    for u in (times().flip(0), torch.tensor(0.3, dtype=z_t.dtype)):
+        for value in (curve(u), *curve.with_velocity(u)):
+            assert value.shape == z_t.shape and value.dtype == z_t.dtype and value.isfinite().all()
+
+
+def test_an_example_does_not_depend_on_its_neighbours(case):
+    predictor, transform, z_t = case
+    t = times()
+    together = torch.stack(predictor(z_t, t, None, SCHEDULE(t), transform).with_velocity(t))
+    for i in range(BATCH):
+        one = slice(i, i + 1)
+        alone = predictor(z_t[one], t[one], None, SCHEDULE(t[one]), transform)
+        torch.testing.assert_close(together[:, one], torch.stack(alone.with_velocity(t[one])))
+
+
+def test_it_depends_on_the_latent_and_on_the_time(case):
+    predictor, transform, z_t = case
+    t, u = times(), torch.tensor(0.5, dtype=z_t.dtype)
+    base = predictor(z_t, t, None, SCHEDULE(t), transform)(u)
+    for other in (predictor(z_t + 0.1, t, None, SCHEDULE(t), transform),
+                  predictor(z_t, t.flip(0), None, SCHEDULE(t.flip(0)), transform)):
+        assert (other(u) - base).abs().max() > 1e-4
+
+
+def test_gradients_reach_every_parameter(case):
+    predictor, transform, z_t = case
+    curve = predictor(z_t, times(), None, SCHEDULE(times()), transform)
+    sum(value.square().sum() for value in curve.with_velocity(times())).backward()
+    for name, parameter in predictor.named_parameters():
+        assert parameter.grad.isfinite().all() and parameter.grad.abs().max() > 0, name
+
+
+def test_a_model_predicts_at_a_single_time(case):
+    predictor, transform, z_t = case
+    model = tiny_model(tuple(z_t.shape[1:]), predictor=predictor, transform=transform).double()
+    t = torch.tensor(0.4, dtype=z_t.dtype)
+    torch.testing.assert_close(model.predict(z_t, t)(t), model.predict(z_t, t.expand(BATCH))(t))
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_labels_reach_the_network(name):
+    torch.manual_seed(0)
+    transform = make("transform", "time_basis", (3,), num_classes=5)
+    predictor = disturbed(FOUND["predictor"][name].for_events((3,), transform, 5, width=16, depth=1))
+    z_t, t = torch.randn(BATCH, 3), times(dtype=torch.float32)
+    values = [predictor(z_t, t, labels, SCHEDULE(t), transform)(t)
+              for labels in (None, torch.tensor([0, 1, 2, 3]), torch.tensor([4, 1, 2, 3]))]
+    assert not torch.allclose(values[0], values[1])
+    assert (values[1] - values[2]).abs()[0].max() > 1e-4 and torch.allclose(values[1][1:], values[2][1:])
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", NAMED)
+def test_a_form_is_chosen_by_name(name, form):
+    predictor = make("predictor", name, (3,), form=form)
+    assert type(predictor.form) is FORMS[form]
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_an_unknown_form_or_network_is_refused_with_what_is_known(name):
+    with pytest.raises(InputError, match="one of eps, scaled, v, x"):
+        make("predictor", name, (3,), form="score")
+    with pytest.raises(InputError, match="mlp.*unet"):
+        make("predictor", name, (3,), network="transformer")
+
+
+def test_any_function_predicts():
+    """An analytic denoiser: the posterior mean of standard normal data, x^ = alpha z."""
+    def denoise(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
+        assert t.shape == (len(z_t),)
+        return SCHEDULE(t).alpha[:, None] * z_t
+
+    model = ndm.NeuralDiffusion(SCHEDULE, ndm.IdentityTransform(), denoise, ndm.GaussianDecoder())
+    z_t, t = torch.randn(BATCH, 3), torch.tensor(0.3)
+    torch.testing.assert_close(model.predict(z_t, t)(t), SCHEDULE(t).alpha * z_t)
+    assert model(torch.randn(BATCH, 3)).total.isfinite().all()
+
+
+def test_a_function_has_no_name_on_the_command_line():
+    with pytest.raises(InputError, match="direct or plug_in"):
+        FOUND["predictor"]["callable"].for_events((3,), ndm.IdentityTransform())

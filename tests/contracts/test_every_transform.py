@@ -1,0 +1,115 @@
+"""What every transformation promises, found by the file it lives in."""
+
+import pytest
+import torch
+from making import BATCH, EVENTS, FOUND, make, times
+from torch import Tensor
+
+from ndm.errors import InputError
+from ndm.predictors.direct import DirectPredictor
+from ndm.transforms import Transform
+
+
+@pytest.fixture(params=[(name, event) for name in FOUND["transform"] for event in EVENTS], ids=str)
+def case(request) -> tuple[Transform, Tensor]:
+    """A transformation and data for it, in float64."""
+    torch.manual_seed(0)
+    name, event_shape = request.param
+    return make("transform", name, event_shape).double(), torch.randn(BATCH, *event_shape, dtype=torch.float64)
+
+
+def test_the_transformations_of_the_library_are_found():
+    assert {"identity", "scaling", "residual", "time_basis"} <= FOUND["transform"].keys()
+
+
+def test_the_path_starts_at_the_data(case):
+    transform, x = case
+    for start in (torch.zeros(()), torch.zeros(BATCH)):
+        torch.testing.assert_close(transform.curve(x)(start.double()), x)
+
+
+def test_a_single_time_is_the_same_time_for_every_example(case):
+    transform, x = case
+    t = torch.tensor(0.3, dtype=x.dtype)
+    curve = transform.curve(x)
+    for at_t in (curve(t), *curve.with_velocity(t)):
+        assert at_t.shape == x.shape and at_t.dtype == x.dtype and at_t.isfinite().all()
+    torch.testing.assert_close(curve(t), curve(t.expand(BATCH)))
+    torch.testing.assert_close(curve.with_velocity(t), curve.with_velocity(t.expand(BATCH)))
+
+
+def test_velocity_is_that_of_central_differences(case):
+    transform, x = case
+    t, h = times(), 1e-6
+    curve = transform.curve(x)
+    value, velocity = curve.with_velocity(t)
+    torch.testing.assert_close(value, curve(t))
+    torch.testing.assert_close(velocity, (curve(t + h) - curve(t - h)) / (2 * h), rtol=1e-6, atol=1e-7)
+
+
+def test_calling_the_transformation_evaluates_its_curve(case):
+    transform, x = case
+    assert torch.equal(transform(x, times()), transform.curve(x)(times()))
+
+
+def test_an_example_does_not_depend_on_its_neighbours(case):
+    transform, x = case
+    t = times()
+    together = torch.stack(transform.curve(x).with_velocity(t))
+    for i in range(BATCH):
+        alone = torch.stack(transform.curve(x[i : i + 1]).with_velocity(t[i : i + 1]))
+        torch.testing.assert_close(together[:, i : i + 1], alone)
+
+
+def test_every_example_follows_its_own_time(case):
+    """A (B,) time must not be broadcast along an axis of the event, even one of the same size."""
+    transform, x = case
+    x = x[:1].expand(BATCH, *x.shape[1:])
+    curve, t = transform.curve(x), times()
+    torch.testing.assert_close(curve(t), torch.cat([curve(time)[:1] for time in t]))
+
+
+def test_the_difference_of_two_curves_is_a_curve(case):
+    transform, x = case
+    t, first, second = times(), transform.curve(x), transform.curve(x.flip(0))
+    difference = first - second
+    torch.testing.assert_close(difference(t), first(t) - second(t))
+    value, velocity = difference.with_velocity(t)
+    torch.testing.assert_close(value, first(t) - second(t))
+    torch.testing.assert_close(velocity, first.with_velocity(t)[1] - second.with_velocity(t)[1])
+
+
+def test_gradients_of_value_and_velocity_reach_every_parameter(case):
+    transform, x = case
+    value, velocity = transform.curve(x).with_velocity(times())
+    if not list(transform.parameters()):
+        return
+    (value.square().sum() + velocity.square().sum()).backward()
+    for name, parameter in transform.named_parameters():
+        assert parameter.grad.isfinite().all() and parameter.grad.abs().max() > 0, name
+
+
+def test_its_basis_is_orthogonal(case):
+    transform, x = case
+    coordinates = transform.basis.double()(x)
+    torch.testing.assert_close(coordinates.square().sum(), x.square().sum())
+    torch.testing.assert_close(transform.basis.inverse(coordinates), x)
+
+
+def test_a_network_predicts_its_curve_by_heads_or_is_refused(case):
+    transform, x = case
+    event_shape = tuple(x.shape[1:])
+    if transform.num_heads is None:
+        with pytest.raises(InputError, match="plug_in"):
+            DirectPredictor.for_events(event_shape, transform)
+        return
+    heads = torch.randn(BATCH, transform.num_heads, *event_shape, dtype=x.dtype)
+    curve = transform.curve_from_heads(x, heads)
+    torch.testing.assert_close(curve(torch.zeros(BATCH, dtype=x.dtype)), x)
+    assert curve(times()).shape == x.shape
+
+
+def test_an_unknown_option_is_no_option(case):
+    transform, x = case
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        type(transform).for_events(tuple(x.shape[1:]), colour="red")

@@ -1,0 +1,175 @@
+"""The public contract of docs/design.md, as a user writes it."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+import ndm
+
+NAMES = """
+    NeuralDiffusion Bound Curve Gaussian InputError nelbo bits_per_dim AncestralSampler
+    LinearSchedule CosineSchedule FlowSchedule LearnedSchedule
+    IdentityTransform ScalingTransform ResidualTransform TimeBasisTransform PlugInPredictor DirectPredictor
+    GaussianDecoder LevelsDecoder MLP UNet
+    ConstantVolatility LearnedVolatility PerDimensionVolatility BestVolatility MarkovVolatility
+    PosteriorStepVariance LearnedStepVariance AnalyticStepVariance __version__
+""".split()
+
+
+def model_of_images() -> ndm.NeuralDiffusion:
+    torch.manual_seed(0)
+    network = ndm.UNet((1, 8, 8), channels=8, multipliers=(1, 2))
+    return ndm.NeuralDiffusion(schedule=ndm.LinearSchedule(-13.3, 5.0), transform=ndm.IdentityTransform(),
+                               predictor=ndm.DirectPredictor(network), decoder=ndm.GaussianDecoder(),
+                               volatility=ndm.ConstantVolatility(1.0))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_exported(name):
+    assert hasattr(ndm, name) and name in ndm.__all__
+
+
+@pytest.mark.parametrize("name", ndm.__all__)
+def test_an_exported_name_exists_and_says_what_it_is(name):
+    value = getattr(ndm, name)
+    assert name == "__version__" or (value.__doc__ and value.__doc__[0].strip())
+
+
+def test_a_model_gives_one_draw_of_the_bound():
+    model, x = model_of_images(), torch.randn(5, 1, 8, 8)
+    bound = model(x)
+    assert isinstance(bound, ndm.Bound)
+    assert [field.name for field in dataclasses.fields(bound)] == ["prior", "diffusion", "reconstruction"]
+    assert bound.total.shape == (5,) and bound.total.requires_grad
+    assert model(x, cond=None, timesteps=10).total.shape == (5,)
+
+
+def test_a_model_gives_its_five_distributions():
+    model, x = model_of_images(), torch.randn(5, 1, 8, 8)
+    curve, s, t = model.curve(x, None), torch.rand(5) * 0.4, torch.tensor(0.5)
+    z_t = model.marginal(curve, t).sample(torch.randn_like(x))
+    predicted = model.predict(z_t, t, None)
+    assert isinstance(curve, ndm.Curve) and isinstance(predicted, ndm.Curve)
+    q, p = (model.posterior(z_t, path, s, t.expand(5)) for path in (curve, predicted))
+    assert isinstance(q, ndm.Gaussian) and q.kl(p).shape == (5,) and (q.kl(p) >= 0).all()
+
+
+def test_nelbo_averages_draws():
+    model, x = model_of_images(), torch.randn(5, 1, 8, 8)
+    estimate = ndm.nelbo(model, x, timesteps=None, draws=64)
+    assert isinstance(estimate, ndm.Bound) and not estimate.total.requires_grad
+    assert estimate.total.shape == estimate.standard_error.shape == (5,)
+    fresh = ndm.nelbo(model, x, draws=64)
+    assert ((fresh.total - estimate.total).abs() < 8 * estimate.standard_error).all()
+    assert ndm.nelbo(model, x, timesteps=7, draws=2).total.isfinite().all()
+
+
+@pytest.mark.parametrize(("arguments", "got"), [
+    ({"draws": 1}, "1 draws"), ({"draws": 0}, "0 draws"), ({"timesteps": 0}, "timesteps = 0"),
+    ({"timesteps": -1}, "timesteps = -1")])
+def test_nelbo_refuses_wrong_use(arguments, got):
+    with pytest.raises(ndm.InputError, match=got):
+        ndm.nelbo(model_of_images(), torch.randn(2, 1, 8, 8), **arguments)
+
+
+def test_nelbo_refuses_no_examples_and_leaves_the_model_as_it_was():
+    model = model_of_images().train()
+    with pytest.raises(ndm.InputError, match="no examples"):
+        ndm.nelbo(model, torch.randn(0, 1, 8, 8))
+    ndm.nelbo(model, torch.randn(2, 1, 8, 8), draws=2)
+    with pytest.raises(ndm.InputError, match="NaN"):
+        ndm.nelbo(model, torch.full((2, 1, 8, 8), math.nan), draws=2)
+    assert model.training
+
+
+def test_bits_per_dim_converts_nats():
+    assert ndm.bits_per_dim(64 * math.log(2), (1, 8, 8)) == pytest.approx(1.0)
+    assert ndm.bits_per_dim(torch.tensor([0.0, 6 * math.log(256)]), (2, 3)).tolist() == pytest.approx([0.0, 8.0])
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_samples_are_drawn_as_documented(eta):
+    g = torch.Generator().manual_seed(0)
+    x = ndm.AncestralSampler(model_of_images(), steps=50, eta=eta)((16, 1, 8, 8), generator=g)
+    assert x.shape == (16, 1, 8, 8) and x.isfinite().all()
+
+
+def test_a_model_is_saved_and_loaded(tmp_path):
+    model, x = model_of_images(), torch.randn(3, 1, 8, 8)
+    model.save_pretrained(tmp_path)
+    again = ndm.NeuralDiffusion.from_pretrained(tmp_path)
+    first, second = (ndm.nelbo(m, x, draws=2, generator=torch.Generator().manual_seed(0)) for m in (model, again))
+    assert torch.equal(first.total, second.total)
+
+
+def test_a_predictor_may_be_any_function():
+    model = ndm.NeuralDiffusion(ndm.CosineSchedule(), ndm.IdentityTransform(), lambda z_t, t, cond: 0 * z_t,
+                                ndm.GaussianDecoder())
+    assert model(torch.randn(4, 2)).total.shape == (4,)
+
+
+def test_wrong_data_never_pass_silently():
+    model = model_of_images()
+    for value in (math.nan, math.inf):
+        with pytest.raises(ndm.InputError, match="1 NaN or infinite value of"):
+            x = torch.randn(2, 1, 8, 8)
+            x[1, 0, 3, 3] = value
+            model(x)
+    with pytest.raises(ndm.InputError, match="int64"):
+        model(torch.zeros(2, 1, 8, 8, dtype=torch.int64))
+    with pytest.raises(ndm.InputError, match=r"\(2, 3, 8, 8\)"):
+        model(torch.randn(2, 3, 8, 8))
+    with pytest.raises(ndm.InputError, match="labels"):
+        model(torch.randn(2, 1, 8, 8), cond=torch.tensor([0, 1]))
+
+
+def test_a_bound_of_a_deterministic_process_is_refused():
+    model = model_of_images()
+    model.volatility = ndm.ConstantVolatility(0.0)
+    for timesteps in (None, 4):
+        with pytest.raises(ndm.InputError, match="eta = 0"):
+            model(torch.randn(2, 1, 8, 8), timesteps=timesteps)
+
+
+def test_a_markov_volatility_says_which_transformation_it_needs():
+    model = model_of_images()
+    model.volatility = ndm.MarkovVolatility()
+    with pytest.raises(ndm.InputError, match="MarkovVolatility with IdentityTransform; expected a ScalingTransform"):
+        model(torch.randn(2, 1, 8, 8))
+
+
+def test_the_ode_gives_a_log_likelihood():
+    """With an exact denoiser of standard normal data the ODE leaves the density as it is: log N(x; 0, I)."""
+    schedule = ndm.LinearSchedule(-13.3, 5.0)
+    model = ndm.NeuralDiffusion(schedule, ndm.IdentityTransform(),
+                                lambda z_t, t, cond: schedule(t).alpha[:, None] * z_t, ndm.GaussianDecoder())
+    x = torch.randn(3, 2)
+    log_prob = ndm.ode_log_prob(model, x, trace="exact")
+    expected = -0.5 * x.square().sum(1) - math.log(2 * math.pi)
+    torch.testing.assert_close(log_prob, expected, rtol=0.05, atol=0.05)
+    assert ndm.ode_log_prob(model, x, trace="hutchinson").shape == (3,)
+
+
+@pytest.mark.parametrize("damage", [
+    lambda folder: (folder / "config.json").unlink(),
+    lambda folder: (folder / "config.json").write_text('{"class": '),
+    lambda folder: (folder / "config.json").write_text("[]"),
+    lambda folder: (folder / "config.json").write_text('{"class": "NeuralDiffusion"}'),
+    lambda folder: (folder / "config.json").write_text('{"class": "MLP", "event_shape": [2]}'),
+    lambda folder: (folder / "model.safetensors").unlink(),
+    lambda folder: (folder / "model.safetensors").write_bytes(b""),
+    lambda folder: (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:-100]),
+    lambda folder: ndm.NeuralDiffusion(ndm.LearnedSchedule(), ndm.IdentityTransform(), ndm.PlugInPredictor(ndm.MLP((2,))),
+                                       ndm.GaussianDecoder())._save_pretrained(folder / "other")
+    or (folder / "model.safetensors").write_bytes((folder / "other" / "model.safetensors").read_bytes()),
+], ids=["no config", "half a config", "a list", "no parts", "not a model", "no weights", "empty weights",
+        "half the weights", "other weights"])
+def test_a_damaged_model_is_refused_in_one_line(tmp_path, damage):
+    model_of_images().save_pretrained(tmp_path)
+    (tmp_path / "other").mkdir()
+    damage(tmp_path)
+    with pytest.raises(ndm.InputError) as error:
+        ndm.NeuralDiffusion.from_pretrained(tmp_path)
+    assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)

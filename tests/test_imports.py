@@ -1,0 +1,143 @@
+"""Which module may import which, read from the source: arrows point one way."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import ndm
+
+ROOT = Path(ndm.__file__).parent
+TREES = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"):
+         ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
+PACKAGES = {name for name in TREES if (ROOT.parent / Path(*name.split("."), "__init__.py")).exists()}
+
+CORE = """basis gaussian shapes part registry errors curve time_functions times schedules nn transforms volatilities
+          step_variances decoders predictors model bound samplers likelihood""".split()
+OUTER = "data training report commands recipes runs cli".split()
+
+
+def imported(name: str, tree: ast.AST) -> set[str]:
+    """The full names of the modules that are imported anywhere in `tree`, the source of module `name`."""
+    package = name if name in PACKAGES else name.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            source = ".".join([*parts, *([node.module] if node.module else [])])
+            found |= {full if (full := f"{source}.{alias.name}") in TREES else source for alias in node.names}
+    return found
+
+
+IMPORTS = {name: imported(name, tree) for name, tree in TREES.items()}
+
+
+def within(name: str, *parts: str) -> bool:
+    """Whether `name` is, or lies in, one of these parts of ndm."""
+    return any(name == f"ndm.{part}" or name.startswith(f"ndm.{part}.") for part in parts)
+
+
+def arrows(sources: list[str], targets: list[str]) -> list[str]:
+    """The imports of something of `targets` by something of `sources`."""
+    return [f"{name} imports {other}" for name, others in IMPORTS.items() if within(name, *sources)
+            for other in sorted(others) if within(other, *targets)]
+
+
+def test_every_module_is_read():
+    assert {"ndm", "ndm.model", "ndm.cli", "ndm.transforms.identity"} <= TREES.keys()
+    assert "ndm.bound" in IMPORTS["ndm.model"] and "torch" in IMPORTS["ndm.model"]  # the reader reads
+    assert all(any(within(name, part) for name in TREES) for part in CORE + OUTER)
+
+
+def test_the_core_imports_nothing_of_what_surrounds_it():
+    assert not arrows(CORE, OUTER)
+
+
+def test_only_the_package_itself_is_outside_the_layers():
+    known = [*CORE, *OUTER, "files", "version"]
+    assert [name for name in TREES if name != "ndm" and not within(name, *known)] == []
+    assert not arrows(["files", "version"], ["model", "nn", *OUTER])
+
+
+def test_data_need_nothing_but_numpy():
+    inside = [name for name in IMPORTS if within(name, "data")]
+    assert inside
+    for name in inside:
+        assert not [other for other in IMPORTS[name] if other.split(".")[0] == "torch"], name
+        assert not [other for other in IMPORTS[name] if other.split(".")[0] == "ndm"
+                    and not within(other, "errors", "registry", "data")], name
+
+
+def test_training_knows_no_command():
+    assert not arrows(["training"], ["commands", "cli", "report", "runs", "recipes"])
+
+
+def test_recipes_know_only_data_and_configurations():
+    assert not arrows(["recipes"], ["model", "nn", "commands", "cli", "report", "runs"])
+
+
+def test_nothing_imports_the_command_line():
+    assert [name for name in IMPORTS if "ndm.cli" in IMPORTS[name]] == []
+
+
+def test_functions_of_the_distributions_never_touch_a_network():
+    """The bound, samplers and likelihoods know the model's distributions, not what it is made of."""
+    assert not arrows(["bound", "samplers", "likelihood"], ["nn", "transforms", "predictors"])
+
+
+@pytest.mark.parametrize("part", ["schedules", "transforms", "predictors", "decoders", "volatilities",
+                                  "step_variances", "samplers"])
+def test_an_implementation_is_imported_by_its_own_kind_or_by_name(part):
+    """Other parts know the base class only; the exceptions are defaults and the transformation that is linear."""
+    allowed = {"ndm.transforms.scaling": {"ndm.volatilities.markov"},
+               "ndm.volatilities.constant": {"ndm.model", "ndm.samplers.ancestral"},
+               "ndm.predictors.callable": {"ndm.model"}, "ndm.step_variances.posterior": {"ndm.model"}}
+    found = [f"{name} imports {other}" for name, others in IMPORTS.items() if within(name, *CORE)
+             and not within(name, part) for other in others
+             if within(other, part) and other.count(".") == 2 and name not in allowed.get(other, ())
+             and f".{other.split('.')[1].rstrip('s')}" not in f".{other.rpartition('.')[2]}"
+             and not other.endswith((".grids", ".noise"))]
+    assert not found
+
+
+def test_modules_import_each_other_in_no_circle():
+    """At run time: what is imported for annotations only is left out. A package stands for its __init__."""
+    graph = {}
+    for name, tree in TREES.items():
+        runtime = ast.Module([node for node in tree.body if not _only_for_types(node)], [])
+        graph[name] = {other for other in imported(name, runtime) if other in TREES and other != name}
+    list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
+def _only_for_types(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_imports_stand_at_the_top_of_a_module(name):
+    """None hides in a function, and only the registry imports by name."""
+    functions = [node for node in ast.walk(TREES[name])
+                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))]
+    hidden = [node for function in functions for node in ast.walk(function)
+              if isinstance(node, (ast.Import, ast.ImportFrom))]
+    assert not hidden
+    names = {node.attr if isinstance(node, ast.Attribute) else node.id for node in ast.walk(TREES[name])
+             if isinstance(node, (ast.Attribute, ast.Name))}
+    assert "__import__" not in names
+    assert name == "ndm.registry" or "import_module" not in names
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_nothing_is_pickled(name):
+    assert not {"pickle", "dill", "cloudpickle", "joblib"} & {other.split(".")[0] for other in IMPORTS[name]}
+    calls = {ast.unparse(node.func) for node in ast.walk(TREES[name]) if isinstance(node, ast.Call)}
+    assert not {"torch.save", "torch.load", "eval", "exec", "yaml.load", "yaml.unsafe_load"} & calls
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_is_short_and_says_what_it_is(path):
+    assert len(path.read_text().splitlines()) <= 300
+    assert not path.read_text() or ast.get_docstring(ast.parse(path.read_text()))

@@ -89,10 +89,10 @@ def mlp(num_in: int, num_out: int, width: int) -> nn.Sequential:
 class NDM(nn.Module):
     """Schedule gamma, transformation F with K = `num_basis` functions (0: identity), predictor of its curve."""
 
-    def __init__(self, num_basis: int, *, width: int = 128) -> None:
+    def __init__(self, num_basis: int, *, gamma: tuple[float, float] = (-9.0, 5.0), width: int = 128) -> None:
         super().__init__()
         self.num_basis = num_basis
-        self.ends = nn.Parameter(torch.tensor([-9.0, 5.0]))
+        self.ends = nn.Parameter(torch.tensor(gamma))
         self.predictor = mlp(2 + 9, 2 + 2 * num_basis, width)
         self.transform = mlp(2, 2 * num_basis, width // 2) if num_basis else None
 
@@ -208,7 +208,7 @@ def train(model: NDM, seconds: float, *, timesteps: int | None = None, learn_sch
     start, step = time.monotonic(), 0
     while (progress := (time.monotonic() - start) / seconds) < 1:
         optimizer.param_groups[0]["lr"] = 1e-3 * min(1, step / 100) * (1 + math.cos(math.pi * progress))
-        eta = 4 ** (2 * torch.rand(batch, 1) - 1)
+        eta = 1.0 if timesteps else 4 ** (2 * torch.rand(batch, 1) - 1)
         loss = nelbo(model, moons(batch)[0], timesteps=timesteps, eta=eta).mean()
         optimizer.zero_grad()
         loss.backward()
@@ -339,6 +339,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("--transform", choices=["identity", "learned"], default="learned", help="F(x, t); default: learned")
     add("--timesteps", type=int, metavar="T", help="train the bound of T steps; default: continuous time")
+    add("--gamma", type=float, nargs=2, default=(-9.0, 5.0), metavar=("G0", "G1"), help="end points of the schedule; default: -9 5")
     add("--learn-schedule", action="store_true", help="train gamma_0 and gamma_1 too")
     add("--seconds", type=float, default=60.0, help="training time; default: 60")
     add("--seed", type=int, default=0, help="of data, weights and noise; default: 0")
@@ -365,7 +366,7 @@ def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
     torch.set_num_threads(1)  # these networks are too small to share
     torch.manual_seed(args.seed)
-    model = NDM(num_basis=2 if args.transform == "learned" else 0)
+    model = NDM(num_basis=2 if args.transform == "learned" else 0, gamma=tuple(args.gamma))
     model = train(model, args.seconds, timesteps=args.timesteps, learn_schedule=args.learn_schedule)
     torch.manual_seed(args.seed + 1)  # held out, and the same points for every model of this seed
     print(report(model, moons(4000)[0]))

@@ -1,5 +1,6 @@
 """The command line: ndm train | evaluate | sample | report | data."""
 
+import dataclasses
 import sys
 from typing import Annotated, Any
 
@@ -24,9 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(__version__)
         return 0
     try:
-        command = _parse(words, Config())
+        command = _parse(words, Config(schedule="", transform="", volatility=""))
         if isinstance(command, Train):  # what is not given comes from the recipe, which the data may choose
-            command = _parse(words, recipe(command.recipe, load(command.data)))
+            command = _parse(words, _without_others_options(recipe(command.recipe, load(command.data)), command.config))
         code: int = command.run()
         return code
     except InputError as error:
@@ -35,6 +36,17 @@ def main(arguments: list[str] | None = None) -> int:
     except FloatingPointError as error:
         print(f"ndm: error: {error}", file=sys.stderr)
         return 1
+
+
+# The parts whose options are their own; those of a predictor are its network's, which every predictor has.
+_NAMED = ("schedule", "transform", "volatility")
+
+
+def _without_others_options(config: Config, given: Config) -> Config:
+    """`config` without its options for those parts that the command line replaces: they are not the new part's."""
+    replaced = [name for name in _NAMED if getattr(given, name) not in ("", getattr(config, name))]
+    changes: dict[str, Any] = {f"{name}_options": {} for name in replaced}
+    return dataclasses.replace(config, **changes)
 
 
 def _parse(words: list[str], config: Config) -> Any:

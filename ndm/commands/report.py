@@ -18,7 +18,7 @@ from ndm.report.pictures import comparison, filmstrip, training_curve
 from ndm.runs import Run, open_run
 
 _TIMES = [0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0]
-_IMAGES, _ROWS, _MOST_POINTS = 64, 6, 5000
+_IMAGES, _ROWS, _MOST_POINTS = 64, 4, 10_000
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ _DATA, _MODEL, _SEA, _INK = "#1f6f8b", "#c8553d", "#0b1f2e", "#222222"
 
 def picture_of(x: np.ndarray, about: dict[str, Any]) -> bytes:
     """Examples (N, *event) on their own: a grid of images, a map of cities, or a scatter of points."""
-    figure = Figure(figsize=(8, 4.4) if about["name"] == "cities" else (6, 6), layout="constrained")
+    figure = Figure(figsize=(10, 4) if about["name"] == "cities" else (6, 6), layout="constrained")
     _draw(figure.subplots(), x, about, _MODEL)
     return _png(figure)
 
@@ -23,7 +23,8 @@ def picture_of(x: np.ndarray, about: dict[str, Any]) -> bytes:
 def comparison(data: np.ndarray, samples: np.ndarray, about: dict[str, Any]) -> bytes:
     """Real examples beside samples, drawn alike."""
     wide = about["name"] == "cities"
-    figure = Figure(figsize=(10, 11) if wide else (11, 5.8), layout="constrained")
+    figure = Figure(figsize=(10, 8.6) if wide else (11.4, 5.8), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.15)  # type: ignore[union-attr, call-arg]
     axes = figure.subplots(2, 1) if wide else figure.subplots(1, 2)
     for axis, x, colour, title in zip(axes, (data, samples), (_DATA, _MODEL), ("data", "samples"), strict=True):
         _draw(axis, x, about, colour)
@@ -32,28 +33,45 @@ def comparison(data: np.ndarray, samples: np.ndarray, about: dict[str, Any]) -> 
 
 
 def filmstrip(frames: np.ndarray, times: list[float], about: dict[str, Any]) -> bytes:
-    """F(x, t) over t: frames (len(times), N, *event), on the model's scale. Images: a row for each example."""
-    count = len(times)
-    if frames.ndim == 5:
-        rows = frames.shape[1]
-        figure = Figure(figsize=(1.1 * count, 1.1 * rows + 0.5), layout="constrained")
-        axes: Any = figure.subplots(rows, count, squeeze=False)
-        for row, column in np.ndindex(rows, count):
-            # One grey scale for all: what F does to the contrast is to be seen.
-            axes[row, column].imshow(_channels_last((frames[column, row] + 1) / 2), cmap="gray", vmin=0, vmax=1)
-            axes[row, column].set_axis_off()
-    else:
+    """F(x, t) over t, and below it what F has changed, F(x, t) - x: frames (len(times), N, *event), model's scale."""
+    if frames.ndim != 5:
         _check_plane(frames.shape[2:])
-        figure = Figure(figsize=(2.2 * count, 2.6), layout="constrained")
-        axes = figure.subplots(1, count, squeeze=False, sharex=True, sharey=True)
-        for column in range(count):
-            axes[0, column].scatter(*frames[column].T, s=1, c=_DATA, linewidths=0, alpha=0.5)
-            axes[0, column].set_aspect("equal")
-            axes[0, column].tick_params(labelsize=6)
-    for column, t in enumerate(times):
-        axes[0, column].set_title(f"t = {t:.2f}", fontsize=9, color=_INK)
-    figure.suptitle("F(x, t): where the mean of z_t goes, noise and scale apart", fontsize=10, color=_INK)
+    figure = _image_strip(frames) if frames.ndim == 5 else _plane_strip(frames)
+    for axis, t in zip(figure.axes, times, strict=False):
+        axis.set_title(f"t = {t:.2f}", fontsize=9, color=_INK)
+    figure.suptitle("The learned path F(x, t), and F(x, t) - x below it", fontsize=10, color=_INK)
     return _png(figure)
+
+
+def _image_strip(frames: np.ndarray) -> Figure:
+    count, number = frames.shape[:2]
+    figure = Figure(figsize=(1.1 * count, 2.2 * number + 0.5), layout="constrained")
+    axes: Any = figure.subplots(2 * number, count, squeeze=False)
+    changes = frames - frames[:1]
+    largest = max(float(np.abs(changes).max()), 1e-6)
+    for column, row in np.ndindex(count, number):
+        # One grey scale for all paths and one colour scale for all changes: they are to be compared.
+        axes[2 * row, column].imshow(_channels_last((frames[column, row] + 1) / 2), cmap="gray", vmin=0, vmax=1)
+        axes[2 * row + 1, column].imshow(changes[column, row].mean(0), cmap="RdBu_r", vmin=-largest, vmax=largest)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    return figure
+
+
+def _plane_strip(frames: np.ndarray) -> Figure:
+    count = len(frames)
+    figure = Figure(figsize=(2.2 * count, 4.9), layout="constrained")
+    axes: Any = figure.subplots(2, count, squeeze=False, sharex=True, sharey=True)
+    x, some = frames[0], slice(None, None, max(1, frames.shape[1] // 400))
+    for column, points in enumerate(frames):
+        axes[0, column].scatter(points[:, 0], points[:, 1], s=1, c=_DATA, linewidths=0, alpha=0.5)
+        change = points[some] - x[some]
+        axes[1, column].quiver(x[some, 0], x[some, 1], change[:, 0], change[:, 1], color=_MODEL, angles="xy",
+                               scale_units="xy", scale=1, width=0.004)
+    for axis in axes.flat:
+        axis.set_aspect("equal")
+        axis.tick_params(labelsize=6)
+    return figure
 
 
 def training_curve(lines: list[dict[str, Any]]) -> bytes:
@@ -76,7 +94,7 @@ def _draw(axis: Axes, x: np.ndarray, about: dict[str, Any], colour: str) -> None
     _check_plane(x.shape[1:])
     if about["name"] == "cities":
         axis.set_facecolor(_SEA)
-        axis.scatter(x[:, 0], x[:, 1], s=0.7, c="#ffd98a", alpha=0.55, linewidths=0)
+        axis.scatter(x[:, 0], x[:, 1], s=1.6, c="#ffd98a", alpha=0.6, linewidths=0)
         axis.set(xlim=(-180, 180), ylim=(-60, 80), xticks=[], yticks=[])
     else:
         axis.scatter(x[:, 0], x[:, 1], s=2, c=colour, alpha=0.5, linewidths=0)

@@ -17,7 +17,6 @@ def level(gamma: float, shape: tuple[int, ...] = ()):
 
 @pytest.fixture(params=[(name, event) for name in FOUND["decoder"] for event in EVENTS], ids=str)
 def case(request) -> tuple[Decoder, Tensor]:
-    torch.manual_seed(0)
     name, event_shape = request.param
     decoder = make("decoder", name, event_shape)
     return decoder, data_for(decoder, event_shape)

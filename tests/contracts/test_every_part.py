@@ -18,7 +18,6 @@ TERMS = ("prior", "diffusion", "reconstruction")
 @pytest.fixture(params=[(*part, event) for part in MODEL_PARTS for event in EVENTS], ids=str)
 def case(request) -> tuple[str, ndm.NeuralDiffusion, Tensor]:
     """The kind of part, a model that holds it, and data for that model."""
-    torch.manual_seed(0)
     kind, name, event_shape = request.param
     model = tiny_model(event_shape, **{kind: make(kind, name, event_shape)})
     return kind, model, data_for(model.decoder, event_shape)

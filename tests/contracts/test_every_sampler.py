@@ -15,7 +15,6 @@ each_sampler = each("sampler")
 
 @pytest.fixture(params=EVENTS, ids=str)
 def model(request) -> ndm.NeuralDiffusion:
-    torch.manual_seed(0)
     model = tiny_model(request.param)
     model.event_shape = request.param
     return model
@@ -52,7 +51,6 @@ def test_any_volatility(name, model, eta):
                          + [("decoder", n) for n in FOUND["decoder"]]
                          + [("step_variance", n) for n in FOUND["step_variance"]], ids=str)
 def test_a_model_of_any_part(name, part):
-    torch.manual_seed(0)
     model = tiny_model((3,), **{part[0]: make(*part, (3,))})
     model.decoder.check(FOUND["sampler"][name](model, 3)((2, 3)))
 
@@ -109,7 +107,6 @@ def test_it_leaves_the_model_as_it_was(name, model, training):
 
 @each_sampler
 def test_labels_reach_the_model(name):
-    torch.manual_seed(0)
     transform = partner((3,))
     predictor = disturbed(ndm.PlugInPredictor.for_events((3,), transform, 4, width=16, depth=1))
     sampler = FOUND["sampler"][name](tiny_model((3,), transform=transform, predictor=predictor), 3)
@@ -154,6 +151,5 @@ def test_the_gamma_grid_takes_equal_steps_of_gamma(name):
 @pytest.mark.parametrize("schedule", FOUND["schedule"])
 @pytest.mark.parametrize("grid", GRIDS)
 def test_fifty_steps_of_every_schedule_on_every_grid(name, schedule, grid):
-    torch.manual_seed(0)
     model = tiny_model((3,), schedule=make("schedule", schedule, ()))
     model.decoder.check(FOUND["sampler"][name](model, 50, grid=GRIDS[grid])((2, 3)))

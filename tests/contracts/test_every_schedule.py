@@ -11,7 +11,6 @@ FIELDS = ("gamma", "gamma_prime", "alpha", "sigma", "snr")
 
 @pytest.fixture(params=FOUND["schedule"])
 def schedule(request) -> Schedule:
-    torch.manual_seed(0)
     return make("schedule", request.param, ()).double()
 
 

@@ -13,7 +13,6 @@ STEPS = torch.tensor([0, 1, 2, 1])
 
 @pytest.fixture(params=[(name, event) for name in FOUND["step_variance"] for event in EVENTS], ids=str)
 def case(request) -> tuple[StepVariance, tuple[int, ...]]:
-    torch.manual_seed(0)
     name, event_shape = request.param
     return make("step_variance", name, event_shape), event_shape
 

@@ -13,7 +13,6 @@ from ndm.transforms import Transform
 @pytest.fixture(params=[(name, event) for name in FOUND["transform"] for event in EVENTS], ids=str)
 def case(request) -> tuple[Transform, Tensor]:
     """A transformation and data for it, in float64."""
-    torch.manual_seed(0)
     name, event_shape = request.param
     return make("transform", name, event_shape).double(), torch.randn(BATCH, *event_shape, dtype=torch.float64)
 

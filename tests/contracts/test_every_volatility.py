@@ -16,7 +16,6 @@ SCHEDULE = ndm.LinearSchedule(-8.0, 5.0)
 
 @pytest.fixture(params=[(name, event) for name in FOUND["volatility"] for event in EVENTS], ids=str)
 def case(request) -> tuple[Volatility, Transform, tuple[int, ...]]:
-    torch.manual_seed(0)
     name, event_shape = request.param
     return make("volatility", name, event_shape).double(), partner(event_shape).double(), event_shape
 

@@ -19,7 +19,6 @@ NAMES = """
 
 
 def model_of_images() -> ndm.NeuralDiffusion:
-    torch.manual_seed(0)
     network = ndm.UNet((1, 8, 8), channels=8, multipliers=(1, 2))
     return ndm.NeuralDiffusion(schedule=ndm.LinearSchedule(-13.3, 5.0), transform=ndm.IdentityTransform(),
                                predictor=ndm.DirectPredictor(network), decoder=ndm.GaussianDecoder(),

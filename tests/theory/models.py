@@ -21,6 +21,13 @@ def assert_close(got: Tensor, expected: Tensor | float, rtol: float = 1e-10, ato
     torch.testing.assert_close(got, torch.as_tensor(expected).to(got).expand_as(got), rtol=rtol, atol=atol)
 
 
+def assert_first_order(coarse: Tensor, fine: Tensor, largest: float) -> None:
+    """`coarse` and `fine` are errors at T and 2T steps: c / T + O(1 / T^2), so that 2 fine - coarse is nearly 0."""
+    size = coarse.abs().max()
+    assert 1e-9 < size < largest, f"the error is {size:g}"
+    assert (2 * fine - coarse).abs().max() < 0.04 * size, f"{size:g} becomes {fine.abs().max():g} at twice the steps"
+
+
 def perturbed(part: nn.Module, std: float = 0.1) -> nn.Module:
     """The part with noise on every parameter, so that nothing stays at its initial zero."""
     with torch.no_grad():

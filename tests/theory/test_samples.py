@@ -11,6 +11,7 @@ from .models import (
     ONE,
     ZERO,
     assert_close,
+    assert_first_order,
     covariance,
     gaussian_model,
     linear_transform,
@@ -52,9 +53,8 @@ def test_many_steps_keep_the_marginals(name, eta) -> None:
     data = random_covariance(3)
     model = models(data)[name]
     errors = [law(ndm.AncestralSampler(model, steps, eta), marginal(model, data, ONE)) - marginal(model, data, ZERO)
-              for steps in (400, 800)]
-    assert_close(errors[0], 0.0, atol=0.05)
-    assert_close(2 * errors[1], errors[0], rtol=0.05, atol=1e-4)
+              for steps in (100, 200)]
+    assert_first_order(*errors, largest=0.3)
 
 
 @pytest.mark.parametrize("eta", ETAS)
@@ -91,9 +91,8 @@ def test_deterministic_step_in_closed_form() -> None:
     times = torch.arange(11) / 10
     assert_close(factor(10), step(times[:-1], times[1:]).prod())
     radii = [(model.schedule(t).alpha ** 2 * v + model.schedule(t).sigma ** 2).sqrt() for t in (ZERO, ONE)]
-    errors = [factor(steps) - radii[0] / radii[1] for steps in (500, 1000)]
-    assert_close(errors[0], 2 * errors[1], rtol=0.02)
-    assert_close(errors[1], 0.0, atol=2e-3)
+    errors = [factor(steps) - radii[0] / radii[1] for steps in (200, 400)]
+    assert_first_order(*errors, largest=0.01)
 
 
 @pytest.mark.parametrize("name", ["scaling", "time_basis", "residual"])
@@ -111,17 +110,16 @@ def test_deterministic_sampling_is_the_ode(name) -> None:
         return level.snr.sqrt() * (f_prime - level.gamma_prime * f / 2)
 
     with torch.no_grad():
-        y, h = z_1 / model.schedule(ONE).sigma, -1 / 64
-        for k in range(64):
+        y, h = z_1 / model.schedule(ONE).sigma, -1 / 100
+        for k in range(100):
             t = ONE + k * h
             k1 = velocity(y, t)
             k2 = velocity(y + h / 2 * k1, t + h / 2)
             k3 = velocity(y + h / 2 * k2, t + h / 2)
             y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + velocity(y + h * k3, t + h))
         exact = model.schedule(ZERO).sigma * y
-        errors = [walk(ndm.AncestralSampler(model, steps, 0.0), z_1) - exact for steps in (500, 1000)]
-    assert_close(errors[0], 0.0, atol=0.02)
-    assert_close(2 * errors[1], errors[0], rtol=0.05, atol=1e-4)
+        errors = [walk(ndm.AncestralSampler(model, steps, 0.0), z_1) - exact for steps in (150, 300)]
+    assert_first_order(*errors, largest=0.05)
 
 
 def walk(sampler: Sampler, z: Tensor) -> Tensor:

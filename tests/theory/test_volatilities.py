@@ -1,0 +1,87 @@
+"""The best volatility: eta* = sqrt(E|u|^2 / E|w|^2) with w = dF/2, u = dF/2 - dF'/gamma'."""
+
+import pytest
+import torch
+from torch import Tensor
+
+import ndm
+from ndm.bound import continuous_integrand
+from ndm.volatilities import Volatility
+
+from .models import assert_close, derivative, gaussian_model, growth, small_transform, squashing_model
+
+SCHEDULE = {"gamma_min": -6.0, "gamma_max": 4.0}
+BINS = 8
+CENTRES = (torch.arange(BINS, dtype=torch.float64) + 0.5) / BINS
+
+
+def bound_at_centres(model: ndm.NeuralDiffusion, x: Tensor, noise: Tensor, volatility: Volatility) -> Tensor:
+    """The mean of l(t) over a batch whose times are the centres of the bins, (BINS,)."""
+    model.volatility = volatility
+    values = continuous_integrand(model, model.curve(x), CENTRES.repeat(len(x) // BINS), noise, None)
+    return values.reshape(-1, BINS).mean(0)
+
+
+def observed(model: ndm.NeuralDiffusion, x: Tensor, noise: Tensor) -> ndm.BestVolatility:
+    best = ndm.BestVolatility(num_bins=BINS)
+    model.train()
+    bound_at_centres(model, x, noise, best)
+    model.eval()
+    return best
+
+
+def test_best_volatility_of_a_linear_path_is_markovs() -> None:
+    """F = m(t) x: u and w are in the ratio 1 - 2 (log m)' / gamma' for every x, so that eta* is the matched eta."""
+    model = gaussian_model(torch.tensor([[2.3]]), growth(), ndm.LinearSchedule(**SCHEDULE))
+    best = observed(model, *torch.randn(2, 40, 1))
+    matched = ndm.MarkovVolatility().eta(CENTRES, model.schedule, model.transform)[:, 0]
+    assert_close(best.eta(CENTRES, model.schedule, model.transform), matched)
+    assert_close(matched, 1 - 2 / (2 + CENTRES) / 10)
+
+
+def test_best_volatility_of_the_identity_is_one() -> None:
+    model = squashing_model(schedule=ndm.LinearSchedule(**SCHEDULE))
+    assert_close(ndm.BestVolatility().bins(), 1.0)
+    assert_close(observed(model, *torch.randn(2, 40, 3)).bins(), 1.0)
+
+
+@pytest.mark.parametrize("name", ["scaling", "time_basis", "residual"])
+def test_best_volatility_minimises_the_bound(name) -> None:
+    """At eta* the gradient of the bound in eta vanishes in every bin, and the bound is below that of eta = 1."""
+    model = squashing_model(small_transform(name), ndm.LinearSchedule(**SCHEDULE))
+    x, noise = torch.randn(2, 5 * BINS, 3)
+    best, learned = observed(model, x, noise), ndm.LearnedVolatility(num_bins=BINS)
+    lowest = bound_at_centres(model, x, noise, best)
+    assert (lowest < bound_at_centres(model, x, noise, learned)).all()
+    with torch.no_grad():
+        learned.log_eta.copy_(best.bins().log())
+    (gradient,) = torch.autograd.grad(bound_at_centres(model, x, noise, learned).sum(), learned.log_eta)
+    assert_close(gradient / lowest, 0.0, atol=1e-8)
+
+
+def test_one_volatility_for_each_dimension_splits_the_bound() -> None:
+    """l = sum_i l_i(eta_i): a vector of volatilities gives each dimension the term it has under its own, alone."""
+    etas = torch.tensor([0.4, 1.0, 2.5])
+    model = squashing_model(ndm.IdentityTransform(), ndm.LinearSchedule(**SCHEDULE))
+    x, noise, t = torch.randn(6, 3), torch.randn(6, 3), torch.rand(6)
+    model.volatility = ndm.PerDimensionVolatility((3,))
+    with torch.no_grad():
+        model.volatility.log_eta.copy_(etas.log())
+    together = continuous_integrand(model, model.curve(x), t, noise, None)
+    alone = torch.zeros(6)
+    for i, eta in enumerate(etas):
+        model.volatility = ndm.ConstantVolatility(float(eta))
+        alone += continuous_integrand(model, model.curve(x[:, i, None]), t, noise[:, i, None], None)
+    assert_close(together, alone)
+
+
+def test_markov_volatility_is_that_of_the_matched_schedule() -> None:
+    """eta_i gamma' is the derivative of gt_i = gamma - 2 log w_i, where that grows."""
+    model = squashing_model(small_transform("scaling"), ndm.LinearSchedule(**SCHEDULE))
+    t = torch.rand(5)
+
+    def matched(u: Tensor) -> Tensor:
+        return model.schedule.gamma(u)[:, None] - 2 * model.transform.log_scale_with_velocity(u)[0]
+
+    eta = ndm.MarkovVolatility().eta(t, model.schedule, model.transform)
+    assert_close(eta * 10, derivative(matched, t), rtol=1e-6)

@@ -1,0 +1,208 @@
+"""A run that was stopped and started again is the run that was not."""
+
+import json
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tiny import IMAGES, POINTS, content, images, lines, points, signal_at, tensors
+
+from ndm.data import DataSet
+from ndm.errors import InputError
+from ndm.training import checkpoint
+from ndm.training.config import Config
+from ndm.training.loop import Trainer
+
+
+def same_in_two_sittings(config: Config, data: DataSet, folder, stop: int) -> tuple[Trainer, Trainer]:
+    """Train unbroken and in two sittings, check that all is the same, and return both trainers."""
+    whole = Trainer(config, data, folder / "whole")
+    assert whole.fit()
+    first = Trainer(config, data, folder / "parts")
+    with signal_at(stop):
+        assert not first.fit()
+    assert stop <= first.step < config.max_steps
+    second = Trainer(config, data, folder / "parts")
+    assert second.step == first.step and second.seconds >= first.seconds
+    assert second.fit() and second.step == config.max_steps
+    assert tensors(folder / "parts") == tensors(folder / "whole")
+    return whole, second
+
+
+@pytest.fixture(scope="module")
+def two_sittings(tmp_path_factory):
+    """Cosine decay, importance sampling that has warmed up, a network with dropout, a U-Net, stopped in mid-air."""
+    folder = tmp_path_factory.mktemp("runs")
+    torch.manual_seed(0)
+    config = replace(IMAGES, max_steps=11, save_every=100, decay="cosine", importance=True)
+    return folder, *same_in_two_sittings(config, images(), folder, stop=7)
+
+
+def test_all_tensors_are_the_same_bit_for_bit(two_sittings):
+    _, whole, parts = two_sittings
+    assert (whole.times.density() != 1).any()  # importance sampling was at work
+    for ours, theirs in ((whole.raw_model, parts.raw_model), (whole.ema.model, parts.ema.model),
+                         (whole.times, parts.times)):
+        for name, value in ours.state_dict().items():
+            assert torch.equal(value, theirs.state_dict()[name]), name
+    states = [trainer.optimizer.state_dict()["state"] for trainer in (whole, parts)]
+    assert states[0] and states[0].keys() == states[1].keys()
+    for index, state in states[0].items():
+        assert all(torch.equal(torch.as_tensor(value), torch.as_tensor(states[1][index][name]))
+                   for name, value in state.items())
+
+
+def test_every_line_of_metrics_is_the_same(two_sittings):
+    folder, *_ = two_sittings
+    whole, parts = lines(folder / "whole"), lines(folder / "parts")
+    assert [line["step"] for line in parts] == list(range(1, 12))
+    for ours, theirs in zip(whole, parts, strict=True):
+        assert theirs.keys() == ours.keys()
+        for name in ("prior", "diffusion", "reconstruction", "gradient_norm", "learning_rate", "variance_ratio",
+                     "gamma_0", "gamma_1", "unit"):
+            assert theirs[name] == ours[name], (name, ours["step"])
+
+
+def test_the_total_in_every_line_is_the_same(two_sittings):
+    """What is shown must not depend on when the run was stopped."""
+    folder, *_ = two_sittings
+    assert [line["total"] for line in lines(folder / "parts")] == [line["total"] for line in lines(folder / "whole")]
+
+
+def test_a_line_averages_over_all_steps_since_the_last_one(tmp_path):
+    """Also where the run was stopped between two lines."""
+    same_in_two_sittings(replace(POINTS, max_steps=8, log_every=4), points(), tmp_path, stop=1)
+    assert lines(tmp_path / "parts") == lines(tmp_path / "whole")
+
+
+def test_progress_is_the_same(two_sittings):
+    folder, *_ = two_sittings
+    progress = [json.loads((folder / name / "state" / "progress.json").read_text()) for name in ("whole", "parts")]
+    assert [{"step": p["step"], "examples": p["examples"]} for p in progress] == [{"step": 11, "examples": 11 * 64}] * 2
+    assert all(p["seconds"] > 0 for p in progress)
+
+
+@pytest.mark.parametrize("changes", [
+    {"transform": "residual", "transform_options": {"width": 8, "depth": 1}}, {"transform": "scaling",
+    "transform_options": {}, "volatility": "markov"}, {"volatility": "best"}, {"volatility": "learned"},
+    {"timesteps": 4, "step_variance": "analytic"}, {"timesteps": 4, "step_variance": "learned"},
+    {"decay": "constant", "importance": False}, {"schedule": "cosine"}], ids=str)
+def test_every_part_resumes(tmp_path, changes):
+    same_in_two_sittings(replace(POINTS, **changes), points(), tmp_path, stop=3)
+
+
+def test_a_second_resume_and_a_stop_at_a_checkpoint(tmp_path):
+    assert Trainer(POINTS, points(), tmp_path / "whole").fit()
+    for stop in (1, 3):
+        with signal_at(stop, signal.SIGTERM):
+            assert not Trainer(POINTS, points(), tmp_path / "parts").fit()
+    assert Trainer(POINTS, points(), tmp_path / "parts").fit()
+    assert tensors(tmp_path / "parts") == tensors(tmp_path / "whole")
+
+
+def test_a_second_signal_stops_at_once_and_handlers_come_back(tmp_path, monkeypatch):
+    before, config = signal.getsignal(signal.SIGINT), replace(POINTS, log_every=100)
+    trainer = Trainer(config, points(), tmp_path)
+    clip = trainer.accelerator.clip_grad_norm_
+
+    def impatient(*arguments):
+        if trainer.step == 3:
+            signal.raise_signal(signal.SIGINT)
+        return clip(*arguments)
+
+    monkeypatch.setattr(trainer.accelerator, "clip_grad_norm_", impatient)
+    with signal_at(3), pytest.raises(KeyboardInterrupt):
+        trainer.fit()
+    assert signal.getsignal(signal.SIGINT) is before
+    assert Trainer(config, points(), tmp_path).step == 2  # the checkpoint before
+
+
+def test_lines_of_a_broken_run_go(tmp_path, monkeypatch):
+    """Lines after the checkpoint, and one cut short, belong to steps that are trained again."""
+    save = checkpoint.save
+
+    def fails(run, step, write):
+        if step == 4:
+            raise OSError("no space left")
+        return save(run, step, write)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", fails)
+        with pytest.raises(OSError, match="no space"):
+            Trainer(POINTS, points(), tmp_path).fit()
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 5, "pri')
+    assert [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()[:-1]] == [1, 2, 3, 4]
+    trainer = Trainer(POINTS, points(), tmp_path)
+    assert trainer.step == 2 and trainer.fit()
+    assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_budget_may_grow(tmp_path):
+    assert Trainer(POINTS, points(), tmp_path).fit()
+    longer = Trainer(replace(POINTS, max_steps=8, max_seconds=1000.0, log_every=2, save_every=3), points(), tmp_path)
+    assert longer.step == 6 and longer.fit() and longer.step == 8
+    assert "max_steps: 8" in (tmp_path / "config.yaml").read_text()
+
+
+def test_a_finished_run_is_left_alone(tmp_path):
+    assert Trainer(POINTS, points(), tmp_path).fit()
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")}
+    again = Trainer(POINTS, points(), tmp_path)
+    assert again.step == 6 and again.fit()
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")} == times
+
+
+@pytest.mark.parametrize(("field", "value"), [
+    ("learning_rate", 1e-4), ("seed", 1), ("transform", "identity"), ("transform_options", {"width": 9}),
+    ("schedule", "linear"), ("batch_size", 8), ("ema_decay", 0.5), ("timesteps", 5), ("precision", "bf16"),
+    ("betas", (0.5, 0.9)), ("importance", False), ("decay", "constant")])
+def test_any_other_change_is_refused_by_name(tmp_path, field, value):
+    run = tmp_path / "run"
+    Trainer(POINTS, points(), run).fit()
+    before = content(run)
+    with pytest.raises(InputError) as error:
+        Trainer(replace(POINTS, **{field: value}), points(), run)
+    message = str(error.value)
+    changed = [name for name in POINTS.__dict__ if f"{name}: " in message]
+    assert changed == [field] and "choose another --run folder" in message
+    assert content(run) == before
+
+
+def test_other_data_are_refused(tmp_path):
+    Trainer(POINTS, points(), tmp_path).fit()
+    before = content(tmp_path)
+    with pytest.raises(InputError, match="other data for the run"):
+        Trainer(POINTS, points(seed=1), tmp_path)
+    assert content(tmp_path) == before
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("words")
+    with pytest.raises(InputError, match="exists and is not a run"):
+        Trainer(POINTS, points(), tmp_path)
+    with pytest.raises(InputError, match="exists and is not a run"):
+        Trainer(POINTS, points(), tmp_path / "thesis.tex")
+    with pytest.raises(InputError, match="cannot be made"):
+        Trainer(POINTS, points(), tmp_path / "thesis.tex" / "run")
+    assert content(tmp_path) == {tmp_path / "thesis.tex": b"words"}
+
+
+def test_a_configuration_that_makes_no_model_makes_no_folder(tmp_path):
+    for changes in ({"transform": "unheard"}, {"step_variance": "learned"}, {"max_steps": None},
+                    {"predictor": "direct", "transform": "residual", "transform_options": {}}):
+        with pytest.raises(InputError):
+            Trainer(replace(POINTS, **changes), points(), tmp_path / "run")
+        assert not (tmp_path / "run").exists(), changes
+
+
+def test_two_seeds_differ_and_one_seed_does_not(tmp_path):
+    runs = {name: Trainer(replace(POINTS, seed=seed), points(), tmp_path / name)
+            for name, seed in (("a", 0), ("b", 0), ("c", 1))}
+    for trainer in runs.values():
+        np.random.seed(len(str(trainer.run)))  # the state of global generators plays no part
+        torch.manual_seed(len(str(trainer.run)))
+        trainer.fit()
+    assert tensors(tmp_path / "a") == tensors(tmp_path / "b") != tensors(tmp_path / "c")

@@ -19,6 +19,7 @@ from ndm.samplers.ancestral import AncestralSampler
 from ndm.schedules.cosine import CosineSchedule
 from ndm.schedules.flow import FlowSchedule
 from ndm.schedules.learned import LearnedSchedule
+from ndm.schedules.learned_linear import LearnedLinearSchedule
 from ndm.schedules.linear import LinearSchedule
 from ndm.step_variances.analytic import AnalyticStepVariance
 from ndm.step_variances.learned import LearnedStepVariance
@@ -40,8 +41,8 @@ __all__ = [
     "MLP", "AnalyticStepVariance", "AncestralSampler", "BestVolatility", "Bound", "CallablePredictor",
     "ConstantVolatility", "CosineBasis", "CosineSchedule", "Curve", "DirectPredictor", "Estimate", "FlowSchedule",
     "Gaussian", "GaussianDecoder", "HiddenLayer", "IdentityTransform", "ImportanceTimes", "InputError",
-    "IntegratedBumps", "LearnedSchedule", "LearnedStepVariance", "LearnedVolatility", "LevelsDecoder",
-    "LinearSchedule", "LowDiscrepancyTimes", "MarkovVolatility", "Monomials", "NeuralDiffusion",
+    "IntegratedBumps", "LearnedLinearSchedule", "LearnedSchedule", "LearnedStepVariance", "LearnedVolatility",
+    "LevelsDecoder", "LinearSchedule", "LowDiscrepancyTimes", "MarkovVolatility", "Monomials", "NeuralDiffusion",
     "PerDimensionVolatility", "PlugInPredictor", "PosteriorStepVariance", "ResidualTransform", "ScalingTransform",
     "StandardBasis", "TimeBasisTransform", "UNet", "__version__", "bits_per_dim", "nelbo",
 ]

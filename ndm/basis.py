@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ndm.part import Part
+from ndm.precision import matmul
 
 
 class Basis(Part, ABC):
@@ -60,10 +61,10 @@ class CosineBasis(Basis):
         return (math.pi * k[:, None] / height) ** 2 + (math.pi * m / width) ** 2
 
     def forward(self, x: Tensor) -> Tensor:
-        return _apply(self.rows, x, self.columns.mT)
+        return matmul(matmul(self.rows, x), self.columns.mT)
 
     def inverse(self, coordinates: Tensor) -> Tensor:
-        return _apply(self.rows.mT, coordinates, self.columns)
+        return matmul(matmul(self.rows.mT, coordinates), self.columns)
 
 
 def _cosine_matrix(size: int) -> Tensor:
@@ -71,9 +72,3 @@ def _cosine_matrix(size: int) -> Tensor:
     matrix = math.sqrt(2 / size) * torch.cos(math.pi / size * (n + 0.5) * n[:, None])
     matrix[0] /= math.sqrt(2)
     return matrix.to(torch.get_default_dtype())
-
-
-def _apply(left: Tensor, x: Tensor, right: Tensor) -> Tensor:
-    # The bound cancels heavily, so that automatic mixed precision must not touch these products.
-    with torch.autocast(x.device.type, enabled=False):
-        return left @ x @ right

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ndm.decoders.levels import LevelsDecoder
 from ndm.errors import InputError
+from ndm.precision import matmul
 from ndm.predictors.forms import Form
 from ndm.schedules import Level
 
@@ -53,8 +54,7 @@ class CategoricalForm(Form):
         return self._mean(self._logits(z_t, level))
 
     def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
-        features = self._features(z_t)
-        update = (outputs[..., None] * features[(None, slice(None)) + (None,) * (z_t.ndim - 1)]).sum(1)
+        update = matmul(outputs.movedim(1, -1), self._features(z_t))
         return self._mean(self._logits(z_t, level) + update)
 
     def _logits(self, z_t: Tensor, level: Level) -> Tensor:
@@ -62,7 +62,7 @@ class CategoricalForm(Form):
         return self.theta + self.decoder.log_likelihoods(z_t, level)
 
     def _mean(self, logits: Tensor) -> Tensor:
-        return (torch.softmax(logits, dim=-1) * self.decoder.values(logits)).sum(-1)
+        return matmul(torch.softmax(logits, dim=-1), self.decoder.values(logits))
 
     def _features(self, like: Tensor) -> Tensor:
         """phi_j(v_k), (num_outputs, L)."""

@@ -1,21 +1,19 @@
-"""A learned schedule: monotone by construction, with learned end points."""
-
-import math
+"""A learned monotone schedule, with learned end points."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ndm.schedules.linear import check_ends
-from ndm.schedules.schedule import Schedule
+from ndm.schedules.learned_linear import LearnedLinearSchedule
 
 
-class LearnedSchedule(Schedule):
+class LearnedSchedule(LearnedLinearSchedule):
     """gamma(t) = gamma_0 + (gamma_1 - gamma_0) m(t), where m' is a positive, piecewise linear density on [0, 1].
 
     m' interpolates values p_0..p_K > 0 at t = i / K, normalised to integrate to 1, so that m is a monotone quadratic
     spline with m(0) = 0 and m(1) = 1, and gamma' is continuous and in closed form. It starts as the straight line.
-    The end points are free: gamma_0 weighs the reconstruction against the diffusion, gamma_1 the prior.
+    The shape decides where a finite number of steps are spent; in continuous time the bound does not depend on it, and
+    `LearnedLinearSchedule` is the one to use.
     Source of the idea: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630.
 
     Args:
@@ -24,11 +22,7 @@ class LearnedSchedule(Schedule):
     """
 
     def __init__(self, gamma_min: float = -13.3, gamma_max: float = 5.0, num_pieces: int = 16) -> None:
-        super().__init__()
-        check_ends(gamma_min, gamma_max)
-        self.gamma_0 = nn.Parameter(torch.tensor(float(gamma_min)))
-        span = gamma_max - gamma_min
-        self.raw_span = nn.Parameter(torch.tensor(span + math.log(-math.expm1(-span))))  # softplus^-1(span)
+        super().__init__(gamma_min, gamma_max)
         self.log_density = nn.Parameter(torch.zeros(num_pieces + 1))
 
     def gamma(self, t: Tensor) -> Tensor:
@@ -46,5 +40,4 @@ class LearnedSchedule(Schedule):
         left, right = density[piece], density[piece + 1]
         m = cumulative[piece] + (left + (right - left) * fraction / 2) * fraction / num_pieces
         m_prime = torch.lerp(left, right, fraction)
-        span = functional.softplus(self.raw_span)
-        return self.gamma_0 + span * m, span * m_prime
+        return self.gamma_0 + self.span * m, self.span * m_prime

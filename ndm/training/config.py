@@ -29,8 +29,8 @@ Options = Annotated[dict[str, Any], tyro.constructors.PrimitiveConstructorSpec(
 class Config:
     """A model, and how it is trained. Parts are named by their file; their options are arguments of that part."""
 
-    schedule: str = "learned"
-    """linear, cosine, flow or learned (a file of ndm/schedules)."""
+    schedule: str = "learned_linear"
+    """linear, cosine, flow, learned_linear (its ends) or learned (ends and shape, for few steps): ndm/schedules."""
     schedule_options: Options = field(default_factory=dict)
     """E.g. gamma_min=-13.3 gamma_max=5."""
     transform: str = "time_basis"
@@ -59,7 +59,7 @@ class Config:
     learning_rate: float = 2e-3
     """Of AdamW, after the warm-up."""
     schedule_rate: float = 10.0
-    """Factor on the learning rate of the schedule, the volatility and the step variances."""
+    """Factor on the learning rate of the schedule's end points, the volatility and the step variances."""
     transform_rate: float = 1.0
     """Factor on the learning rate of the transformation."""
     betas: tuple[float, float] = (0.9, 0.99)

@@ -23,6 +23,7 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     model = build_model(config, data)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     console.print(config.to_yaml(data, data.name).rstrip(), highlight=False, markup=False)
 
     table = Table("part", "class", "parameters")
@@ -50,6 +51,7 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
     budget += [f"{config.max_steps} steps, about {config.max_steps * seconds:.0f} s"] if config.max_steps else []
     console.print(f"matrix FLOPs of a step (forward and backward, batch {config.batch_size}): "
                   f"{counter.get_total_flops() / 1e9:.3f} G", highlight=False)
-    console.print(f"step: {seconds * 1e3:.1f} ms, {config.batch_size / seconds:.0f} examples/s on this machine "
+    console.print(f"step: {seconds * 1e3:.1f} ms, {config.batch_size / seconds:.0f} examples/s, "
+                  f"{counter.get_total_flops() / seconds / 1e9:.0f} GFLOP/s on this machine "
                   f"(CPU, {torch.get_num_threads()} threads)", highlight=False)
     console.print(f"budget: {' or '.join(budget) or 'none'}", highlight=False)

@@ -9,14 +9,16 @@ from ndm.training.config import Config
 
 
 def make_optimizer(model: NeuralDiffusion, config: Config) -> torch.optim.AdamW:
-    """AdamW; the schedule, volatility and step variances, and the transformation, learn at rates of their own."""
+    """AdamW; the schedule's ends, volatility and step variances, and the transformation, have rates of their own."""
     rates = {"schedule": config.schedule_rate, "volatility": config.schedule_rate,
              "step_variance": config.schedule_rate, "transform": config.transform_rate}
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         part = name.partition(".")[0]
         is_weight = parameter.ndim >= 2 and part in ("predictor", "transform")
-        key = (rates.get(part, 1.0), config.weight_decay if is_weight else 0.0)
+        # The end points of gamma are numbers with a clear gradient; its shape, if learned, has a faint one.
+        rate = 1.0 if part == "schedule" and parameter.ndim else rates.get(part, 1.0)
+        key = (rate, config.weight_decay if is_weight else 0.0)
         groups.setdefault(key, []).append(parameter)
     return torch.optim.AdamW(
         [{"params": parameters, "weight_decay": decay, "rate": rate} for (rate, decay), parameters in groups.items()],

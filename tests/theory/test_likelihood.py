@@ -32,7 +32,7 @@ def test_nelbo_is_unbiased_and_its_error_honest(timesteps) -> None:
     assert (errors.mean(0).abs() < 4 * errors.std(0) / 10).all()
     said = estimate.standard_error.reshape(100, 4)
     assert (errors.std(0) < 1.3 * said.square().mean(0).sqrt()).all()
-    assert (errors.abs() < 2 * said).double().mean() > 0.93
+    assert (errors.abs() < 2 * said).double().mean() > 0.9
 
 
 def test_nelbo_of_data_is_the_closed_form() -> None:

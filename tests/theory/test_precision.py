@@ -27,14 +27,15 @@ def in_single_precision(model: ndm.NeuralDiffusion) -> ndm.NeuralDiffusion:
     rounded = copy.deepcopy(model).float()
     function = getattr(rounded.predictor, "function", None)
     if function is not None:
-        function.data, function.schedule, function.transform = function.data.float(), rounded.schedule, rounded.transform
+        function.data = function.data.float()
+        function.schedule, function.transform = rounded.schedule, rounded.transform
     return rounded
 
 
 @pytest.mark.parametrize("eta", [0.3, 1.0, 2.0])
 @pytest.mark.parametrize("name", ["identity", "scaling", "time_basis", "residual"])
 def test_single_precision(name, eta) -> None:
-    """T = 1000 and gamma from -13.3 to 5: float32 agrees with float64 to 1e-4.
+    """T = 1000 and gamma from -13.3 to 5: float32 agrees with float64 to 3e-5.
 
     Linear F has the exact predictor, where x - x^ is as small as it gets; the others have a random network.
     """
@@ -43,11 +44,12 @@ def test_single_precision(name, eta) -> None:
         model = gaussian_model(random_covariance(3), transform, volatility=volatility)
     else:
         predictor = perturbed(ndm.PlugInPredictor(ndm.MLP((3,), width=16, depth=1)), std=0.2)
-        model = ndm.NeuralDiffusion(ndm.LinearSchedule(), transform, predictor, ndm.GaussianDecoder(), volatility).eval()
+        model = ndm.NeuralDiffusion(ndm.LinearSchedule(), transform, predictor, ndm.GaussianDecoder(),
+                                    volatility).eval()
     x, noise = torch.randn(2, T, 3)
     with torch.no_grad():
         exact, rounded = integrands(model, x, noise), integrands(in_single_precision(model), x.float(), noise.float())
-    assert_close(rounded, exact, rtol=1e-4)
+    assert_close(rounded, exact, rtol=3e-5)
 
 
 @pytest.mark.parametrize("name", ["identity", "scaling", "frequency"])
@@ -77,18 +79,18 @@ def test_mixed_precision_leaves_the_bound_alone(name, timesteps) -> None:
     assert torch.equal(plain, mixed)
 
 
-@pytest.mark.parametrize("name", ["time_basis", "residual"])
-def test_mixed_precision_rounds_networks_only(name) -> None:
+def test_mixed_precision_rounds_networks_only() -> None:
     """With networks in bfloat16 the bound moves by no more than their rounding, and keeps finite gradients."""
     torch.set_default_dtype(torch.float32)
-    predictor = perturbed(ndm.PlugInPredictor(ndm.MLP((3,), width=16, depth=1)))
-    model = ndm.NeuralDiffusion(ndm.LinearSchedule(), small_transform(name), predictor, ndm.GaussianDecoder()).eval()
+    predictor = perturbed(ndm.DirectPredictor(ndm.MLP((3,), 4, width=16, depth=1)))
+    model = ndm.NeuralDiffusion(ndm.LinearSchedule(), small_transform("time_basis"), predictor,
+                                ndm.GaussianDecoder()).eval()
     x = torch.randn(256, 3)
     for timesteps in (None, T):
         totals = []
         for enabled in (False, True):
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
                 totals.append(model(x, timesteps=timesteps, generator=torch.Generator().manual_seed(0)).total.mean())
-        assert_close(totals[1], totals[0], rtol=0.02)
+        assert_close(totals[1], totals[0], rtol=0.01)
         gradients = torch.autograd.grad(totals[1], list(model.parameters()))
         assert all(gradient.isfinite().all() for gradient in gradients)

@@ -62,7 +62,7 @@ def test_forms_invert_their_definitions(data_std) -> None:
 
 
 def test_scaled_form_has_unit_variance() -> None:
-    """Input and target of the network have variance 1 and are uncorrelated, for data of variance s^2, at every level."""
+    """The network's input and target have variance 1 and no correlation at any level, for data of variance s^2."""
     s, level = 2.5, SCHEDULE(torch.linspace(0, 1, 9).repeat_interleave(4))
     form, zero, one = ScaledForm(s), torch.zeros(36, 1, 1), torch.ones(36, 1, 1)
     white = cubature(2).repeat(9, 1)  # x / s and eps

@@ -105,7 +105,7 @@ def test_flow_is_finite_where_the_signal_is_gone(name) -> None:
 
 @pytest.mark.parametrize("eta", [0.3, 1.0, 2.0])
 def test_flow_bound_in_the_form_without_gamma(eta) -> None:
-    """l(t) = 1/2 | (a dF)' / sqrt(eta gamma') - sqrt(eta gamma') / 2 a dF |^2, with a = (1 - t) / sigma, up to t = 1."""
+    """l(t) = 1/2 | (a dF)' / sqrt(eta gamma') - sqrt(eta gamma') / 2 a dF |^2, a = (1 - t) / sigma, almost to t = 1."""
     model = squashing_model(small_transform("time_basis"), ndm.FlowSchedule(0.02),
                             volatility=ndm.ConstantVolatility(eta))
     x, noise, t = torch.randn(5, 3), torch.randn(5, 3), torch.tensor([0.0, 0.3, 0.6, 0.9, 1 - 1e-6])

@@ -119,9 +119,9 @@ class MatchedSchedule(Schedule):
 
 @pytest.mark.parametrize("timesteps", [None, 7])
 def test_scaling_is_a_change_of_schedule(timesteps) -> None:
-    """Identity 2: F = m(t) x with eta = gt' / gamma' has the L_diff of VDM with gt = gamma - 2 log m, example by example.
+    """Identity 2: F = m(t) x with eta = gt' / gamma' has the L_diff of VDM with gt = gamma - 2 log m.
 
-    The two latents differ by a factor; the predictor sees y = z / sigma, in which they are equal.
+    Example by example: the latents differ by a factor, but the predictor sees y = z / sigma, in which they are equal.
     """
     schedule, transform = ndm.LinearSchedule(-6.0, 4.0), ndm.ScalingTransform((1,))
     with torch.no_grad():

@@ -1,8 +1,10 @@
 """A run that was stopped and started again is the run that was not."""
 
 import json
+import re
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +18,8 @@ from ndm.training.config import Config
 from ndm.training.loop import Trainer
 
 
-def same_in_two_sittings(config: Config, data: DataSet, folder, stop: int) -> tuple[Trainer, Trainer]:
-    """Train unbroken and in two sittings, check that all is the same, and return both trainers."""
+def whole_and_parts(config: Config, data: DataSet, folder: Path, stop: int) -> tuple[Trainer, Trainer]:
+    """The trainers of an unbroken run, folder/whole, and of one in two sittings, folder/parts."""
     whole = Trainer(config, data, folder / "whole")
     assert whole.fit()
     first = Trainer(config, data, folder / "parts")
@@ -27,21 +29,19 @@ def same_in_two_sittings(config: Config, data: DataSet, folder, stop: int) -> tu
     second = Trainer(config, data, folder / "parts")
     assert second.step == first.step and second.seconds >= first.seconds
     assert second.fit() and second.step == config.max_steps
-    assert tensors(folder / "parts") == tensors(folder / "whole")
     return whole, second
 
 
 @pytest.fixture(scope="module")
-def two_sittings(tmp_path_factory):
-    """Cosine decay, importance sampling that has warmed up, a network with dropout, a U-Net, stopped in mid-air."""
+def two_sittings(tmp_path_factory) -> tuple[Path, Trainer, Trainer]:
+    """A U-Net with dropout, importance sampling that has warmed up and cosine decay, stopped between checkpoints."""
     folder = tmp_path_factory.mktemp("runs")
-    torch.manual_seed(0)
     config = replace(IMAGES, max_steps=11, save_every=100, decay="cosine", importance=True)
-    return folder, *same_in_two_sittings(config, images(), folder, stop=7)
+    return folder, *whole_and_parts(config, images(), folder, stop=7)
 
 
 def test_all_tensors_are_the_same_bit_for_bit(two_sittings):
-    _, whole, parts = two_sittings
+    folder, whole, parts = two_sittings
     assert (whole.times.density() != 1).any()  # importance sampling was at work
     for ours, theirs in ((whole.raw_model, parts.raw_model), (whole.ema.model, parts.ema.model),
                          (whole.times, parts.times)):
@@ -50,8 +50,8 @@ def test_all_tensors_are_the_same_bit_for_bit(two_sittings):
     states = [trainer.optimizer.state_dict()["state"] for trainer in (whole, parts)]
     assert states[0] and states[0].keys() == states[1].keys()
     for index, state in states[0].items():
-        assert all(torch.equal(torch.as_tensor(value), torch.as_tensor(states[1][index][name]))
-                   for name, value in state.items())
+        assert all(torch.equal(value, states[1][index][name]) for name, value in state.items())
+    assert tensors(folder / "parts") == tensors(folder / "whole")
 
 
 def test_every_line_of_metrics_is_the_same(two_sittings):
@@ -73,7 +73,7 @@ def test_the_total_in_every_line_is_the_same(two_sittings):
 
 def test_a_line_averages_over_all_steps_since_the_last_one(tmp_path):
     """Also where the run was stopped between two lines."""
-    same_in_two_sittings(replace(POINTS, max_steps=8, log_every=4), points(), tmp_path, stop=1)
+    whole_and_parts(replace(POINTS, max_steps=8, log_every=4), points(), tmp_path, stop=1)
     assert lines(tmp_path / "parts") == lines(tmp_path / "whole")
 
 
@@ -90,7 +90,8 @@ def test_progress_is_the_same(two_sittings):
     {"timesteps": 4, "step_variance": "analytic"}, {"timesteps": 4, "step_variance": "learned"},
     {"decay": "constant", "importance": False}, {"schedule": "cosine"}], ids=str)
 def test_every_part_resumes(tmp_path, changes):
-    same_in_two_sittings(replace(POINTS, **changes), points(), tmp_path, stop=3)
+    whole_and_parts(replace(POINTS, **changes), points(), tmp_path, stop=3)
+    assert tensors(tmp_path / "parts") == tensors(tmp_path / "whole")
 
 
 def test_a_second_resume_and_a_stop_at_a_checkpoint(tmp_path):
@@ -148,11 +149,12 @@ def test_the_budget_may_grow(tmp_path):
 
 
 def test_a_finished_run_is_left_alone(tmp_path):
-    assert Trainer(POINTS, points(), tmp_path).fit()
-    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")}
-    again = Trainer(POINTS, points(), tmp_path)
-    assert again.step == 6 and again.fit()
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")} == times
+    config = replace(POINTS, max_steps=5)  # between two checkpoints
+    assert Trainer(config, points(), tmp_path).fit()
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")}
+    again = Trainer(config, points(), tmp_path)
+    assert again.step == 5 and again.fit()
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")} == written
 
 
 @pytest.mark.parametrize(("field", "value"), [
@@ -165,9 +167,7 @@ def test_any_other_change_is_refused_by_name(tmp_path, field, value):
     before = content(run)
     with pytest.raises(InputError) as error:
         Trainer(replace(POINTS, **{field: value}), points(), run)
-    message = str(error.value)
-    changed = [name for name in POINTS.__dict__ if f"{name}: " in message]
-    assert changed == [field] and "choose another --run folder" in message
+    assert re.search(rf"\({field}: [^;]+ is now [^;]+\).*choose another --run folder", str(error.value))
     assert content(run) == before
 
 

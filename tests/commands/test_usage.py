@@ -1,0 +1,79 @@
+"""Help, versions and words that are no command."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from calling import content, ndm
+
+from ndm.commands.evaluate import Evaluate
+from ndm.commands.report import Report
+from ndm.commands.sample import Sample
+from ndm.commands.train import Train
+from ndm.training.config import Config
+from ndm.version import __version__
+
+COMMANDS = ("train", "evaluate", "sample", "report", "data")
+OPTIONS = {"train": ["--run", "--recipe", "--dry-run", *(f"--{f.name}" for f in dataclasses.fields(Config))],
+           **{kind.__name__.lower(): [f"--{f.name}" for f in dataclasses.fields(kind) if f.name != "run_folder"]
+              for kind in (Evaluate, Sample, Report)}, "data": ["list"]}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_mentions_every_option_and_what_it_does(empty, command):
+    result = ndm(f"{command} --help")
+    assert result.code == 0 and result.err == ""
+    for option in OPTIONS[command]:
+        assert option.replace("_", "-") in result.out, option
+    assert "(default: '')" not in result.out
+
+
+def test_every_option_of_a_command_has_a_description():
+    for kind in (Train, Config, Evaluate, Sample, Report):
+        source = Path(sys.modules[kind.__module__].__file__).read_text()
+        for field in dataclasses.fields(kind):
+            if field.name != "config":
+                line = next(i for i, text in enumerate(source.splitlines()) if text.startswith(f"    {field.name}:"))
+                assert '"""' in "".join(source.splitlines()[line + 1 : line + 3]), field.name
+
+
+def test_help_names_every_command(empty):
+    result = ndm("--help")
+    assert result.code == 0 and all(command in result.out for command in COMMANDS)
+
+
+def test_help_says_what_a_positional_argument_is(empty):
+    assert "DATA" in ndm("train --help").out
+    for command in ("evaluate", "sample", "report"):
+        assert "RUN" in ndm(f"{command} --help").out
+
+
+@pytest.mark.parametrize("words", [
+    "", "nocommand", "train", "train digits --unheard 3", "train digits --max-steps many", "train digits --decay linear",
+    "train digits --precision float16", "evaluate", "sample", "sample run", "data", "data show",
+    "train digits --transform-options width", "train digits --transform-options width=[1,"])
+def test_wrong_words_are_refused(empty, words):
+    result = ndm(words)
+    assert result.code == 2 and result.err.strip() and result.out == "" and content(empty) == {}
+    assert "Traceback" not in result.err and "__" not in result.err
+
+
+def test_the_version(empty):
+    assert ndm("--version").out.strip() == __version__
+
+
+@pytest.mark.parametrize("command", [[sys.executable, "-m", "ndm.cli", "--help"],
+                                     [str(Path(sys.executable).with_name("ndm")), "--version"],
+                                     [sys.executable, "-m", "ndm.cli", "train", "unheard"]],
+                         ids=["help", "version", "error"])
+def test_as_a_program(empty, command):
+    """In a process of its own: the exit code is the program's, and errors go to standard error."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if "unheard" in command:
+        assert done.returncode == 2 and done.stdout == ""
+        assert done.stderr.startswith("ndm: error: got data 'unheard'") and done.stderr.count("\n") == 1
+    else:
+        assert done.returncode == 0 and done.stderr == ""
+        assert "train" in done.stdout if "--help" in command else done.stdout.strip() == __version__

@@ -1,0 +1,65 @@
+"""Training that goes wrong says so and leaves what is needed to see why."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import IMAGES, POINTS, images, points
+
+from ndm.training.loop import Trainer
+
+
+@pytest.mark.parametrize(("config", "data"), [(POINTS, points()), (IMAGES, images())], ids=["points", "images"])
+def test_a_loss_that_is_not_finite_stops_with_step_term_and_batch(tmp_path, config, data):
+    trainer = Trainer(config, data, tmp_path)
+    trainer.fit()
+    longer = Trainer(replace(config, max_steps=9), data, tmp_path)
+    with torch.no_grad():
+        list(longer.raw_model.predictor.parameters())[-1].fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="the diffusion term is not finite at step 6") as error:
+        longer.fit()
+    path = tmp_path / "failure-00000006.npz"
+    assert str(path) in str(error.value)
+    with np.load(path) as saved:
+        assert np.array_equal(saved["x"], longer.batch(6).numpy())
+    assert Trainer(config, data, tmp_path).step == 6  # the last good checkpoint
+
+
+def test_a_gradient_that_is_not_finite_stops_before_the_weights_take_it(tmp_path):
+    trainer = Trainer(replace(POINTS, max_steps=2), points(), tmp_path)
+    next(trainer.raw_model.predictor.parameters()).register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(FloatingPointError, match="step 0"):
+        trainer.fit()
+    assert all(value.isfinite().all() for value in trainer.raw_model.state_dict().values())
+
+
+def test_no_checkpoint_ever_holds_what_is_not_finite(tmp_path):
+    trainer = Trainer(replace(POINTS, max_steps=1), points(), tmp_path)
+    next(trainer.raw_model.predictor.parameters()).register_hook(lambda gradient: gradient * float("nan"))
+    try:
+        trainer.fit()
+    except FloatingPointError:
+        pass
+    for path in tmp_path.rglob("*.safetensors"):
+        assert all(value.isfinite().all() for value in load_file(path).values()), path.name
+
+
+def collapse(trainer: Trainer) -> None:
+    """F(x, t) = exp(-12 t) x: hardly anything of the data is left at t = 1/2."""
+    with torch.no_grad():
+        trainer.raw_model.transform.log_scale[0] = -12.0
+
+
+def test_a_transformation_that_collapses_is_noticed(tmp_path, capsys):
+    trainer = Trainer(replace(POINTS, transform="scaling", transform_options={}), points(), tmp_path)
+    collapse(trainer)
+    trainer.fit()
+    warning = capsys.readouterr().err
+    assert "warning: F has collapsed" in warning and "step 1" in warning and "Var F / Var x" in warning
+
+
+def test_a_transformation_that_does_not_is_left_in_peace(tmp_path, capsys):
+    Trainer(POINTS, points(), tmp_path).fit()
+    assert "collapsed" not in capsys.readouterr().err

@@ -1,0 +1,113 @@
+"""Rates, averages and the order of the data: each against its formula."""
+
+import copy
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tiny import POINTS, points
+
+from ndm.data import Split
+from ndm.data.batches import Batches
+from ndm.errors import InputError
+from ndm.training.build import build_model
+from ndm.training.config import Config
+from ndm.training.ema import ExponentialMovingAverage
+from ndm.training.optimizer import make_optimizer, set_learning_rate
+
+EVERY_PART = replace(POINTS, schedule="learned", volatility="learned", step_variance="learned", timesteps=3,
+                     schedule_rate=7.0, transform_rate=3.0, weight_decay=0.02, learning_rate=0.01)
+
+
+def test_every_parameter_learns_at_the_rate_of_its_part():
+    model = build_model(EVERY_PART, points())
+    optimizer = make_optimizer(model, EVERY_PART)
+    groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
+    assert groups.keys() == set(model.parameters())
+    rates = {"schedule": 7.0, "volatility": 7.0, "step_variance": 7.0, "transform": 3.0, "predictor": 1.0}
+    seen = set()
+    for name, parameter in model.named_parameters():
+        part = name.partition(".")[0]
+        seen.add(part)
+        assert groups[parameter]["rate"] == rates[part], name
+        is_matrix = part in ("predictor", "transform") and parameter.ndim >= 2
+        assert groups[parameter]["weight_decay"] == (0.02 if is_matrix else 0.0), name
+    assert seen == rates.keys()
+    assert set_learning_rate(optimizer, replace(EVERY_PART, warmup_steps=0, decay="constant"), 5, 0.5) == 0.01
+    assert all(group["lr"] == pytest.approx(0.01 * group["rate"]) for group in optimizer.param_groups)
+
+
+@pytest.mark.parametrize(("step", "fraction", "expected"), [
+    (0, 0.0, 1 / 5), (1, 0.0, 2 / 5), (4, 0.0, 1.0), (5, 0.0, 1.0),  # the warm-up, over four steps
+    (9, 0.25, (1 + math.cos(math.pi / 4)) / 2), (9, 0.5, 0.5), (9, 1.0, 0.0), (9, 1.7, 0.0),
+    (1, 0.5, 2 / 5 * 0.5)])
+def test_the_learning_rate_warms_up_and_decays_by_a_cosine(step, fraction, expected):
+    config = replace(POINTS, learning_rate=0.3, warmup_steps=4, decay="cosine")
+    optimizer = make_optimizer(build_model(config, points()), config)
+    assert set_learning_rate(optimizer, config, step, fraction) == pytest.approx(0.3 * expected, abs=1e-12)
+
+
+def test_the_learning_rate_may_stay():
+    config = replace(POINTS, learning_rate=0.3, warmup_steps=0, decay="constant")
+    optimizer = make_optimizer(build_model(config, points()), config)
+    assert [set_learning_rate(optimizer, config, 3, fraction) for fraction in (0.0, 0.5, 1.0)] == [0.3] * 3
+
+
+def test_averages_follow_their_formula():
+    model = build_model(replace(POINTS, volatility="best"), points())
+    ema = ExponentialMovingAverage(model, decay=0.6)
+    expected = copy.deepcopy(dict(model.named_parameters()))
+    for step in range(8):
+        with torch.no_grad():
+            for value in [*model.parameters(), *model.buffers()]:
+                value.add_(torch.randn_like(value))
+            decay = min(0.6, (1 + step) / (10 + step))
+            expected = {name: decay * expected[name] + (1 - decay) * value for name, value in model.named_parameters()}
+        ema.update(model, step)
+    for name, value in ema.model.named_parameters():
+        torch.testing.assert_close(value, expected[name])
+        assert not value.requires_grad
+    for (name, value), other in zip(ema.model.named_buffers(), model.buffers(), strict=True):
+        assert torch.equal(value, other), name
+    assert not ema.model.training and model.training
+
+
+def test_every_epoch_is_a_permutation_of_its_own():
+    split = Split(np.arange(23, dtype=np.float32)[:, None])
+    batches = Batches(split, 5, seed=4)
+    seen = np.concatenate([batches[step] for step in range(23)])[:, 0].reshape(5, 23)
+    for epoch in seen:
+        assert sorted(epoch) == list(range(23))
+    assert len({tuple(epoch) for epoch in seen}) == 5
+
+
+def test_a_batch_is_a_function_of_the_seed_and_the_step_alone():
+    split = Split(np.random.default_rng(0).normal(size=(23, 2)).astype(np.float32))
+    in_order = Batches(split, 5, seed=4)
+    expected = [in_order[step] for step in range(40)]
+    jumping = Batches(split, 5, seed=4)
+    for step in (39, 0, 17, 17, 4, 38, 3):
+        np.random.seed(step)
+        assert np.array_equal(jumping[step], expected[step]) and np.array_equal(Batches(split, 5, 4)[step], expected[step])
+    assert not np.array_equal(Batches(split, 5, seed=5)[0], expected[0])
+
+
+def test_a_batch_may_be_larger_than_the_data():
+    split = Split(np.arange(3, dtype=np.float32)[:, None])
+    counts = np.unique(Batches(split, 10, seed=0)[1], return_counts=True)[1]
+    assert counts.sum() == 10 and set(counts) <= {3, 4}
+    with pytest.raises(InputError, match="batch size 0"):
+        Batches(split, 0, seed=0)
+
+
+@pytest.mark.parametrize(("field", "value"), [
+    ("max_steps", 0), ("max_steps", -1), ("max_seconds", 0.0), ("timesteps", 0), ("timesteps", -3), ("batch_size", 0),
+    ("learning_rate", 0.0), ("learning_rate", -1.0), ("learning_rate", float("nan")), ("clip", 0.0), ("log_every", 0),
+    ("save_every", 0), ("threads", 0), ("ema_decay", 1.0), ("ema_decay", -0.1), ("warmup_steps", -1),
+    ("betas", (1.5, 0.9)), ("betas", (0.9, -0.1)), ("weight_decay", -1.0), ("schedule_rate", -1.0),
+    ("transform_rate", -1.0), ("seed", -1)])
+def test_an_impossible_setting_is_refused_by_name(field, value):
+    with pytest.raises(InputError, match=field):
+        Config(**{field: value})

@@ -3,12 +3,13 @@
 from ndm.training.config import Config
 
 RECIPE = Config(
-    schedule_options={"gamma_min": -6.6, "gamma_max": 6.0},
+    schedule_options={"gamma_min": -8.0, "gamma_max": 6.0},
     transform_options={"num_functions": 3, "width": 128},
-    predictor_options={"channels": 16, "multipliers": [1, 2],
+    predictor_options={"channels": 16, "multipliers": [1, 2], "dropout": 0.1,
                        "form": "categorical", "form_options": {"num_levels": 17}},
     max_seconds=130,
-    batch_size=32,
-    learning_rate=3e-3,
+    batch_size=64,
+    learning_rate=4e-3,
+    schedule_rate=2.0,
     ema_decay=0.999,
 )

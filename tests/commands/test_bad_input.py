@@ -117,7 +117,8 @@ CASES = {
     "another configuration": (f"train points.npz --run points --max-steps 5 --learning-rate 0.5 {TINY_MLP}",
                               "learning_rate", "0.5", "choose another --run folder"),
     "other data": (f"train cubes.npz --run points --max-steps 5 {TINY_MLP}", "other data for the run in points"),
-    "damaged run, trained": (f"train points.npz --run damaged --max-steps 5 {TINY_MLP}", "model.safetensors", "altered"),
+    "damaged run, trained": (f"train points.npz --run damaged --max-steps 5 {TINY_MLP}", "model.safetensors",
+                             "altered"),
     "damaged run, evaluated": ("evaluate damaged", "model.safetensors", "altered"),
     "damaged run, sampled": ("sample damaged --out x.npz", "model.safetensors", "altered"),
     "damaged run, reported": ("report damaged", "model.safetensors", "altered"),
@@ -130,7 +131,8 @@ CASES = {
     "images for a model of points": ("evaluate points --data images.npz", "levels 256", "levels None"),
     "bad data for an evaluation": ("evaluate points --data nan.npz", "nan.npz"),
     "no such folder": ("sample points --num 2 --out nowhere/x.npz", "nowhere/x.npz", "cannot be written"),
-    "a folder that is a file": ("sample points --num 2 --out points.npz/x.npz", "points.npz/x.npz", "cannot be written"),
+    "a folder that is a file": ("sample points --num 2 --out points.npz/x.npz", "points.npz/x.npz",
+                                "cannot be written"),
     "a file that is a folder": ("sample points --num 2 --out folder.npz", "folder.npz", "cannot be written"),
     "a report in a file": ("report blocked --steps 1", "blocked/report"),
     "another suffix": ("sample points --num 2 --out x.jpg", "x.jpg", ".npz or .png"),
@@ -171,6 +173,6 @@ def test_what_came_before_survives_a_failure(place):
 
 def test_a_loss_that_is_not_finite_is_no_wrong_use(place):
     """Exit code 1, one line, and the batch that did it."""
-    result = ndm(f"train points.npz {TRAIN.replace('--max-steps 1', '--max-steps 50')} --learning-rate 1e30 --clip 1e30")
+    result = ndm(f"train points.npz --run new --max-steps 50 {TINY_MLP} --learning-rate 1e30 --clip 1e30")
     assert result.code == 1 and result.err.count("\n") == 1 and result.err.startswith("ndm: error: ")
     assert "not finite at step" in result.err and list(Path("new").glob("failure-*.npz"))

@@ -140,7 +140,8 @@ def test_any_array_trains_with_the_recipe_of_its_kind(empty, name):
     assert result.code == 0, result.err
     assert ndm("sample run --num 2 --steps 1 --out samples.npz").code == 0
     with np.load("samples.npz") as samples:
-        assert samples["x"].size == 2 * x[0].size and samples["x"].dtype == (np.uint8 if x.dtype == np.uint8 else np.float32)
+        assert samples["x"].size == 2 * x[0].size
+        assert samples["x"].dtype == (np.uint8 if x.dtype == np.uint8 else np.float32)
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4])
@@ -206,14 +207,15 @@ def test_a_run_can_be_moved(workplace):
     assert ndm("report elsewhere --steps 2").code == 0
 
 
-@pytest.mark.parametrize("words", ["evaluate {run} --draws 2 --limit 2", "sample {run} --num 2 --out {run}/x.npz",
-                                   "report {run} --steps 2", "train points.npz --run {run} --max-steps 4 " + TINY_MLP])
-def test_paths_are_printed_whole_to_be_copied(workplace, monkeypatch, words):
+@pytest.mark.parametrize("run", ["a name " + 20 * "longer and ", "a name with [bold] words"], ids=["long", "markup"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "sample", "report"])
+def test_paths_are_printed_whole_to_be_copied(workplace, monkeypatch, command, run):
     """Whatever the width of the terminal, and whatever rich takes for markup."""
     monkeypatch.setenv("COLUMNS", "60")
-    run = f"a [bold] name that is much longer than the terminal is wide, {'x' * 40}"
     shutil.move("points", run)
-    result = ndm(words.replace("{run}", f"'{run}'"))
+    options = {"train": f"points.npz --max-steps 4 {TINY_MLP} --run '{run}'", "evaluate": f"'{run}' --draws 2 --limit 2",
+               "sample": f"'{run}' --num 2 --steps 2 --out '{run}/x.npz'", "report": f"'{run}' --steps 2"}
+    result = ndm(f"{command} {options[command]}")
     assert result.code == 0 and run in result.out
 
 

@@ -51,9 +51,9 @@ def test_help_says_what_a_positional_argument_is(empty):
 
 
 @pytest.mark.parametrize("words", [
-    "", "nocommand", "train", "train digits --unheard 3", "train digits --max-steps many", "train digits --decay linear",
-    "train digits --precision float16", "evaluate", "sample", "sample run", "data", "data show",
-    "train digits --transform-options width", "train digits --transform-options width=[1,"])
+    "", "nocommand", "train", "train digits --unheard 3", "train digits --max-steps many",
+    "train digits --decay linear", "train digits --precision float16", "evaluate", "sample", "sample run", "data",
+    "data show", "train digits --transform-options width", "train digits --transform-options width=[1,"])
 def test_wrong_words_are_refused(empty, words):
     result = ndm(words)
     assert result.code == 2 and result.err.strip() and result.out == "" and content(empty) == {}

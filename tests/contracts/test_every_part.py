@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from making import BATCH, EVENTS, FOUND, MODEL_PARTS, TIMESTEPS, data_for, make, tiny_model, times
+from making import BATCH, EVENTS, FOUND, MODEL_PARTS, TIMESTEPS, data_for, make, times, tiny_model
 from torch import Tensor
 
 import ndm

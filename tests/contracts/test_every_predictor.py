@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from making import BATCH, EVENTS, FOUND, disturbed, make, tiny_model, times
+from making import BATCH, EVENTS, FOUND, disturbed, make, times, tiny_model
 from torch import Tensor
 
 import ndm
@@ -107,9 +107,9 @@ def test_a_form_is_chosen_by_name(name, form, tmp_path):
 
 @pytest.mark.parametrize("name", NAMED)
 def test_an_unknown_form_or_network_is_refused_with_what_is_known(name):
-    with pytest.raises(InputError, match="one of .*eps, scaled, v, x"):
+    with pytest.raises(InputError, match=r"one of .*eps, scaled, v, x"):
         make("predictor", name, (3,), form="score")
-    with pytest.raises(InputError, match="mlp.*unet"):
+    with pytest.raises(InputError, match=r"mlp.*unet"):
         make("predictor", name, (3,), network="transformer")
 
 

@@ -125,7 +125,7 @@ def test_wrong_use_is_refused(name, model):
         with pytest.raises(InputError, match="all positive"):
             kind(model, 2)(shape)
     if "eta" in inspect.signature(kind).parameters:
-        with pytest.raises(InputError, match="eta = -0.1"):
+        with pytest.raises(InputError, match=r"eta = -0\.1"):
             kind(model, 2, eta=-0.1)
 
 

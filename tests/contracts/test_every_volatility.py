@@ -61,7 +61,7 @@ def test_the_integral_is_that_of_eta_along_gamma(case):
 
 
 def test_the_integral_adds_up(case):
-    volatility, transform, event_shape = case
+    volatility, transform, _ = case
     s, u, t = 0.2 * times(), 0.5 * times(), times()
     first, second, whole = (volatility.integral(a, b, SCHEDULE, transform) for a, b in ((s, u), (u, t), (s, t)))
     torch.testing.assert_close(first + second, whole)

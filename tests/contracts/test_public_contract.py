@@ -4,18 +4,19 @@ import dataclasses
 import math
 
 import pytest
+import safetensors.torch
 import torch
 
 import ndm
 
-NAMES = """
-    NeuralDiffusion Bound Curve Gaussian InputError nelbo bits_per_dim AncestralSampler
-    LinearSchedule CosineSchedule FlowSchedule LearnedSchedule
-    IdentityTransform ScalingTransform ResidualTransform TimeBasisTransform PlugInPredictor DirectPredictor
-    GaussianDecoder LevelsDecoder MLP UNet
-    ConstantVolatility LearnedVolatility PerDimensionVolatility BestVolatility MarkovVolatility
-    PosteriorStepVariance LearnedStepVariance AnalyticStepVariance __version__
-""".split()
+NAMES = [
+    "NeuralDiffusion", "Bound", "Curve", "Gaussian", "InputError", "nelbo", "bits_per_dim", "ode_log_prob",
+    "AncestralSampler", "LinearSchedule", "CosineSchedule", "FlowSchedule", "LearnedSchedule", "IdentityTransform",
+    "ScalingTransform", "ResidualTransform", "TimeBasisTransform", "PlugInPredictor", "DirectPredictor",
+    "GaussianDecoder", "LevelsDecoder", "MLP", "UNet", "ConstantVolatility", "LearnedVolatility",
+    "PerDimensionVolatility", "BestVolatility", "MarkovVolatility", "PosteriorStepVariance", "LearnedStepVariance",
+    "AnalyticStepVariance", "__version__",
+]
 
 
 def model_of_images() -> ndm.NeuralDiffusion:
@@ -151,24 +152,29 @@ def test_the_ode_gives_a_log_likelihood():
     assert ndm.ode_log_prob(model, x, trace="hutchinson").shape == (3,)
 
 
-@pytest.mark.parametrize("damage", [
-    lambda folder: (folder / "config.json").unlink(),
-    lambda folder: (folder / "config.json").write_text('{"class": '),
-    lambda folder: (folder / "config.json").write_text("[]"),
-    lambda folder: (folder / "config.json").write_text('{"class": "NeuralDiffusion"}'),
-    lambda folder: (folder / "config.json").write_text('{"class": "MLP", "event_shape": [2]}'),
-    lambda folder: (folder / "model.safetensors").unlink(),
-    lambda folder: (folder / "model.safetensors").write_bytes(b""),
-    lambda folder: (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:-100]),
-    lambda folder: ndm.NeuralDiffusion(ndm.LearnedSchedule(), ndm.IdentityTransform(), ndm.PlugInPredictor(ndm.MLP((2,))),
-                                       ndm.GaussianDecoder())._save_pretrained(folder / "other")
-    or (folder / "model.safetensors").write_bytes((folder / "other" / "model.safetensors").read_bytes()),
-], ids=["no config", "half a config", "a list", "no parts", "not a model", "no weights", "empty weights",
-        "half the weights", "other weights"])
-def test_a_damaged_model_is_refused_in_one_line(tmp_path, damage):
+DAMAGES = {
+    "no configuration": ("config.json", lambda whole: None),
+    "half a configuration": ("config.json", lambda whole: whole[: len(whole) // 2]),
+    "a list": ("config.json", lambda whole: b"[]"),
+    "no parts": ("config.json", lambda whole: b'{"class": "NeuralDiffusion"}'),
+    "another argument": ("config.json", lambda whole: whole.replace(b'"gamma_min"', b'"gamma_low"')),
+    "no model": ("config.json", lambda whole: b'{"class": "MLP", "event_shape": [2]}'),
+    "no weights": ("model.safetensors", lambda whole: None),
+    "empty weights": ("model.safetensors", lambda whole: b""),
+    "half the weights": ("model.safetensors", lambda whole: whole[: len(whole) // 2]),
+    "other weights": ("model.safetensors", lambda whole: safetensors.torch.save({"other": torch.zeros(3)})),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_model_is_refused_in_one_line(tmp_path, name):
     model_of_images().save_pretrained(tmp_path)
-    (tmp_path / "other").mkdir()
-    damage(tmp_path)
+    file, damage = DAMAGES[name]
+    damaged = damage((tmp_path / file).read_bytes())
+    if damaged is None:
+        (tmp_path / file).unlink()
+    else:
+        (tmp_path / file).write_bytes(damaged)
     with pytest.raises(ndm.InputError) as error:
         ndm.NeuralDiffusion.from_pretrained(tmp_path)
     assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)

@@ -51,38 +51,40 @@ def test_levels_and_integers() -> None:
     decoder.check(decoder.from_integers(k)[None])
 
 
-def scaled_decoder() -> ndm.GaussianDecoder:
-    return ndm.GaussianDecoder((0.5, -1.0), (2.0, 0.3))
+@pytest.fixture(params=["one number", "one for each dimension"])
+def scaled(request) -> ndm.GaussianDecoder:
+    """A decoder of two dimensions with a loc and a scale."""
+    one = request.param == "one number"
+    return ndm.GaussianDecoder(0.5, 0.3) if one else ndm.GaussianDecoder((0.5, -1.0), (2.0, 0.3))
 
 
-def test_gaussian_integrates_to_one() -> None:
+def test_gaussian_integrates_to_one(scaled) -> None:
     """The density of x in its own units, on a grid about its mean: the Jacobian of loc and scale is in it."""
     z_0 = torch.tensor([[0.4, -0.2]])
-    decoder = scaled_decoder()
-    axes = [decoder.destandardise(z_0 / COARSE.alpha)[0, i] + decoder.scale[i] * torch.linspace(-5, 5, 201)
+    axes = [scaled.destandardise(z_0 / COARSE.alpha)[0, i] + scaled.scale.expand(2)[i] * torch.linspace(-5, 5, 201)
             for i in range(2)]
     grid = torch.cartesian_prod(*axes)
     cell = torch.stack([axis[1] - axis[0] for axis in axes]).prod()
-    assert_close(decoder.log_prob(grid, z_0.expand_as(grid), COARSE).exp().sum() * cell, 1.0, rtol=1e-8)
+    assert_close(scaled.log_prob(grid, z_0.expand_as(grid), COARSE).exp().sum() * cell, 1.0, rtol=1e-8)
 
 
-def test_gaussian_is_torchs_normal() -> None:
+def test_gaussian_is_torchs_normal(scaled) -> None:
     """p(x | z_0) = N(loc + scale z_0 / alpha_0, (scale sigma_0 / alpha_0)^2)."""
-    decoder, x, z_0 = scaled_decoder(), torch.randn(6, 2), torch.randn(6, 2)
-    expected = torch.distributions.Normal(decoder.loc + decoder.scale * z_0 / COARSE.alpha,
-                                          decoder.scale * COARSE.sigma / COARSE.alpha)
-    assert_close(decoder.log_prob(x, z_0, COARSE), expected.log_prob(x).sum(1))
+    x, z_0 = torch.randn(2, 6, 2)
+    expected = torch.distributions.Normal(scaled.loc + scaled.scale * z_0 / COARSE.alpha,
+                                          scaled.scale * COARSE.sigma / COARSE.alpha)
+    assert_close(scaled.log_prob(x, z_0, COARSE), expected.log_prob(x).sum(1))
     uniform = torch.rand(6, 2)
-    assert_close(decoder.sample(z_0, COARSE, uniform), expected.icdf(uniform), rtol=1e-8)
-    assert_close(decoder.destandardise(decoder.standardise(x)), x)
+    assert_close(scaled.sample(z_0, COARSE, uniform), expected.icdf(uniform), rtol=1e-8)
+    assert_close(scaled.destandardise(scaled.standardise(x)), x)
 
 
-def test_gaussian_reconstruction_is_the_expectation() -> None:
+def test_gaussian_reconstruction_is_the_expectation(scaled) -> None:
     """L_rec = E[-log p(x | z_0)] in closed form; -log p is quadratic in the noise, so that cubature is exact."""
-    decoder, noise = scaled_decoder(), cubature(2)
+    noise = cubature(2)
     x = torch.randn(1, 2).expand(len(noise), 2)
-    z_0 = COARSE.alpha * decoder.standardise(x) + COARSE.sigma * noise
-    assert_close(decoder.reconstruction(x, COARSE, noise), -decoder.log_prob(x, z_0, COARSE).mean())
+    z_0 = COARSE.alpha * scaled.standardise(x) + COARSE.sigma * noise
+    assert_close(scaled.reconstruction(x, COARSE, noise), -scaled.log_prob(x, z_0, COARSE).mean())
 
 
 def test_levels_reconstruction_is_one_draw() -> None:
@@ -93,12 +95,12 @@ def test_levels_reconstruction_is_one_draw() -> None:
     assert_close(decoder.reconstruction(x, COARSE, noise), drawn)
 
 
-def test_bound_is_that_of_the_data_in_its_own_units() -> None:
+def test_bound_is_that_of_the_data_in_its_own_units(scaled) -> None:
     """The model of loc + scale x has the bound of x plus sum_i log scale_i: draw by draw."""
     def total(decoder: ndm.GaussianDecoder, x: torch.Tensor) -> torch.Tensor:
         model = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(), lambda z, t, c: z.tanh(), decoder)
         return model.eval()(x, generator=torch.Generator().manual_seed(0)).total
 
-    decoder, x = scaled_decoder(), torch.randn(7, 2)
-    ours = total(decoder, decoder.destandardise(x))
-    assert_close(ours, total(ndm.GaussianDecoder(), x) + decoder.scale.log().sum(), rtol=1e-8)
+    x = torch.randn(7, 2)
+    ours = total(scaled, scaled.destandardise(x))
+    assert_close(ours, total(ndm.GaussianDecoder(), x) + scaled.scale.log().expand(2).sum(), rtol=1e-8)

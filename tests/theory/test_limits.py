@@ -37,6 +37,18 @@ def test_discrete_bound_tends_to_the_continuous_one(name, eta) -> None:
     assert_first_order(coarse, fine, largest=0.05)
 
 
+def test_discrete_bound_tends_to_the_continuous_one_in_frequencies() -> None:
+    """The same with one eta for each frequency of an image: both bounds sum over the basis of F."""
+    image, volatility = (1, 3, 2), perturbed(ndm.PerDimensionVolatility((1, 3, 2)), std=0.5)
+    model = squashing_model(small_transform("frequency", image), ndm.LinearSchedule(**SCHEDULE), volatility=volatility)
+    noise, curve = torch.randn(3, *image), model.curve(torch.randn(3, *image))
+    t = torch.tensor([0.25, 0.5, 0.75])
+    limit = continuous_integrand(model, curve, t, noise, None)
+    coarse, fine = (discrete_integrand(model, curve, (t * num).long() - 1, num, noise, None) / limit - 1
+                    for num in (10_000, 20_000))
+    assert_first_order(coarse, fine, largest=0.05)
+
+
 @pytest.mark.parametrize("eta", [0.0, 0.3, 1.0, 2.0])
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_step_tends_to_the_stochastic_differential_equation(name, eta) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 import ndm
-from ndm.bound import continuous_integrand
+from ndm.bound import continuous_integrand, discrete_integrand
 from ndm.volatilities import Volatility
 
 from .models import assert_close, derivative, gaussian_model, growth, small_transform, squashing_model
@@ -57,6 +57,18 @@ def test_best_volatility_minimises_the_bound(name) -> None:
         learned.log_eta.copy_(best.bins().log())
     (gradient,) = torch.autograd.grad(bound_at_centres(model, x, noise, learned).sum(), learned.log_eta)
     assert_close(gradient / lowest, 0.0, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["scaling", "time_basis", "residual"])
+def test_a_chain_teaches_the_same_volatility(name) -> None:
+    """Many steps show the best volatility by differences what the continuous bound shows it by velocities."""
+    model = squashing_model(small_transform(name), ndm.LinearSchedule(**SCHEDULE))
+    x, noise = torch.randn(2, 5 * BINS, 3)
+    by_velocity, model.volatility = observed(model, x, noise), ndm.BestVolatility(num_bins=BINS)
+    steps = (CENTRES * 100_000).long().repeat(5)
+    discrete_integrand(model.train(), model.curve(x), steps, 100_000, noise, None)
+    assert_close(model.volatility.bins(), by_velocity.bins(), rtol=1e-3)
+    assert (by_velocity.bins() - 1).abs().max() > 0.05
 
 
 def test_one_volatility_for_each_dimension_splits_the_bound() -> None:

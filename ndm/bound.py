@@ -71,11 +71,11 @@ def continuous_integrand(model: "NeuralDiffusion", curve: Curve, t: Tensor, nois
     difference, velocity = (curve - model.predict(z_t, t, cond, level)).with_velocity(t)
     slope = velocity / like_event(level.gamma_prime, velocity)
     difference, slope = model.transform.basis(difference), model.transform.basis(slope)
-    if model.training:
-        model.volatility.observe(t, difference.detach(), slope.detach())
 
     eta = like_event(model.volatility.eta(t, model.schedule, model.transform), difference)
     weight = like_event(level.snr * level.gamma_prime, difference) / (2 * eta)
+    if model.training:  # after its use: an estimate that has seen the batch would flatter the bound
+        model.volatility.observe(t, difference.detach(), slope.detach())
     return sum_event(weight * ((1 + eta) / 2 * difference - slope) ** 2)
 
 
@@ -92,11 +92,11 @@ def discrete_integrand(model: "NeuralDiffusion", curve: Curve, step: Tensor, tim
 
     q = model.posterior(torch.zeros_like(z_t), difference, s, t)
     variance = q.std**2
+    p = Gaussian(torch.zeros_like(z_t), model.step_variance(variance, step, timesteps).sqrt(), q.basis)
     if model.training:
         squared = q.basis(q.mean).detach() ** 2
         model.step_variance.observe(variance.detach(), step, timesteps, squared)
         _observe_volatility(model, difference, s, t)
-    p = Gaussian(torch.zeros_like(z_t), model.step_variance(variance, step, timesteps).sqrt(), q.basis)
     return timesteps * q.kl(p)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+import warnings
 from typing import Annotated, Any
 
 import tyro
@@ -24,8 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
     if words == ["--version"]:
         print(__version__)
         return 0
+    warnings.showwarning = _warn  # type: ignore[assignment]
     try:
-        command = _parse(words, Config(schedule="", transform="", volatility=""))
+        asks_for_help = not {"-h", "--help"}.isdisjoint(words)
+        command = _parse(words, Config() if asks_for_help else Config(schedule="", transform="", volatility=""))
         if isinstance(command, Train):  # what is not given comes from the recipe, which the data may choose
             command = _parse(words, _without_others_options(recipe(command.recipe, load(command.data)), command.config))
         code: int = command.run()
@@ -47,6 +50,12 @@ def _without_others_options(config: Config, given: Config) -> Config:
     replaced = [name for name in _NAMED if getattr(given, name) not in ("", getattr(config, name))]
     changes: dict[str, Any] = {f"{name}_options": {} for name in replaced}
     return dataclasses.replace(config, **changes)
+
+
+def _warn(message: Warning | str, category: type[Warning], *_: Any) -> None:
+    """Our own warnings are a line for the user; those of libraries are none of their business."""
+    if category is UserWarning:
+        print(f"ndm: warning: {message}", file=sys.stderr)
 
 
 def _parse(words: list[str], config: Config) -> Any:

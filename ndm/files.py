@@ -1,9 +1,18 @@
 """Files that are whole or absent."""
 
+import contextlib
 import os
 from pathlib import Path
 
 from ndm.errors import InputError
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, if it is not there; `InputError` where that cannot be done."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}, which cannot be made ({error.strerror})", "a folder that can be written") from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -16,6 +25,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         why = f"{path}, which cannot be written ({error.strerror})"
         raise InputError(why, "an existing, writable folder") from error

@@ -75,6 +75,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
             InputError: for data that the decoder cannot describe, T < 1, or eta = 0 (the bound is infinite).
         """
         self.decoder.check(x)
+        x = x.to(torch.promote_types(x.dtype, torch.float32))  # the bound cancels heavily
         return bound(self, x, cond, timesteps, times or LowDiscrepancyTimes(), generator)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:

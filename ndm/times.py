@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from ndm.running_mean import RunningMean
+
 _UNIFORM_SHARE = 0.1  # of the density, so that 1 / r stays below 10 where the moments are underestimated
 _WARM_UP = 10  # observations that every bin needs before its moment is believed
 
@@ -54,18 +56,16 @@ class ImportanceTimes(Times):
 
     def __init__(self, num_bins: int = 32, decay: float = 0.99, points: Times | None = None) -> None:
         super().__init__()
-        self.num_bins, self.decay = num_bins, decay
+        self.num_bins = num_bins
         self.points = points or LowDiscrepancyTimes()
-        self.moments: Tensor
-        self.counts: Tensor
-        self.register_buffer("moments", torch.zeros(num_bins, dtype=torch.float64))
-        self.register_buffer("counts", torch.zeros(num_bins, dtype=torch.int64))
+        self.moments = RunningMean((num_bins,), decay, torch.float64)
 
     def density(self) -> Tensor:
         """r on each bin, (N,), of mean 1."""
-        if (self.counts < _WARM_UP).any() or not self.moments.sum() > 0:
-            return torch.ones_like(self.moments)
-        root = self.moments.sqrt()
+        moments = self.moments.value
+        if (self.moments.count < _WARM_UP).any() or not moments.sum() > 0:
+            return torch.ones_like(moments)
+        root = moments.sqrt()
         return _UNIFORM_SHARE + (1 - _UNIFORM_SHARE) * root / root.mean()
 
     def forward(self, num: int, like: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
@@ -77,16 +77,8 @@ class ImportanceTimes(Times):
         u = ((index + fraction.clamp(0, 1)) / self.num_bins).clamp(0, 1 - 1e-7)
         return u.to(like), (probabilities[index] * self.num_bins).to(like)
 
-    @torch.no_grad()
     def observe(self, u: Tensor, integrand: Tensor) -> None:
-        index = (u * self.num_bins).long().clamp(0, self.num_bins - 1)
-        counts = torch.bincount(index, minlength=self.num_bins)
-        sums = torch.zeros_like(self.moments).index_add(0, index, integrand.to(self.moments) ** 2)
-        means = sums / counts.clamp_min(1)
-        # A bin seen n times so far is the plain mean of what it saw, until that is longer than the running average.
-        weight = torch.maximum(counts / (self.counts + counts).clamp_min(1), torch.tensor(1 - self.decay))
-        self.moments.copy_(torch.where(counts > 0, torch.lerp(self.moments, means, weight.to(means)), self.moments))
-        self.counts += counts
+        self.moments.update((u * self.num_bins).long().clamp(0, self.num_bins - 1), integrand.double() ** 2)
 
 
 def _random(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -14,6 +14,7 @@ def reproducible(request: pytest.FixtureRequest) -> Iterator[None]:
     """Seed torch, and compute in float64 where identities are checked to rounding (tests/theory)."""
     before = torch.get_default_dtype()
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # threads that share a core with another program wait for each other for seconds
     if THEORY in request.path.parents:
         torch.set_default_dtype(torch.float64)
     yield

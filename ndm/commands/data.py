@@ -22,7 +22,6 @@ class Data:
         table = Table("name", "what it is")
         for name, description in names().items():
             table.add_row(name, description)
-        console = Console()
-        console.print(table)
-        console.print("or a file: .npy, or .npz with key x (uint8: images; floating point: real-valued data)")
+        Console().print(table)
+        print("or a file: .npy, or .npz with key x (uint8: images; floating point: real-valued data)")
         return 0

@@ -4,15 +4,14 @@ import json
 import math
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from ndm.commands.arguments import RunFolder
 from ndm.errors import InputError
 from ndm.files import write_atomically
 from ndm.likelihood import Estimate, bits_per_dim, nelbo
@@ -26,7 +25,7 @@ _CHUNK = 64  # examples between two movements of the progress bar
 class Evaluate:
     """Evaluate the bound of a run on held-out data: a table on screen, and RUN/evaluation.json."""
 
-    run_folder: tyro.conf.Positional[Path]
+    run_folder: RunFolder
     """The folder of the run."""
     timesteps: int | None = None
     """T of the discrete bound; by default that of training, where 0 or nothing means continuous time."""
@@ -64,7 +63,7 @@ class Evaluate:
         path = self.run_folder / "evaluation.json"
         write_atomically(path, (json.dumps(result, indent=2) + "\n").encode())
         show(result, Console())
-        Console().print(f"written to {path}", highlight=False)
+        print(f"written to {path}")
         return 0
 
     def _estimate(self, run: Run, x: Tensor, timesteps: int | None) -> Estimate:

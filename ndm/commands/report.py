@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
-from rich.console import Console
 
+from ndm.commands.arguments import RunFolder
 from ndm.commands.sample import draw
 from ndm.data import DataSet
 from ndm.errors import InputError
-from ndm.files import write_atomically
+from ndm.files import make_folder, write_atomically
 from ndm.report.html import page
 from ndm.report.pictures import comparison, filmstrip, training_curve
 from ndm.runs import Run, open_run
@@ -25,7 +24,7 @@ _IMAGES, _ROWS, _MOST_POINTS = 64, 4, 10_000
 class Report:
     """Make RUN/report: samples beside data, a filmstrip of F(x, t), the training curve, and one HTML page of all."""
 
-    run_folder: tyro.conf.Positional[Path]
+    run_folder: RunFolder
     """The folder of the run."""
     seed: int = 0
     """Of the samples."""
@@ -40,12 +39,11 @@ class Report:
             raise InputError(f"a report of events of shape {run.event_shape}", "images or points of the plane")
         pictures = self._pictures(run, data)
         folder = self.run_folder / "report"
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         for name, content in pictures.items():
             write_atomically(folder / f"{name}.png", content)
         write_atomically(folder / "index.html", page(run, _evaluation(self.run_folder), pictures).encode())
-        Console().print(f"report: {folder / 'index.html'} ({', '.join(f'{name}.png' for name in pictures)})",
-                        highlight=False)
+        print(f"report: {folder / 'index.html'} ({', '.join(f'{name}.png' for name in pictures)})")
         return 0
 
     def _pictures(self, run: Run, data: DataSet) -> dict[str, bytes]:

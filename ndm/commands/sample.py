@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
-from rich.console import Console
 
+from ndm.commands.arguments import RunFolder
 from ndm.errors import InputError
 from ndm.files import write_atomically
 from ndm.registry import choose, discover
@@ -27,7 +26,7 @@ _BATCH = 256
 class Sample:
     """Draw samples from a run and write them as .npz (key x) or as a picture, .png."""
 
-    run_folder: tyro.conf.Positional[Path]
+    run_folder: RunFolder
     """The folder of the run."""
     out: Path
     """FILE.npz or FILE.png."""
@@ -50,6 +49,8 @@ class Sample:
             raise InputError(f"--out {self.out}", "a file that ends in .npz or .png")
         if self.num < 1:
             raise InputError(f"{self.num} samples", "at least 1")
+        if self.seed < 0:
+            raise InputError(f"seed = {self.seed}", "at least 0")
         run = open_run(self.run_folder)
         x = draw(run, self.num, self.sampler, self.steps, self.eta, self.grid, self.seed)
         if self.out.suffix == ".png":
@@ -58,7 +59,7 @@ class Sample:
             buffer = io.BytesIO()
             np.savez_compressed(buffer, x=x)
             write_atomically(self.out, buffer.getvalue())
-        Console().print(f"{self.num} samples written to {self.out}", highlight=False)
+        print(f"{self.num} samples written to {self.out}")
         return 0
 
 
@@ -71,7 +72,7 @@ def draw(run: Run, num: int, sampler: str = "ancestral", steps: int | None = Non
         if "eta" not in inspect.signature(kind).parameters:
             raise InputError(f"--eta for the {sampler} sampler", "a sampler with a volatility", "leave it out")
         options["eta"] = eta
-    walk = kind(run.model, steps or run.config["timesteps"] or 50, **options)
+    walk = kind(run.model, run.config["timesteps"] or 50 if steps is None else steps, **options)
     parts = []
     with ProgressBar("sampling") as bar:
         for first in range(0, num, _BATCH):

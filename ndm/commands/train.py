@@ -17,7 +17,7 @@ from ndm.training.loop import Trainer
 class Train:
     """Train a model on DATA. The same command again resumes it; Ctrl-C saves first."""
 
-    data: tyro.conf.Positional[str]
+    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
     """A name (see: ndm data list) or a .npy/.npz file."""
     run_folder: Annotated[Path | None, tyro.conf.arg(name="run")] = None
     """Where the run is kept; runs/DATA by default."""
@@ -29,18 +29,17 @@ class Train:
 
     def run(self) -> int:
         """Exit code 0 when the budget is spent, 1 when a signal stopped it."""
-        console = Console()
         data = load(self.data)
         if self.dry_run:
-            dry_run(self.config, data, console)
+            dry_run(self.config, data, Console())
             return 0
         folder = self.run_folder or Path("runs") / Path(self.data).stem
         source = str(Path(self.data).resolve()) if Path(self.data).is_file() else self.data
         trainer = Trainer(self.config, data, folder, source)
         if trainer.step:
-            console.print(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far)")
+            print(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far)")
         if not trainer.fit():
-            console.print(f"stopped and saved at step {trainer.step}: the same command resumes")
+            print(f"stopped and saved at step {trainer.step}: the same command resumes")
             return 1
-        console.print(f"trained for {trainer.step} steps, {trainer.seconds:.0f} s; next: ndm evaluate {folder}")
+        print(f"trained for {trainer.step} steps, {trainer.seconds:.0f} s; next: ndm evaluate {folder}")
         return 0

@@ -38,11 +38,10 @@ class CategoricalForm(Form):
         self.theta = nn.Parameter(torch.zeros(*event_shape, num_levels))
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], **options: Any) -> "CategoricalForm":
-        if "num_levels" not in options:
-            raise InputError("the categorical form without num_levels", "the number of levels of the data",
-                             "add form_options={num_levels: 256}; for real values choose another form")
-        return cls(event_shape, **options)
+    def for_events(cls, event_shape: tuple[int, ...], num_levels: int | None, **options: Any) -> "CategoricalForm":
+        if num_levels is None:
+            raise InputError("the categorical form for real values", "data with levels", "choose form=scaled")
+        return cls(event_shape, num_levels, **options)
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:

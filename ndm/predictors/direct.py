@@ -31,14 +31,14 @@ class DirectPredictor(Predictor):
         self.form = form or ScaledForm()
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], transform: Transform, num_classes: int = 0,
-                   form: str = "scaled", form_options: dict[str, Any] | None = None,
-                   **options: Any) -> "DirectPredictor":
+    def for_events(cls, event_shape: tuple[int, ...], transform: Transform, num_levels: int | None = None,
+                   num_classes: int = 0, form: str = "scaled",
+                   form_options: dict[str, Any] | None = None, **options: Any) -> "DirectPredictor":
         if transform.num_heads is None:
             raise InputError(f"a direct predictor for {type(transform).__name__}",
                              "a transformation that a network can predict by heads",
                              "use the plug-in predictor: --predictor plug_in")
-        chosen = form_for(form, event_shape, form_options)
+        chosen = form_for(form, event_shape, num_levels, form_options)
         return cls(network_for(event_shape, chosen.num_outputs + transform.num_heads, num_classes, **options), chosen)
 
     def initialise(self, x: Tensor) -> None:

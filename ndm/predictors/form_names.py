@@ -10,7 +10,7 @@ FORMS: dict[str, type[Form]] = {
     "x": XForm, "eps": EpsForm, "v": VForm, "scaled": ScaledForm, "categorical": CategoricalForm}
 
 
-def form_for(name: str, event_shape: tuple[int, ...], options: dict[str, Any] | None) -> Form:
+def form_for(name: str, event_shape: tuple[int, ...], num_levels: int | None, options: dict[str, Any] | None) -> Form:
     """The form called `name` for events of this shape; `InputError` for an unknown name."""
-    form: Form = choose("form", name, FORMS).for_events(event_shape, **(options or {}))
+    form: Form = choose("form", name, FORMS).for_events(event_shape, num_levels, **(options or {}))
     return form

@@ -21,8 +21,8 @@ class Form(Part, ABC):
     num_outputs = 1
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], **options: Any) -> "Form":
-        """The form for events of this shape; `options` are arguments of the constructor."""
+    def for_events(cls, event_shape: tuple[int, ...], num_levels: int | None, **options: Any) -> "Form":
+        """The form for events of this shape and number of levels; `options` are arguments of the constructor."""
         return cls(**options)
 
     def initialise(self, x: Tensor) -> None:
@@ -48,6 +48,9 @@ class EpsForm(Form):
     """x^ = (z_t - sigma_t output) / alpha_t. Source: Ho et al., DDPM (2020), https://arxiv.org/abs/2006.11239."""
 
     def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
+        if not (level.alpha > 0).all():
+            raise InputError("the eps form at alpha = 0", "a schedule that keeps some signal at t = 1",
+                             "choose the scaled or the x form")
         return (z_t - like_event(level.sigma, z_t) * outputs[:, 0]) / like_event(level.alpha, z_t)
 
 
@@ -58,6 +61,9 @@ class VForm(Form):
     """
 
     def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
+        if not ((level.alpha**2 + level.sigma**2 - 1).abs() < 1e-3).all():
+            raise InputError("the v form with alpha^2 + sigma^2 != 1", "a variance-preserving schedule",
+                             "choose the scaled form")
         return like_event(level.alpha, z_t) * z_t - like_event(level.sigma, z_t) * outputs[:, 0]
 
 

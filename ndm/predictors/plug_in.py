@@ -30,10 +30,10 @@ class PlugInPredictor(Predictor):
         self.form = form or ScaledForm()
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], transform: Transform, num_classes: int = 0,
-                   form: str = "scaled", form_options: dict[str, Any] | None = None,
-                   **options: Any) -> "PlugInPredictor":
-        chosen = form_for(form, event_shape, form_options)
+    def for_events(cls, event_shape: tuple[int, ...], transform: Transform, num_levels: int | None = None,
+                   num_classes: int = 0, form: str = "scaled",
+                   form_options: dict[str, Any] | None = None, **options: Any) -> "PlugInPredictor":
+        chosen = form_for(form, event_shape, num_levels, form_options)
         return cls(network_for(event_shape, chosen.num_outputs, num_classes, **options), chosen)
 
     def initialise(self, x: Tensor) -> None:

@@ -110,13 +110,15 @@ def _check_plane(event_shape: tuple[int, ...]) -> None:
 def _grid(images: np.ndarray) -> np.ndarray:
     """(N, C, H, W) to one image, as square as can be, one pixel between neighbours; RGB is scaled to 0..1."""
     number, channels, height, width = images.shape
+    if channels not in (1, 3, 4):
+        raise InputError(f"a picture of {channels} channels", "1, 3 or 4", "write the samples as .npz instead")
     columns = int(np.ceil(np.sqrt(number)))
     rows = -(-number // columns)
     canvas = np.zeros((rows * (height + 1) - 1, columns * (width + 1) - 1, channels))
     for index, image in enumerate(images):
         top, left = (index // columns) * (height + 1), (index % columns) * (width + 1)
         canvas[top : top + height, left : left + width] = np.moveaxis(image, 0, -1)
-    return canvas[..., 0] if channels == 1 else canvas[..., :3] / 255
+    return canvas[..., 0] if channels == 1 else canvas / 255
 
 
 def _channels_last(image: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from torch import Tensor
 from ndm.errors import InputError
 from ndm.schedules import Schedule
 
+_NO_SIGNAL = 20.0  # gamma
 _BISECTIONS = 60  # halvings of [0, 1]: past the resolution of float64
 
 
@@ -16,10 +17,14 @@ def uniform_time(schedule: Schedule, steps: int) -> Tensor:
 
 
 def uniform_gamma(schedule: Schedule, steps: int) -> Tensor:
-    """Equal steps of gamma, (steps + 1,) in float64, by bisection of the monotone gamma(t)."""
+    """Equal steps of gamma, (steps + 1,) in float64, by bisection of the monotone gamma(t).
+
+    Where gamma exceeds 20 there is no signal to speak of (flow matching: gamma is infinite at t = 1): one step passes
+    it.
+    """
     check_steps(steps)
-    parameter = next(schedule.parameters(), torch.zeros(()))
-    ends = schedule.gamma(torch.tensor([0.0, 1.0]).to(parameter)).detach().double().cpu()
+    parameter = next(schedule.parameters(), torch.zeros((), dtype=torch.float64))
+    ends = schedule.gamma(torch.tensor([0.0, 1.0]).to(parameter)).detach().double().cpu().clamp(max=_NO_SIGNAL)
     targets = ends[1] + (ends[0] - ends[1]) * torch.arange(steps + 1, dtype=torch.float64) / steps
     low, high = torch.zeros_like(targets), torch.ones_like(targets)
     for _ in range(_BISECTIONS):

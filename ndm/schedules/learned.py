@@ -6,14 +6,16 @@ from torch.nn import functional
 
 from ndm.schedules.learned_linear import LearnedLinearSchedule
 
+_LEAST = 1e-3  # share of the straight line that always stays: gamma' > 0 wherever the logits go
+
 
 class LearnedSchedule(LearnedLinearSchedule):
     """gamma(t) = gamma_0 + (gamma_1 - gamma_0) m(t), where m' is a positive, piecewise linear density on [0, 1].
 
     m' interpolates values p_0..p_K > 0 at t = i / K, normalised to integrate to 1, so that m is a monotone quadratic
     spline with m(0) = 0 and m(1) = 1, and gamma' is continuous and in closed form. It starts as the straight line.
-    The shape decides where a finite number of steps are spent; in continuous time the bound does not depend on it, and
-    `LearnedLinearSchedule` is the one to use.
+    The shape decides where a finite number of steps are spent; in continuous time the bound hardly depends on it (see
+    `LearnedLinearSchedule`, the one to use there).
     Source of the idea: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630.
 
     Args:
@@ -30,7 +32,7 @@ class LearnedSchedule(LearnedLinearSchedule):
 
     def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
         num_pieces = len(self.log_density) - 1
-        values = torch.softmax(self.log_density, dim=0)
+        values = (1 - _LEAST) * torch.softmax(self.log_density, dim=0) + _LEAST / (num_pieces + 1)
         areas = (values[1:] + values[:-1]) / (2 * num_pieces)
         density = values / areas.sum()  # p_i
         cumulative = functional.pad(areas.cumsum(0) / areas.sum(), (1, 0))  # m at the knots

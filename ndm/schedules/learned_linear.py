@@ -13,9 +13,10 @@ from ndm.schedules.schedule import Schedule
 class LearnedLinearSchedule(Schedule):
     """gamma(t) = gamma_0 + (gamma_1 - gamma_0) t, both ends learned, gamma_1 > gamma_0.
 
-    gamma_0 weighs the reconstruction against the diffusion, gamma_1 the prior. In continuous time that is all there is
-    to learn: the bound is the same for every monotone curve between the ends, so that the gradient of its shape would
-    be noise (Kingma et al., Variational Diffusion Models, 2021, https://arxiv.org/abs/2107.00630, section 5.1).
+    gamma_0 weighs the reconstruction against the diffusion, gamma_1 the prior. In continuous time that is nearly all
+    there is to learn: for F = identity the bound is the same for every monotone curve between the ends (Kingma et al.,
+    Variational Diffusion Models, 2021, https://arxiv.org/abs/2107.00630, section 5.1), and a learned F(x, t) can follow
+    any change of clock by itself, so that the gradient of the shape would be mostly noise.
 
     Args:
         gamma_min, gamma_max: the end points at the start of training.

@@ -1,8 +1,8 @@
 """The best variance in closed form, from a running estimate of the model's error."""
 
-import torch
 from torch import Tensor
 
+from ndm.running_mean import RunningMean
 from ndm.step_variances.step_variance import TabulatedStepVariance
 
 
@@ -15,21 +15,11 @@ class AnalyticStepVariance(TabulatedStepVariance):
 
     def __init__(self, event_shape: tuple[int, ...], timesteps: int, decay: float = 0.99) -> None:
         super().__init__(event_shape, timesteps)
-        self.decay = decay
-        self.excess: Tensor
-        self.register_buffer("excess", torch.zeros(timesteps, *self.event_shape))  # E[(mean difference)^2] / v
+        self.excess = RunningMean((timesteps, *self.event_shape), decay)  # E[(mean difference)^2] / v
 
     def ratio(self) -> Tensor:
-        return 1 + self.excess
+        return 1 + self.excess.value
 
-    @torch.no_grad()
     def observe(self, variance: Tensor, step: Tensor, timesteps: int, squared_difference: Tensor) -> None:
-        if timesteps != self.timesteps:
-            return
-        relative = (squared_difference / variance).to(self.excess.dtype)
-        sums = torch.zeros_like(self.excess).index_add(0, step, relative)
-        counts = torch.bincount(step, minlength=timesteps)
-        seen = counts > 0
-        means = sums[seen] / counts[seen].reshape(-1, *[1] * (sums.ndim - 1))
-        old = self.excess[seen]
-        self.excess[seen] = torch.where(old > 0, torch.lerp(means, old, self.decay), means)
+        if timesteps == self.timesteps:
+            self.excess.update(step, squared_difference / variance)

@@ -36,11 +36,14 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     model = NeuralDiffusion(
         schedule=_make("schedule", schedule, config.schedule_options),
         transform=path,
-        predictor=_make("predictor", predictor.for_events, config.predictor_options, shape, path),
+        predictor=_make("predictor", predictor.for_events, config.predictor_options, shape, path, data.num_levels),
         decoder=decoder_for(data),
         volatility=_make("volatility", volatility.for_events, config.volatility_options, shape),
         step_variance=_make("step variance", step_variance.for_events, {}, shape, config.timesteps),
     )
+    # A volatility that does not suit the transformation, or has no noise, says so now and not at the first step.
+    model.volatility.require_noise()
+    model.volatility.eta(torch.tensor(0.5), model.schedule, model.transform)
     model.predictor.initialise(model.decoder.standardise(as_tensor(data.train.x, model.decoder)))
     return model
 
@@ -77,7 +80,10 @@ def _find(kind: str, package: str, base: type, name: str) -> Any:
 def _make(kind: str, maker: Any, options: dict[str, Any], *arguments: Any) -> Any:
     try:
         return maker(*arguments, **options)
-    except TypeError as error:
-        if "unexpected keyword" not in str(error) and "got multiple values" not in str(error):
+    except InputError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:
+        if not options:
             raise
-        raise InputError(f"options {options} for the {kind}", "options that it takes", str(error)) from error
+        raise InputError(f"options {options} for the {kind}", "options that it takes",
+                         str(error).splitlines()[0]) from error

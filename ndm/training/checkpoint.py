@@ -24,6 +24,8 @@ def save(run: Path, step: int, write: Callable[[Path], None]) -> Path:
     folder = run / "checkpoints"
     folder.mkdir(parents=True, exist_ok=True)
     temporary, final = folder / f".writing-{step:08d}", folder / f"{step:08d}"
+    if final.exists():  # whole, as it was renamed into place: a step has one state
+        return final
     for unfinished in folder.glob(".writing-*"):
         shutil.rmtree(unfinished)
     temporary.mkdir()
@@ -33,7 +35,6 @@ def save(run: Path, step: int, write: Callable[[Path], None]) -> Path:
     (temporary / _CHECKSUMS).write_text(json.dumps(sums, indent=2) + "\n")
     for path in [*temporary.rglob("*"), temporary]:
         _sync(path)
-    shutil.rmtree(final, ignore_errors=True)
     temporary.rename(final)
     _sync(folder)
     for name in ("model", "state"):
@@ -58,6 +59,8 @@ def latest(run: Path) -> Path | None:
     advice = f"restore it, or delete {newest} to go back to the checkpoint before it"
     try:
         sums = json.loads((newest / _CHECKSUMS).read_text())
+        if not isinstance(sums, dict) or not sums:
+            raise ValueError("no checksums")
     except (OSError, ValueError) as error:
         raise InputError(f"a checkpoint without readable {_CHECKSUMS}", "a whole checkpoint", advice) from error
     for name, expected in sums.items():

@@ -16,7 +16,10 @@ def _parse_options(words: list[str]) -> dict[str, Any]:
     pairs = [word.partition("=") for word in words]
     if not all(separator for _, separator, _ in pairs):
         raise ValueError("options are written KEY=VALUE, e.g. channels=32 multipliers=[1,2]")
-    return {key: yaml.safe_load(value) for key, _, value in pairs}
+    try:
+        return {key: yaml.safe_load(value) for key, _, value in pairs}
+    except yaml.YAMLError as error:
+        raise ValueError(f"a value that cannot be read in {' '.join(words)}") from error
 
 
 Options = Annotated[dict[str, Any], tyro.constructors.PrimitiveConstructorSpec(
@@ -87,16 +90,19 @@ class Config:
     threads: int | None = None
     """CPU threads; PyTorch's own choice if not given."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise `InputError` for a setting that cannot be."""
         for name in ("max_steps", "max_seconds", "timesteps", "threads", "batch_size", "learning_rate", "clip",
                      "log_every", "save_every"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InputError(f"{name} = {value}", "a positive number")
-        if not 0 <= self.ema_decay < 1:
-            raise InputError(f"ema_decay = {self.ema_decay}", "0 <= ema_decay < 1")
-        if self.warmup_steps < 0:
-            raise InputError(f"warmup_steps = {self.warmup_steps}", "at least 0")
+        for name in ("weight_decay", "schedule_rate", "transform_rate", "warmup_steps", "seed"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name} = {getattr(self, name)}", "at least 0")
+        for name, decay in (("ema_decay", self.ema_decay), ("betas", self.betas[0]), ("betas", self.betas[1])):
+            if not 0 <= decay < 1:
+                raise InputError(f"{name} = {getattr(self, name)}", "at least 0 and below 1")
 
     def to_yaml(self, data: DataSet, source: str) -> str:
         """This configuration, with the data it is for and the name or path they came from."""
@@ -117,7 +123,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path.parent}, without a readable {path.name}", "the folder of a run",
                          "make one with: ndm train DATA --run FOLDER") from error
-    if not isinstance(values, dict) or not isinstance(values.get("data"), dict):
+    known = {"data", *(field.name for field in dataclasses.fields(Config))}
+    about = {"name", "from", "fingerprint", "event_shape", "num_levels"}
+    if not isinstance(values, dict) or not known <= set(values) or not isinstance(values["data"], dict) \
+            or not about <= set(values["data"]):
         raise InputError(f"{path}, which is not a configuration", "the file that ndm train wrote")
     return values
 

@@ -19,12 +19,13 @@ _TIMED_STEPS = 5
 
 def dry_run(config: Config, data: DataSet, console: Console) -> None:
     """Print the resolved configuration, the parameters of each part, the FLOPs of a step and the expected time."""
+    config.check()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     model = build_model(config, data)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    console.print(config.to_yaml(data, data.name).rstrip(), highlight=False, markup=False)
+    print(config.to_yaml(data, data.name).rstrip())
 
     table = Table("part", "class", "parameters")
     for name, part in model.named_children():

@@ -2,6 +2,7 @@
 
 import signal
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ndm.bound import Bound
 from ndm.data import DataSet
 from ndm.data.batches import Batches
 from ndm.errors import InputError
+from ndm.files import make_folder, write_atomically
 from ndm.likelihood import bits_per_dim
 from ndm.model import NeuralDiffusion
 from ndm.times import ImportanceTimes, LowDiscrepancyTimes, Times
@@ -40,19 +42,20 @@ class Trainer:
     """
 
     def __init__(self, config: Config, data: DataSet, run: Path, source: str | None = None) -> None:
+        config.check()
         if config.max_steps is None and config.max_seconds is None:
             raise InputError("no budget", "max_steps, max_seconds or both")
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self.config, self.data, self.run = config, data, run
         text = config.to_yaml(data, source or data.name)
-        _claim(run, text)
+        _check_folder(run, text)
         torch.manual_seed(config.seed)
         # Channels-last weights make convolutions faster, on CPUs and GPUs; nothing else changes.
         model = build_model(config, data)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = ExponentialMovingAverage(model, config.ema_decay)
-        self.accelerator = Accelerator(mixed_precision="bf16" if config.precision == "bf16" else "no")
+        self.accelerator = Accelerator()
         self.model: NeuralDiffusion
         self.model, self.optimizer = self.accelerator.prepare(model, make_optimizer(model, config))
         self.ema.model.to(self.accelerator.device)
@@ -60,8 +63,9 @@ class Trainer:
         self.times.to(self.accelerator.device)
         self.batches = Batches(data.train, config.batch_size, config.seed)
         self.step, self.seconds = 0, 0.0
+        self.metrics = Metrics(run, "bits/dim" if data.is_image else "nats")
         self._resume()
-        (run / "config.yaml").write_text(text)
+        _write_configuration(run, text)
 
     @property
     def raw_model(self) -> NeuralDiffusion:
@@ -71,23 +75,25 @@ class Trainer:
 
     def fit(self) -> bool:
         """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same)."""
-        with _Interruption() as interruption, Metrics(self.run, self.step) as metrics, \
-                ProgressBar(f"training on {self.data.name}") as bar:
-            began, first = time.monotonic() - self.seconds, self.step
+        if self.fraction >= 1:
+            return True
+        with _Interruption() as interruption, self.metrics, ProgressBar(f"training on {self.data.name}") as bar:
+            began, before, first = time.monotonic(), self.seconds, self.step
             self.model.train()
             while self.fraction < 1 and not interruption:
                 bound, values = self._train_step()
                 self.step += 1
-                self.seconds = time.monotonic() - began
-                metrics.add({name: float(term.detach().mean()) for name, term in _terms(bound).items()} | values)
-                rate = (self.step - first) * self.config.batch_size / max(self.seconds, 1e-9)
-                bar.update(self.fraction, f"{self._in_unit(metrics.recent_total)}  {rate:.0f}/s")
+                sitting = time.monotonic() - began
+                self.seconds = before + sitting
+                self.metrics.add({name: float(term.detach().mean()) for name, term in _terms(bound).items()} | values)
+                rate = (self.step - first) * self.config.batch_size / sitting
+                status = f"{self._to_unit(self.metrics.recent_total):.3f} {self.metrics.unit}  {rate:.0f}/s"
+                bar.update(self.fraction, status)
                 if self.step % self.config.log_every == 0:
-                    self._log(metrics, rate)
+                    self._log(rate)
                 if self.step % self.config.save_every == 0:
                     self.save()
-            if self.step % self.config.save_every != 0 or checkpoint.latest(self.run) is None:
-                self.save()
+            self.save()
         return self.fraction >= 1
 
     @property
@@ -101,11 +107,16 @@ class Trainer:
         return as_tensor(self.batches[step], self.raw_model.decoder).to(self.accelerator.device)
 
     def save(self) -> None:
-        """Write a checkpoint."""
+        """Write the checkpoint of this step, if there is none; raises `FloatingPointError` if it would hold a NaN."""
+        for name, value in self.raw_model.state_dict().items():
+            if not torch.isfinite(value).all():
+                raise FloatingPointError(f"{name} is not finite after step {self.step}: the checkpoint is not written")
+
         def write(folder: Path) -> None:
             self.ema.model.save_pretrained(folder / "model")
-            write_state(folder / "state", self.raw_model, self.optimizer, self.times,
-                        {"step": self.step, "seconds": self.seconds, "examples": self.step * self.config.batch_size})
+            progress = {"step": self.step, "seconds": self.seconds, "examples": self.step * self.config.batch_size,
+                        "metrics": self.metrics.state()}
+            write_state(folder / "state", self.raw_model, self.optimizer, self.times, progress)
 
         checkpoint.save(self.run, self.step, write)
 
@@ -117,44 +128,45 @@ class Trainer:
         averaged = NeuralDiffusion.from_pretrained(folder / "model")
         self.ema.model.load_state_dict(averaged.state_dict())
         self.step, self.seconds = progress["step"], progress["seconds"]
+        self.metrics.load(self.step, progress["metrics"])
 
     def _train_step(self) -> tuple[Bound, dict[str, float]]:
         x = self.batch(self.step)
         torch.manual_seed(_mix(self.config.seed, self.step))
         rate = set_learning_rate(self.optimizer, self.config, self.step, self.fraction)
-        bound = self.model(x, None, self.config.timesteps, self.times)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            bound = self.model(x, None, self.config.timesteps, self.times)
         loss = bound.total.mean() / x[0].numel()
         if not torch.isfinite(loss):
-            self._stop_at(bound, x)
+            self._stop([name for name, term in _terms(bound).items() if not torch.isfinite(term).all()], "term", x)
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip * np.log(2))
+        if not torch.isfinite(norm):
+            self._stop([name for name, weight in self.raw_model.named_parameters()
+                        if weight.grad is not None and not torch.isfinite(weight.grad).all()], "gradient", x)
         self.optimizer.step()
         self.ema.update(self.raw_model, self.step)
         return bound, {"gradient_norm": float(norm), "learning_rate": rate}
 
-    def _stop_at(self, bound: Bound, x: Tensor) -> None:
+    def _stop(self, names: list[str], what: str, x: Tensor) -> None:
         path = self.run / f"failure-{self.step:08d}.npz"
         np.savez(path, x=x.cpu().numpy())
-        bad = [name for name, term in _terms(bound).items() if not torch.isfinite(term).all()]
-        raise FloatingPointError(f"the {' and '.join(bad)} term is not finite at step {self.step}; "
+        raise FloatingPointError(f"the {' and '.join(names)} {what} is not finite at step {self.step}; "
                                  f"its batch is saved in {path}")
 
-    def _log(self, metrics: Metrics, rate: float) -> None:
+    def _log(self, rate: float) -> None:
         ratio = variance_ratio(self.raw_model, self.batch(self.step))
         ends = self.raw_model.schedule.gamma(torch.tensor([0.0, 1.0], device=self.accelerator.device)).detach()
-        metrics.write(self.step, {
-            "unit": "bits/dim" if self.data.is_image else "nats", "total": self._to_unit(metrics.recent_total),
-            "variance_ratio": ratio, "gamma_0": float(ends[0]), "gamma_1": float(ends[1]),
+        self.metrics.write(self.step, {
+            "unit": self.metrics.unit, "total": self._to_unit(self.metrics.recent_total), "variance_ratio": ratio,
+            "gamma_0": float(ends[0]), "gamma_1": float(ends[1]),
             "examples_per_second": rate, "seconds": self.seconds})
         if ratio < COLLAPSED:
-            metrics.warn(f"F has collapsed: Var F / Var x = {ratio:.2g} at t = 1/2, step {self.step}")
+            warnings.warn(f"F has collapsed: Var F / Var x = {ratio:.2g} at t = 1/2, step {self.step}", stacklevel=2)
 
     def _to_unit(self, nats: float) -> float:
         return float(bits_per_dim(nats, self.data.event_shape)) if self.data.is_image else nats
-
-    def _in_unit(self, nats: float) -> str:
-        return f"{self._to_unit(nats):.3f} {'bits/dim' if self.data.is_image else 'nats'}"
 
 
 def _terms(bound: Bound) -> dict[str, Tensor]:
@@ -165,17 +177,20 @@ def _mix(seed: int, step: int) -> int:
     return int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _claim(run: Path, text: str) -> None:
-    """Make the run's folder, or check that it is this run's."""
+def _check_folder(run: Path, text: str) -> None:
+    """Raise `InputError` unless the folder is this run's, empty, or not there yet."""
     if (run / "config.yaml").exists():
         check_same(run / "config.yaml", text)
     elif run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise InputError(f"{run}, which exists and is not a run", "a new or empty folder, or that of this run",
                          "choose another --run folder")
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{run}, which cannot be made ({error.strerror})", "a folder that can be written") from error
+
+
+def _write_configuration(run: Path, text: str) -> None:
+    path = run / "config.yaml"
+    make_folder(run)
+    if not path.exists() or path.read_text() != text:
+        write_atomically(path, text.encode())
 
 
 class _Interruption:

@@ -8,22 +8,39 @@ from typing import Any, Self
 
 from torch.utils.tensorboard import SummaryWriter
 
+from ndm.files import write_atomically
+
 _RECENT = 100  # steps over which the status shows the mean
 
 
 class Metrics:
-    """Collects values step by step and writes a line now and then; lines after `step` (of a broken run) go."""
+    """Collects values step by step and writes a line now and then; use as a context manager while writing.
 
-    def __init__(self, run: Path, step: int) -> None:
-        self.path = run / "metrics.jsonl"
-        if self.path.exists():
-            kept = [line for line in self.path.read_text().splitlines() if _step_of(line) <= step]
-            self.path.write_text("".join(line + "\n" for line in kept))
-        self.writer = SummaryWriter(str(run / "tensorboard"), purge_step=step)
+    `unit` is what the total is written in; the terms themselves are in nats.
+    """
+
+    def __init__(self, run: Path, unit: str) -> None:
+        self.run, self.path, self.unit = run, run / "metrics.jsonl", unit
+        self.step = 0
         self.pending: dict[str, list[float]] = {}
         self.totals: deque[float] = deque(maxlen=_RECENT)
 
+    def state(self) -> dict[str, Any]:
+        """What a resumed run needs to write the lines of an unbroken one."""
+        return {"pending": self.pending, "totals": list(self.totals)}
+
+    def load(self, step: int, state: dict[str, Any]) -> None:
+        """Go on from `step`; the lines that a broken run wrote after it are dropped at the next start."""
+        self.step, self.pending = step, {name: list(values) for name, values in state["pending"].items()}
+        self.totals.extend(state["totals"])
+
     def __enter__(self) -> Self:
+        if self.path.exists():
+            lines = self.path.read_text().splitlines()
+            kept = [line for line in lines if _step_of(line) <= self.step]
+            if kept != lines:
+                write_atomically(self.path, "".join(line + "\n" for line in kept).encode())
+        self.writer = SummaryWriter(str(self.run / "tensorboard"), purge_step=self.step)
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -43,17 +60,13 @@ class Metrics:
     def write(self, step: int, values: dict[str, Any]) -> None:
         """Write the means since the last line, and `values`."""
         means = {name: sum(column) / len(column) for name, column in self.pending.items()}
-        self.pending.clear()
+        self.pending = {}
         line = {"step": step} | means | values
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
         for name, value in line.items():
             if isinstance(value, float):
                 self.writer.add_scalar(name, value, step)
-
-    def warn(self, message: str) -> None:
-        """Say it on the screen; the numbers behind it are in the last line."""
-        print(f"warning: {message}", file=sys.stderr)
 
 
 def _step_of(line: str) -> int:

@@ -27,10 +27,13 @@ def read_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer,
     """The inverse of `write_state`; returns the progress."""
     model.load_state_dict(load_file(folder / "weights.safetensors"))
     times.load_state_dict(load_file(folder / "times.safetensors"))
+    weights: list[Tensor] = [weight for group in optimizer.param_groups for weight in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in load_file(folder / "optimizer.safetensors").items():
         index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value
+        # Moments must lie in memory as their weight does (files hold plain order); the step count is a number.
+        moment = torch.empty_like(weights[int(index)]).copy_(value) if value.ndim else value
+        state.setdefault(int(index), {})[name] = moment
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return read_progress(folder)
 
@@ -40,7 +43,7 @@ def read_times(folder: Path) -> ImportanceTimes | None:
     state = load_file(folder / "times.safetensors")
     if not state:
         return None
-    times = ImportanceTimes(len(state["moments"]))
+    times = ImportanceTimes(len(state["moments.value"]))
     times.load_state_dict(state)
     return times
 

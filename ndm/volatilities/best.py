@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ndm.running_mean import RunningMean
 from ndm.shapes import sum_event
 from ndm.volatilities._bins import BinnedVolatility
 
@@ -18,23 +19,17 @@ class BestVolatility(BinnedVolatility):
 
     def __init__(self, num_bins: int = 16, decay: float = 0.99) -> None:
         super().__init__()
-        self.num_bins, self.decay = num_bins, decay
-        self.u_squared: Tensor
-        self.w_squared: Tensor
-        self.register_buffer("u_squared", torch.zeros(num_bins))
-        self.register_buffer("w_squared", torch.zeros(num_bins))
+        self.num_bins = num_bins
+        self.u_squared = RunningMean((num_bins,), decay)
+        self.w_squared = RunningMean((num_bins,), decay)
 
     def bins(self) -> Tensor:
-        eta = (self.u_squared / self.w_squared).sqrt().clamp(1 / _LARGEST, _LARGEST)
-        return torch.where(self.w_squared > 0, eta, 1.0)
+        u_squared, w_squared = self.u_squared.value, self.w_squared.value
+        eta = (u_squared / w_squared).sqrt().clamp(1 / _LARGEST, _LARGEST)
+        return torch.where(w_squared > 0, eta, 1.0)
 
-    @torch.no_grad()
     def observe(self, t: Tensor, difference: Tensor, slope: Tensor) -> None:
         index = self.index(t)
         u, w = difference / 2 - slope, difference / 2
-        counts = torch.bincount(index, minlength=self.num_bins)
-        for running, values in ((self.u_squared, u), (self.w_squared, w)):
-            sums = torch.zeros_like(running).index_add(0, index, sum_event(values**2).to(running.dtype))
-            means = sums / counts.clamp_min(1)
-            fresh = torch.where(running > 0, torch.lerp(means, running, self.decay), means)
-            running.copy_(torch.where(counts > 0, fresh, running))
+        self.u_squared.update(index, sum_event(u**2))
+        self.w_squared.update(index, sum_event(w**2))

@@ -11,6 +11,7 @@ class LearnedVolatility(BinnedVolatility):
 
     def __init__(self, num_bins: int = 16, start: float = 1.0) -> None:
         super().__init__()
+        self.check_start(start)
         self.num_bins = num_bins
         self.log_eta = nn.Parameter(torch.full((num_bins,), start).log())
 

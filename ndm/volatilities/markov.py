@@ -14,7 +14,8 @@ class MarkovVolatility(Volatility):
     """eta_i = gt_i' / gamma', D_i = gt_i(t) - gt_i(s), with gt_i = gamma - 2 log w_i, for F = B^T diag(w) B x.
 
     In the coordinates of B each dimension is then a VDM of its own, with the noise schedule gt_i, so that the
-    continuous bound is tight for an exact predictor.
+    continuous bound is tight for an exact predictor. A scale that grows faster than the noise would need eta < 0: it is
+    held at a small positive eta, where the process is valid but no longer Markov.
     """
 
     def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
@@ -29,7 +30,6 @@ class MarkovVolatility(Volatility):
         return (span - 2 * (log_w_t - log_w_s)).clamp_min(_LEAST * span)
 
 
-# A scale w_i that grows faster than noise does would ask for eta < 0; such a dimension is held just above 0.
 _LEAST = 1e-3
 
 

@@ -19,6 +19,7 @@ class PerDimensionVolatility(Volatility):
 
     def __init__(self, event_shape: tuple[int, ...], start: float = 1.0) -> None:
         super().__init__()
+        self.check_start(start)
         self.log_eta = nn.Parameter(torch.full(tuple(event_shape), start).log())
 
     @classmethod

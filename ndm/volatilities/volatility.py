@@ -1,10 +1,12 @@
 """What a volatility is: eta(t) >= 0 and its integral along gamma."""
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any
 
 from torch import Tensor
 
+from ndm.errors import InputError
 from ndm.part import Part
 from ndm.schedules import Schedule
 from ndm.transforms import Transform
@@ -33,6 +35,12 @@ class Volatility(Part, ABC):
 
     def observe(self, t: Tensor, difference: Tensor, slope: Tensor) -> None:
         """Take note, while training, of dF(t) and of dF'(t) / gamma'_t, both (B, *event)."""
+
+    @staticmethod
+    def check_start(start: float) -> None:
+        """Raise `InputError` unless a learned eta can start there."""
+        if not (math.isfinite(start) and start > 0):
+            raise InputError(f"eta that starts at {start}", "a finite number > 0", "1 is DDPM's")
 
     def require_noise(self) -> None:
         """Raise `InputError` if eta is 0, where the bound is infinite and only sampling makes sense."""

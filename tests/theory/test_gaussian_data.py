@@ -148,3 +148,14 @@ def test_default_form_is_exact_for_white_data() -> None:
     predictor = ndm.DirectPredictor(ndm.MLP((2,), width=8), ScaledForm(2.3**0.5))
     model = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder())
     assert_close(expected_bound(model.eval(), data).total, entropy(data) + gap(model, data), rtol=1e-10)
+
+
+@pytest.mark.parametrize("transform, invariant", [(ndm.IdentityTransform, True), (growth, False)])
+def test_shape_of_the_schedule(transform, invariant) -> None:
+    """For F = identity the continuous bound only sees the ends of gamma; another F moves along gamma, and sees more."""
+    data, schedule, f = torch.tensor([[2.3]]), ndm.LearnedSchedule(num_pieces=1), transform()
+    straight = expected_bound(gaussian_model(data, f, schedule), data).total.detach()
+    with torch.no_grad():
+        schedule.log_density[1] = 2.0
+    bent = expected_bound(gaussian_model(data, f, schedule), data).total.detach()
+    assert ((bent - straight).abs() < 1e-10) == invariant

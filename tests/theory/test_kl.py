@@ -46,7 +46,7 @@ def test_gaussian_divergence_by_monte_carlo() -> None:
 
 def step_variances() -> dict[str, StepVariance]:
     analytic = ndm.AnalyticStepVariance(IMAGE, T)
-    analytic.excess.uniform_(0, 2)
+    analytic.excess.value.uniform_(0, 2)
     return {"posterior": ndm.PosteriorStepVariance(), "analytic": analytic,
             "learned": perturbed(ndm.LearnedStepVariance(IMAGE, T), std=0.7)}
 

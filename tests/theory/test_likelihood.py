@@ -31,7 +31,8 @@ def test_nelbo_is_unbiased_and_its_error_honest(timesteps) -> None:
     errors = (estimate.diffusion - exact.repeat(100)).reshape(100, 4)
     assert (errors.mean(0).abs() < 4 * errors.std(0) / 10).all()
     said = estimate.standard_error.reshape(100, 4)
-    assert (errors.std(0) < 1.3 * said.square().mean(0).sqrt()).all()
+    ratio = errors.std(0) / said.square().mean(0).sqrt()
+    assert (ratio < 1.3).all() and (ratio > 0.3).all()  # below 1: the draws are stratified
     assert (errors.abs() < 2 * said).double().mean() > 0.9
 
 

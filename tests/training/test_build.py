@@ -57,8 +57,8 @@ def test_options_that_make_no_part_are_refused(part, options):
 
 @pytest.mark.parametrize(("data", "options"), [
     (images(), {"num_levels": 9}), (images(), {"num_levels": 256}), (images(), {"colour": 3}), (images(), 3),
-    (images(), None), (points(), {"num_levels": 17})],
-    ids=["fewer", "more", "unknown", "a number", "none", "real values"])
+    (points(), {"num_levels": 17})],
+    ids=["fewer", "more", "unknown", "a number", "real values"])
 def test_a_categorical_form_has_the_levels_of_its_data(data, options):
     config = replace(POINTS, predictor_options={"network": "mlp", "width": 8, "form": "categorical",
                                                 "form_options": options})

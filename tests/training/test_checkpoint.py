@@ -46,7 +46,7 @@ def test_a_run_folder_holds_what_is_documented(run):
     assert {path.name for path in (run / "model").iterdir()} >= {"config.json", "model.safetensors"}
     assert {path.name for path in (run / "state").iterdir()} == {"weights.safetensors", "optimizer.safetensors",
                                                                  "times.safetensors", "progress.json"}
-    assert json.loads((run / "state" / "progress.json").read_text()).keys() == {"step", "seconds", "examples"}
+    assert json.loads((run / "state" / "progress.json").read_text()).keys() >= {"step", "seconds", "examples"}
 
 
 def test_the_last_two_are_kept_and_the_links_lead_to_the_latest(run):
@@ -98,11 +98,11 @@ def test_a_crash_while_writing_leaves_the_checkpoint_before(tmp_path):
         write("two")(folder)
         raise OSError("no space left on device")
 
-    for step in (1, 2):
-        with pytest.raises(OSError, match="no space"):
-            checkpoint.save(tmp_path, step, crashes)
-        assert checkpoint.latest(tmp_path).name == "00000001"
-        assert (tmp_path / "model" / "file.txt").read_text() == "one"
+    checkpoint.save(tmp_path, 1, crashes)  # a step has one state: what is there is not written again
+    with pytest.raises(OSError, match="no space"):
+        checkpoint.save(tmp_path, 2, crashes)
+    assert checkpoint.latest(tmp_path).name == "00000001"
+    assert (tmp_path / "model" / "file.txt").read_text() == "one"
 
 
 @pytest.mark.parametrize("step", [1, 2])

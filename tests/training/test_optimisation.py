@@ -13,8 +13,8 @@ from ndm.data import Split
 from ndm.data.batches import Batches
 from ndm.errors import InputError
 from ndm.training.build import build_model
-from ndm.training.config import Config
 from ndm.training.ema import ExponentialMovingAverage
+from ndm.training.loop import Trainer
 from ndm.training.optimizer import make_optimizer, set_learning_rate
 
 EVERY_PART = replace(POINTS, schedule="learned", volatility="learned", step_variance="learned", timesteps=3,
@@ -26,15 +26,16 @@ def test_every_parameter_learns_at_the_rate_of_its_part():
     optimizer = make_optimizer(model, EVERY_PART)
     groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
     assert groups.keys() == set(model.parameters())
-    rates = {"schedule": 7.0, "volatility": 7.0, "step_variance": 7.0, "transform": 3.0, "predictor": 1.0}
+    rates = {"schedule": 7.0, "volatility": 7.0, "step_variance": 7.0, "transform": 3.0, "predictor": 1.0,
+             "schedule.log_density": 1.0}  # the shape of gamma has no end points' rate
     seen = set()
     for name, parameter in model.named_parameters():
         part = name.partition(".")[0]
         seen.add(part)
-        assert groups[parameter]["rate"] == rates[part], name
+        assert groups[parameter]["rate"] == rates.get(name, rates[part]), name
         is_matrix = part in ("predictor", "transform") and parameter.ndim >= 2
         assert groups[parameter]["weight_decay"] == (0.02 if is_matrix else 0.0), name
-    assert seen == rates.keys()
+    assert seen == rates.keys() - {"schedule.log_density"}
     assert set_learning_rate(optimizer, replace(EVERY_PART, warmup_steps=0, decay="constant"), 5, 0.5) == 0.01
     assert all(group["lr"] == pytest.approx(0.01 * group["rate"]) for group in optimizer.param_groups)
 
@@ -109,6 +110,7 @@ def test_a_batch_may_be_larger_than_the_data():
     ("save_every", 0), ("threads", 0), ("ema_decay", 1.0), ("ema_decay", -0.1), ("warmup_steps", -1),
     ("betas", (1.5, 0.9)), ("betas", (0.9, -0.1)), ("weight_decay", -1.0), ("schedule_rate", -1.0),
     ("transform_rate", -1.0), ("seed", -1)])
-def test_an_impossible_setting_is_refused_by_name(field, value):
+def test_an_impossible_setting_is_refused_by_name(tmp_path, field, value):
     with pytest.raises(InputError, match=field):
-        Config(**{field: value})
+        Trainer(replace(POINTS, **{field: value}), points(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

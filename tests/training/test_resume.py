@@ -141,6 +141,16 @@ def test_lines_of_a_broken_run_go(tmp_path, monkeypatch):
     assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_the_speed_is_that_of_this_sitting(tmp_path):
+    """Steps of this sitting over seconds of this sitting, not of all."""
+    assert Trainer(POINTS, points(), tmp_path).fit()
+    trainer = Trainer(replace(POINTS, max_steps=8), points(), tmp_path)
+    trainer.seconds = 1e6  # as if the sittings before had been long
+    trainer.fit()
+    last = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["seconds"] > 1e6 and last["examples_per_second"] > 1
+
+
 def test_the_budget_may_grow(tmp_path):
     assert Trainer(POINTS, points(), tmp_path).fit()
     longer = Trainer(replace(POINTS, max_steps=8, max_seconds=1000.0, log_every=2, save_every=3), points(), tmp_path)

@@ -11,4 +11,5 @@ def with_velocity(f: Callable[[Tensor], Tensor], t: Tensor) -> tuple[Tensor, Ten
     # Forward mode needs memory of its own for t: an expanded tensor shares it between examples.
     t = t.clone()
     result = torch.func.jvp(f, (t,), (torch.ones_like(t),))
-    return result[0], result[1]
+    # The forward derivative of a 0-dimensional float32 times a Python number comes out as float64 (torch 2.13).
+    return result[0], result[1].to(result[0].dtype)

@@ -135,26 +135,37 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         save_file(weights, save_directory / _WEIGHTS, metadata={"format": "pt"})
 
     @classmethod
-    def _from_pretrained(cls, *, model_id: str, revision: str | None, cache_dir: str | Path | None,
-                         force_download: bool, local_files_only: bool, token: str | bool | None,
-                         map_location: str = "cpu", **model_kwargs: Any) -> "NeuralDiffusion":
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *, map_location: str = "cpu",
+                        **hub_options: Any) -> "NeuralDiffusion":
+        """The model saved in a folder, or under a name of the Hugging Face hub, ready for evaluation.
+
+        Args:
+            hub_options: of `huggingface_hub.hf_hub_download`, e.g. `revision` and `token`.
+
+        Raises:
+            InputError: for files that are missing, damaged, or do not fit each other.
+        """
+        source = str(pretrained_model_name_or_path)
+
         def path(name: str) -> Path:
-            if Path(model_id).is_dir():
-                return Path(model_id) / name
-            return Path(hf_hub_download(model_id, name, revision=revision, cache_dir=cache_dir, token=token,
-                                        force_download=force_download, local_files_only=local_files_only))
+            folder = Path(source)
+            return folder / name if folder.is_dir() else Path(hf_hub_download(source, name, **hub_options))
 
         try:
-            model = Part.from_config(json.loads(path(_CONFIG).read_text()))
+            config = json.loads(path(_CONFIG).read_text())
             weights = load_file(path(_WEIGHTS), device=map_location)
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError, SafetensorError) as error:
-            raise InputError(f"a model in {model_id} that cannot be read ({error})",
-                             f"{_CONFIG} and {_WEIGHTS}, whole", "copy or download it again") from error
-        if not isinstance(model, cls):
-            raise InputError(f"a {type(model).__name__} in {model_id}", f"a {cls.__name__}")
+        except (OSError, ValueError, SafetensorError) as error:
+            why = str(error).splitlines()[0]
+            raise InputError(f"a model in {source} that cannot be read ({why})", f"{_CONFIG} and {_WEIGHTS}, whole",
+                             "copy or download it again") from error
         try:
+            model = Part.from_config(config)
+            if not isinstance(model, cls):
+                raise InputError(f"a {type(model).__name__}", f"a {cls.__name__}")
             model.load_state_dict(weights)
+        except InputError as error:
+            raise InputError(f"{source}: {error.got}", error.expected, error.advice) from error
         except RuntimeError as error:
-            raise InputError(f"weights in {model_id} that do not fit their configuration",
+            raise InputError(f"weights in {source} that do not fit their configuration",
                              f"the weights that {_CONFIG} describes", str(error).splitlines()[1].strip()) from error
         return model.to(map_location).eval()

@@ -38,12 +38,18 @@ class Part(nn.Module):
     @staticmethod
     def from_config(config: dict[str, Any]) -> "Part":
         """Make a part from `config`; raises `InputError` for classes that are not known."""
+        if not isinstance(config, dict):
+            raise InputError(f"a configuration that is a {type(config).__name__}", "an object with the key class")
         arguments = dict(config)
         name = arguments.pop("class", None)
         if name not in Part.known:
             raise InputError(f"part {name!r} in a configuration", "the class of an imported part",
                              "import the module that defines it first")
-        return Part.known[name](**{k: _decode(v) for k, v in arguments.items()})
+        try:
+            return Part.known[name](**{k: _decode(v) for k, v in arguments.items()})
+        except TypeError as error:
+            raise InputError(f"arguments {', '.join(arguments) or 'missing'} of {name} in a configuration",
+                             "those of its constructor", str(error)) from error
 
 
 def _encode(value: Any) -> Any:

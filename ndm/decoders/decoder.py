@@ -8,6 +8,7 @@ from torch import Tensor
 from ndm.errors import InputError
 from ndm.part import Part
 from ndm.schedules import Level
+from ndm.shapes import like_event
 
 
 class Decoder(Part, ABC):
@@ -31,7 +32,8 @@ class Decoder(Part, ABC):
 
     def reconstruction(self, x: Tensor, level: Level, noise: Tensor) -> Tensor:
         """L_rec = E[-log p(x | z_0)] in nats, (B,); by default the one-sample estimate from `noise` (B, *event)."""
-        return -self.log_prob(x, level.alpha * self.standardise(x) + level.sigma * noise, level)
+        z_0 = like_event(level.alpha, x) * self.standardise(x) + like_event(level.sigma, x) * noise
+        return -self.log_prob(x, z_0, level)
 
     def check(self, x: Tensor) -> None:
         """Raise `InputError` for data that this decoder cannot describe."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from ndm.decoders.decoder import Decoder
 from ndm.errors import InputError
 from ndm.schedules import Level
-from ndm.shapes import sum_event
+from ndm.shapes import like_event, sum_event
 
 
 class GaussianDecoder(Decoder):
@@ -42,8 +42,9 @@ class GaussianDecoder(Decoder):
         return self.scale.log().expand(x.shape[1:]).sum()
 
     def log_prob(self, x: Tensor, z_0: Tensor, level: Level) -> Tensor:
-        standardised = (self.standardise(x) - z_0 / level.alpha) * level.alpha / level.sigma
-        return -sum_event(0.5 * standardised**2 + 0.5 * (math.log(2 * math.pi) + level.gamma)) - self._log_scale(x)
+        alpha, sigma, gamma = (like_event(value, x) for value in (level.alpha, level.sigma, level.gamma))
+        standardised = (alpha * self.standardise(x) - z_0) / sigma
+        return -sum_event(0.5 * standardised**2 + 0.5 * (math.log(2 * math.pi) + gamma)) - self._log_scale(x)
 
     def reconstruction(self, x: Tensor, level: Level, noise: Tensor) -> Tensor:
         dimension = x[0].numel()
@@ -52,4 +53,4 @@ class GaussianDecoder(Decoder):
 
     def sample(self, z_0: Tensor, level: Level, uniform: Tensor) -> Tensor:
         noise = math.sqrt(2) * torch.erfinv(2 * uniform - 1)
-        return self.destandardise((z_0 + level.sigma * noise) / level.alpha)
+        return self.destandardise((z_0 + like_event(level.sigma, z_0) * noise) / like_event(level.alpha, z_0))

@@ -78,7 +78,7 @@ def test_a_model_predicts_at_a_single_time(case):
 @pytest.mark.parametrize("name", NAMED)
 def test_labels_reach_the_network(name):
     transform = make("transform", "time_basis", (3,), num_classes=5)
-    predictor = disturbed(FOUND["predictor"][name].for_events((3,), transform, 5, width=16, depth=1))
+    predictor = disturbed(FOUND["predictor"][name].for_events((3,), transform, num_classes=5, width=16, depth=1))
     z_t, t = torch.randn(BATCH, 3), times(dtype=torch.float32)
     values = [predictor(z_t, t, labels, SCHEDULE(t), transform)(t)
               for labels in (None, torch.tensor([0, 1, 2, 3]), torch.tensor([4, 1, 2, 3]))]
@@ -90,8 +90,7 @@ def test_labels_reach_the_network(name):
 @pytest.mark.parametrize("name", NAMED)
 def test_a_form_is_chosen_by_name(name, form, tmp_path):
     """Its model predicts, is finite for both bounds, and is saved and made again."""
-    options = {"form_options": {"num_levels": 17}} if form == "categorical" else {}
-    predictor = make("predictor", name, (3,), form=form, **options)
+    predictor = make("predictor", name, (3,), form=form, num_levels=17)
     assert type(predictor.form) is FORMS[form]
     decoder = ndm.LevelsDecoder(17)
     x = decoder.from_integers(torch.arange(BATCH * 3).reshape(BATCH, 3))

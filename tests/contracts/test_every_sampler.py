@@ -108,7 +108,7 @@ def test_it_leaves_the_model_as_it_was(name, model, training):
 @each_sampler
 def test_labels_reach_the_model(name):
     transform = partner((3,))
-    predictor = disturbed(ndm.PlugInPredictor.for_events((3,), transform, 4, width=16, depth=1))
+    predictor = disturbed(ndm.PlugInPredictor.for_events((3,), transform, num_classes=4, width=16, depth=1))
     sampler = FOUND["sampler"][name](tiny_model((3,), transform=transform, predictor=predictor), 3)
     first, second = (sampler((2, 3), torch.tensor(labels)) for labels in ([0, 1], [0, 3]))
     torch.testing.assert_close(first[0], second[0])

@@ -21,7 +21,7 @@ demo: setup
 	rm -rf $(RUNS)
 	$(BIN)/ndm train digits --run $(RUNS)/digits
 	$(BIN)/ndm evaluate $(RUNS)/digits
-	$(BIN)/ndm report $(RUNS)/digits
+	$(BIN)/ndm report $(RUNS)/digits --steps 250
 	$(BIN)/ndm train cities --run $(RUNS)/cities
 	$(BIN)/ndm evaluate $(RUNS)/cities --draws 16
 	$(BIN)/ndm report $(RUNS)/cities

@@ -11,7 +11,7 @@ SCHEDULE = ndm.LinearSchedule(-6.0, 3.0)
 
 
 def test_before_training_x_hat_is_the_posterior_mean_of_independent_dimensions():
-    """E[x_i | z_i] = sum_k v_k n_ik N(z_i; alpha v_k, sigma^2) / (sum_k n_ik N(...)), n the histogram of dimension i."""
+    """E[x_i | z_i] = sum_k v_k n_ik N(z_i; alpha v_k, sigma^2) / (sum_k n_ik N(...)), n the dimension's histogram."""
     num_levels, decoder = 5, ndm.LevelsDecoder(5)
     x = decoder.from_integers(torch.randint(0, num_levels, (4000, 3)).clamp(max=torch.tensor([4, 2, 3])))
     form = CategoricalForm((3,), num_levels)

@@ -36,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"ndm: error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("ndm: interrupted", file=sys.stderr)
+        return 1
     except FloatingPointError as error:
         print(f"ndm: error: {error}", file=sys.stderr)
         return 1

@@ -6,13 +6,14 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from ndm.errors import InputError
+from ndm.registry import import_parts
 
 
 class Part(nn.Module):
     """An `nn.Module` that records the arguments of its constructor.
 
-    `config` is plain JSON data; `Part.from_config` makes an equal part (with fresh weights) again. Only classes that
-    are already imported can be made: a configuration file never imports code.
+    `config` is plain JSON data; `Part.from_config` makes an equal part (with fresh weights) again. Only classes of the
+    packages of parts, and those already imported, can be made: a configuration file never says what to import.
     """
 
     known: ClassVar[dict[str, type["Part"]]] = {}
@@ -42,6 +43,8 @@ class Part(nn.Module):
             raise InputError(f"a configuration that is a {type(config).__name__}", "an object with the key class")
         arguments = dict(config)
         name = arguments.pop("class", None)
+        if name not in Part.known:
+            import_parts()
         if name not in Part.known:
             raise InputError(f"part {name!r} in a configuration", "the class of an imported part",
                              "import the module that defines it first")

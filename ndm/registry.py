@@ -15,6 +15,17 @@ def modules(package: str) -> dict[str, ModuleType]:
     return {name: importlib.import_module(f"{package}.{name}") for name in names}
 
 
+# Where parts live: a model's configuration may name any class in these, and any that is already imported.
+PART_PACKAGES = ("ndm.schedules", "ndm.transforms", "ndm.volatilities", "ndm.predictors", "ndm.decoders",
+                 "ndm.step_variances", "ndm.nn")
+
+
+def import_parts() -> None:
+    """Import every file of the packages of parts, those that were added to them included."""
+    for package in PART_PACKAGES:
+        modules(package)
+
+
 def discover(package: str, base: type) -> dict[str, type]:
     """The concrete subclass of `base` that each module of `package` defines, by module name.
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ndm.data import DataSet, load
+from ndm.decoders.levels import LevelsDecoder
 from ndm.errors import InputError
 from ndm.model import NeuralDiffusion
 from ndm.times import ImportanceTimes
@@ -65,5 +66,9 @@ def open_run(folder: Path) -> Run:
         raise InputError(f"{folder}, which has no checkpoint yet", "a run that has been trained")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = NeuralDiffusion.from_pretrained(checkpoint / "model", map_location=device)
+    levels = model.decoder.num_levels if isinstance(model.decoder, LevelsDecoder) else None
+    if levels != config["data"]["num_levels"]:
+        raise InputError(f"{folder / 'config.yaml'} with num_levels {config['data']['num_levels']}",
+                         f"{levels}, as its model has", "restore the file")
     state = checkpoint / "state"
     return Run(folder, model, config, read_progress(state), read_times(state))

@@ -12,7 +12,7 @@ from rich.table import Table
 from torch import Tensor
 
 from ndm.commands.arguments import RunFolder
-from ndm.errors import InputError
+from ndm.errors import InputError, check_seed
 from ndm.files import write_atomically
 from ndm.likelihood import Estimate, bits_per_dim, nelbo
 from ndm.runs import Run, open_run
@@ -42,6 +42,7 @@ class Evaluate:
 
     def run(self) -> int:
         """Evaluate, write, show."""
+        check_seed(self.seed)
         run = open_run(self.run_folder)
         data = run.data(self.data)
         x = run.examples(data, self.split)
@@ -58,7 +59,7 @@ class Evaluate:
             "nelbo": summary(estimate, run) | {"timesteps": timesteps, "draws": self.draws},
             "ode": None, "seconds": time.monotonic() - began,
             "parameters": sum(p.numel() for p in run.model.parameters()), "seed": self.seed,
-            "training": {"seed": run.config["seed"]} | run.progress,
+            "training": {"seed": run.config["seed"]} | {k: run.progress[k] for k in ("step", "seconds", "examples")},
         }
         path = self.run_folder / "evaluation.json"
         write_atomically(path, (json.dumps(result, indent=2) + "\n").encode())
@@ -101,7 +102,8 @@ def show(result: dict[str, Any], console: Console) -> None:
     """The evaluation as a table."""
     terms, unit = result["nelbo"], result["unit"]
     kind = "continuous time" if terms["timesteps"] is None else f"T = {terms['timesteps']}"
-    table = Table("term", unit, title=f"{result['data']} {result['split']}, {result['num_examples']} examples, {kind}")
+    print(f"{result['data']} {result['split']}, {result['num_examples']} examples, {kind}")
+    table = Table("term", unit)
     for name in ("prior", "diffusion", "reconstruction"):
         table.add_row(name, f"{terms[name]:.4f}")
     table.add_section()

@@ -15,8 +15,10 @@ from ndm.files import make_folder, write_atomically
 from ndm.report.html import page
 from ndm.report.pictures import comparison, filmstrip, training_curve
 from ndm.runs import Run, open_run
+from ndm.training.metrics import read_metrics
 
-_TIMES = [0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0]
+_TIMES = [0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0]
+_TIMES_OF_POINTS = [0.0, 0.25, 0.5, 0.75, 1.0]
 _IMAGES, _ROWS, _MOST_POINTS = 64, 4, 10_000
 
 
@@ -52,25 +54,25 @@ class Report:
         pictures = {"samples": comparison(data.test.x[:num] if run.is_image else data.train.x[:num],
                                           draw(run, num, steps=self.steps, seed=self.seed), about)}
         shown = run.examples(data, "test")[: _ROWS if run.is_image else _MOST_POINTS]
-        pictures["filmstrip"] = filmstrip(_paths(run, shown), _TIMES, about)
-        lines = [json.loads(line) for line in _lines(self.run_folder / "metrics.jsonl")]
+        times = _TIMES if run.is_image else _TIMES_OF_POINTS
+        pictures["filmstrip"] = filmstrip(_paths(run, shown, times), times)
+        lines = read_metrics(self.run_folder / "metrics.jsonl")
         if lines:
             pictures["training"] = training_curve(lines)
         return pictures
 
 
 @torch.no_grad()
-def _paths(run: Run, x: torch.Tensor) -> np.ndarray:
+def _paths(run: Run, x: torch.Tensor, times: list[float]) -> np.ndarray:
     """F(x, t) at every time, (len(times), N, *event)."""
     device = next(run.model.parameters()).device
     curve = run.model.curve(x.to(device))
-    return torch.stack([curve(torch.tensor(t, device=device)) for t in _TIMES]).cpu().numpy()
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
+    return torch.stack([curve(torch.tensor(t, device=device)) for t in times]).cpu().numpy()
 
 
 def _evaluation(run: Path) -> dict | None:
     path = run / "evaluation.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    try:
+        return json.loads(path.read_text()) if path.exists() else None
+    except ValueError as error:
+        raise InputError(f"{path}, which cannot be read", "what ndm evaluate wrote", "evaluate it again") from error

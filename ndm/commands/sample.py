@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ndm.commands.arguments import RunFolder
-from ndm.errors import InputError
+from ndm.errors import InputError, check_seed
 from ndm.files import write_atomically
 from ndm.registry import choose, discover
 from ndm.report.pictures import picture_of
@@ -49,8 +49,6 @@ class Sample:
             raise InputError(f"--out {self.out}", "a file that ends in .npz or .png")
         if self.num < 1:
             raise InputError(f"{self.num} samples", "at least 1")
-        if self.seed < 0:
-            raise InputError(f"seed = {self.seed}", "at least 0")
         run = open_run(self.run_folder)
         x = draw(run, self.num, self.sampler, self.steps, self.eta, self.grid, self.seed)
         if self.out.suffix == ".png":
@@ -66,6 +64,7 @@ class Sample:
 def draw(run: Run, num: int, sampler: str = "ancestral", steps: int | None = None, eta: float | None = None,
          grid: str = "time", seed: int = 0) -> np.ndarray:
     """`num` samples (num, *event): uint8 levels of images, float32 of real values."""
+    check_seed(seed)
     kind = choose("sampler", sampler, discover("ndm.samplers", Sampler))
     options: dict[str, Any] = {"grid": choose("grid", grid, GRIDS)}
     if eta is not None:

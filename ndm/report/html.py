@@ -13,7 +13,7 @@ td,th{padding:.2rem 1rem .2rem 0;text-align:left;border-bottom:1px solid #ddd}pr
 _CAPTIONS = {
     "samples": "Real examples and samples of the model",
     "filmstrip": "The learned path F(x, t) of held-out examples",
-    "training": "The bound over the course of training",
+    "training": "The training data's bound over the course of training (weights not averaged, with dropout)",
 }
 
 
@@ -31,14 +31,16 @@ def page(run: Run, evaluation: dict[str, Any] | None, pictures: dict[str, bytes]
     parts.append(f"<h2>Configuration</h2><pre>{configuration}</pre>")
     title = f"ndm: {html.escape(run.config['data']['name'])}"
     return (f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-            f"<style>{_STYLE}</style>{''.join(parts)}</html>\n")
+            f"<style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n")
 
 
 def _table(evaluation: dict[str, Any]) -> str:
     terms = evaluation["nelbo"]
     kind = "continuous time" if terms["timesteps"] is None else f"T = {terms['timesteps']}"
     rows = [("NELBO", f"{terms['total']:.4f} ± {terms['standard_error']:.4f}")]
+    rows += [("of that error, from the draws", f"{terms['standard_error_of_draws']:.4f}")]
     rows += [(name, f"{terms[name]:.4f}") for name in ("prior", "diffusion", "reconstruction")]
     body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
+    body += f"<tr><td>parameters</td><td>{evaluation['parameters']:,}</td></tr>"
     about = f"{evaluation['split']}, {evaluation['num_examples']} examples, {kind}, {terms['draws']} draws"
     return f"<table><tr><th>{html.escape(about)}</th><th>{evaluation['unit']}</th></tr>{body}</table>"

@@ -32,14 +32,16 @@ def comparison(data: np.ndarray, samples: np.ndarray, about: dict[str, Any]) -> 
     return _png(figure)
 
 
-def filmstrip(frames: np.ndarray, times: list[float], about: dict[str, Any]) -> bytes:
+def filmstrip(frames: np.ndarray, times: list[float]) -> bytes:
     """F(x, t) over t, and below it what F has changed, F(x, t) - x: frames (len(times), N, *event), model's scale."""
     if frames.ndim != 5:
         _check_plane(frames.shape[2:])
     figure = _image_strip(frames) if frames.ndim == 5 else _plane_strip(frames)
     for axis, t in zip(figure.axes, times, strict=False):
         axis.set_title(f"t = {t:.2f}", fontsize=9, color=_INK)
-    figure.suptitle("The learned path F(x, t), and F(x, t) - x below it", fontsize=10, color=_INK)
+    largest = float(np.abs(frames - frames[:1]).max())
+    figure.suptitle(f"The learned path F(x, t), and F(x, t) - x below it, which is {largest:.2g} at most",
+                    fontsize=10, color=_INK)
     return _png(figure)
 
 
@@ -60,7 +62,7 @@ def _image_strip(frames: np.ndarray) -> Figure:
 
 def _plane_strip(frames: np.ndarray) -> Figure:
     count = len(frames)
-    figure = Figure(figsize=(2.2 * count, 4.9), layout="constrained")
+    figure = Figure(figsize=(3.2 * count, 6.6), layout="constrained")
     axes: Any = figure.subplots(2, count, squeeze=False, sharex=True, sharey=True)
     x, some = frames[0], slice(None, None, max(1, frames.shape[1] // 400))
     for column, points in enumerate(frames):

@@ -7,6 +7,7 @@ from ndm.errors import InputError
 from ndm.schedules import Schedule
 
 _NO_SIGNAL = 20.0  # gamma
+_MOST_STEPS = 1_000_000
 _BISECTIONS = 60  # halvings of [0, 1]: past the resolution of float64
 
 
@@ -40,6 +41,6 @@ GRIDS = {"time": uniform_time, "gamma": uniform_gamma}
 
 
 def check_steps(steps: int) -> None:
-    """Raise `InputError` for less than one step."""
-    if steps < 1:
-        raise InputError(f"{steps} sampling steps", "at least 1")
+    """Raise `InputError` for less than one step, and for more than any use has."""
+    if not 1 <= steps <= _MOST_STEPS:
+        raise InputError(f"{steps} sampling steps", f"at least 1 and at most {_MOST_STEPS}")

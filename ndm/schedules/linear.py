@@ -6,6 +6,8 @@ from torch import Tensor
 from ndm.errors import InputError
 from ndm.schedules.schedule import Schedule
 
+_LARGEST = 60.0  # exp(60) is 1e26
+
 
 class LinearSchedule(Schedule):
     """gamma(t) = gamma_min + (gamma_max - gamma_min) t.
@@ -26,7 +28,10 @@ class LinearSchedule(Schedule):
 
 
 def check_ends(gamma_min: float, gamma_max: float) -> None:
-    """Raise `InputError` unless gamma increases."""
+    """Raise `InputError` unless gamma increases, within what exp(gamma) can hold."""
+    if not max(abs(gamma_min), abs(gamma_max)) <= _LARGEST:
+        raise InputError(f"gamma from {gamma_min} to {gamma_max}", f"ends between -{_LARGEST:g} and {_LARGEST:g}",
+                         "the usual range is about -13 to 5")
     if not gamma_min < gamma_max:
         raise InputError(f"gamma from {gamma_min} to {gamma_max}", "gamma_min < gamma_max",
                          "gamma is minus the log signal-to-noise ratio: it grows with the noise")

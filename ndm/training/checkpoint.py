@@ -27,7 +27,7 @@ def save(run: Path, step: int, write: Callable[[Path], None]) -> Path:
     if final.exists():  # whole, as it was renamed into place: a step has one state
         return final
     for unfinished in folder.glob(".writing-*"):
-        shutil.rmtree(unfinished)
+        shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
     temporary.mkdir()
     write(temporary)
     sums = {str(path.relative_to(temporary)): _checksum(path)
@@ -62,7 +62,7 @@ def latest(run: Path) -> Path | None:
         if not isinstance(sums, dict) or not sums:
             raise ValueError("no checksums")
     except (OSError, ValueError) as error:
-        raise InputError(f"a checkpoint without readable {_CHECKSUMS}", "a whole checkpoint", advice) from error
+        raise InputError(f"{newest} without readable {_CHECKSUMS}", "a whole checkpoint", advice) from error
     for name, expected in sums.items():
         path = newest / name
         if not path.is_file() or _checksum(path) != expected:
@@ -72,7 +72,7 @@ def latest(run: Path) -> Path | None:
 
 
 def _all(run: Path) -> list[Path]:
-    return sorted(path for path in (run / "checkpoints").glob("[0-9]*") if path.is_dir())
+    return sorted(path for path in (run / "checkpoints").glob("[0-9]*") if path.name.isdigit() and path.is_dir())
 
 
 def _checksum(path: Path) -> str:

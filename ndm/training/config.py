@@ -1,6 +1,7 @@
 """Everything that decides a run, as plain data."""
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,7 +10,7 @@ import tyro
 import yaml
 
 from ndm.data import DataSet
-from ndm.errors import InputError
+from ndm.errors import InputError, check_seed
 
 
 def _parse_options(words: list[str]) -> dict[str, Any]:
@@ -21,6 +22,8 @@ def _parse_options(words: list[str]) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ValueError(f"a value that cannot be read in {' '.join(words)}") from error
 
+
+_MOST_THREADS = 1024
 
 Options = Annotated[dict[str, Any], tyro.constructors.PrimitiveConstructorSpec(
     nargs="*", metavar="[KEY=VALUE ...]", instance_from_str=_parse_options,
@@ -95,11 +98,14 @@ class Config:
         for name in ("max_steps", "max_seconds", "timesteps", "threads", "batch_size", "learning_rate", "clip",
                      "log_every", "save_every"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not 0 < value < math.inf:
                 raise InputError(f"{name} = {value}", "a positive number")
-        for name in ("weight_decay", "schedule_rate", "transform_rate", "warmup_steps", "seed"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"{name} = {getattr(self, name)}", "at least 0")
+        check_seed(self.seed)
+        if self.threads is not None and self.threads > _MOST_THREADS:
+            raise InputError(f"threads = {self.threads}", f"at most {_MOST_THREADS}")
+        for name in ("weight_decay", "schedule_rate", "transform_rate", "warmup_steps"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"{name} = {getattr(self, name)}", "a finite number, at least 0")
         for name, decay in (("ema_decay", self.ema_decay), ("betas", self.betas[0]), ("betas", self.betas[1])):
             if not 0 <= decay < 1:
                 raise InputError(f"{name} = {getattr(self, name)}", "at least 0 and below 1")
@@ -126,15 +132,23 @@ def read_yaml(path: Path) -> dict[str, Any]:
     known = {"data", *(field.name for field in dataclasses.fields(Config))}
     about = {"name", "from", "fingerprint", "event_shape", "num_levels"}
     if not isinstance(values, dict) or not known <= set(values) or not isinstance(values["data"], dict) \
-            or not about <= set(values["data"]):
+            or not about <= set(values["data"]) or not _is_usable(values):
         raise InputError(f"{path}, which is not a configuration", "the file that ndm train wrote")
     return values
+
+
+def _is_usable(values: dict[str, Any]) -> bool:
+    """Whether the values that readers of a run rely on are of their types."""
+    shape, levels = values["data"]["event_shape"], values["data"]["num_levels"]
+    return (isinstance(shape, list) and bool(shape) and all(isinstance(size, int) and size > 0 for size in shape)
+            and (levels is None or isinstance(levels, int)) and isinstance(values["data"]["from"], str)
+            and (values["timesteps"] is None or isinstance(values["timesteps"], int)))
 
 
 def check_same(path: Path, new: str) -> None:
     """Raise `InputError` if the run at `path` has another configuration than the YAML text `new`."""
     old_values, new_values = read_yaml(path), yaml.safe_load(new)
-    if old_values["data"].get("fingerprint") != new_values["data"]["fingerprint"]:
+    if any(old_values["data"][key] != new_values["data"][key] for key in ("fingerprint", "event_shape", "num_levels")):
         raise InputError(f"other data for the run in {path.parent} (now {new_values['data']['name']})",
                          f"those it was started with ({old_values['data'].get('name')})",
                          "choose another --run folder")

@@ -1,14 +1,17 @@
 """The training loop: the full bound, nothing left out, and nothing lost."""
 
+import contextlib
 import signal
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from ndm.bound import Bound
@@ -65,6 +68,9 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         self.metrics = Metrics(run, "bits/dim" if data.is_image else "nats")
         self._resume()
+        if config.max_steps is not None and config.max_steps < self.step:
+            raise InputError(f"max_steps = {config.max_steps} for a run of {self.step} steps", "at least as many",
+                             "choose another --run folder for a shorter run")
         _write_configuration(run, text)
 
     @property
@@ -77,7 +83,8 @@ class Trainer:
         """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same)."""
         if self.fraction >= 1:
             return True
-        with _Interruption() as interruption, self.metrics, ProgressBar(f"training on {self.data.name}") as bar:
+        bar = ProgressBar(f"training on {self.data.name}")
+        with self._alone(), _Interruption() as interruption, self.metrics, bar:
             began, before, first = time.monotonic(), self.seconds, self.step
             self.model.train()
             while self.fraction < 1 and not interruption:
@@ -95,6 +102,20 @@ class Trainer:
                     self.save()
             self.save()
         return self.fraction >= 1
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Refuse a folder in which another process trains; the system gives the lock back, however a process ends."""
+        lock = FileLock(self.run / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise InputError(f"{self.run}, where another process trains", "a run that nobody else is training",
+                             "wait for it, or choose another --run folder") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     @property
     def fraction(self) -> float:

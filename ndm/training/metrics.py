@@ -69,6 +69,12 @@ class Metrics:
                 self.writer.add_scalar(name, value, step)
 
 
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of metrics.jsonl; [] where there is no such file."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines if _step_of(line) < sys.maxsize]
+
+
 def _step_of(line: str) -> int:
     try:
         return int(json.loads(line)["step"])

@@ -42,7 +42,7 @@ def write(text: str) -> Callable[[Path], None]:
 
 def test_a_run_folder_holds_what_is_documented(run):
     assert {path.name for path in run.iterdir()} == {"config.yaml", "metrics.jsonl", "tensorboard", "model", "state",
-                                                     "checkpoints"}
+                                                     "checkpoints", ".lock"}
     assert {path.name for path in (run / "model").iterdir()} >= {"config.json", "model.safetensors"}
     assert {path.name for path in (run / "state").iterdir()} == {"weights.safetensors", "optimizer.safetensors",
                                                                  "times.safetensors", "progress.json"}

@@ -1,0 +1,116 @@
+"""What a user met who tried to break it: parts of one's own, two trainings at once, damaged and odd files."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from filelock import FileLock
+
+import ndm.transforms
+from ndm.cli import main
+from ndm.part import Part
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+TINY = ["--predictor-options", "network=mlp", "width=8", "depth=1", "--max-steps", "3", "--threads", "1"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.save("points.npy", np.random.default_rng(0).standard_normal((40, 2)).astype(np.float32))
+    assert main(["train", "points.npy", "--run", "run", *TINY]) == 0
+    capsys.readouterr()
+    return Path("run")
+
+
+def refused(capsys, *words: str) -> str:
+    """The one line with which a command is refused."""
+    assert main(list(words)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("ndm: error: got ") and error.count("\n") == 1
+    return error
+
+
+def test_a_part_of_ones_own_is_evaluated_and_sampled_by_processes_that_never_imported_it(tmp_path, monkeypatch):
+    """The example of docs/extending.md, from training to samples; every command starts without having imported it."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "added"
+    folder.mkdir()
+    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "extending.md").read_text(), re.S)
+    (folder / "squash.py").write_text(code)
+    monkeypatch.setattr(ndm.transforms, "__path__", [*ndm.transforms.__path__, str(folder)])
+    for words in (["train", "moons", "--run", "run", "--transform", "squash", *TINY],
+                  ["evaluate", "run", "--draws", "2", "--limit", "4"],
+                  ["sample", "run", "--num", "2", "--steps", "2", "--out", "x.npz"]):
+        Part.known.pop("SquashTransform", None)
+        sys.modules.pop("ndm.transforms.squash", None)
+        assert main(words) == 0
+    assert np.load("x.npz")["x"].shape == (2, 2)
+
+
+def test_a_folder_in_which_another_process_trains_is_refused(run, capsys):
+    with FileLock(run / ".lock"):
+        more = [*TINY[:-4], "--max-steps", "5", "--threads", "1"]
+        assert "another process trains" in refused(capsys, "train", "points.npy", "--run", "run", *more)
+    assert main(["train", "points.npy", "--run", "run", *more]) == 0
+
+
+def test_a_run_is_not_made_shorter(run, capsys):
+    before = (run / "config.yaml").read_bytes()
+    shorter = [*TINY[:-4], "--max-steps", "2", "--threads", "1"]
+    assert "max_steps = 2" in refused(capsys, "train", "points.npy", "--run", "run", *shorter)
+    assert (run / "config.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("words", [
+    ["train", "points.npy", "--run", "new", "--seed", "9" * 30], ["evaluate", "run", "--seed", "9" * 30],
+    ["evaluate", "run", "--seed", "-1"], ["report", "run", "--seed", "-1"],
+    ["sample", "run", "--out", "x.npz", "--seed", "9" * 30], ["sample", "run", "--out", "x.npz", "--steps", "9" * 14],
+    ["train", "points.npy", "--run", "new", "--threads", "9" * 12],
+    ["train", "points.npy", "--run", "new", "--learning-rate", "inf"],
+    ["train", "points.npy", "--run", "new", "--schedule-options", "gamma_min=-1000", "gamma_max=1000"],
+    ["evaluate", "run", "--timesteps", "9" * 14]], ids=lambda words: " ".join(words)[:50])
+def test_numbers_beyond_use_are_refused(run, capsys, words):
+    refused(capsys, *words)
+    assert not Path("new").exists() and not Path("x.npz").exists()
+
+
+@pytest.mark.parametrize("change", [{"event_shape": 7}, {"event_shape": []}, {"num_levels": 17}, {"timesteps": "abc"}],
+                         ids=str)
+def test_a_configuration_that_was_edited_by_hand_is_refused(run, capsys, change):
+    values = yaml.safe_load((run / "config.yaml").read_text())
+    (values if "timesteps" in change else values["data"]).update(change)
+    (run / "config.yaml").write_text(yaml.safe_dump(values))
+    edited = (run / "config.yaml").read_bytes()
+    refused(capsys, "sample", "run", "--num", "2", "--steps", "2", "--out", "x.npz")
+    refused(capsys, "train", "points.npy", "--run", "run", *TINY)
+    assert (run / "config.yaml").read_bytes() == edited
+
+
+def test_a_report_survives_a_metrics_line_cut_short_but_not_a_damaged_evaluation(run, capsys):
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 3, "prior": 0.0')
+    assert main(["report", "run", "--steps", "2"]) == 0
+    (run / "evaluation.json").write_text("xx")
+    capsys.readouterr()
+    assert "evaluation.json" in refused(capsys, "report", "run", "--steps", "2")
+
+
+def test_strangers_among_the_checkpoints_are_left_alone(run):
+    (run / "checkpoints" / "99999999x").mkdir()
+    (run / "checkpoints" / ".writing-left").write_text("a file, not a folder")
+    assert main(["evaluate", "run", "--draws", "2"]) == 0
+    assert main(["train", "points.npy", "--run", "run", *TINY[:-4], "--max-steps", "5", "--threads", "1"]) == 0
+    assert json.loads((run / "state" / "progress.json").read_text())["step"] == 5
+
+
+def test_an_interruption_is_a_line_and_exit_code_1(run, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+    monkeypatch.setattr("ndm.commands.evaluate.nelbo", interrupted)
+    assert main(["evaluate", "run"]) == 1
+    assert capsys.readouterr().err.endswith("ndm: interrupted\n") and not (run / "evaluation.json").exists()

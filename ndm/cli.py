@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         asks_for_help = not {"-h", "--help"}.isdisjoint(words)
         command = _parse(words, Config() if asks_for_help else Config(schedule="", transform="", volatility=""))
         if isinstance(command, Train):  # what is not given comes from the recipe, which the data may choose
-            command = _parse(words, _without_others_options(recipe(command.recipe, load(command.data)), command.config))
+            command = _with_recipe(words, recipe(command.recipe, load(command.data)), command)
         code: int = command.run()
         return code
     except InputError as error:
@@ -42,6 +42,19 @@ def main(arguments: list[str] | None = None) -> int:
     except FloatingPointError as error:
         print(f"ndm: error: {error}", file=sys.stderr)
         return 1
+
+
+def _with_recipe(words: list[str], config: Config, given: Train) -> Train:
+    """The command with all that it does not say from `config`, option by option."""
+    config = _without_others_options(config, given.config)
+    command: Train = _parse(words, config)
+    options: dict[str, Any] = {}
+    for name in ("schedule_options", "transform_options", "volatility_options", "predictor_options"):
+        recipes, wanted = getattr(config, name), getattr(given.config, name)
+        if "network" in wanted and wanted["network"] != recipes.get("network"):
+            recipes = {}  # they are another network's
+        options[name] = recipes | wanted
+    return dataclasses.replace(command, config=dataclasses.replace(command.config, **options))
 
 
 # The parts whose options are their own; those of a predictor are its network's, which every predictor has.

@@ -47,6 +47,8 @@ class Sample:
         """Draw and write."""
         if self.out.suffix not in (".npz", ".png"):
             raise InputError(f"--out {self.out}", "a file that ends in .npz or .png")
+        if not self.out.parent.is_dir():
+            raise InputError(f"--out {self.out}", "a file in a folder that exists", f"make {self.out.parent} first")
         if self.num < 1:
             raise InputError(f"{self.num} samples", "at least 1")
         run = open_run(self.run_folder)

@@ -59,6 +59,8 @@ class Trainer:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = ExponentialMovingAverage(model, config.ema_decay)
         self.accelerator = Accelerator()
+        if self.accelerator.num_processes > 1:
+            raise InputError(f"{self.accelerator.num_processes} processes", "one", "training on many is not built yet")
         self.model: NeuralDiffusion
         self.model, self.optimizer = self.accelerator.prepare(model, make_optimizer(model, config))
         self.ema.model.to(self.accelerator.device)

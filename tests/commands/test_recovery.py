@@ -114,3 +114,25 @@ def test_an_interruption_is_a_line_and_exit_code_1(run, capsys, monkeypatch):
     monkeypatch.setattr("ndm.commands.evaluate.nelbo", interrupted)
     assert main(["evaluate", "run"]) == 1
     assert capsys.readouterr().err.endswith("ndm: interrupted\n") and not (run / "evaluation.json").exists()
+
+
+def settings(run: str) -> dict:
+    return yaml.safe_load((Path(run) / "config.yaml").read_text())
+
+
+def test_what_the_command_does_not_say_comes_from_the_recipe_option_by_option(tmp_path, monkeypatch):
+    """One option changes one option; another part, or another network, comes without the options of the old one."""
+    monkeypatch.chdir(tmp_path)
+    short = ["--max-steps", "1", "--batch-size", "4"]
+    assert main(["train", "digits", "--run", "a", "--predictor-options", "dropout=0.3", *short]) == 0
+    assert settings("a")["predictor_options"] == {"network": "unet", "channels": 16, "multipliers": [1, 2],
+                                                  "dropout": 0.3, "form": "categorical"}
+    assert main(["train", "digits", "--run", "b", "--transform", "identity",
+                 "--predictor-options", "network=mlp", "width=8", *short]) == 0
+    assert settings("b")["transform_options"] == {} and settings("b")["schedule_options"]["gamma_min"] == -8.0
+    assert settings("b")["predictor_options"] == {"network": "mlp", "width": 8}
+
+
+def test_a_folder_for_samples_is_asked_for_before_they_are_drawn(run, capsys, monkeypatch):
+    monkeypatch.setattr("ndm.commands.sample.draw", lambda *_: pytest.fail("drawn in vain"))
+    assert "make missing first" in refused(capsys, "sample", "run", "--out", "missing/x.npz")

@@ -7,9 +7,3 @@ class InputError(ValueError):
     def __init__(self, got: str, expected: str, advice: str = "") -> None:
         self.got, self.expected, self.advice = got, expected, advice
         super().__init__(f"got {got}; expected {expected}" + (f"; {advice}" if advice else ""))
-
-
-def check_seed(seed: int) -> None:
-    """Raise `InputError` for a seed that generators do not take."""
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed = {seed}", "0 <= seed < 2^63")

@@ -96,7 +96,7 @@ def test_modules_import_each_other_in_no_circle():
     for name, tree in TREES.items():
         runtime = ast.Module([node for node in tree.body if not _only_for_types(node)], [])
         graph[name] = {other for other in imported(name, runtime) if other in TREES and other != name}
-    list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+    assert set(TopologicalSorter(graph).static_order()) >= set(graph)  # CycleError names the circle
 
 
 def _only_for_types(node: ast.stmt) -> bool:

@@ -12,10 +12,11 @@ from rich.table import Table
 from torch import Tensor
 
 from ndm.commands.arguments import RunFolder
-from ndm.errors import InputError, check_seed
+from ndm.errors import InputError
 from ndm.files import write_atomically
 from ndm.likelihood import Estimate, bits_per_dim, nelbo
 from ndm.runs import Run, open_run
+from ndm.seeds import check_seed
 from ndm.training.progress import ProgressBar
 
 _CHUNK = 64  # examples between two movements of the progress bar

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from ndm.commands.arguments import RunFolder
-from ndm.errors import InputError, check_seed
+from ndm.errors import InputError
 from ndm.files import write_atomically
 from ndm.registry import choose, discover
 from ndm.report.pictures import picture_of
 from ndm.runs import Run, open_run
 from ndm.samplers.grids import GRIDS
 from ndm.samplers.sampler import Sampler
+from ndm.seeds import check_seed
 from ndm.training.build import as_array
 from ndm.training.progress import ProgressBar
 

@@ -1,8 +1,9 @@
 """Noise that belongs to a sample: sample i is a function of the seed and i, not of the batch it is drawn in."""
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from ndm.seeds import mix
 
 
 class SampleNoise:
@@ -13,7 +14,7 @@ class SampleNoise:
 
     def __init__(self, seed: int, first: int, shape: tuple[int, ...], like: Tensor) -> None:
         self.event_shape, self.like = shape[1:], like
-        self.generators = [torch.Generator().manual_seed(_mix(seed, first + i)) for i in range(shape[0])]
+        self.generators = [torch.Generator().manual_seed(mix(seed, first + i)) for i in range(shape[0])]
 
     def normal(self) -> Tensor:
         """(B, *event) of N(0, 1)."""
@@ -26,8 +27,3 @@ class SampleNoise:
     def _stack(self, draw) -> Tensor:
         rows = [draw(self.event_shape, generator=g, dtype=self.like.dtype) for g in self.generators]
         return torch.stack(rows).to(self.like.device)
-
-
-def _mix(seed: int, index: int) -> int:
-    """A 64-bit seed for one sample; neighbouring seeds and indices give unrelated streams."""
-    return int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0])

@@ -10,7 +10,8 @@ import tyro
 import yaml
 
 from ndm.data import DataSet
-from ndm.errors import InputError, check_seed
+from ndm.errors import InputError
+from ndm.seeds import check_seed
 
 
 def _parse_options(words: list[str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from ndm.errors import InputError
 from ndm.files import make_folder, write_atomically
 from ndm.likelihood import bits_per_dim
 from ndm.model import NeuralDiffusion
+from ndm.seeds import mix
 from ndm.times import ImportanceTimes, LowDiscrepancyTimes, Times
 from ndm.training import checkpoint
 from ndm.training.build import as_tensor, build_model
@@ -155,7 +156,7 @@ class Trainer:
 
     def _train_step(self) -> tuple[Bound, dict[str, float]]:
         x = self.batch(self.step)
-        torch.manual_seed(_mix(self.config.seed, self.step))
+        torch.manual_seed(mix(self.config.seed, self.step))
         rate = set_learning_rate(self.optimizer, self.config, self.step, self.fraction)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             bound = self.model(x, None, self.config.timesteps, self.times)
@@ -194,10 +195,6 @@ class Trainer:
 
 def _terms(bound: Bound) -> dict[str, Tensor]:
     return {"prior": bound.prior, "diffusion": bound.diffusion, "reconstruction": bound.reconstruction}
-
-
-def _mix(seed: int, step: int) -> int:
-    return int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _check_folder(run: Path, text: str) -> None:

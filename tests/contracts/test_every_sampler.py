@@ -52,7 +52,9 @@ def test_any_volatility(name, model, eta):
                          + [("step_variance", n) for n in FOUND["step_variance"]], ids=str)
 def test_a_model_of_any_part(name, part):
     model = tiny_model((3,), **{part[0]: make(*part, (3,))})
-    model.decoder.check(FOUND["sampler"][name](model, 3)((2, 3)))
+    x = FOUND["sampler"][name](model, 3)((2, 3))
+    model.decoder.check(x)
+    assert x.shape == (2, 3) and x.isfinite().all()
 
 
 @each_sampler
@@ -152,4 +154,6 @@ def test_the_gamma_grid_takes_equal_steps_of_gamma(name):
 @pytest.mark.parametrize("grid", GRIDS)
 def test_fifty_steps_of_every_schedule_on_every_grid(name, schedule, grid):
     model = tiny_model((3,), schedule=make("schedule", schedule, ()))
-    model.decoder.check(FOUND["sampler"][name](model, 50, grid=GRIDS[grid])((2, 3)))
+    x = FOUND["sampler"][name](model, 50, grid=GRIDS[grid])((2, 3))
+    model.decoder.check(x)
+    assert x.shape == (2, 3) and x.isfinite().all()

@@ -1,0 +1,16 @@
+"""Seeds: which are taken, and one for each step or sample from a single one."""
+
+import numpy as np
+
+from ndm.errors import InputError
+
+
+def check_seed(seed: int) -> None:
+    """Raise `InputError` for a seed that generators do not take."""
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed = {seed}", "0 <= seed < 2^63")
+
+
+def mix(seed: int, index: int) -> int:
+    """A seed of 63 bits for the index-th step or sample; neighbours in either argument give unrelated streams."""
+    return int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0] >> np.uint64(1))

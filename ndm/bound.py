@@ -99,7 +99,8 @@ def discrete_integrand(model: "NeuralDiffusion", curve: Curve, step: Tensor, tim
     if model.training:
         squared = q.basis(q.mean).detach() ** 2
         model.step_variance.observe(variance.detach(), step, timesteps, squared)
-        _observe_volatility(model, difference, s, t)
+        if model.volatility.observes:
+            _observe_volatility(model, difference, s, t)
     return timesteps * q.kl(p)
 
 

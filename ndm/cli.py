@@ -30,7 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
         asks_for_help = not {"-h", "--help"}.isdisjoint(words)
         command = _parse(words, Config() if asks_for_help else Config(schedule="", transform="", volatility=""))
         if isinstance(command, Train):  # what is not given comes from the recipe, which the data may choose
-            command = _with_recipe(words, recipe(command.recipe, load(command.data)), command)
+            data = load(command.data)
+            return _with_recipe(words, recipe(command.recipe, data), command).run(data)
         code: int = command.run()
         return code
     except InputError as error:
@@ -45,27 +46,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _with_recipe(words: list[str], config: Config, given: Train) -> Train:
-    """The command with all that it does not say from `config`, option by option."""
-    config = _without_others_options(config, given.config)
+    """The command with all that it does not say from `config`: a recipe's options go where their part is replaced."""
     command: Train = _parse(words, config)
     options: dict[str, Any] = {}
-    for name in ("schedule_options", "transform_options", "volatility_options", "predictor_options"):
-        recipes, wanted = getattr(config, name), getattr(given.config, name)
-        if "network" in wanted and wanted["network"] != recipes.get("network"):
-            recipes = {}  # they are another network's
-        options[name] = recipes | wanted
+    for part in ("schedule", "transform", "volatility", "predictor"):
+        recipes, wanted = getattr(config, f"{part}_options"), getattr(given.config, f"{part}_options")
+        if part == "predictor":  # its options are its network's, which every predictor has
+            replaced = "network" in wanted and wanted["network"] != recipes.get("network")
+        else:
+            replaced = getattr(given.config, part) not in ("", getattr(config, part))
+        options[f"{part}_options"] = wanted if replaced else recipes | wanted
     return dataclasses.replace(command, config=dataclasses.replace(command.config, **options))
-
-
-# The parts whose options are their own; those of a predictor are its network's, which every predictor has.
-_NAMED = ("schedule", "transform", "volatility")
-
-
-def _without_others_options(config: Config, given: Config) -> Config:
-    """`config` without its options for those parts that the command line replaces: they are not the new part's."""
-    replaced = [name for name in _NAMED if getattr(given, name) not in ("", getattr(config, name))]
-    changes: dict[str, Any] = {f"{name}_options": {} for name in replaced}
-    return dataclasses.replace(config, **changes)
 
 
 def _warn(message: Warning | str, category: type[Warning], *_: Any) -> None:

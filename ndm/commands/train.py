@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from ndm.data import load
+from ndm.data import DataSet
 from ndm.training.config import Config
 from ndm.training.dry_run import dry_run
 from ndm.training.loop import Trainer
@@ -27,9 +27,8 @@ class Train:
     """Print the configuration, the parameters of each part, the FLOPs of a step and the time it will take."""
     config: tyro.conf.OmitArgPrefixes[Config] = field(default_factory=Config)
 
-    def run(self) -> int:
-        """Exit code 0 when the budget is spent, 1 when a signal stopped it."""
-        data = load(self.data)
+    def run(self, data: DataSet) -> int:
+        """Train on `data`, which DATA names: exit code 0 when the budget is spent, 1 when a signal stopped it."""
         if self.dry_run:
             dry_run(self.config, data, Console())
             return 0

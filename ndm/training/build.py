@@ -16,6 +16,7 @@ from ndm.predictors import Predictor
 from ndm.registry import choose, discover
 from ndm.schedules import Schedule
 from ndm.step_variances import StepVariance
+from ndm.times import ImportanceTimes, LowDiscrepancyTimes, Times
 from ndm.training.config import Config
 from ndm.transforms import Transform
 from ndm.volatilities import Volatility
@@ -44,8 +45,15 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     # A volatility that does not suit the transformation, or has no noise, says so now and not at the first step.
     model.volatility.require_noise()
     model.volatility.eta(torch.tensor(0.5), model.schedule, model.transform)
+    # Channels-last weights make convolutions faster, on CPUs and GPUs; nothing else changes.
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.predictor.initialise(model.decoder.standardise(as_tensor(data.train.x, model.decoder)))
     return model
+
+
+def make_times(config: Config) -> Times:
+    """Where the loss is evaluated in time."""
+    return ImportanceTimes() if config.importance else LowDiscrepancyTimes()
 
 
 def decoder_for(data: DataSet) -> Decoder:

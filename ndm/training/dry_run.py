@@ -9,8 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ndm.data import DataSet
 from ndm.data.batches import Batches
-from ndm.times import ImportanceTimes, LowDiscrepancyTimes, Times
-from ndm.training.build import as_tensor, build_model
+from ndm.training.build import as_tensor, build_model, make_times
 from ndm.training.config import Config
 from ndm.training.optimizer import make_optimizer
 
@@ -24,7 +23,6 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     model = build_model(config, data)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     print(config.to_yaml(data, data.name).rstrip())
 
     table = Table("part", "class", "parameters")
@@ -34,7 +32,7 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
     console.print(table)
 
     optimizer = make_optimizer(model, config)
-    times: Times = ImportanceTimes() if config.importance else LowDiscrepancyTimes()
+    times = make_times(config)
     x = as_tensor(Batches(data.train, config.batch_size, config.seed)[0], model.decoder)
 
     def step() -> None:

@@ -22,9 +22,8 @@ from ndm.files import make_folder, write_atomically
 from ndm.likelihood import bits_per_dim
 from ndm.model import NeuralDiffusion
 from ndm.seeds import mix
-from ndm.times import ImportanceTimes, LowDiscrepancyTimes, Times
 from ndm.training import checkpoint
-from ndm.training.build import as_tensor, build_model
+from ndm.training.build import as_tensor, build_model, make_times
 from ndm.training.config import Config, check_same
 from ndm.training.ema import ExponentialMovingAverage
 from ndm.training.metrics import Metrics
@@ -55,9 +54,7 @@ class Trainer:
         text = config.to_yaml(data, source or data.name)
         _check_folder(run, text)
         torch.manual_seed(config.seed)
-        # Channels-last weights make convolutions faster, on CPUs and GPUs; nothing else changes.
         model = build_model(config, data)
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = ExponentialMovingAverage(model, config.ema_decay)
         self.accelerator = Accelerator()
         if self.accelerator.num_processes > 1:
@@ -65,8 +62,7 @@ class Trainer:
         self.model: NeuralDiffusion
         self.model, self.optimizer = self.accelerator.prepare(model, make_optimizer(model, config))
         self.ema.model.to(self.accelerator.device)
-        self.times: Times = ImportanceTimes() if config.importance else LowDiscrepancyTimes()
-        self.times.to(self.accelerator.device)
+        self.times = make_times(config).to(self.accelerator.device)
         self.batches = Batches(data.train, config.batch_size, config.seed)
         self.step, self.seconds = 0, 0.0
         self.metrics = Metrics(run, "bits/dim" if data.is_image else "nats")

@@ -17,6 +17,8 @@ class BestVolatility(BinnedVolatility):
     F = identity u = w, so that eta* = 1 whatever the model.
     """
 
+    observes = True
+
     def __init__(self, num_bins: int = 16, decay: float = 0.99) -> None:
         super().__init__()
         self.num_bins = num_bins

@@ -18,7 +18,12 @@ class Volatility(Part, ABC):
     eta = 0 is deterministic (DDIM), eta = 1 is DDPM. Values are one number per example (B,), or one per dimension
     (B or 1, *event) in the transformation's basis; they may depend on the schedule and on the transformation of the
     model that asks.
+
+    Attributes:
+        observes: whether `observe` takes note of anything; the discrete bound makes what it shows only then.
     """
+
+    observes = False
 
     @classmethod
     def for_events(cls, event_shape: tuple[int, ...], **options: Any) -> "Volatility":

@@ -53,7 +53,8 @@ def bound(model: "NeuralDiffusion", x: Tensor, cond: Tensor | None, timesteps: i
     if timesteps is None:
         integrand = continuous_integrand(model, curve, u, noise, cond)
     else:
-        integrand = discrete_integrand(model, curve, (u * timesteps).long(), timesteps, noise, cond)
+        noise_s = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)
+        integrand = discrete_integrand(model, curve, (u * timesteps).long(), timesteps, noise, noise_s, cond)
     if model.training:
         times.observe(u, integrand.detach())
 
@@ -70,7 +71,8 @@ def continuous_integrand(model: "NeuralDiffusion", curve: Curve, t: Tensor, nois
     """
     model.volatility.require_noise()
     level = model.schedule(t)
-    z_t = Gaussian(like_event(level.alpha, noise) * curve(t), like_event(level.sigma, noise)).sample(noise)
+    mean, _ = curve.with_velocity(t)  # first, so that a curve that remembers is evaluated once
+    z_t = Gaussian(like_event(level.alpha, noise) * mean, like_event(level.sigma, noise)).sample(noise)
     difference, velocity = (curve - model.predict(z_t, t, cond, level)).with_velocity(t)
     slope = velocity / like_event(level.gamma_prime, velocity)
     difference, slope = model.transform.basis(difference), model.transform.basis(slope)
@@ -83,25 +85,28 @@ def continuous_integrand(model: "NeuralDiffusion", curve: Curve, t: Tensor, nois
 
 
 def discrete_integrand(model: "NeuralDiffusion", curve: Curve, step: Tensor, timesteps: int, noise: Tensor,
-                       cond: Tensor | None) -> Tensor:
+                       noise_s: Tensor, cond: Tensor | None) -> Tensor:
     """T KL( q(z_s | z_t, x) || p(z_s | z_t) ) in nats, (B,), for s = k / T, t = (k + 1) / T and k = `step` (B,).
 
-    The means differ by alpha_s dF(s) - c_{s|t} alpha_t dF(t): z_t cancels, here before any rounding.
+    The means differ by alpha_s dF(s) - c_{s|t} alpha_t dF(t): z_t cancels, here before any rounding. For steps that
+    are no Gaussians it is an unbiased draw, for which noise_s is z_s's.
     """
     model.volatility.require_noise()
     s, t = step.to(noise.dtype) / timesteps, (step + 1).to(noise.dtype) / timesteps
     z_t = model.marginal(curve, t).sample(noise)
-    difference = curve - model.predict(z_t, t, cond)
+    predicted = model.predict(z_t, t, cond)
+    difference = predicted - curve
 
-    q = model.posterior(torch.zeros_like(z_t), difference, s, t)
-    variance = q.std**2
-    p = Gaussian(torch.zeros_like(z_t), model.step_variance(variance, step, timesteps).sqrt(), q.basis)
+    transition = model.transition(z_t, s, t)
+    q = Gaussian(torch.zeros_like(z_t), transition.std, transition.basis)
+    shifted = Gaussian(transition.shift(difference), q.std, q.basis)
+    p = model.spread(shifted, transition, predicted, step, timesteps)
     if model.training:
-        squared = q.basis(q.mean).detach() ** 2
-        model.step_variance.observe(variance.detach(), step, timesteps, squared)
+        squared = q.basis(shifted.mean).detach() ** 2
+        model.step_variance.observe(q.std.detach() ** 2, step, timesteps, squared)
         if model.volatility.observes:
             _observe_volatility(model, difference, s, t)
-    return timesteps * q.kl(p)
+    return timesteps * p.kl_from(q, noise_s)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""The command line: ndm train | evaluate | sample | report | data."""
+"""The command line: ndm train | evaluate | sample | report | data | benchmark."""
 
 import dataclasses
 import sys
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from ndm.commands.benchmark import Benchmark, check_name
 from ndm.commands.data import Data
 from ndm.commands.evaluate import Evaluate
 from ndm.commands.report import Report
@@ -27,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     warnings.showwarning = _warn  # type: ignore[assignment]
     try:
+        check_name(words)
         asks_for_help = not {"-h", "--help"}.isdisjoint(words)
         command = _parse(words, Config() if asks_for_help else Config(schedule="", transform="", volatility=""))
         if isinstance(command, Train):  # what is not given comes from the recipe, which the data may choose
@@ -71,7 +73,8 @@ def _parse(words: list[str], config: Config) -> Any:
                 | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
                 | Annotated[Sample, tyro.conf.subcommand("sample")]
                 | Annotated[Report, tyro.conf.subcommand("report")]
-                | Annotated[Data, tyro.conf.subcommand("data")])
+                | Annotated[Data, tyro.conf.subcommand("data")]
+                | Annotated[Benchmark, tyro.conf.subcommand("benchmark")])
     return tyro.cli(commands, prog="ndm", args=words,  # type: ignore[call-overload]
                     description="Neural Diffusion Models: diffusion models that learn the path as well.")
 

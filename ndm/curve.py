@@ -1,11 +1,13 @@
 """A curve t -> f(t) through events: the path that the mean of a process follows, one for each example of a batch."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ndm.derivative import with_velocity
+from ndm.mixture import Mixture
 from ndm.shapes import like_event
 from ndm.time_functions import TimeFunctions
 
@@ -14,7 +16,12 @@ class Curve(ABC):
     """t -> f(t), t (B,) or (), f (B, *event), with a default derivative: override it where a closed form is known.
 
     `f - g` is the curve t -> f(t) - g(t); the bound is a function of such differences.
+
+    Attributes:
+        belief: of a predicted curve, what is believed of x beyond its mean; None if nothing is.
     """
+
+    belief: "Belief | None" = None
 
     @abstractmethod
     def __call__(self, t: Tensor) -> Tensor:
@@ -26,6 +33,17 @@ class Curve(ABC):
 
     def __sub__(self, other: "Curve") -> "Curve":
         return DifferenceCurve(self, other)
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What a predictor believes of x, dimension by dimension, and how the curve of x follows it.
+
+    A change d of x_i moves F_i(., t) by d response_i(t): exact where F is linear and diagonal.
+    """
+
+    x: Mixture
+    response: Curve
 
 
 class DifferenceCurve(Curve):
@@ -40,6 +58,30 @@ class DifferenceCurve(Curve):
     def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
         (first, first_prime), (second, second_prime) = self.first.with_velocity(t), self.second.with_velocity(t)
         return first - second, first_prime - second_prime
+
+
+class RememberedCurve(Curve):
+    """A dear curve that is evaluated once at each t: the same tensor t gives the same tensors again, graph and all.
+
+    A velocity comes with its value, so that whoever wants both asks for the velocity first.
+    """
+
+    def __init__(self, curve: Curve) -> None:
+        self.curve = curve
+        self.values: dict[tuple[Tensor, bool], Tensor] = {}  # tensors are keys by identity
+        self.velocities: dict[tuple[Tensor, bool], Tensor] = {}
+
+    def __call__(self, t: Tensor) -> Tensor:
+        key = t, torch.is_grad_enabled()
+        if key not in self.values:
+            self.values[key] = self.curve(t)
+        return self.values[key]
+
+    def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        key = t, torch.is_grad_enabled()
+        if key not in self.velocities:
+            self.values[key], self.velocities[key] = self.curve.with_velocity(t)
+        return self.values[key], self.velocities[key]
 
 
 class ConstantCurve(Curve):

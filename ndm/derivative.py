@@ -4,12 +4,19 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 
 def with_velocity(f: Callable[[Tensor], Tensor], t: Tensor) -> tuple[Tensor, Tensor]:
     """f(t) and df/dt by one forward-mode derivative, for f elementwise in t: a time each, (B,) or ()."""
     # Forward mode needs memory of its own for t: an expanded tensor shares it between examples.
     t = t.clone()
-    result = torch.func.jvp(f, (t,), (torch.ones_like(t),))
+    try:
+        with forward_ad.dual_level():
+            value, velocity = forward_ad.unpack_dual(f(forward_ad.make_dual(t, torch.ones_like(t))))
+    except RuntimeError:  # inside another derivative: those of torch.func nest, at a price that small networks feel
+        value, velocity = torch.func.jvp(f, (t,), (torch.ones_like(t),))
+    if velocity is None:  # f does not depend on t
+        return value, torch.zeros_like(value)
     # The forward derivative of a 0-dimensional float32 times a Python number comes out as float64 (torch 2.13).
-    return result[0], result[1].to(result[0].dtype)
+    return value, velocity.to(value.dtype)

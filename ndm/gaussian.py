@@ -34,6 +34,10 @@ class Gaussian:
         standardised = self.basis(x - self.mean) / self.std
         return -sum_event(0.5 * standardised**2 + self.std.log() + 0.5 * math.log(2 * math.pi))
 
+    def kl_from(self, q: "Gaussian", noise: Tensor) -> Tensor:
+        """KL(q || self) in nats, (B,): exact, the noise that `Mixture.kl_from` needs is not looked at."""
+        return q.kl(self)
+
     def kl(self, other: "Gaussian") -> Tensor:
         """KL(self || other) = 1/2 sum_i [ r_i - 1 - log r_i + (mean difference)_i^2 / std'_i^2 ] in nats, (B,).
 

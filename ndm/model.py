@@ -16,6 +16,7 @@ from ndm.curve import Curve
 from ndm.decoders import Decoder
 from ndm.errors import InputError
 from ndm.gaussian import Gaussian
+from ndm.mixture import Mixture
 from ndm.part import Part
 from ndm.predictors import Predictor
 from ndm.predictors.callable import CallablePredictor
@@ -25,6 +26,7 @@ from ndm.step_variances import StepVariance
 from ndm.step_variances.posterior import PosteriorStepVariance
 from ndm.times import LowDiscrepancyTimes, Times
 from ndm.transforms import Transform
+from ndm.transition import Transition
 from ndm.volatilities import Volatility
 from ndm.volatilities.constant import ConstantVolatility
 
@@ -109,25 +111,33 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         With the curve of x it is q's, with a predicted curve p's (at q's variance). Per-dimension values are
         coordinates in the transformation's basis. `volatility` takes the place of the model's own.
         """
+        return self.transition(z_t, s, t, volatility)(z_t, curve)
+
+    def transition(self, like: Tensor, s: Tensor, t: Tensor, volatility: Volatility | None = None) -> Transition:
+        """`posterior` before its curve is known, for latents shaped like `like` (B, *event)."""
         if not (s < t).all():
             raise InputError("s >= t", "s < t", "the posterior goes from the noisier latent to the cleaner one")
         at_s, at_t = self.schedule(s), self.schedule(t)
-        d = like_event((volatility or self.volatility).integral(s, t, self.schedule, self.transform), z_t)
-        c = like_event(at_s.sigma / at_t.sigma, z_t) * torch.exp(-d / 2)
-        variance = like_event(at_s.sigma, z_t) ** 2 * -torch.expm1(-d)
-        basis = self.transform.basis
-        residual = z_t - like_event(at_t.alpha, z_t) * curve(t)
-        mean = like_event(at_s.alpha, z_t) * curve(s) + basis.scale(c, residual)
-        return Gaussian(mean, variance.sqrt(), basis)
+        d = like_event((volatility or self.volatility).integral(s, t, self.schedule, self.transform), like)
+        c = like_event(at_s.sigma / at_t.sigma, like) * torch.exp(-d / 2)
+        variance = like_event(at_s.sigma, like) ** 2 * -torch.expm1(-d)
+        return Transition(s, t, like_event(at_s.alpha, like), like_event(at_t.alpha, like), c, variance.sqrt(),
+                          self.transform.basis)
 
-    def reverse(self, z_t: Tensor, predicted: Curve, step: Tensor, timesteps: int) -> Gaussian:
+    def reverse(self, z_t: Tensor, predicted: Curve, step: Tensor, timesteps: int) -> Gaussian | Mixture:
         """p(z_s | z_t) of the chain of T = `timesteps` steps, from t = (k + 1) / T to s = k / T, k = `step` (B,).
 
-        The posterior at the predicted curve, with the variance of `step_variance`.
+        The posterior at the predicted curve, spread by `step_variance`.
         """
         s, t = step.to(z_t.dtype) / timesteps, (step + 1).to(z_t.dtype) / timesteps
-        q = self.posterior(z_t, predicted, s, t)
-        return Gaussian(q.mean, self.step_variance(q.std**2, step, timesteps).sqrt(), q.basis)
+        transition = self.transition(z_t, s, t)
+        return self.spread(transition(z_t, predicted), transition, predicted, step, timesteps)
+
+    def spread(self, q: Gaussian, transition: Transition, predicted: Curve, step: Tensor,
+               timesteps: int) -> Gaussian | Mixture:
+        """p(z_s | z_t) from q's step at the predicted curve: `step_variance`, told what the predictor believes."""
+        deviation = transition.deviation(predicted.belief) if self.step_variance.believes else None
+        return self.step_variance.distribution(q, deviation, step, timesteps)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         (save_directory / _CONFIG).write_text(json.dumps(self.config, indent=2) + "\n")

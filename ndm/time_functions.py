@@ -50,3 +50,21 @@ class IntegratedBumps(TimeFunctions):
     @staticmethod
     def _integral(u: Tensor) -> Tensor:
         return (u + torch.sin(math.pi * u) / math.pi) / 2
+
+
+class Pieces(TimeFunctions):
+    """b_k(t) = max(0, 1 - |K t - k|), k = 1..K: sum_k c_k b_k(t) is c_k at t = k / K, and linear between.
+
+    For a chain of T = K steps that is a free value for each step.
+    """
+
+    def forward(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        k = torch.arange(1, self.num + 1, dtype=t.dtype, device=t.device)
+        place = self.num * t[..., None]
+        # On a knot the slope is that of the piece on the left, at t = 0 of the first.
+        piece = place.ceil().clamp(min=1)
+        slope = self.num * ((k == piece).to(t) - (k == piece - 1).to(t))
+        return (1 - (place - k).abs()).clamp(min=0), slope
+
+
+FUNCTIONS: dict[str, type[TimeFunctions]] = {"bumps": IntegratedBumps, "monomials": Monomials, "pieces": Pieces}

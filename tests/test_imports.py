@@ -13,7 +13,7 @@ TREES = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuf
          ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
 PACKAGES = {name for name in TREES if (ROOT.parent / Path(*name.split("."), "__init__.py")).exists()}
 
-OUTER = ["data", "training", "report", "commands", "recipes", "runs", "cli"]
+OUTER = ["data", "training", "report", "commands", "recipes", "runs", "benchmarks", "cli"]
 
 
 def imported(name: str, tree: ast.AST) -> set[str]:
@@ -74,7 +74,12 @@ def test_data_need_nothing_but_numpy():
 
 
 def test_training_knows_no_command():
-    assert not arrows(["training"], ["commands", "cli", "report", "runs", "recipes"])
+    assert not arrows(["training"], ["commands", "cli", "report", "runs", "recipes", "benchmarks"])
+
+
+def test_benchmarks_know_no_command():
+    assert not arrows(["benchmarks"], ["commands", "cli"])
+    assert not arrows([part for part in OUTER if part not in ("benchmarks", "commands", "cli")], ["benchmarks"])
 
 
 def test_recipes_know_only_data_and_configurations():

@@ -1,12 +1,12 @@
 """Self-attention over the pixels of an image, written so that it has every derivative."""
 
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 
+from ndm.nn.layers import GroupNorm, Linear
 from ndm.nn.network import zero_init
 
 
-class ImageNorm(nn.GroupNorm):
+class ImageNorm(GroupNorm):
     """Group norm, 16 channels a group: (B, C, H, W) -> the same, in channels-last memory with every derivative.
 
     Wu and He (2018, https://arxiv.org/abs/1803.08494), who found 16 channels a group to work best. It is also the
@@ -16,11 +16,6 @@ class ImageNorm(nn.GroupNorm):
 
     def __init__(self, channels: int) -> None:
         super().__init__(1 if channels % 16 else channels // 16, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        # PyTorch's forward derivative of group norm fails on channels-last memory.
-        has_tangent = forward_ad.unpack_dual(x).tangent is not None
-        return super().forward(x.contiguous() if has_tangent else x)
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -43,8 +38,8 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.head_channels = channels if channels % 32 else 32
         self.norm = ImageNorm(channels)
-        self.enter = nn.Linear(channels, 3 * channels)
-        self.leave = zero_init(nn.Linear(channels, channels))
+        self.enter = Linear(channels, 3 * channels)
+        self.leave = zero_init(Linear(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = self.norm(x).permute(0, 2, 3, 1).flatten(1, 2)  # (B, H W, C): a view in channels-last memory

@@ -3,10 +3,10 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ndm.errors import InputError
+from ndm.nn.layers import Linear, silu
 
 # Angular frequencies are spaced geometrically between these. The log-signal-to-noise ratio moves by a few tenths
 # when t moves by 1/100: finer features would only roughen the derivative in t, which velocities need.
@@ -75,11 +75,11 @@ class TimeEmbedding(nn.Module):
         super().__init__()
         frequencies = torch.logspace(math.log10(_LOWEST), math.log10(_HIGHEST), num_frequencies)
         self.register_buffer("frequencies", frequencies, persistent=False)
-        self.time = nn.Linear(2 * num_frequencies, width)
+        self.time = Linear(2 * num_frequencies, width)
         self.label = LabelEmbedding(num_classes, width)
-        self.mix = nn.Linear(width, width)
+        self.mix = Linear(width, width)
 
     def forward(self, t: Tensor, cond: Tensor | None = None) -> Tensor:
         angles = t[:, None] * self.frequencies
         features = torch.cat((angles.sin(), angles.cos()), dim=1).to(self.time.weight.dtype)
-        return F.silu(self.mix(F.silu(self.time(features) + self.label(cond, len(t)))))
+        return silu(self.mix(silu(self.time(features) + self.label(cond, len(t)))))

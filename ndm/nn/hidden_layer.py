@@ -3,28 +3,32 @@
 import math
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ndm.nn.embeddings import LabelEmbedding
 from ndm.nn.network import check_events, checked_event_shape, zero_init
 from ndm.part import Part
+from ndm.registry import choose
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {"silu": nn.SiLU, "none": nn.Identity}
 
 
 class HiddenLayer(Part):
-    """h(x) = W_2 silu(W_1 x + b_1 + label) + b_2, flattened: x (B, *event_shape) -> (B, num_outputs, *event_shape).
+    """h(x) = W_2 f(W_1 x + b_1 + label) + b_2, flattened: x (B, *event_shape) -> (B, num_outputs, *event_shape).
 
     The h_k of a transform on a basis of time, F(x, t) = x + sum_k b_k(t) h_k(x): the time is in the b_k, so this
-    is no `Network` and takes none, and one evaluation serves every t. A fresh layer is exactly 0: F starts as
-    the identity. Raises `InputError` for batches of another shape, and for labels when num_classes = 0.
+    is no `Network` and takes none, and one evaluation serves every t. f is silu, or nothing: then h is linear, a
+    matrix of rank `width`. A fresh layer is exactly 0: F starts as the identity. Raises `InputError` for batches of
+    another shape, and for labels when num_classes = 0.
     """
 
     def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 128,
-                 num_classes: int = 0) -> None:
+                 num_classes: int = 0, activation: str = "silu") -> None:
         super().__init__()
         self.event_shape = checked_event_shape(event_shape)
         self.num_outputs = num_outputs
         self.num_classes = num_classes
+        self.activation = choose("activation", activation, _ACTIVATIONS)()
         size = math.prod(self.event_shape)
         self.enter = nn.Linear(size, width)
         self.label = LabelEmbedding(num_classes, width)
@@ -33,5 +37,5 @@ class HiddenLayer(Part):
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """x (B, *event_shape), labels cond (B,) or None -> (B, num_outputs, *event_shape)."""
         check_events(x, self.event_shape)
-        h = F.silu(self.enter(x.flatten(1)) + self.label(cond, len(x)))
+        h = self.activation(self.enter(x.flatten(1)) + self.label(cond, len(x)))
         return self.leave(h).reshape(len(x), self.num_outputs, *self.event_shape)

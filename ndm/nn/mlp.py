@@ -3,11 +3,10 @@
 import math
 from collections.abc import Sequence
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ndm.nn.embeddings import FourierFeatures, TimeEmbedding
+from ndm.nn.layers import Linear, modulate, silu
 from ndm.nn.network import Network, zero_init
 
 
@@ -19,13 +18,13 @@ class Block(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.enter = nn.Linear(width, width)
-        self.modulation = nn.Linear(width, 2 * width)
-        self.leave = nn.Linear(width, width)
+        self.enter = Linear(width, width)
+        self.modulation = Linear(width, 2 * width)
+        self.leave = Linear(width, width)
 
     def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
         scale, shift = self.modulation(embedding).chunk(2, dim=1)
-        return h + self.leave(F.silu(torch.addcmul(shift, self.enter(h), 1 + scale)))
+        return h + self.leave(silu(modulate(self.enter(h), scale, shift)))
 
 
 class MLP(Network):
@@ -43,13 +42,13 @@ class MLP(Network):
         size = math.prod(self.event_shape)
         self.embedding = TimeEmbedding(width, num_classes)
         self.features = FourierFeatures(num_frequencies, max_frequency)
-        self.enter = nn.Linear(size * (1 + 2 * num_frequencies), width)
+        self.enter = Linear(size * (1 + 2 * num_frequencies), width)
         self.blocks = nn.ModuleList(Block(width) for _ in range(depth))
-        self.leave = zero_init(nn.Linear(width, num_outputs * size))
+        self.leave = zero_init(Linear(width, num_outputs * size))
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         embedding = self.embedding(t, cond)
         h = self.enter(self.features(x.flatten(1)))
         for block in self.blocks:
             h = block(h, embedding)
-        return self.leave(F.silu(h)).reshape(len(x), self.num_outputs, *self.event_shape)
+        return self.leave(silu(h)).reshape(len(x), self.num_outputs, *self.event_shape)

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from ndm.errors import InputError
 from ndm.nn.attention import ImageNorm, SelfAttention
 from ndm.nn.embeddings import TimeEmbedding
+from ndm.nn.layers import Conv2d, Linear, SiLU, modulate
 from ndm.nn.network import Network, zero_init
 
 
-def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
-    return nn.Conv2d(in_channels, out_channels, 3, padding=1)
+def conv3x3(in_channels: int, out_channels: int) -> Conv2d:
+    return Conv2d(in_channels, out_channels, 3, padding=1)
 
 
 class ResidualBlock(nn.Module):
@@ -25,17 +26,17 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, width: int, dropout: float, attend: bool) -> None:
         super().__init__()
-        self.enter = nn.Sequential(ImageNorm(in_channels), nn.SiLU(), conv3x3(in_channels, out_channels))
-        self.modulation = nn.Linear(width, 2 * out_channels)
+        self.enter = nn.Sequential(ImageNorm(in_channels), SiLU(), conv3x3(in_channels, out_channels))
+        self.modulation = Linear(width, 2 * out_channels)
         self.norm = ImageNorm(out_channels)
-        self.leave = nn.Sequential(nn.SiLU(), nn.Dropout(dropout), conv3x3(out_channels, out_channels))
+        self.leave = nn.Sequential(SiLU(), nn.Dropout(dropout), conv3x3(out_channels, out_channels))
         same = in_channels == out_channels
-        self.shortcut = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1)
+        self.shortcut = nn.Identity() if same else Conv2d(in_channels, out_channels, 1)
         self.attention = SelfAttention(out_channels) if attend else nn.Identity()
 
     def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
         scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, dim=1)
-        hidden = torch.addcmul(shift, self.norm(self.enter(h)), 1 + scale)
+        hidden = modulate(self.norm(self.enter(h)), scale, shift)
         return self.attention(self.shortcut(h) + self.leave(hidden))
 
 
@@ -94,13 +95,13 @@ class UNet(Network):
         def levels_from(i: int, in_channels: int) -> Level:
             last = i + 1 == len(widths)
             below = None if last else levels_from(i + 1, widths[i])
-            up = None if last else nn.Conv2d(widths[i + 1], widths[i], 1)
+            up = None if last else Conv2d(widths[i + 1], widths[i], 1)
             return Level(stage(in_channels, i), stage(widths[i], i), below, up)
 
         self.embedding = TimeEmbedding(width, num_classes)
         self.enter = conv3x3(self.event_shape[0], channels)
         self.levels = levels_from(0, channels)
-        self.leave = nn.Sequential(ImageNorm(widths[0]), nn.SiLU(),
+        self.leave = nn.Sequential(ImageNorm(widths[0]), SiLU(),
                                    zero_init(conv3x3(widths[0], num_outputs * self.event_shape[0])))
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:

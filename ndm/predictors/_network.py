@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from ndm.mixture import Mixture
 from ndm.nn.build import network_for
 from ndm.nn.network import Network
 from ndm.predictors.form_names import form_for
@@ -42,8 +43,8 @@ class NetworkPredictor(Predictor):
     def initialise(self, x: Tensor) -> None:
         self.form.initialise(x)
 
-    def predict(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level) -> tuple[Tensor, Tensor]:
-        """x^ (B, *event) and the heads (B, num_heads, *event)."""
+    def predict(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level) -> tuple[Mixture, Tensor]:
+        """What is believed of x (B, *event), and the heads (B, num_heads, *event)."""
         outputs = self.network(self.form.network_input(z_t, level), t, cond).to(z_t.dtype)
         own = self.form.num_outputs
-        return self.form.x_hat(z_t, outputs[:, :own], level), outputs[:, own:]
+        return self.form.belief(z_t, outputs[:, :own], level), outputs[:, own:]

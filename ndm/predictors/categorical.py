@@ -1,4 +1,4 @@
-"""x^ for data with a finite number of levels: the mean of a distribution over the levels."""
+"""What is believed of data with a finite number of levels: a probability for each level."""
 
 import math
 from typing import Any
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ndm.decoders.levels import LevelsDecoder
 from ndm.errors import InputError
+from ndm.mixture import Mixture
 from ndm.precision import matmul
 from ndm.predictors.forms import Form
 from ndm.schedules import Level
@@ -16,12 +17,12 @@ _PSEUDO_COUNT = 1.0  # examples' worth of the histogram of all dimensions, added
 
 
 class CategoricalForm(Form):
-    """x^_i = sum_k v_k p_ik,   p_ik ~ exp( theta_ik + sum_j outputs_ij phi_j(v_k) ) N(z_i; alpha v_k, sigma^2)
+    """p(x_i = v_k | z_t) = p_ik ~ exp( theta_ik + sum_j outputs_ij phi_j(v_k) ) N(z_i; alpha v_k, sigma^2)
 
     Bayes' rule for each dimension: the likelihood of z_i is known, theta is the logarithm of the dimension's own
     histogram (read off the training data, then learned), and the network only has to say what the other dimensions
-    add. Before it has learned anything x^ is the exact posterior mean of independent dimensions, and it never leaves
-    the range of the data. The network sees that mean, which is z_i without the noise that the histogram explains.
+    add. Before it has learned anything this is the exact posterior of independent dimensions. The network sees its
+    mean, which is z_i without the noise that the histogram explains.
 
     phi are v, v^2, whether v is the lowest or the highest level, and one wave over the range.
 
@@ -52,9 +53,10 @@ class CategoricalForm(Form):
     def network_input(self, z_t: Tensor, level: Level) -> Tensor:
         return self._mean(self._logits(z_t, level))
 
-    def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
+    def belief(self, z_t: Tensor, outputs: Tensor, level: Level) -> Mixture:
         update = matmul(outputs.movedim(1, -1), self._features(z_t))
-        return self._mean(self._logits(z_t, level) + update)
+        log_probs = torch.log_softmax(self._logits(z_t, level) + update, dim=-1)
+        return Mixture(log_probs, self.decoder.values(log_probs), torch.zeros_like(log_probs[..., :1]))
 
     def _logits(self, z_t: Tensor, level: Level) -> Tensor:
         """log p(v_k, z_i) up to a constant, (B, *event, L)."""

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ndm.curve import Curve
+from ndm.curve import Belief, Curve
 from ndm.errors import InputError
 from ndm.predictors._network import NetworkPredictor
 from ndm.schedules import Level
@@ -27,4 +27,7 @@ class DirectPredictor(NetworkPredictor):
         return transform.num_heads
 
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
-        return transform.curve_from_heads(*self.predict(z_t, t, cond, level))
+        belief, heads = self.predict(z_t, t, cond, transform.seen(level, t))
+        curve = transform.curve_from_heads(belief.mean, heads, t)
+        curve.belief = Belief(belief, transform.response(z_t))
+        return curve

@@ -1,4 +1,4 @@
-"""What the output of a denoising network means: forms of x^."""
+"""What the output of a denoising network means: forms of what is believed of x."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -6,16 +6,20 @@ from typing import Any
 from torch import Tensor
 
 from ndm.errors import InputError
+from ndm.mixture import Mixture
 from ndm.part import Part
 from ndm.schedules import Level
 from ndm.shapes import like_event
 
 
 class Form(Part, ABC):
-    """x^ as a function of z_t and of the network's outputs, and what the network sees of z_t.
+    """x^, or a whole belief about x, from z_t and the network's outputs; and what the network sees of z_t.
+
+    A form works dimension by dimension: alpha and sigma of a level may be one number per example, (B,), or one for
+    each dimension, (B, *event).
 
     Attributes:
-        num_outputs: how many events the network gives for x^.
+        num_outputs: how many events the network gives.
     """
 
     num_outputs = 1
@@ -33,18 +37,29 @@ class Form(Part, ABC):
         return z_t
 
     @abstractmethod
+    def belief(self, z_t: Tensor, outputs: Tensor, level: Level) -> Mixture:
+        """What is believed of x (B, *event), given z_t, from the network's outputs (B, num_outputs, *event)."""
+
+
+class PointForm(Form, ABC):
+    """A form of x^ alone."""
+
+    def belief(self, z_t: Tensor, outputs: Tensor, level: Level) -> Mixture:
+        return Mixture.point(self.x_hat(z_t, outputs, level))
+
+    @abstractmethod
     def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
-        """x^, (B, *event), from the network's outputs (B, num_outputs, *event)."""
+        """x^, (B, *event), from the network's outputs (B, 1, *event)."""
 
 
-class XForm(Form):
+class XForm(PointForm):
     """x^ = output."""
 
     def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
         return outputs[:, 0]
 
 
-class EpsForm(Form):
+class EpsForm(PointForm):
     """x^ = (z_t - sigma_t output) / alpha_t. Source: Ho et al., DDPM (2020), https://arxiv.org/abs/2006.11239."""
 
     def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
@@ -54,27 +69,26 @@ class EpsForm(Form):
         return (z_t - like_event(level.sigma, z_t) * outputs[:, 0]) / like_event(level.alpha, z_t)
 
 
-class VForm(Form):
-    """x^ = alpha_t z_t - sigma_t output, for schedules with alpha^2 + sigma^2 = 1.
+class VForm(PointForm):
+    """x^ = (alpha_t z_t - sigma_t output) / (alpha_t^2 + sigma_t^2): the output is v = alpha_t eps - sigma_t x.
 
-    Source: Salimans, Ho, Progressive Distillation (2022), https://arxiv.org/abs/2202.00512.
+    Source: Salimans, Ho, Progressive Distillation (2022), https://arxiv.org/abs/2202.00512, where the denominator is 1.
     """
 
     def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
-        if not ((level.alpha**2 + level.sigma**2 - 1).abs() < 1e-3).all():
-            raise InputError("the v form with alpha^2 + sigma^2 != 1", "a variance-preserving schedule",
-                             "choose the scaled form")
-        return like_event(level.alpha, z_t) * z_t - like_event(level.sigma, z_t) * outputs[:, 0]
+        alpha, sigma = like_event(level.alpha, z_t), like_event(level.sigma, z_t)
+        return (alpha * z_t - sigma * outputs[:, 0]) / (alpha**2 + sigma**2)
 
 
-class ScaledForm(Form):
+class ScaledForm(PointForm):
     """Input and output of unit variance, for data of standard deviation s, at every noise level:
 
     input  = z_t / r,   r^2 = alpha^2 s^2 + sigma^2
     x^     = (alpha s^2 / r^2) z_t + (sigma s / r) output
 
     x^ is the best linear guess plus a correction that is no larger than that guess's error. Equal to `VForm` up to
-    the sign of the output when s = 1. Source: Karras et al., EDM (2022), https://arxiv.org/abs/2206.00364, table 1.
+    the sign of the output when s = 1 and alpha^2 + sigma^2 = 1.
+    Source: Karras et al., EDM (2022), https://arxiv.org/abs/2206.00364, table 1.
     """
 
     def __init__(self, data_std: float = 1.0) -> None:

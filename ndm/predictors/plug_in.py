@@ -15,5 +15,5 @@ class PlugInPredictor(NetworkPredictor):
     """
 
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
-        x_hat, _ = self.predict(z_t, t, cond, level)
-        return transform.curve(x_hat, cond)
+        belief, _ = self.predict(z_t, t, cond, transform.seen(level, t))
+        return transform.curve(belief.mean, cond)

@@ -4,7 +4,6 @@ from ndm.training.config import Config
 
 RECIPE = Config(
     schedule_options={"gamma_min": -12.0, "gamma_max": 6.0},
-    transform_options={"num_functions": 3, "width": 128},
     predictor_options={"network": "mlp", "width": 128, "depth": 3, "num_frequencies": 16},
     max_seconds=45,
     batch_size=512,

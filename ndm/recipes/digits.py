@@ -4,7 +4,6 @@ from ndm.training.config import Config
 
 RECIPE = Config(
     schedule_options={"gamma_min": -8.0, "gamma_max": 6.0},
-    transform_options={"num_functions": 3, "width": 128},
     predictor_options={"network": "unet", "channels": 16,
                        "multipliers": [1, 2], "dropout": 0.15, "form": "categorical"},
     max_seconds=130,

@@ -4,7 +4,6 @@ from ndm.training.config import Config
 
 RECIPE = Config(
     schedule_options={"gamma_min": -13.3, "gamma_max": 5.0},
-    transform_options={"num_functions": 3, "width": 128},
     predictor_options={"network": "unet", "channels": 64, "multipliers": [1, 2]},
     max_steps=50_000,
     learning_rate=1e-3,

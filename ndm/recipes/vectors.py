@@ -4,7 +4,6 @@ from ndm.training.config import Config
 
 RECIPE = Config(
     schedule_options={"gamma_min": -10.0, "gamma_max": 6.0},
-    transform_options={"num_functions": 3, "width": 128},
     predictor_options={"network": "mlp", "width": 128, "depth": 3},
     max_seconds=60,
     batch_size=512,

@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from ndm.step_variances.step_variance import StepVariance
+from ndm.step_variances.step_variance import GaussianStepVariance
 
 
-class PosteriorStepVariance(StepVariance):
+class PosteriorStepVariance(GaussianStepVariance):
     """w = v."""
 
     def forward(self, variance: Tensor, step: Tensor, timesteps: int) -> Tensor:

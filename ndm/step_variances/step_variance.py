@@ -1,4 +1,4 @@
-"""What a step variance is: w of p(z_s | z_t), given the variance v of q(z_s | z_t, x)."""
+"""What a step variance is: the spread of p(z_s | z_t), given the variance v of q(z_s | z_t, x)."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -6,7 +6,10 @@ from typing import Any
 
 from torch import Tensor
 
+from ndm.basis import StandardBasis
 from ndm.errors import InputError
+from ndm.gaussian import Gaussian
+from ndm.mixture import Mixture
 from ndm.part import Part
 
 
@@ -16,7 +19,12 @@ class StepVariance(Part, ABC):
     KL(q || p) = 1/2 sum_i [ v/w - 1 - log(v/w) + (mean difference)^2 / w ] is lowest at w = v + E[(mean
     difference)^2]. In continuous time w = v is forced, so that only the discrete bound and the sampler that walks the
     same T steps ask for it.
+
+    Attributes:
+        believes: whether it needs what the predictor believes of x beyond x^.
     """
+
+    believes = False
 
     @classmethod
     def for_events(cls, event_shape: tuple[int, ...], timesteps: int | None, **options: Any) -> "StepVariance":
@@ -24,14 +32,48 @@ class StepVariance(Part, ABC):
         return cls(**options)
 
     @abstractmethod
-    def forward(self, variance: Tensor, step: Tensor, timesteps: int) -> Tensor:
-        """w, from q's variance v and the step k (B,) of `timesteps`; both broadcast against (B, *event)."""
+    def distribution(self, q: Gaussian, deviation: Mixture | None, step: Tensor, timesteps: int) -> Gaussian | Mixture:
+        """p(z_s | z_t).
+
+        Args:
+            q: q(z_s | z_t, .) at the predicted curve.
+            deviation: how the mean of q deviates from there, of mean 0, if `believes` and the predictor says so.
+            step: k (B,) of `timesteps`.
+        """
 
     def observe(self, variance: Tensor, step: Tensor, timesteps: int, squared_difference: Tensor) -> None:
         """Take note, while training, of (mean of q - mean of p)^2, (B, *event)."""
 
 
-class TabulatedStepVariance(StepVariance, ABC):
+class GaussianStepVariance(StepVariance, ABC):
+    """One variance for each step and dimension: p(z_s | z_t) = N(mean of q, w)."""
+
+    def distribution(self, q: Gaussian, deviation: Mixture | None, step: Tensor, timesteps: int) -> Gaussian:
+        return Gaussian(q.mean, self(q.std**2, step, timesteps).sqrt(), q.basis)
+
+    @abstractmethod
+    def forward(self, variance: Tensor, step: Tensor, timesteps: int) -> Tensor:
+        """w, from q's variance v and the step k (B,) of `timesteps`; both broadcast against (B, *event)."""
+
+
+class BelievedStepVariance(StepVariance, ABC):
+    """Made of what the predictor believes: q's mean is gain_i x_i + offset_i, and x_i is not known."""
+
+    believes = True
+
+    @staticmethod
+    def require(q: Gaussian, deviation: Mixture | None) -> Mixture:
+        """The deviation; raises `InputError` where the predictor gives none, or not in the coordinates of q."""
+        if deviation is None:
+            raise InputError("a step variance of beliefs with a predictor that has none", "a direct predictor",
+                             "choose --predictor direct, or --step-variance learned")
+        if not isinstance(q.basis, StandardBasis):
+            raise InputError(f"a step variance of beliefs in a {type(q.basis).__name__}", "the data's own dimensions",
+                             "choose basis=pixel, or --step-variance learned")
+        return deviation
+
+
+class TabulatedStepVariance(GaussianStepVariance, ABC):
     """A ratio w / v for each of T steps and each dimension; chains of other lengths get q's own variance."""
 
     def __init__(self, event_shape: tuple[int, ...], timesteps: int) -> None:

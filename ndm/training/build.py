@@ -1,11 +1,14 @@
 """From a configuration and its data to a model: the names become parts."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ndm.basis import StandardBasis
 from ndm.data import DataSet
 from ndm.decoders import Decoder
 from ndm.decoders.gaussian import GaussianDecoder
@@ -25,19 +28,20 @@ from ndm.volatilities import Volatility
 def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     """The model that `config` names, for events like those of `data`; raises `InputError` for unknown names."""
     shape = data.event_shape
-    schedule = _find("schedule", "ndm.schedules", Schedule, config.schedule)
     transform = _find("transform", "ndm.transforms", Transform, config.transform)
-    predictor = _find("predictor", "ndm.predictors", Predictor, config.predictor or "direct")
+    make_transform = partial(transform.for_events, timesteps=config.timesteps)
+    path: Transform = _make("transform", make_transform, config.transform_options, shape)
+    config = _complete(config, path)
+    schedule = _find("schedule", "ndm.schedules", Schedule, config.schedule)
+    predictor = _find("predictor", "ndm.predictors", Predictor, config.predictor)
     volatility = _find("volatility", "ndm.volatilities", Volatility, config.volatility)
     step_variance = _find("step variance", "ndm.step_variances", StepVariance, config.step_variance)
-
-    path = _make("transform", transform.for_events, config.transform_options, shape)
-    if config.predictor is None and path.num_heads is None:
-        predictor = _find("predictor", "ndm.predictors", Predictor, "plug_in")
+    form = {"form": "gaussian_mixture" if step_variance.believes else "scaled"}
     model = NeuralDiffusion(
         schedule=_make("schedule", schedule, config.schedule_options),
         transform=path,
-        predictor=_make("predictor", predictor.for_events, config.predictor_options, shape, path, data.num_levels),
+        predictor=_make("predictor", predictor.for_events, form | config.predictor_options, shape, path,
+                        data.num_levels),
         decoder=decoder_for(data),
         volatility=_make("volatility", volatility.for_events, config.volatility_options, shape),
         step_variance=_make("step variance", step_variance.for_events, {}, shape, config.timesteps),
@@ -45,10 +49,33 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     # A volatility that does not suit the transformation, or has no noise, says so now and not at the first step.
     model.volatility.require_noise()
     model.volatility.eta(torch.tensor(0.5), model.schedule, model.transform)
+    if model.step_variance.believes:
+        _take_a_step(model, shape)
     # Channels-last weights make convolutions faster, on CPUs and GPUs; nothing else changes.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.predictor.initialise(model.decoder.standardise(as_tensor(data.train.x, model.decoder)))
     return model
+
+
+@torch.no_grad()
+def _take_a_step(model: NeuralDiffusion, shape: tuple[int, ...]) -> None:
+    """Raise `InputError` where the predictor has not the beliefs that the step variance asks for."""
+    z_t, t = torch.zeros(1, *shape), torch.tensor([0.5])
+    model.eval()
+    model.reverse(z_t, model.predict(z_t, t), torch.tensor([0]), timesteps=2)
+    model.train()
+
+
+def _complete(config: Config, path: Transform) -> Config:
+    """The configuration with the parts that it leaves open: few steps need a shape of gamma and whole distributions."""
+    predictor = config.predictor or ("plug_in" if path.num_heads is None else "direct")
+    if config.timesteps is None:
+        schedule, step_variance = "learned_linear", "posterior"
+    else:
+        knows_each = predictor == "direct" and isinstance(path.basis, StandardBasis)
+        schedule, step_variance = "learned", "mixture" if knows_each else "learned"
+    return replace(config, predictor=predictor, schedule=config.schedule or schedule,
+                   step_variance=config.step_variance or step_variance)
 
 
 def make_times(config: Config) -> Times:
@@ -81,8 +108,8 @@ def as_array(x: Tensor, decoder: Decoder) -> np.ndarray:
     return x.float().cpu().numpy()
 
 
-def _find(kind: str, package: str, base: type, name: str) -> Any:
-    return choose(kind, name, discover(package, base))
+def _find(kind: str, package: str, base: type, name: str | None) -> Any:
+    return choose(kind, str(name), discover(package, base))
 
 
 def _make(kind: str, maker: Any, options: dict[str, Any], *arguments: Any) -> Any:

@@ -36,24 +36,27 @@ Options = Annotated[dict[str, Any], tyro.constructors.PrimitiveConstructorSpec(
 class Config:
     """A model, and how it is trained. Parts are named by their file; their options are arguments of that part."""
 
-    schedule: str = "learned_linear"
-    """linear, cosine, flow, learned_linear (its ends) or learned (ends and shape, for few steps): ndm/schedules."""
+    schedule: str | None = None
+    """linear, cosine, flow, learned_linear (its ends) or learned (ends and shape): a file of ndm/schedules. By default
+    learned with --timesteps T, where the shape says how the steps are spent, and learned_linear in continuous time."""
     schedule_options: Options = field(default_factory=dict)
     """E.g. gamma_min=-13.3 gamma_max=5."""
-    transform: str = "time_basis"
+    transform: str = "scaling"
     """identity, scaling, residual or time_basis (a file of ndm/transforms)."""
     transform_options: Options = field(default_factory=dict)
-    """E.g. num_functions=3 width=128 for time_basis; basis=frequency for scaling; gate=time for residual."""
+    """E.g. basis=frequency for scaling; num_functions=3 width=128 for time_basis; gate=time for residual."""
     predictor: str | None = None
     """direct or plug_in (a file of ndm/predictors); by default direct where the transformation allows it."""
     predictor_options: Options = field(default_factory=dict)
-    """Of the network and its form, e.g. network=unet channels=32 multipliers=[1,2] form=scaled."""
-    volatility: str = "constant"
-    """constant, learned, best, per_dimension or markov (a file of ndm/volatilities)."""
+    """Of the network and its form, e.g. network=unet channels=32 multipliers=[1,2] form=scaled. By default the form is
+    gaussian_mixture with --timesteps T, scaled in continuous time."""
+    volatility: str = "markov"
+    """markov, constant, learned, best or per_dimension (a file of ndm/volatilities)."""
     volatility_options: Options = field(default_factory=dict)
-    """E.g. value=1."""
-    step_variance: str = "posterior"
-    """Variance of p(z_s|z_t) at --timesteps T: posterior, learned or analytic (a file of ndm/step_variances)."""
+    """E.g. value=1 for constant."""
+    step_variance: str | None = None
+    """Spread of p(z_s|z_t) at --timesteps T: mixture, moments, learned, analytic or posterior (a file of
+    ndm/step_variances). By default mixture, or learned where the predictor believes in a point alone."""
     timesteps: int | None = None
     """T of the discrete bound; without it the continuous bound is trained."""
 
@@ -68,7 +71,7 @@ class Config:
     schedule_rate: float = 10.0
     """Factor on the learning rate of the schedule's end points, the volatility and the step variances."""
     transform_rate: float = 1.0
-    """Factor on the learning rate of the transformation."""
+    """Factor on the learning rate of the transformation (beside its own: ndm/transforms)."""
     betas: tuple[float, float] = (0.9, 0.99)
     """Of AdamW."""
     weight_decay: float = 0.01

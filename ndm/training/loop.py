@@ -4,7 +4,7 @@ import contextlib
 import signal
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ from ndm.training.statistics import COLLAPSED, variance_ratio
 class Trainer:
     """One run: `Trainer(config, data, folder).fit()` starts it, or goes on where its latest checkpoint ends.
 
-    `source` is the name or path that `data` were loaded from, for those who evaluate the run.
+    `source` is the name or path that `data` were loaded from, for those who evaluate the run. `clock` is what the
+    seconds of the run are counted by, e.g. `time.process_time` on a machine that does other work as well.
 
     All randomness of a step is a function of (seed, step), so that a resumed run repeats an unbroken one bit by bit.
 
@@ -44,13 +45,14 @@ class Trainer:
         InputError: for a folder that holds something else, another configuration, or a damaged checkpoint.
     """
 
-    def __init__(self, config: Config, data: DataSet, run: Path, source: str | None = None) -> None:
+    def __init__(self, config: Config, data: DataSet, run: Path, source: str | None = None,
+                 clock: Callable[[], float] = time.monotonic) -> None:
         config.check()
         if config.max_steps is None and config.max_seconds is None:
             raise InputError("no budget", "max_steps, max_seconds or both")
         if config.threads is not None:
             torch.set_num_threads(config.threads)
-        self.config, self.data, self.run = config, data, run
+        self.config, self.data, self.run, self.clock = config, data, run, clock
         text = config.to_yaml(data, source or data.name)
         _check_folder(run, text)
         torch.manual_seed(config.seed)
@@ -84,12 +86,12 @@ class Trainer:
             return True
         bar = ProgressBar(f"training on {self.data.name}")
         with self._alone(), _Interruption() as interruption, self.metrics, bar:
-            began, before, first = time.monotonic(), self.seconds, self.step
+            began, before, first = self.clock(), self.seconds, self.step
             self.model.train()
             while self.fraction < 1 and not interruption:
                 bound, values = self._train_step()
                 self.step += 1
-                sitting = time.monotonic() - began
+                sitting = self.clock() - began
                 self.seconds = before + sitting
                 self.metrics.add({name: float(term.detach().mean()) for name, term in _terms(bound).items()} | values)
                 rate = (self.step - first) * self.config.batch_size / sitting
@@ -121,6 +123,10 @@ class Trainer:
         """The share of the budget that is spent."""
         spent = ((self.step, self.config.max_steps), (self.seconds, self.config.max_seconds))
         return max(used / budget for used, budget in spent if budget is not None)
+
+    def objective(self, bound: Bound) -> Tensor:
+        """What is minimised, (B,): the bound, all of its terms alike."""
+        return bound.total
 
     def batch(self, step: int) -> Tensor:
         """The examples of a step, as the model takes them, on its device."""
@@ -156,7 +162,7 @@ class Trainer:
         rate = set_learning_rate(self.optimizer, self.config, self.step, self.fraction)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             bound = self.model(x, None, self.config.timesteps, self.times)
-        loss = bound.total.mean() / x[0].numel()
+        loss = self.objective(bound).mean() / x[0].numel()
         if not torch.isfinite(loss):
             self._stop([name for name, term in _terms(bound).items() if not torch.isfinite(term).all()], "term", x)
         self.optimizer.zero_grad()

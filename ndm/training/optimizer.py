@@ -11,13 +11,14 @@ from ndm.training.config import Config
 def make_optimizer(model: NeuralDiffusion, config: Config) -> torch.optim.AdamW:
     """AdamW; the schedule's ends, volatility and step variances, and the transformation, have rates of their own."""
     rates = {"schedule": config.schedule_rate, "volatility": config.schedule_rate,
-             "step_variance": config.schedule_rate, "transform": config.transform_rate}
+             "step_variance": config.schedule_rate, "transform": config.transform_rate * model.transform.rate}
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         part = name.partition(".")[0]
         is_weight = parameter.ndim >= 2 and part in ("predictor", "transform")
-        # The end points of gamma are numbers with a clear gradient; its shape, if learned, has a faint one.
-        rate = 1.0 if part == "schedule" and parameter.ndim else rates.get(part, 1.0)
+        # The end points of gamma are numbers with a clear gradient; its shape has a faint one in continuous time.
+        faint = part == "schedule" and parameter.ndim > 0 and config.timesteps is None
+        rate = 1.0 if faint else rates.get(part, 1.0)
         key = (rate, config.weight_decay if is_weight else 0.0)
         groups.setdefault(key, []).append(parameter)
     return torch.optim.AdamW(

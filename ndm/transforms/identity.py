@@ -14,5 +14,5 @@ class IdentityTransform(Transform):
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         return ConstantCurve(x)
 
-    def curve_from_heads(self, x_hat: Tensor, heads: Tensor) -> Curve:
+    def curve_from_heads(self, x_hat: Tensor, heads: Tensor, t: Tensor) -> Curve:
         return ConstantCurve(x_hat)

@@ -1,13 +1,24 @@
 """A learned scale for each dimension, in the pixels or in the frequencies of an image."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from ndm.basis import Basis, CosineBasis, StandardBasis
 from ndm.curve import Curve
 from ndm.errors import InputError
-from ndm.time_functions import Monomials, TimeFunctions
+from ndm.precision import matmul
+from ndm.registry import choose
+from ndm.schedules import Level
+from ndm.shapes import like_event
+from ndm.time_functions import FUNCTIONS, Monomials, TimeFunctions
 from ndm.transforms.transform import Transform
+
+_CONTINUOUS = 4  # functions of time in continuous time
+_MOST = 16  # functions of time by default, however many the steps
+# Few steps have far to go; where there are many, or infinitely many, there is little to learn and much noise.
+_LEAST_RATE, _MOST_RATE, _RATE_OF_ONE_STEP = 10.0, 60.0, 240.0
 
 
 class ScalingTransform(Transform):
@@ -22,32 +33,47 @@ class ScalingTransform(Transform):
     num_heads = 0
 
     def __init__(self, event_shape: tuple[int, ...], basis: Basis | None = None,
-                 functions: TimeFunctions | None = None) -> None:
+                 functions: TimeFunctions | None = None, rate: float = 1.0) -> None:
         super().__init__()
         self.basis = basis or StandardBasis()
         self.functions = functions or Monomials(2)
+        self.rate = rate
         self.log_scale = nn.Parameter(torch.zeros(self.functions.num, *event_shape))
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], num_classes: int = 0, basis: str = "pixel",
-                   num_functions: int = 2) -> "ScalingTransform":
+    def for_events(cls, event_shape: tuple[int, ...], *, timesteps: int | None = None, num_classes: int = 0,
+                   basis: str = "pixel", functions: str = "pieces",
+                   num_functions: int | None = None) -> "ScalingTransform":
         if basis not in ("pixel", "frequency"):
             raise InputError(f"basis {basis!r}", "pixel or frequency")
         if basis == "frequency" and len(event_shape) < 2:
             raise InputError(f"frequencies of events of shape {tuple(event_shape)}", "images", "use the pixel basis")
         chosen = CosineBasis(*event_shape[-2:]) if basis == "frequency" else StandardBasis()
-        return cls(event_shape, chosen, Monomials(num_functions))
+        if num_functions is None:
+            num_functions = min(timesteps or _CONTINUOUS, _MOST)
+        return cls(event_shape, chosen, choose("functions of time", functions, FUNCTIONS)(num_functions),
+                   max(_LEAST_RATE, min(_MOST_RATE, _RATE_OF_ONE_STEP / (timesteps or math.inf))))
 
     def log_scale_with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """log w_i(t) and its derivative, each (B, *event), for t (B,)."""
-        flat = self.log_scale.flatten(1)
-        return tuple((b[..., None] * flat).sum(-2).reshape(*b.shape[:-1], *self.log_scale.shape[1:])
-                     for b in self.functions(t))
+        b, b_prime = self.functions(t)
+        theta, shape = self.log_scale.flatten(1), (*t.shape, *self.log_scale.shape[1:])
+        return matmul(b, theta).reshape(shape), matmul(b_prime, theta).reshape(shape)
+
+    def seen(self, level: Level, t: Tensor) -> Level:
+        if not isinstance(self.basis, StandardBasis):
+            return level
+        log_w, log_w_prime = self.log_scale_with_velocity(t)
+        gamma, gamma_prime, alpha, sigma = (like_event(value, log_w) for value in (
+            level.gamma, level.gamma_prime, level.alpha, level.sigma))
+        return Level(gamma - 2 * log_w, gamma_prime - 2 * log_w_prime, alpha * log_w.exp(), sigma.expand_as(log_w))
+
+    def response(self, like: Tensor) -> Curve:
+        return self.curve(torch.ones_like(like))
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         return ScaledCurve(self, x)
 
-    def curve_from_heads(self, x_hat: Tensor, heads: Tensor) -> Curve:
+    def curve_from_heads(self, x_hat: Tensor, heads: Tensor, t: Tensor) -> Curve:
         return self.curve(x_hat)
 
 

@@ -6,10 +6,8 @@ from ndm.curve import BasisCurve, Curve
 from ndm.nn.hidden_layer import HiddenLayer
 from ndm.part import Part
 from ndm.registry import choose
-from ndm.time_functions import IntegratedBumps, Monomials, TimeFunctions
+from ndm.time_functions import FUNCTIONS, TimeFunctions
 from ndm.transforms.transform import Transform
-
-FUNCTIONS = {"bumps": IntegratedBumps, "monomials": Monomials}
 
 
 class TimeBasisTransform(Transform):
@@ -30,13 +28,15 @@ class TimeBasisTransform(Transform):
         self.num_heads = functions.num
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], num_classes: int = 0, functions: str = "bumps",
-                   num_functions: int = 3, width: int = 128) -> "TimeBasisTransform":
+    def for_events(cls, event_shape: tuple[int, ...], *, timesteps: int | None = None, num_classes: int = 0,
+                   functions: str = "bumps", num_functions: int = 3, width: int = 128,
+                   activation: str = "silu") -> "TimeBasisTransform":
         chosen = choose("functions of time", functions, FUNCTIONS)(num_functions)
-        return cls(HiddenLayer(event_shape, num_functions, width=width, num_classes=num_classes), chosen)
+        h = HiddenLayer(event_shape, num_functions, width=width, num_classes=num_classes, activation=activation)
+        return cls(h, chosen)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         return BasisCurve(x, self.h(x, cond).to(x.dtype), self.functions)
 
-    def curve_from_heads(self, x_hat: Tensor, heads: Tensor) -> Curve:
+    def curve_from_heads(self, x_hat: Tensor, heads: Tensor, t: Tensor) -> Curve:
         return BasisCurve(x_hat, heads, self.functions)

@@ -3,11 +3,13 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ndm.basis import Basis, StandardBasis
-from ndm.curve import Curve
+from ndm.curve import ConstantCurve, Curve
 from ndm.part import Part
+from ndm.schedules import Level
 
 
 class Transform(Part, ABC):
@@ -19,9 +21,11 @@ class Transform(Part, ABC):
     Attributes:
         num_heads: how many events beside x^ a network predicts for `curve_from_heads`; None where there is no
             such form and the predictor must plug x^ into F.
+        rate: factor on the learning rate of its parameters: a scale has further to go than a weight of a network.
     """
 
     num_heads: int | None = None
+    rate = 1.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,16 +33,37 @@ class Transform(Part, ABC):
 
     @classmethod
     def for_events(cls, event_shape: tuple[int, ...], *args: Any, **kwargs: Any) -> "Transform":
-        """The transformation for events of this shape, and `num_classes` labels; a subclass names its options."""
-        return cls(**kwargs)
+        """The transformation for events of this shape; a subclass names its options.
+
+        All take `num_classes`, and `timesteps`, the T of the chain that is trained (None: continuous time).
+        """
+        return cls(**{name: value for name, value in kwargs.items() if name not in ("num_classes", "timesteps")})
 
     @abstractmethod
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         """The curve t -> F(x, t), for x (B, *event)."""
 
-    def curve_from_heads(self, x_hat: Tensor, heads: Tensor) -> Curve:
-        """The curve that a network predicts directly, from x^ (B, *event) and the heads (B, num_heads, *event)."""
+    def curve_from_heads(self, x_hat: Tensor, heads: Tensor, t: Tensor) -> Curve:
+        """The curve that a network predicts directly, from x^ (B, *event) and the heads (B, num_heads, *event).
+
+        t (B,) is the time of the latents that the network saw.
+        """
         raise TypeError(f"{type(self).__name__} has no direct form")
+
+    def log_scale_with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """log w_i(t) and its derivative, (B, *event) or (B,): the scale that F has in its basis; 0 where it has none.
+
+        It acts as a noise schedule of its own for each coordinate, gamma_i = gamma - 2 log w_i.
+        """
+        return torch.zeros_like(t), torch.zeros_like(t)
+
+    def seen(self, level: Level, t: Tensor) -> Level:
+        """The noise level at which z_t shows each dimension of x, given the schedule's level at t (B,)."""
+        return level
+
+    def response(self, like: Tensor) -> Curve:
+        """t -> the change of F_i(x, t) for a unit change of x_i, for events shaped like `like` (B, *event)."""
+        return ConstantCurve(torch.ones_like(like))
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         """F(x, t), (B, *event)."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from ndm.cli import main
 
-TINY_MLP = "--predictor-options width=16 depth=1 --transform-options width=8 --batch-size 16 --log-every 1"
-TINY_UNET = "--predictor-options channels=8 multipliers=[1,2] --transform-options width=8 --batch-size 16 --log-every 1"
+TINY_MLP = "--predictor-options width=16 depth=1 --batch-size 16 --log-every 1"
+TINY_UNET = "--predictor-options channels=8 multipliers=[1,2] --batch-size 16 --log-every 1"
 
 
 @dataclass(frozen=True)

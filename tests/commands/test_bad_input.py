@@ -62,7 +62,7 @@ CASES = {
     "a folder as data": (f"train folder {TRAIN}", "the folder folder"),
     "unknown data": (f"train unheard {TRAIN}", "'unheard'", "8gaussians", "cities", "digits", "moons", ".npz"),
     # names
-    "unknown recipe": (f"train points.npz --recipe unheard {TRAIN}", "recipe 'unheard'", "cities, digits, images"),
+    "unknown recipe": (f"train points.npz --recipe unheard {TRAIN}", "recipe 'unheard'", "cities, digits,", "images"),
     "unknown transform": (f"train points.npz --transform unheard {TRAIN}", "transform 'unheard'", "time_basis"),
     "unknown schedule": (f"train points.npz --schedule unheard {TRAIN}", "schedule 'unheard'", "cosine, flow, learned"),
     "unknown predictor": (f"train points.npz --predictor unheard {TRAIN}", "predictor 'unheard'", "direct, plug_in"),
@@ -84,11 +84,15 @@ CASES = {
     "an option that is no number": (f"train points.npz {SMALL} --transform-options width=wide", "wide"),
     "an option below 1": (f"train points.npz {SMALL} --transform-options num_functions=0", "0 functions of time"),
     "gamma that falls": (f"train points.npz {TRAIN} --schedule-options gamma_min=5 gamma_max=-5", "gamma_min"),
-    "volatility below 0": (f"train points.npz {TRAIN} --volatility-options value=-1", "eta = -1"),
-    "volatility 0": (f"train points.npz {TRAIN} --volatility-options value=0", "eta = 0"),
-    "markov without scaling": (f"train points.npz {TRAIN} --volatility markov", "MarkovVolatility", "ScalingTransform"),
-    "direct residual": (f"train points.npz {SMALL} --predictor direct --transform residual --transform-options",
-                        "direct predictor", "plug_in"),
+    "volatility below 0": (f"train points.npz {TRAIN} --volatility constant --volatility-options value=-1", "eta = -1"),
+    "volatility 0": (f"train points.npz {TRAIN} --volatility constant --volatility-options value=0", "eta = 0"),
+    "an option of another volatility": (f"train points.npz {TRAIN} --volatility-options value=1", "MarkovVolatility",
+                                        "value"),
+    "beliefs of a plug-in predictor": (f"train points.npz {TRAIN} --timesteps 4 --predictor plug_in "
+                                       "--step-variance mixture", "beliefs", "--predictor direct"),
+    "beliefs in frequencies": (f"train images.npz --run new --max-steps 1 {TINY_UNET} --timesteps 4 --step-variance "
+                               "moments --transform-options basis=frequency", "CosineBasis", "basis=pixel"),
+    "frequencies of points": (f"train points.npz {TRAIN} --transform-options basis=frequency", "(2,)", "pixel basis"),
     "step variance in continuous time": (f"train points.npz {TRAIN} --step-variance learned", "--timesteps T"),
     # numbers
     "T = 0": (f"train points.npz {TRAIN} --timesteps 0", "timesteps = 0"),

@@ -75,6 +75,37 @@ def test_from_data_to_report(empty, source):
     assert source in page and evaluation["unit"] in page and "http" not in page  # it stands on its own
 
 
+@pytest.mark.parametrize("source", JOURNEYS)
+def test_few_steps_from_data_to_samples(empty, source):
+    """What --timesteps chooses by default serves the same T, any other T, and continuous time, without a warning."""
+    options, event_shape, levels = JOURNEYS[source]
+    write_data(empty)
+    result = ndm(f"train {source} --run run --timesteps 4 --max-steps 3 {options}")
+    assert result.code == 0 and result.err == ""
+
+    for words, timesteps in (("", 4), ("--timesteps 1", 1), ("--timesteps 0", None)):
+        result = ndm(f"evaluate run --draws 4 --limit 6 {words}")
+        assert result.code == 0 and result.err == ""
+        evaluation = json.loads(Path("run/evaluation.json").read_text())
+        check_evaluation(evaluation, levels)
+        assert evaluation["nelbo"]["timesteps"] == timesteps
+
+    for steps in (4, 7):
+        result = ndm(f"sample run --num 5 --steps {steps} --out samples.npz")
+        assert result.code == 0 and result.err == ""
+        with np.load("samples.npz") as samples:
+            x = samples["x"]
+        assert x.shape == (5, *event_shape) and np.isfinite(x).all() and (levels is None or x.max() < levels)
+    assert ndm("report run --steps 4").code == 0
+
+    command = f"train {source} --run run --timesteps 4 --max-steps 5 {options}"
+    assert "resuming run at step 3" in ndm(command).out
+    config = json.loads(Path("run/model/config.json").read_text())
+    assert config["step_variance"]["class"] == "MixtureStepVariance" and config["schedule"]["class"] == "LearnedSchedule"
+    form = "CategoricalForm" if source == "digits" else "GaussianMixtureForm"  # the recipe's, or what is left open
+    assert config["predictor"]["form"]["class"] == form
+
+
 def test_the_same_command_resumes(workplace):
     command = f"train points.npz --run points --max-steps 4 {TINY_MLP}"
     assert ndm(command).code == 0
@@ -115,14 +146,14 @@ def test_what_is_given_goes_on_top_of_the_recipe(workplace):
 
 
 @pytest.mark.parametrize("options", [
-    "--transform identity", "--transform scaling --transform-options num_functions=1",
+    "--transform identity", "--transform-options num_functions=1", "--transform time_basis",
     "--transform residual --transform-options width=8 depth=1 gate=interpolation", "--schedule cosine --timesteps 3",
     "--schedule flow --schedule-options sigma_min=0.05", "--predictor plug_in", "--volatility best",
-    "--transform scaling --transform-options num_functions=2 --volatility markov --volatility-options",
-    "--timesteps 3 --step-variance analytic", "--precision bf16", "--no-importance --decay constant"])
+    "--transform-options num_functions=2 functions=monomials --volatility constant --volatility-options value=0.5",
+    "--timesteps 3 --step-variance analytic", "--timesteps 3 --step-variance moments", "--timesteps 3 --predictor plug_in",
+    "--timesteps 3 --transform identity", "--timesteps 3 --transform time_basis", "--step-variance mixture", "--precision bf16", "--no-importance --decay constant"])
 def test_every_choice_trains_evaluates_and_samples(workplace, options):
-    base = TINY_MLP.replace("--transform-options width=8", "")
-    result = ndm(f"train points.npz --run new --max-steps 2 {base} {options}")
+    result = ndm(f"train points.npz --run new --max-steps 2 {TINY_MLP} {options}")
     assert result.code == 0, result.err
     assert ndm("evaluate new --draws 2 --limit 3").code == 0
     check_evaluation(json.loads(Path("new/evaluation.json").read_text()), None)
@@ -226,12 +257,12 @@ def test_a_dry_run_tells_and_creates_nothing(workplace):
     before = content(workplace)
     result = ndm(f"train points.npz --run new --timesteps 4 --step-variance learned --dry-run --max-steps 9 {TINY_MLP}")
     assert result.code == 0 and result.err == "" and content(workplace) == before
-    for words in ("transform: time_basis", "step_variance: learned", "batch_size: 16", "max_steps: 9", "FLOPs",
+    for words in ("transform: scaling", "step_variance: learned", "batch_size: 16", "max_steps: 9", "FLOPs",
                   "ms", "examples/s", "9 steps", "about"):
         assert words in result.out, words
-    for part, name in (("schedule", r"\w*Schedule"), ("transform", "TimeBasisTransform"),
+    for part, name in (("schedule", "LearnedSchedule"), ("transform", "ScalingTransform"),
                        ("predictor", "DirectPredictor"), ("decoder", "GaussianDecoder"),
-                       ("volatility", "ConstantVolatility"), ("step_variance", "LearnedStepVariance"), ("all", "")):
+                       ("volatility", "MarkovVolatility"), ("step_variance", "LearnedStepVariance"), ("all", "")):
         assert re.search(rf"\b{part}\W+{name}\W+[\d,]+", result.out), part
 
 

@@ -9,23 +9,21 @@ import ndm
 from ndm.errors import InputError
 from ndm.predictors import Predictor
 from ndm.predictors.form_names import FORMS
+from ndm.schedules import Level
 from ndm.transforms import Transform
 
 SCHEDULE = ndm.LinearSchedule(-8.0, 5.0)
+POINTS = ("x", "eps", "v", "scaled")  # forms of x^ alone
 NAMED = [name for name in FOUND["predictor"] if name != "callable"]
 
 
 @pytest.fixture(params=[(name, other, event) for name in NAMED for other in FOUND["transform"] for event in EVENTS],
                 ids=str)
 def case(request) -> tuple[Predictor, Transform, Tensor]:
-    """A predictor of a transformation's curves, and latents; pairs that exclude each other are left out."""
+    """A predictor of a transformation's curves, and latents."""
     name, other, event_shape = request.param
     transform = make("transform", other, event_shape)
-    try:
-        predictor = FOUND["predictor"][name].for_events(event_shape, transform, network="mlp", width=16, depth=1)
-    except InputError as error:
-        assert transform.num_heads is None and "--predictor plug_in" in error.advice
-        pytest.skip("refused, with advice")
+    predictor = FOUND["predictor"][name].for_events(event_shape, transform, network="mlp", width=16, depth=1)
     return disturbed(predictor).double(), transform.double(), torch.randn(BATCH, *event_shape, dtype=torch.float64)
 
 
@@ -87,6 +85,35 @@ def test_labels_reach_the_network(name):
 
 
 @pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("event_shape", EVENTS, ids=str)
+def test_a_form_is_a_belief_about_every_dimension(form, event_shape):
+    """At the level of each example, or of each dimension; the direct predictor's curve carries it, a plugged-in one
+
+    only its mean, which is where the curve starts.
+    """
+    transform = make("transform", "scaling", event_shape).double()
+    options = {"form": form, "num_levels": 17, "network": "mlp", "width": 16, "depth": 1}
+    z_t, t, zero = torch.randn(BATCH, *event_shape, dtype=torch.float64), times(), torch.zeros(BATCH).double()
+    level, seen = SCHEDULE(t), transform.seen(SCHEDULE(t), t)
+    for name in NAMED:
+        predictor = disturbed(FOUND["predictor"][name].for_events(event_shape, transform, **options)).double()
+        for at in (level, seen):
+            outputs = torch.randn(BATCH, predictor.form.num_outputs, *event_shape, dtype=torch.float64)
+            belief = predictor.form.belief(z_t, outputs, at)
+            torch.testing.assert_close(belief.log_weights.exp().sum(-1), torch.ones_like(z_t))
+            for value in (belief.mean, belief.variance, predictor.form.network_input(z_t, at)):
+                assert value.shape == z_t.shape and value.isfinite().all()
+            assert (belief.variance >= 0).all() and (form not in POINTS or (belief.variance == 0).all())
+            alone = predictor.form.belief(z_t[:1], outputs[:1], Level(*(value[:1] for value in vars(at).values())))
+            torch.testing.assert_close(belief.mean[:1], alone.mean)
+        curve = predictor(z_t, t, None, level, transform)
+        assert (curve.belief is not None) == (name == "direct")
+        if curve.belief is not None:
+            torch.testing.assert_close(curve(zero), curve.belief.x.mean)
+            torch.testing.assert_close(curve.belief.response(zero), torch.ones_like(z_t))
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", NAMED)
 def test_a_form_is_chosen_by_name(name, form, tmp_path):
     """Its model predicts, is finite for both bounds, and is saved and made again."""
@@ -106,7 +133,7 @@ def test_a_form_is_chosen_by_name(name, form, tmp_path):
 
 @pytest.mark.parametrize("name", NAMED)
 def test_an_unknown_form_or_network_is_refused_with_what_is_known(name):
-    with pytest.raises(InputError, match=r"one of .*eps, scaled, v, x"):
+    with pytest.raises(InputError, match="one of categorical, eps, gaussian_mixture, scaled, v, x"):
         make("predictor", name, (3,), form="score")
     with pytest.raises(InputError, match=r"mlp.*unet"):
         make("predictor", name, (3,), network="transformer")

@@ -1,14 +1,19 @@
 """What every step variance promises, found by the file it lives in."""
 
+import warnings
+
 import pytest
 import torch
-from making import BATCH, EVENTS, FOUND, TIMESTEPS, make
+from making import BATCH, EVENTS, FOUND, TIMESTEPS, each, make, tiny_model
 from torch import Tensor
 
+import ndm
 from ndm.errors import InputError
+from ndm.mixture import Mixture
 from ndm.step_variances import StepVariance
 
 STEPS = torch.tensor([0, 1, 2, 1])
+BELIEVED = [name for name, part in FOUND["step_variance"].items() if part.believes]
 
 
 @pytest.fixture(params=[(name, event) for name in FOUND["step_variance"] for event in EVENTS], ids=str)
@@ -17,47 +22,98 @@ def case(request) -> tuple[StepVariance, tuple[int, ...]]:
     return make("step_variance", name, event_shape), event_shape
 
 
-def variances(event_shape: tuple[int, ...]) -> list[Tensor]:
-    """q's variance as volatilities give it: one number per example, or one per dimension."""
-    return [torch.rand(BATCH, *[1] * len(event_shape)) + 0.1, torch.rand(BATCH, *event_shape) + 0.1]
+def steps_of_q(event_shape: tuple[int, ...]) -> list[ndm.Gaussian]:
+    """With deviations as volatilities give them: one number per example, or one per dimension."""
+    mean = torch.randn(BATCH, *event_shape)
+    return [ndm.Gaussian(mean, torch.rand(BATCH, *shape) + 0.3) for shape in ([1] * len(event_shape), event_shape)]
+
+
+def centred(event_shape: tuple[int, ...]) -> Mixture:
+    """A deviation of mean 0."""
+    shape = (BATCH, *event_shape, 4)
+    mixture = Mixture(torch.log_softmax(torch.randn(shape), -1), torch.randn(shape), torch.rand(shape))
+    return mixture.affine(torch.ones(()), -mixture.mean)
+
+
+def rows(distribution: ndm.Gaussian | Mixture, one: slice) -> ndm.Gaussian | Mixture:
+    """A part of the batch."""
+    if isinstance(distribution, Mixture):
+        return Mixture(*(value[one] for value in (distribution.log_weights, distribution.means,
+                                                  distribution.variances)))
+    return ndm.Gaussian(distribution.mean[one], distribution.std[one])
+
+
+def assert_same(first: ndm.Gaussian | Mixture, second: ndm.Gaussian | Mixture) -> None:
+    """In density, and in what they make of the same noise."""
+    x = torch.randn(first.mean.shape)
+    torch.testing.assert_close(first.log_prob(x), second.log_prob(x))
+    torch.testing.assert_close(first.sample(x), second.sample(x))
 
 
 def test_the_step_variances_of_the_library_are_found():
-    assert {"posterior", "learned", "analytic"} <= FOUND["step_variance"].keys()
+    assert {"posterior", "learned", "analytic", "moments", "mixture"} <= FOUND["step_variance"].keys()
+    assert {"moments", "mixture"} <= set(BELIEVED)
 
 
-def test_variances_are_positive_and_fit_events(case):
+@each("step_variance")
+def test_a_step_is_a_density_for_each_example(name):
+    """It integrates to 1, around the mean of q's step."""
+    step_variance, line = make("step_variance", name, (1,)).double(), torch.linspace(-60, 60, 20_001).double()
+    for q in steps_of_q((1,)):
+        q = ndm.Gaussian(q.mean.double(), q.std.double())
+        deviation = centred((1,))
+        deviation = Mixture(*(value.double() for value in (deviation.log_weights, deviation.means,
+                                                           deviation.variances)))
+        p = step_variance.distribution(q, deviation, STEPS, TIMESTEPS)
+        density = torch.stack([p.log_prob(point.expand(BATCH, 1)).exp() for point in line[::10]])
+        total = torch.trapezoid(density, line[::10], dim=0)
+        torch.testing.assert_close(total, torch.ones_like(total), rtol=0, atol=1e-6)
+        mean = torch.trapezoid(density * line[::10, None], line[::10], dim=0)
+        torch.testing.assert_close(mean, q.mean[:, 0], rtol=0, atol=1e-5)
+
+
+def test_steps_fit_events(case):
     step_variance, event_shape = case
-    for variance in variances(event_shape):
-        w = step_variance(variance, STEPS, TIMESTEPS)
-        assert torch.broadcast_shapes(w.shape, (BATCH, *event_shape)) == (BATCH, *event_shape)
-        assert w.isfinite().all() and (w > 0).all()
+    for q in steps_of_q(event_shape):
+        p, noise = step_variance.distribution(q, centred(event_shape), STEPS, TIMESTEPS), torch.randn(q.mean.shape)
+        assert p.sample(noise).shape == (BATCH, *event_shape) and p.sample(noise).isfinite().all()
+        for term in (p.log_prob(noise), p.kl_from(q, noise)):
+            assert term.shape == (BATCH,) and term.isfinite().all()
+        torch.testing.assert_close(p.mean.expand_as(q.mean), q.mean, rtol=1e-4, atol=1e-5)
 
 
-def test_an_example_has_the_variance_of_its_own_step(case):
+def test_an_example_has_its_own_step_and_belief(case):
     step_variance, event_shape = case
     step_variance.observe(torch.ones(BATCH, *event_shape), STEPS, TIMESTEPS, torch.rand(BATCH, *event_shape))
-    for variance in variances(event_shape):
-        together = step_variance(variance, STEPS, TIMESTEPS)
+    for q in steps_of_q(event_shape):
+        deviation = centred(event_shape)
+        together = step_variance.distribution(q, deviation, STEPS, TIMESTEPS)
         for i in range(BATCH):
             one = slice(i, i + 1)
-            torch.testing.assert_close(together[one], step_variance(variance[one], STEPS[one], TIMESTEPS))
+            alone = step_variance.distribution(rows(q, one), rows(deviation, one), STEPS[one], TIMESTEPS)
+            assert_same(rows(together, one), alone)
 
 
-def test_it_takes_note_and_stays_at_least_positive(case):
+def test_it_takes_note_and_stays_a_distribution(case):
     step_variance, event_shape = case
     for _ in range(3):
         step_variance.observe(torch.rand(BATCH, *event_shape) + 0.1, STEPS, TIMESTEPS, torch.rand(BATCH, *event_shape))
-    w = step_variance(torch.ones(BATCH, *event_shape), STEPS, TIMESTEPS)
-    assert w.isfinite().all() and (w > 0).all()
+    for q in steps_of_q(event_shape):
+        p = step_variance.distribution(q, centred(event_shape), STEPS, TIMESTEPS)
+        assert p.log_prob(q.mean).isfinite().all() and p.sample(torch.ones_like(q.mean)).isfinite().all()
 
 
-def test_a_chain_of_another_length_has_the_variance_of_q_and_a_table_says_so(case, recwarn):
+def test_a_chain_of_another_length_has_the_variance_of_q_from_a_table_and_the_table_says_so(case):
+    """A step made of beliefs is as good as any other."""
     step_variance, event_shape = case
-    for variance in variances(event_shape):
-        assert torch.equal(step_variance(variance, STEPS, TIMESTEPS + 1), variance)
-    if type(step_variance) is not FOUND["step_variance"]["posterior"]:
-        assert f"{TIMESTEPS} steps" in str(recwarn[0].message)
+    is_table = hasattr(step_variance, "timesteps")
+    for q in steps_of_q(event_shape):
+        deviation = centred(event_shape)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            other = step_variance.distribution(q, deviation, STEPS, TIMESTEPS + 1)
+        assert_same(other, q if is_table else step_variance.distribution(q, deviation, STEPS, TIMESTEPS))
+        assert [f"those of {TIMESTEPS} steps" in str(warning.message) for warning in said] == [True] * is_table
 
 
 def test_continuous_time_is_accepted_or_refused_with_advice(case):
@@ -70,6 +126,44 @@ def test_continuous_time_is_accepted_or_refused_with_advice(case):
         assert isinstance(kind.for_events(event_shape, None), kind)
 
 
+@pytest.mark.parametrize("name", BELIEVED)
+def test_beliefs_that_nobody_has_are_refused_in_one_line(name):
+    """Of a plug-in predictor or a function, and in the frequencies of an image; by the bound and by samplers."""
+    step_variance, image = make("step_variance", name, (1, 4, 4)), (1, 4, 4)
+    frequencies = ndm.ScalingTransform(image, ndm.CosineBasis(4, 4))
+    direct = make("predictor", "direct", image, form="gaussian_mixture")
+    for got, advice, parts in (
+            ("a predictor that has none", "--predictor direct", {"predictor": make("predictor", "plug_in", image)}),
+            ("a predictor that has none", "--predictor direct", {"predictor": lambda z_t, t, cond: z_t}),
+            ("a CosineBasis", "basis=pixel", {"predictor": direct, "transform": frequencies})):
+        model = tiny_model(image, step_variance=step_variance, **parts)
+        for use in (lambda model=model: model(torch.randn(2, *image), timesteps=TIMESTEPS),
+                    lambda model=model: ndm.AncestralSampler(model, TIMESTEPS)((2, *image))):
+            with pytest.raises(InputError) as error:
+                use()
+            assert got in error.value.got and advice in error.value.advice and "\n" not in str(error.value)
+        assert model(torch.randn(2, *image)).total.isfinite().all()  # continuous time asks for none
+
+
+@pytest.mark.parametrize("name", BELIEVED)
+@pytest.mark.parametrize("form", ["categorical", "gaussian_mixture", "scaled"])
+def test_beliefs_serve_chains_of_any_length(name, form, recwarn):
+    """The bound and the sampler of one model at any T, silently; a point as a belief means q's own variance."""
+    decoder = ndm.LevelsDecoder(5)
+    model = tiny_model((3,), step_variance=make("step_variance", name, (3,)), decoder=decoder,
+                       predictor=make("predictor", "direct", (3,), form=form, num_levels=5)).eval()
+    x = decoder.from_integers(torch.randint(0, 5, (BATCH, 3)))
+    for timesteps in (1, TIMESTEPS, 11):
+        assert model(x, timesteps=timesteps).total.isfinite().all()
+        decoder.check(ndm.AncestralSampler(model, timesteps)((2, 3)))
+        z_t, k = torch.randn(BATCH, 3), torch.full((BATCH,), timesteps - 1)
+        p = model.reverse(z_t, predicted := model.predict(z_t, torch.ones(BATCH)), k, timesteps)
+        q = model.posterior(z_t, predicted, k / timesteps, torch.ones(BATCH))
+        same = bool(((p.log_prob(z_t) - q.log_prob(z_t)).abs() < 1e-4 * q.log_prob(z_t).abs()).all())
+        assert same == (form == "scaled")
+    assert not list(recwarn)
+
+
 def test_the_best_variance_adds_the_error_of_the_mean():
     """w = v + E[(mean difference)^2], for each step."""
     step_variance = FOUND["step_variance"]["analytic"]((2,), TIMESTEPS)
@@ -77,3 +171,20 @@ def test_the_best_variance_adds_the_error_of_the_mean():
     step_variance.observe(v, torch.tensor([0, 2, 2]), TIMESTEPS, error)
     w = step_variance(torch.tensor([[0.5], [0.5], [0.25]]), torch.arange(3), TIMESTEPS)
     torch.testing.assert_close(w, torch.tensor([[1.5, 2.5], [0.5, 0.5], [0.25 + 2.0, 0.25 + 2.0]]))
+
+
+@each("step_variance")
+def test_it_is_saved_with_what_it_has_learned(name, tmp_path):
+    """And loaded as the same steps."""
+    step_variance = make("step_variance", name, (3,))
+    step_variance.observe(torch.ones(BATCH, 3), STEPS, TIMESTEPS, torch.rand(BATCH, 3))
+    model = tiny_model((3,), step_variance=step_variance).eval()
+    model.save_pretrained(tmp_path)
+    again = ndm.NeuralDiffusion.from_pretrained(tmp_path)
+    assert type(again.step_variance) is type(step_variance)
+    learned = step_variance.state_dict()
+    assert again.step_variance.state_dict().keys() == learned.keys()
+    assert all(torch.equal(value, learned[key]) for key, value in again.step_variance.state_dict().items())
+    z_t = torch.randn(BATCH, 3)
+    first, second = (m.reverse(z_t, m.predict(z_t, (STEPS + 1) / TIMESTEPS), STEPS, TIMESTEPS) for m in (model, again))
+    assert torch.equal(first.sample(z_t), second.sample(z_t)) and torch.equal(first.log_prob(z_t), second.log_prob(z_t))

@@ -5,8 +5,11 @@ import torch
 from making import BATCH, EVENTS, FOUND, make, times
 from torch import Tensor
 
+import ndm
+from ndm.curve import ConstantCurve, Curve
 from ndm.errors import InputError
 from ndm.predictors.direct import DirectPredictor
+from ndm.shapes import like_event
 from ndm.transforms import Transform
 
 
@@ -95,17 +98,58 @@ def test_its_basis_is_orthogonal(case):
     torch.testing.assert_close(transform.basis.inverse(coordinates), x)
 
 
-def test_a_network_predicts_its_curve_by_heads_or_is_refused(case):
+def test_a_network_predicts_its_curve_by_heads(case):
+    """It starts at x^ whatever the heads, has the velocity of its values, and is linear in x^ and the heads together."""
     transform, x = case
-    event_shape = tuple(x.shape[1:])
-    if transform.num_heads is None:
-        with pytest.raises(InputError, match="plug_in"):
-            DirectPredictor.for_events(event_shape, transform)
-        return
-    heads = torch.randn(BATCH, transform.num_heads, *event_shape, dtype=x.dtype)
-    curve = transform.curve_from_heads(x, heads)
-    torch.testing.assert_close(curve(torch.zeros(BATCH, dtype=x.dtype)), x)
-    assert curve(times()).shape == x.shape
+    t, h, events = times(), 1e-6, torch.randn(2, BATCH, 1 + transform.num_heads, *x.shape[1:], dtype=x.dtype)
+
+    def curve(events: Tensor) -> Curve:
+        return transform.curve_from_heads(events[:, 0], events[:, 1:], t)
+
+    predicted = curve(events[0])
+    torch.testing.assert_close(predicted(torch.zeros(BATCH, dtype=x.dtype)), events[0, :, 0])
+    for u in (t, t.flip(0)):
+        value, velocity = predicted.with_velocity(u)
+        torch.testing.assert_close(value, predicted(u))
+        torch.testing.assert_close(velocity, (predicted(u + h) - predicted(u - h)) / (2 * h), rtol=1e-6, atol=1e-7)
+        torch.testing.assert_close(curve(events.mean(0))(u), (value + curve(events[1])(u)) / 2)
+
+
+class Headless(Transform):
+    """F(x, t) = x, by a transformation that knows no direct form."""
+
+    def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
+        return ConstantCurve(x)
+
+
+def test_a_direct_predictor_of_a_curve_without_heads_is_refused():
+    with pytest.raises(InputError, match="--predictor plug_in"):
+        DirectPredictor.for_events((3,), Headless())
+    with pytest.raises(TypeError, match="no direct form"):
+        Headless().curve_from_heads(torch.zeros(1, 3), torch.zeros(1, 0, 3), torch.zeros(1))
+
+
+def test_its_scale_its_response_and_what_is_seen_start_at_one(case):
+    """log w = 0, a unit for a unit, and the level of the schedule, at t = 0; each fits events, at any time."""
+    transform, x = case
+    schedule, zero = ndm.LinearSchedule(-8.0, 5.0), torch.zeros(BATCH).double()
+    for t in (zero, times()):
+        level, (log_w, log_w_prime) = schedule(t), transform.log_scale_with_velocity(t)
+        seen, response = transform.seen(level, t), transform.response(x)(t)
+        assert log_w.shape == log_w_prime.shape and response.shape == x.shape
+        for value, of_schedule in zip(vars(seen).values(), vars(level).values(), strict=True):
+            assert value.shape in ((BATCH,), x.shape) and value.isfinite().all()
+            if t is zero and value is not seen.gamma_prime:
+                torch.testing.assert_close(value, like_event(of_schedule, value).expand_as(value))
+        if t is zero:
+            assert torch.equal(log_w, torch.zeros_like(log_w)) and torch.equal(response, torch.ones_like(x))
+
+
+def test_it_is_made_for_any_number_of_steps(case):
+    transform, x = case
+    for timesteps in (None, 1, 7, 1000):
+        made = type(transform).for_events(tuple(x.shape[1:]), timesteps=timesteps).double()
+        torch.testing.assert_close(made(x, times()), x)  # F starts as the identity
 
 
 def test_an_unknown_option_is_no_option(case):

@@ -77,15 +77,34 @@ def test_it_takes_note_and_stays_positive(case):
 
 
 @pytest.mark.parametrize("other", FOUND["transform"])
-def test_it_works_with_a_transformation_or_says_which_it_needs(case, other):
+def test_it_works_with_every_transformation(case, other):
     volatility, _, event_shape = case
     transform = make("transform", other, event_shape).double()
-    try:
-        eta = volatility.eta(times(), SCHEDULE, transform)
-    except InputError as error:
-        assert type(transform).__name__ in error.got and "Transform" in error.expected
-    else:
-        assert (on_events(eta, event_shape) > 0).all()
+    assert (on_events(volatility.eta(times(), SCHEDULE, transform), event_shape) > 0).all()
+    d = volatility.integral(times() / 2, times(), SCHEDULE, transform)
+    assert (on_events(d, event_shape) > 0).all()
+
+
+@pytest.mark.parametrize("other", [name for name in FOUND["transform"] if name != "scaling"])
+def test_a_markov_volatility_is_that_of_ddpm_where_f_has_no_scale(other):
+    """eta = 1, D = gamma_t - gamma_s: to the last bit what a constant gives."""
+    transform, s, t = make("transform", other, (3,)).double(), times() / 2, times()
+    for volatility in (ndm.MarkovVolatility(), ndm.ConstantVolatility(1.0)):
+        assert torch.equal(volatility.eta(t, SCHEDULE, transform), torch.ones_like(t))
+        assert torch.equal(volatility.integral(s, t, SCHEDULE, transform), SCHEDULE.gamma(t) - SCHEDULE.gamma(s))
+
+
+def test_a_markov_volatility_stays_above_zero_where_a_scale_outgrows_the_noise():
+    """gamma - 2 log w falls in the first dimension: the process there is no longer Markov, but it is one."""
+    transform = ndm.ScalingTransform((2,), functions=ndm.Monomials(1)).double()
+    with torch.no_grad():
+        transform.log_scale[0, 0] = 20.0
+    volatility, s, t = ndm.MarkovVolatility(), times() / 2, times()
+    eta, d = volatility.eta(t, SCHEDULE, transform), volatility.integral(s, t, SCHEDULE, transform)
+    assert (eta > 0).all() and (d > 0).all() and (eta[:, 0] < 0.01).all() and torch.equal(eta[:, 1], torch.ones(BATCH))
+    x = torch.randn(BATCH, 2, dtype=torch.float64)
+    model = ndm.NeuralDiffusion(SCHEDULE, transform, lambda z, t, cond: z, ndm.GaussianDecoder(), volatility)
+    assert model(x).total.isfinite().all() and model(x, timesteps=4).total.isfinite().all()
 
 
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])

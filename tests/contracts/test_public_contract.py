@@ -133,11 +133,13 @@ def test_a_bound_of_a_deterministic_process_is_refused():
             model(torch.randn(2, 1, 8, 8), timesteps=timesteps)
 
 
-def test_a_markov_volatility_says_which_transformation_it_needs():
-    model = model_of_images()
-    model.volatility = ndm.MarkovVolatility()
-    with pytest.raises(ndm.InputError, match="MarkovVolatility with IdentityTransform; expected a ScalingTransform"):
-        model(torch.randn(2, 1, 8, 8))
+def test_a_markov_volatility_is_that_of_ddpm_where_f_is_the_identity():
+    model, x, bounds = model_of_images(), torch.randn(2, 1, 8, 8), []
+    for volatility in (ndm.MarkovVolatility(), ndm.ConstantVolatility(1.0)):
+        model.volatility = volatility
+        bounds.append([model(x, timesteps=timesteps, generator=torch.Generator().manual_seed(0)).total
+                       for timesteps in (None, 4)])
+    torch.testing.assert_close(*bounds)
 
 
 DAMAGES = {

@@ -1,11 +1,15 @@
 """What every data set promises, found as `ndm data list` finds them."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+from tiny_fashion_mnist import load_tiny
 
 from ndm import data
+from ndm.data import fashion_mnist_16
 from ndm.data.dataset import SPLITS
-from ndm.errors import InputError
+from ndm.data.supplied import AbsentFiles
 
 # Changing a data set or its split makes every published figure incomparable: these may only ever be added to.
 FINGERPRINTS = {
@@ -13,31 +17,39 @@ FINGERPRINTS = {
     "checkerboard": "931754f27e1c357f",
     "cities": "3893bb013e2c0bf0",
     "digits": "daa984f730af3db0",
+    "fashion_mnist": "b86a28c2fd6e4cc0",
+    "fashion_mnist_16": "d8d1b7242012a3bb",
     "moons": "2ef559c4db8769e6",
     "pinwheel": "2e586a83e586867d",
+    "tiny fashion_mnist": "88af694849804a38",
+    "tiny fashion_mnist_16": "73b660d71518e758",
+}
+BUNDLED = {"8gaussians", "checkerboard", "cities", "digits", "moons", "pinwheel"}
+
+# From the files where they are, and on every machine from tiny ones in the official layout.
+LOADS = {name: partial(data.load, name) for name in data.names()} | {
+    "tiny fashion_mnist": load_tiny,
+    "tiny fashion_mnist_16": lambda: fashion_mnist_16.smaller(load_tiny()),
 }
 
 
-def loadable() -> list[str]:
-    """The data sets that are here: those whose files the user must supply say so and are left out."""
-    found = []
-    for name in data.names():
-        try:
-            data.load(name)
-        except InputError:
-            assert name not in FINGERPRINTS, f"{name} travels with the package"
-        else:
-            found.append(name)
-    return found
-
-
-@pytest.fixture(params=loadable())
-def name(request) -> str:
+@pytest.fixture(scope="module", params=LOADS)
+def key(request) -> str:
     return request.param
 
 
+@pytest.fixture(scope="module")
+def dataset(key) -> data.DataSet:
+    """The data set, loaded once for all tests; skipped where its files are absent, and only there."""
+    try:
+        return LOADS[key]()
+    except AbsentFiles as absent:
+        assert key not in BUNDLED, f"{key} travels with the package"
+        pytest.skip(str(absent))
+
+
 def test_the_bundled_data_sets_are_found():
-    assert FINGERPRINTS.keys() <= data.names().keys()
+    assert data.names().keys() >= BUNDLED
 
 
 def test_has_a_one_line_description():
@@ -45,9 +57,8 @@ def test_has_a_one_line_description():
         assert 10 < len(description) <= 120 and description.endswith("."), name
 
 
-def test_arrays(name):
-    dataset = data.load(name)
-    assert dataset.name == name and dataset.source
+def test_arrays(key, dataset):
+    assert dataset.name == key.removeprefix("tiny ") and dataset.source
     for part in SPLITS:
         split = dataset.split(part)
         assert len(split) == len(split.x) > 0 and split.x.shape[1:] == dataset.event_shape
@@ -62,14 +73,13 @@ def test_arrays(name):
             assert split.y is None
 
 
-def test_is_fixed(name):
-    assert data.load(name).fingerprint() == data.load(name).fingerprint()
-    if name in FINGERPRINTS:
-        assert data.load(name).fingerprint() == FINGERPRINTS[name]
+def test_is_fixed(key, dataset):
+    assert dataset.fingerprint() == LOADS[key]().fingerprint()
+    if key in FINGERPRINTS:
+        assert dataset.fingerprint() == FINGERPRINTS[key]
 
 
-def test_log_density_gives_one_finite_number_for_each_example(name):
-    dataset = data.load(name)
+def test_log_density_gives_one_finite_number_for_each_example(dataset):
     if dataset.log_density is not None:
         log_p = dataset.log_density(dataset.test.x)
         assert log_p.shape == (len(dataset.test),) and log_p.dtype == np.float64 and np.isfinite(log_p).all()

@@ -78,7 +78,7 @@ def diffusion(model: ndm.NeuralDiffusion, x: Tensor, noise: Tensor, timesteps: i
     if timesteps is None:
         values = continuous_integrand(model, curve, every, repeated, None)
     else:
-        values = discrete_integrand(model, curve, every, timesteps, repeated, None)
+        values = discrete_integrand(model, curve, every, timesteps, repeated, repeated, None)
     return weights @ values.reshape(len(times), len(x))
 
 

@@ -28,7 +28,7 @@ def test_before_training_x_hat_is_the_posterior_mean_of_independent_dimensions()
     expected = (joint * values).sum(-1) / joint.sum(-1)
 
     torch.testing.assert_close(form.network_input(z, level), expected)
-    torch.testing.assert_close(form.x_hat(z, torch.zeros(3, form.num_outputs, 3), level), expected)
+    torch.testing.assert_close(form.belief(z, torch.zeros(3, form.num_outputs, 3), level).mean, expected)
 
 
 def test_a_network_that_names_a_level_is_believed():
@@ -37,7 +37,7 @@ def test_a_network_that_names_a_level_is_believed():
     level = SCHEDULE(torch.ones(1))
     outputs = torch.zeros(1, form.num_outputs, 2)
     outputs[:, 3] = 50.0
-    assert (form.x_hat(torch.zeros(1, 2), outputs, level) > 0.999).all()
+    assert (form.belief(torch.zeros(1, 2), outputs, level).mean > 0.999).all()
 
 
 @pytest.mark.parametrize("num_levels", [2, 17, 256])

@@ -70,7 +70,7 @@ def test_step_of_the_bound_is_a_divergence(name) -> None:
         p = model.reverse(z_t, model.predict(z_t, t), k, T)
         z_s = q.sample(cubature(6).reshape(-1, *IMAGE))
         expected = T * (q.log_prob(z_s) - p.log_prob(z_s)).mean()
-        assert_close(discrete_integrand(model, curve, k, T, noise, None), expected, rtol=1e-9)
+        assert_close(discrete_integrand(model, curve, k, T, noise, noise, None), expected, rtol=1e-9)
 
 
 def test_formula_of_the_step() -> None:
@@ -83,7 +83,8 @@ def test_formula_of_the_step() -> None:
     a_s, a_t = ((-model.schedule.gamma(u) / 2).exp()[:, None] for u in (s, t))
     decay = torch.exp(-eta * (model.schedule.gamma(t) - model.schedule.gamma(s)))
     distance = (a_s * difference(s) - decay[:, None].sqrt() * a_t * difference(t)).square().sum(1)
-    assert_close(discrete_integrand(model, curve, k, T, noise, None), T * distance / (2 * (1 - decay)), rtol=1e-9)
+    got = discrete_integrand(model, curve, k, T, noise, noise, None)
+    assert_close(got, T * distance / (2 * (1 - decay)), rtol=1e-9)
 
 
 def test_analytic_variance_is_the_lowest_divergence() -> None:
@@ -94,7 +95,7 @@ def test_analytic_variance_is_the_lowest_divergence() -> None:
 
     def divergence(step_variance: StepVariance) -> Tensor:
         model.step_variance = step_variance
-        return discrete_integrand(model, model.curve(x), steps, T, noise, None).mean()
+        return discrete_integrand(model, model.curve(x), steps, T, noise, noise, None).mean()
 
     analytic, learned = ndm.AnalyticStepVariance(IMAGE, T), ndm.LearnedStepVariance(IMAGE, T)
     model.train()

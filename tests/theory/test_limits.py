@@ -32,7 +32,7 @@ def test_discrete_bound_tends_to_the_continuous_one(name, eta) -> None:
     model = random_model(name, ndm.ConstantVolatility(eta))
     t, noise, curve = torch.tensor([0.25, 0.5, 0.75]), torch.randn(3, 3), model.curve(torch.randn(3, 3))
     limit = continuous_integrand(model, curve, t, noise, None)
-    coarse, fine = (discrete_integrand(model, curve, (t * num).long() - 1, num, noise, None) / limit - 1
+    coarse, fine = (discrete_integrand(model, curve, (t * num).long() - 1, num, noise, noise, None) / limit - 1
                     for num in (10_000, 20_000))
     assert_first_order(coarse, fine, largest=0.05)
 
@@ -44,7 +44,7 @@ def test_discrete_bound_tends_to_the_continuous_one_in_frequencies() -> None:
     noise, curve = torch.randn(3, *image), model.curve(torch.randn(3, *image))
     t = torch.tensor([0.25, 0.5, 0.75])
     limit = continuous_integrand(model, curve, t, noise, None)
-    coarse, fine = (discrete_integrand(model, curve, (t * num).long() - 1, num, noise, None) / limit - 1
+    coarse, fine = (discrete_integrand(model, curve, (t * num).long() - 1, num, noise, noise, None) / limit - 1
                     for num in (10_000, 20_000))
     assert_first_order(coarse, fine, largest=0.05)
 
@@ -81,5 +81,6 @@ def test_ratio_in_closed_form() -> None:
     curve, noise = model.curve(torch.randn(1, 3)), torch.randn(1, 3)
     limit = continuous_integrand(model, curve, torch.tensor([0.5]), noise, None)
     for timesteps in (10, 1000, 100_000):
-        ratio = discrete_integrand(model, curve, torch.tensor([timesteps // 2 - 1]), timesteps, noise, None) / limit
+        step = torch.tensor([timesteps // 2 - 1])
+        ratio = discrete_integrand(model, curve, step, timesteps, noise, noise, None) / limit
         assert_close(ratio, math.expm1(18.3 / timesteps) * timesteps / 18.3, rtol=1e-8)

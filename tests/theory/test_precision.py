@@ -18,7 +18,7 @@ def integrands(model: ndm.NeuralDiffusion, x: Tensor, noise: Tensor) -> Tensor:
     """Mean of the discrete integrand over all T steps, and of the continuous one over as many times."""
     curve, steps = model.curve(x), torch.arange(T)
     t = (steps + 0.5).to(x) / T
-    return torch.stack([discrete_integrand(model, curve, steps, T, noise, None).double().mean(),
+    return torch.stack([discrete_integrand(model, curve, steps, T, noise, noise, None).double().mean(),
                         continuous_integrand(model, curve, t, noise, None).double().mean()])
 
 

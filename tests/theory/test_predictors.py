@@ -50,15 +50,20 @@ def test_mean_curve_is_plugged_in_where_f_is_linear() -> None:
 @pytest.mark.parametrize("data_std", [1.0, 2.5])
 def test_forms_invert_their_definitions(data_std) -> None:
     """From the true eps, v or standardised error as the network's output, each form gives back x."""
-    x, eps, level = torch.randn(5, 3), torch.randn(5, 3), SCHEDULE(torch.rand(5))
-    alpha, sigma = level.alpha[:, None], level.sigma[:, None]
-    z_t = alpha * x + sigma * eps
-    scaled, norm = ScaledForm(data_std), (alpha**2 * data_std**2 + sigma**2).sqrt()
-    target = (x - alpha * data_std**2 / norm**2 * z_t) * norm / (sigma * data_std)
-    for form, output in ((XForm(), x), (EpsForm(), eps), (VForm(), alpha * eps - sigma * x), (scaled, target)):
-        assert_close(form.x_hat(z_t, output[:, None], level), x, rtol=1e-9)
-    if data_std == 1:
-        assert_close(scaled.x_hat(z_t, -eps[:, None], level), VForm().x_hat(z_t, eps[:, None], level))
+    x, eps = torch.randn(5, 3), torch.randn(5, 3)
+    for schedule in (SCHEDULE, ndm.FlowSchedule(0.1)):  # of alpha^2 + sigma^2 = 1, and not
+        level = schedule(torch.rand(5))
+        alpha, sigma = level.alpha[:, None], level.sigma[:, None]
+        z_t = alpha * x + sigma * eps
+        scaled, norm = ScaledForm(data_std), (alpha**2 * data_std**2 + sigma**2).sqrt()
+        target = (x - alpha * data_std**2 / norm**2 * z_t) * norm / (sigma * data_std)
+        for form, output in ((XForm(), x), (EpsForm(), eps), (VForm(), alpha * eps - sigma * x), (scaled, target)):
+            assert_close(form.x_hat(z_t, output[:, None], level), x, rtol=1e-9)
+            belief = form.belief(z_t, output[:, None], level)
+            assert_close(belief.mean, x, rtol=1e-9)
+            assert_close(belief.variance, 0.0)
+        if data_std == 1 and schedule is SCHEDULE:
+            assert_close(scaled.x_hat(z_t, -eps[:, None], level), VForm().x_hat(z_t, eps[:, None], level))
 
 
 def test_scaled_form_has_unit_variance() -> None:
@@ -80,5 +85,5 @@ def test_categorical_form_starts_as_bayes_rule() -> None:
     likelihood = Normal(level.alpha[:, None, None] * values, level.sigma[:, None, None]).log_prob(z_t[..., None]).exp()
     joint = torch.softmax(form.theta, -1) * likelihood
     expected = (joint * values).sum(-1) / joint.sum(-1)
-    assert_close(form.x_hat(z_t, torch.zeros(4, form.num_outputs, 3), level), expected, rtol=1e-8)
+    assert_close(form.belief(z_t, torch.zeros(4, form.num_outputs, 3), level).mean, expected, rtol=1e-8)
     assert_close(form.network_input(z_t, level), expected, rtol=1e-8)

@@ -90,7 +90,7 @@ def test_flow_is_finite_where_the_signal_is_gone(name) -> None:
     model = squashing_model(small_transform(name), ndm.FlowSchedule())
     x, noise = torch.randn(4, 3), torch.randn(4, 3)
     parameters = list(model.transform.parameters())
-    for values in (discrete_integrand(model, model.curve(x), torch.full((4,), T - 1), T, noise, None),
+    for values in (discrete_integrand(model, model.curve(x), torch.full((4,), T - 1), T, noise, noise, None),
                    continuous_integrand(model, model.curve(x), ONE.expand(4), noise, None),
                    model.marginal(model.curve(x), ONE).kl(model.prior(x)),
                    model(x).total, model(x, timesteps=T).total):

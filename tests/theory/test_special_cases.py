@@ -44,7 +44,7 @@ def test_vdm_losses(batch) -> None:
     s, t = step / T, (step + 1) / T
     z_t = schedule(t).alpha[:, None, None] * x + schedule(t).sigma[:, None, None] * noise
     error = (x - model.predictor.function(z_t, t, None)).square().sum((1, 2))
-    discrete = discrete_integrand(model, model.curve(x), step, T, noise, None)
+    discrete = discrete_integrand(model, model.curve(x), step, T, noise, noise, None)
     assert_close(discrete, T / 2 * (snr(s) - snr(t)) * error)
 
     t = t.clamp(max=0.99)
@@ -139,6 +139,6 @@ def test_scaling_is_a_change_of_schedule(timesteps) -> None:
     if timesteps is None:
         values = [continuous_integrand(m, m.curve(x), u, noise, None) for m in (scaled, plain)]
     else:
-        values = [discrete_integrand(m, m.curve(x), (u * timesteps).long(), timesteps, noise, None)
+        values = [discrete_integrand(m, m.curve(x), (u * timesteps).long(), timesteps, noise, noise, None)
                   for m in (scaled, plain)]
     assert_close(values[0], values[1], rtol=1e-8)

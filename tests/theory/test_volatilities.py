@@ -66,7 +66,7 @@ def test_a_chain_teaches_the_same_volatility(name) -> None:
     x, noise = torch.randn(2, 5 * BINS, 3)
     by_velocity, model.volatility = observed(model, x, noise), ndm.BestVolatility(num_bins=BINS)
     steps = (CENTRES * 100_000).long().repeat(5)
-    discrete_integrand(model.train(), model.curve(x), steps, 100_000, noise, None)
+    discrete_integrand(model.train(), model.curve(x), steps, 100_000, noise, noise, None)
     assert_close(model.volatility.bins(), by_velocity.bins(), rtol=1e-3)
     assert (by_velocity.bins() - 1).abs().max() > 0.01
 

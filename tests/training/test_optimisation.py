@@ -19,25 +19,36 @@ from ndm.training.optimizer import make_optimizer, set_learning_rate
 
 EVERY_PART = replace(POINTS, schedule="learned", volatility="learned", step_variance="learned", timesteps=3,
                      schedule_rate=7.0, transform_rate=3.0, weight_decay=0.02, learning_rate=0.01)
+WITHOUT_END = replace(EVERY_PART, step_variance=None, timesteps=None)  # continuous time
 
 
-def test_every_parameter_learns_at_the_rate_of_its_part():
-    model = build_model(EVERY_PART, points())
-    optimizer = make_optimizer(model, EVERY_PART)
+@pytest.mark.parametrize("config", [EVERY_PART, WITHOUT_END, replace(EVERY_PART, transform="time_basis")],
+                         ids=["three steps", "continuous time", "time basis"])
+def test_every_parameter_learns_at_the_rate_of_its_part(config):
+    model = build_model(config, points())
+    optimizer = make_optimizer(model, config)
     groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
     assert groups.keys() == set(model.parameters())
-    rates = {"schedule": 7.0, "volatility": 7.0, "step_variance": 7.0, "transform": 3.0, "predictor": 1.0,
-             "schedule.log_density": 1.0}  # the shape of gamma has no end points' rate
+    rates = {"schedule": 7.0, "volatility": 7.0, "step_variance": 7.0, "transform": 3.0 * model.transform.rate,
+             "predictor": 1.0}
+    exceptions = {} if config.timesteps else {"schedule.log_density": 1.0}  # whose gradient is faint without steps
     seen = set()
     for name, parameter in model.named_parameters():
         part = name.partition(".")[0]
         seen.add(part)
-        assert groups[parameter]["rate"] == rates.get(name, rates[part]), name
+        assert groups[parameter]["rate"] == exceptions.get(name, rates[part]), name
         is_matrix = part in ("predictor", "transform") and parameter.ndim >= 2
         assert groups[parameter]["weight_decay"] == (0.02 if is_matrix else 0.0), name
-    assert seen == rates.keys() - {"schedule.log_density"}
-    assert set_learning_rate(optimizer, replace(EVERY_PART, warmup_steps=0, decay="constant"), 5, 0.5) == 0.01
+    assert seen == rates.keys() - ({"step_variance"} if config.timesteps is None else set())
+    assert set_learning_rate(optimizer, replace(config, warmup_steps=0, decay="constant"), 5, 0.5) == 0.01
     assert all(group["lr"] == pytest.approx(0.01 * group["rate"]) for group in optimizer.param_groups)
+
+
+def test_a_scale_has_further_to_go_than_the_weights_of_a_network():
+    rates = [build_model(replace(EVERY_PART, transform=name), points()).transform.rate
+             for name in ("time_basis", "identity", "scaling")]
+    assert rates[:2] == [1.0, 1.0] and rates[2] > 1
+    assert rates[2] > build_model(WITHOUT_END, points()).transform.rate > 1
 
 
 @pytest.mark.parametrize(("step", "fraction", "expected"), [

@@ -85,9 +85,9 @@ def test_progress_is_the_same(two_sittings):
 
 
 @pytest.mark.parametrize("changes", [
-    {"transform": "residual", "transform_options": {"width": 8, "depth": 1}}, {"transform": "scaling",
-    "transform_options": {}, "volatility": "markov"}, {"volatility": "best"}, {"volatility": "learned"},
-    {"timesteps": 4, "step_variance": "analytic"}, {"timesteps": 4, "step_variance": "learned"},
+    {"transform": "residual", "transform_options": {"width": 8, "depth": 1}}, {"transform": "time_basis"},
+    {"volatility": "best"}, {"volatility": "learned"}, {"timesteps": 4}, {"timesteps": 4, "step_variance": "analytic"},
+    {"timesteps": 4, "step_variance": "learned"}, {"timesteps": 4, "step_variance": "moments"},
     {"decay": "constant", "importance": False}, {"schedule": "cosine"}], ids=str)
 def test_every_part_resumes(tmp_path, changes):
     whole_and_parts(replace(POINTS, **changes), points(), tmp_path, stop=3)
@@ -168,7 +168,7 @@ def test_a_finished_run_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize(("field", "value"), [
-    ("learning_rate", 1e-4), ("seed", 1), ("transform", "identity"), ("transform_options", {"width": 9}),
+    ("learning_rate", 1e-4), ("seed", 1), ("transform", "identity"), ("transform_options", {"num_functions": 9}),
     ("schedule", "linear"), ("batch_size", 8), ("ema_decay", 0.5), ("timesteps", 5), ("precision", "bf16"),
     ("betas", (0.5, 0.9)), ("importance", False), ("decay", "constant")])
 def test_any_other_change_is_refused_by_name(tmp_path, field, value):
@@ -202,7 +202,8 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 
 def test_a_configuration_that_makes_no_model_makes_no_folder(tmp_path):
     for changes in ({"transform": "unheard"}, {"step_variance": "learned"}, {"max_steps": None},
-                    {"predictor": "direct", "transform": "residual", "transform_options": {}}):
+                    {"predictor": "plug_in", "timesteps": 4, "step_variance": "mixture"},
+                    {"volatility": "constant", "volatility_options": {"value": 0}}):
         with pytest.raises(InputError):
             Trainer(replace(POINTS, **changes), points(), tmp_path / "run")
         assert not (tmp_path / "run").exists(), changes

@@ -1,0 +1,26 @@
+"""What each part of the default is worth: it is left out or replaced, one at a time."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from ndm.benchmarks.comparison.ablated import ABLATED
+from ndm.benchmarks.comparison.command import Comparison
+from ndm.benchmarks.comparison.plan import Block, Plan, Study
+
+PLAN: Plan = (
+    # All keep the recipe's learning rate: what is asked is what one change does.
+    Study("digits", draws=64, limit=297, num_samples=0, reference=4, tuning_seconds=None, blocks=(
+        Block((4, None), ("default", *ABLATED), seeds=3, seconds=25),
+    )),
+)
+
+
+@dataclass(frozen=True)
+class Ablations(Comparison):
+    """What each part of the default is worth: leaves out or replaces one at a time, at equal CPU time."""
+
+    plan: ClassVar[Plan] = PLAN
+
+    out: Path = Path("benchmarks/ablations")
+    """Folder of rows.jsonl, results.json, tables.md and figure.png."""

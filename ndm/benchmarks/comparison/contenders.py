@@ -1,0 +1,82 @@
+"""The contenders, by name: (the recipe's configuration with T, data) -> the configuration that is trained."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ndm.data import DataSet
+from ndm.training.config import Config
+
+Change = Callable[[Config, DataSet], Config]
+
+
+def default(config: Config, data: DataSet) -> Config:
+    """The recipe as it stands: F = w(t) x, a learned noise schedule for each dimension."""
+    return config
+
+
+def control(config: Config, data: DataSet) -> Config:
+    """The default with a path that is not learned: the same code and heads, F = x."""
+    return replace(config, transform_rate=0.0)
+
+
+def identity(config: Config, data: DataSet) -> Config:
+    """F(x, t) = x, all else equal: the usual diffusion model."""
+    return replace(config, transform="identity", transform_options={})
+
+
+def time_basis(config: Config, data: DataSet) -> Config:
+    """F = x + sum_k b_k(t) h_k(x), h with one hidden layer; the curve is predicted."""
+    return replace(config, transform="time_basis", transform_options={"num_functions": 4, "width": 128})
+
+
+def time_basis_linear(config: Config, data: DataSet) -> Config:
+    """The same with a linear h, a matrix of rank 128 for each k."""
+    options = {"num_functions": 4, "width": 128, "activation": "none"}
+    return replace(config, transform="time_basis", transform_options=options)
+
+
+def time_basis_control(config: Config, data: DataSet) -> Config:
+    """The same heads, h = 0."""
+    return control(time_basis(config, data), data)
+
+
+def frequencies(config: Config, data: DataSet) -> Config:
+    """A learned noise schedule for each frequency of an image: blurring, learned."""
+    return replace(config, transform="scaling", transform_options={"basis": "frequency"})
+
+
+def residual(config: Config, data: DataSet) -> Config:
+    """The paper's: F = x + t N(x, t), N a network of the denoiser's size, x^ plugged into F."""
+    return replace(config, transform="residual", transform_options=network_options(config), predictor="plug_in",
+                   volatility="constant")
+
+
+def table(change: Change) -> Change:
+    """With Gaussian steps of a learned variance for each step and dimension, instead of mixtures."""
+    return lambda config, data: replace(change(config, data), step_variance="learned" if config.timesteps else None)
+
+
+def network_options(config: Config) -> dict[str, Any]:
+    """The denoiser's network, without dropout: F is evaluated at two times, which have to see the same network."""
+    others = ("form", "form_options", "dropout")
+    return {name: value for name, value in config.predictor_options.items() if name not in others}
+
+
+# `identity_equal_...` is `identity` with a larger denoiser, see sizes.py.
+CONTENDERS: dict[str, Change] = {
+    "default": default,
+    "control": control,
+    "identity": identity,
+    "identity_equal_parameters": identity,
+    "identity_equal_time": identity,
+    "time_basis": time_basis,
+    "time_basis_linear": time_basis_linear,
+    "time_basis_control": time_basis_control,
+    "frequencies": frequencies,
+    "residual": residual,
+    "default_table": table(default),
+    "identity_table": table(identity),
+    "time_basis_table": table(time_basis),
+    "time_basis_control_table": table(time_basis_control),
+}

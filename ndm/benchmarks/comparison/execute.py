@@ -1,0 +1,104 @@
+"""One job: train, evaluate, and put all that a reader may ask for into one row."""
+
+import math
+import platform
+import tempfile
+import time
+import warnings
+from dataclasses import asdict, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ndm.benchmarks.comparison.ablated import ABLATED, TRAINERS
+from ndm.benchmarks.comparison.contenders import CONTENDERS
+from ndm.benchmarks.comparison.job import Job
+from ndm.benchmarks.comparison.quality import energy_distances
+from ndm.benchmarks.comparison.sizes import with_size
+from ndm.data import DataSet, load
+from ndm.likelihood import bits_per_dim, nelbo
+from ndm.recipes import recipe
+from ndm.registry import choose
+from ndm.times import ImportanceTimes
+from ndm.training.build import as_tensor
+from ndm.training.config import Config
+from ndm.training.loop import Trainer
+from ndm.training.statistics import variance_ratio
+from ndm.version import __version__
+
+_EVALUATION_SEED = 0  # the same draws for all
+_NEVER = 10**9
+_MOST_STORED = 1000
+
+
+def configuration(job: Job) -> Config:
+    """What the job trains: its contender's change of the recipe, with the job's budget, rate and seed."""
+    data = _load(job.data)
+    config = replace(recipe(None, data), timesteps=job.timesteps)
+    config = choose("contender", job.contender, CONTENDERS | ABLATED)(config, data)
+    if job.size is not None:
+        config = with_size(config, job.size)
+    return replace(config, max_seconds=job.seconds, max_steps=job.steps, seed=job.seed, threads=1,
+                   learning_rate=config.learning_rate * job.learning_rate, log_every=_NEVER, save_every=_NEVER)
+
+
+def execute(job: Job) -> dict[str, Any]:
+    """The row of a job; where training diverges, `failed` says why in place of the figures."""
+    data = _load(job.data)
+    config = configuration(job)
+    row: dict[str, Any] = {"unit": "bits/dim" if data.is_image else "nats", "config": asdict(config),
+           "versions": {"ndm": __version__, "torch": torch.__version__, "python": platform.python_version()}}
+    with warnings.catch_warnings(record=True) as caught, tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("always", UserWarning)
+        trainer = TRAINERS.get(job.contender, Trainer)(config, data, Path(folder) / "run", clock=time.process_time)
+        try:
+            if not trainer.fit():
+                raise KeyboardInterrupt
+            row |= _figures(job, trainer)
+        except FloatingPointError as error:
+            row["failed"] = str(error).partition("; its batch is saved")[0]
+        row["warnings"] = [str(warning.message) for warning in caught]
+    return row
+
+
+@torch.no_grad()
+def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
+    data, model, began = trainer.data, trainer.ema.model, time.process_time()
+    held_out = data.split(job.split).x[: job.limit]
+    x = as_tensor(held_out, model.decoder)
+    density = trainer.times if isinstance(trainer.times, ImportanceTimes) else None
+    estimate = nelbo(model, x, timesteps=job.timesteps, draws=job.draws, density=density,
+                     generator=torch.Generator().manual_seed(_EVALUATION_SEED))
+
+    def convert(nats: torch.Tensor) -> float:
+        return float(bits_per_dim(nats, data.event_shape) if data.is_image else nats)
+
+    total, number = estimate.total.double(), len(x)
+    if not torch.isfinite(total).all():
+        raise FloatingPointError("the bound of held-out examples is not finite")
+    unit = convert(torch.ones(()))
+    ends = model.schedule.gamma(torch.tensor([0.0, 1.0]))
+    figures = {
+        "total": convert(total.mean()), "prior": convert(estimate.prior.mean()),
+        "diffusion": convert(estimate.diffusion.mean()), "reconstruction": convert(estimate.reconstruction.mean()),
+        "standard_error": convert(total.std() / math.sqrt(number)),
+        "standard_error_of_draws": convert((estimate.standard_error**2).sum().sqrt() / number),
+        # The mean over each of at most 1000 groups of neighbours, for differences between contenders.
+        "per_example": [round(float(group.mean()) * unit, 4)
+                        for group in np.array_split(total.numpy(), min(number, _MOST_STORED))],
+        "num_examples": number, "steps_trained": trainer.step, "training_seconds": trainer.seconds,
+        "ms_per_step": 1e3 * trainer.seconds / max(trainer.step, 1),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "gamma_0": float(ends[0]), "gamma_1": float(ends[1]), "variance_ratio": variance_ratio(model, x),
+    }
+    if job.num_samples:
+        figures["energy_distance"] = energy_distances(model, data, held_out, job.num_samples, job.seed, job.timesteps)
+    return figures | {"evaluation_seconds": time.process_time() - began}
+
+
+@lru_cache
+def _load(name: str) -> DataSet:
+    return load(name)

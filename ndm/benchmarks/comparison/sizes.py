@@ -1,0 +1,90 @@
+"""Larger denoisers for F = identity: as many parameters as the default has, or as much time for a step."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from ndm.benchmarks.comparison.contenders import CONTENDERS
+from ndm.data import DataSet, load
+from ndm.data.batches import Batches
+from ndm.errors import InputError
+from ndm.recipes import recipe
+from ndm.training.build import as_tensor, build_model, make_times
+from ndm.training.config import Config
+
+_TIMED_STEPS, _LARGEST = 12, 4  # steps of which the median counts; times the recipe's size
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """The search for the smallest denoiser of `contender` that costs what the default costs at this T."""
+
+    data: str
+    contender: str
+    timesteps: int | None
+    weight = 5.0
+
+    @property
+    def key(self) -> str:
+        """All fields in one line."""
+        return f"size {self.data} {self.contender} T={self.timesteps or 'inf'}"
+
+
+def num_parameters(config: Config, data: DataSet) -> float:
+    """Parameters of the model."""
+    return sum(p.numel() for p in build_model(config, data).parameters())
+
+
+def step_seconds(config: Config, data: DataSet) -> float:
+    """CPU seconds of one forward and backward pass of a batch: the median of several."""
+    model, times = build_model(config, data), make_times(config)
+    x = as_tensor(Batches(data.train, config.batch_size, 0)[0], model.decoder)
+    seconds = []
+    for _ in range(_TIMED_STEPS):
+        began = time.process_time()
+        model(x, None, config.timesteps, times).total.mean().backward()
+        seconds.append(time.process_time() - began)
+    return sorted(seconds)[len(seconds) // 2]
+
+
+COSTS: dict[str, Callable[[Config, DataSet], float]] = {
+    "identity_equal_parameters": num_parameters,
+    "identity_equal_time": step_seconds,
+}
+
+
+def search(sizing: Sizing) -> dict[str, Any]:
+    """Raise the size by eighths of the recipe's until the cost first reaches that of the default."""
+    torch.set_num_threads(1)
+    data = load(sizing.data)
+    config = replace(recipe(None, data), timesteps=sizing.timesteps)
+    cost, change = COSTS[sizing.contender], CONTENDERS[sizing.contender]
+    wanted, smallest = cost(CONTENDERS["default"](config, data), data), size_of(config)
+    costs: dict[int, float] = {}
+    for size in range(smallest, _LARGEST * smallest + 1, max(1, smallest // 8)):
+        costs[size] = cost(with_size(change(config, data), size), data)
+        if costs[size] >= wanted:
+            break
+    return {"size": size, "cost": costs[size], "cost_of_default": wanted, "costs": costs,
+            "reached": costs[size] >= wanted}
+
+
+def size_of(config: Config) -> int:
+    """Channels of the U-Net, or width of the MLP."""
+    size: int = config.predictor_options[_option(config)]
+    return size
+
+
+def with_size(config: Config, size: int) -> Config:
+    """The configuration with a denoiser of this many channels or this width."""
+    return replace(config, predictor_options=config.predictor_options | {_option(config): size})
+
+
+def _option(config: Config) -> str:
+    for name in ("channels", "width"):
+        if name in config.predictor_options:
+            return name
+    raise InputError(f"a denoiser with the options {config.predictor_options}", "channels or width among them")

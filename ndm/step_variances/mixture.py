@@ -1,0 +1,20 @@
+"""The whole distribution of a step that the predictor believes in, not its variance alone."""
+
+from torch import Tensor
+
+from ndm.gaussian import Gaussian
+from ndm.mixture import Mixture
+from ndm.step_variances.step_variance import BelievedStepVariance
+
+
+class MixtureStepVariance(BelievedStepVariance):
+    """p(z_s | z_t) = prod_i integral of q(z_s,i | z_t, x_i) p(x_i | z_t) dx_i: q's step for every x that is believed.
+
+    A Gaussian step is right when steps are many. When they are few, what a step reveals of x_i is far from Gaussian:
+    one of several levels, say; the mixture misses nothing but the dependence between dimensions.
+    Source of the idea: the x-parameterised steps of Austin et al., D3PM (2021), https://arxiv.org/abs/2107.03006.
+    """
+
+    def distribution(self, q: Gaussian, deviation: Mixture | None, step: Tensor, timesteps: int) -> Mixture:
+        one = q.std.new_ones(())
+        return self.require(q, deviation).affine(one, q.mean).blurred(q.std**2)

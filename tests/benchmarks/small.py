@@ -1,0 +1,44 @@
+"""What the tests of comparisons share: a plan of seconds, jobs that cost nothing, and rows without training."""
+
+import os
+import signal
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from ndm.benchmarks.comparison.job import Job
+from ndm.benchmarks.comparison.plan import Block, Study
+
+JOB = Job("moons", "default", 4, 1.0, None, 0, 1.0, "test", draws=4, limit=20)
+
+PLAN = (
+    Study("moons", draws=4, limit=40, num_samples=20, reference=2, tuning_seconds=None, blocks=(
+        Block((2, None), ("default", "identity"), seeds=2, steps=3),
+    )),
+)
+
+
+def jobs(number: int) -> list[Job]:
+    """Jobs that differ by their seed."""
+    return [replace(JOB, seed=seed) for seed in range(number)]
+
+
+def square(job: Job) -> dict:
+    """Stands for a training."""
+    return {"answer": job.seed**2}
+
+
+def dies_at_one(job: Job) -> dict:
+    """The process of seed 1 is killed, and seed 2 is a mistake in the code."""
+    if job.seed == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if job.seed == 2:
+        raise ValueError("two")
+    return square(job)
+
+
+def row(job: Job, seed: int, shift: float = 0.0) -> dict:
+    """A row with made-up figures."""
+    per_example = list(np.random.default_rng(seed).normal(size=20) + shift)
+    figures = {"unit": "nats", "total": float(np.mean(per_example)), "per_example": per_example}
+    return asdict(job) | {"seed": seed} | figures

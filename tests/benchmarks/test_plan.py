@@ -1,0 +1,86 @@
+"""Plans: every job once, contenders side by side, seeds last."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from small import JOB, PLAN
+
+from ndm.benchmarks import ablations, pays
+from ndm.benchmarks.comparison.ablated import ABLATED, TRAINERS
+from ndm.benchmarks.comparison.contenders import CONTENDERS
+from ndm.benchmarks.comparison.execute import configuration
+from ndm.benchmarks.comparison.plan import FACTORS, measurements, sizings, subset, tunings
+from ndm.benchmarks.comparison.stages import best_rates
+from ndm.data import load
+from ndm.errors import InputError
+from ndm.training.build import as_tensor, build_model
+
+PLANS = {"pays": pays.PLAN, "ablations": ablations.PLAN, "small": PLAN}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_job_comes_once_under_a_key_of_its_own(name):
+    jobs = measurements(PLANS[name], {}, {})
+    assert jobs and len({job.key for job in jobs}) == len(jobs) == len(set(jobs))
+    assert all(job.split == "test" for job in jobs)
+    assert {job.contender for job in jobs} <= (CONTENDERS | ABLATED).keys() and TRAINERS.keys() <= ABLATED.keys()
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_seeds_are_outermost_and_contenders_innermost(name):
+    plan = PLANS[name]
+    jobs = measurements(plan, {}, {})
+    assert [job.seed for job in jobs] == sorted(job.seed for job in jobs)
+    groups = [(job.seed, job.data, job.timesteps, job.budget) for job in jobs]
+    changes = [group for before, group in zip([None, *groups], groups, strict=False) if group != before]
+    assert len(changes) == len(set(changes))
+    order = [study.data for study in plan]
+    first = [order.index(job.data) for job in jobs if job.seed == 0]
+    assert first == sorted(first)
+
+
+def test_each_contender_is_tuned_by_as_many_trials_and_never_on_test():
+    trials = tunings(pays.PLAN, {})
+    count = {(study.data, name): 0 for study in pays.PLAN for name in study.contenders}
+    for job in trials:
+        count[job.data, job.contender] += 1
+    assert set(count.values()) == {len(FACTORS)} and {job.split for job in trials} == {"validation"}
+    assert not {job.seed for job in trials} & {job.seed for job in measurements(pays.PLAN, {}, {})}
+
+
+def test_sizes_and_rates_reach_the_jobs():
+    who = ("digits", "identity_equal_time")
+    assert who in {(sizing.data, sizing.contender) for sizing in sizings(pays.PLAN)}
+    jobs = measurements(pays.PLAN, {who: 20}, {who: 0.5})
+    assert {(job.size, job.learning_rate) for job in jobs if (job.data, job.contender) == who} == {(20, 0.5)}
+    assert {(job.size, job.learning_rate) for job in jobs if (job.data, job.contender) != who} == {(None, 1.0)}
+
+
+def test_the_best_rate_is_the_lowest_bound_and_the_least_where_all_diverge():
+    def trial(name, rate, **figures):
+        return {"data": "d", "contender": name, "learning_rate": rate} | figures
+
+    rates = best_rates([trial("a", 0.5, total=2.0), trial("a", 1.0, total=1.0), trial("a", 2.0, failed="diverged"),
+                        *(trial("b", rate, failed="diverged") for rate in FACTORS)])
+    assert rates == {("d", "a"): 1.0, ("d", "b"): 0.5}
+
+
+def test_a_subset_keeps_what_is_asked_for_and_scales_budgets():
+    plan = subset(pays.PLAN, ["digits"], [4, 0], 0.5)
+    jobs = measurements(plan, {}, {})
+    assert {job.data for job in jobs} == {"digits"} and {job.timesteps for job in jobs} == {4, None}
+    assert {job.seconds for job in jobs} == {20.0, 10.0, None} and plan[0].tuning_seconds == 5.0
+    for data, times, scale in ((["nope"], [], 1.0), ([], [3], 1.0), ([], [], 0.0), ([], [], float("nan"))):
+        with pytest.raises(InputError):
+            subset(pays.PLAN, data, times, scale)
+
+
+@pytest.mark.parametrize("timesteps", [4, None])
+@pytest.mark.parametrize("name", CONTENDERS | ABLATED)
+def test_every_contender_makes_a_model_with_a_bound(name, timesteps):
+    data = load("digits")
+    job = replace(JOB, data="digits", contender=name, timesteps=timesteps)
+    model = build_model(configuration(job), data)
+    bound = model(as_tensor(data.test.x[:4], model.decoder), None, timesteps)
+    assert torch.isfinite(bound.total).all()

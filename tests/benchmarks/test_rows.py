@@ -1,0 +1,45 @@
+"""rows.jsonl survives what stops a writer, and workers what stops a worker."""
+
+import json
+
+import pytest
+from small import dies_at_one, jobs, square
+
+from ndm.benchmarks.comparison.rows import Rows
+from ndm.benchmarks.comparison.workers import Trouble, Workers
+from ndm.errors import InputError
+
+
+def test_a_torn_line_is_dropped_and_can_be_written_again(tmp_path):
+    with Rows(tmp_path) as rows:
+        rows.add({"key": "a", "total": 1.0})
+        rows.add({"key": "b", "total": 2.0})
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])
+    with Rows(tmp_path) as rows:
+        assert rows.by_key == {"a": {"key": "a", "total": 1.0}}
+        rows.add({"key": "b", "total": 3.0})
+    assert [json.loads(line)["total"] for line in path.read_text().splitlines()] == [1.0, 3.0]
+
+
+def test_a_line_damaged_in_the_middle_is_reported(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"key": "a"}\n{"ke\n{"key": "c"}\n')
+    with pytest.raises(InputError, match="damaged line 2"), Rows(tmp_path):
+        pass
+
+
+def test_two_processes_do_not_share_a_folder(tmp_path):
+    with Rows(tmp_path), pytest.raises(InputError, match="another process"), Rows(tmp_path):
+        pass
+
+
+def test_a_worker_that_dies_or_fails_costs_its_own_job_only():
+    with Workers(2) as workers:
+        outcomes = {job.seed: outcome for job, outcome in workers.map(dies_at_one, jobs(6))}
+        again = {job.seed: outcome for job, outcome in workers.map(square, jobs(3))}
+    assert {seed: outcome for seed, outcome in outcomes.items() if seed not in (1, 2)} \
+        == {seed: {"answer": seed**2} for seed in (0, 3, 4, 5)}
+    assert isinstance(outcomes[1], Trouble) and "exit code -9" in outcomes[1].reason
+    assert isinstance(outcomes[2], Trouble) and outcomes[2].reason.startswith("ValueError: two (small.py, line")
+    assert again == {seed: {"answer": seed**2} for seed in range(3)}
+    assert not any(worker.process.is_alive() for worker in workers.workers)

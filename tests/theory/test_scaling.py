@@ -1,0 +1,92 @@
+"""A scale for each dimension is a noise schedule for each dimension: what z_t shows, and what a belief makes of it."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+import ndm
+from ndm.schedules import Level
+from ndm.time_functions import Pieces
+
+from .independent import SHARES, WIDE, data_of, exact_model, levels_form
+from .models import ONE, ZERO, assert_close, derivative, perturbed, small_transform
+
+SCHEDULE = ndm.CosineSchedule(-6.0, 4.0)
+EVENT = (2, 3)
+
+
+def scaling(event_shape: tuple[int, ...] = EVENT) -> ndm.ScalingTransform:
+    return perturbed(ndm.ScalingTransform(event_shape, functions=Pieces(3)), std=0.5)
+
+
+def test_what_is_seen_is_the_likelihood_of_each_dimension() -> None:
+    """q(z_t,i | x_i) = N(alpha w_i x_i, sigma^2)."""
+    transform, x, z_t, t = scaling(), torch.randn(4, *EVENT), torch.randn(4, *EVENT), torch.rand(4)
+    seen = transform.seen(SCHEDULE(t), t)
+    assert all(value.shape == (4, *EVENT) for value in (seen.gamma, seen.gamma_prime, seen.alpha, seen.sigma))
+    model = ndm.NeuralDiffusion(SCHEDULE, transform, lambda z, t, cond: z, ndm.GaussianDecoder())
+    likelihood = Normal(seen.alpha * x, seen.sigma).log_prob(z_t)
+    assert_close(likelihood.sum((1, 2)), model.marginal(model.curve(x), t).log_prob(z_t))
+    w = transform(torch.ones(4, *EVENT), t)
+    assert_close(seen.alpha, SCHEDULE(t).alpha[:, None, None] * w)
+    assert_close(seen.sigma, SCHEDULE(t).sigma[:, None, None].expand(4, *EVENT))
+
+
+def test_what_is_seen_is_a_level() -> None:
+    """gamma = log(sigma^2 / alpha^2), gamma' its derivative, snr = exp(-gamma): a schedule for each dimension."""
+    transform, t = scaling(), torch.tensor([0.1, 0.4, 0.6, 0.9])
+
+    def seen(u: Tensor) -> Level:
+        return transform.seen(SCHEDULE(u), u)
+
+    level = seen(t)
+    assert_close(level.gamma, torch.log(level.sigma**2 / level.alpha**2))
+    assert_close(level.gamma_prime, derivative(lambda u: seen(u).gamma, t), rtol=1e-6)
+    assert_close(level.snr, level.alpha**2 / level.sigma**2)
+    assert_close(seen(ZERO.expand(2)).gamma, SCHEDULE(ZERO).gamma)  # w(0) = 1
+    assert (seen(ONE.expand(1)).gamma.flatten().diff().abs() > 1e-3).all()
+
+
+@pytest.mark.parametrize("name", ["identity", "time_basis", "residual", "frequency"])
+def test_other_transformations_show_the_level_of_the_schedule(name) -> None:
+    """F = identity for one, and where F mixes dimensions there is no level of each."""
+    t = torch.rand(3)
+    level = SCHEDULE(t)
+    assert small_transform(name, (1, 4, 4) if name == "frequency" else (3,)).seen(level, t) is level
+
+
+def test_the_belief_is_bayes_rule_at_the_level_of_each_dimension() -> None:
+    """p(v_k | z_i) ~ pi_ik N(z_i; alpha w_i v_k, sigma^2), w_i apart for the two dimensions."""
+    transform = scaling((2,))
+    model = exact_model(levels_form(), (-3.0, 3.0), transform, ndm.MarkovVolatility())
+    z_t, t = torch.randn(5, 2), torch.rand(5)
+    level, w, data = model.schedule(t), transform(torch.ones(5, 2), t), data_of(levels_form())
+    likelihood = Normal(level.alpha[:, None, None] * w[..., None] * data.means, level.sigma[:, None, None])
+    joint = SHARES * likelihood.log_prob(z_t[..., None]).exp()
+    predicted = model.predict(z_t, t)
+    expected = (joint * data.means).sum(-1) / joint.sum(-1)
+    assert_close(predicted.belief.x.mean, expected)
+    assert_close(predicted(torch.tensor(0.5)), transform(torch.ones(5, 2), torch.tensor(0.5)) * expected)
+
+
+def test_the_response_is_the_change_for_a_unit_of_x() -> None:
+    transform, x, t = scaling(), torch.randn(4, *EVENT), torch.rand(4)
+    response, unit = transform.response(x)(t), torch.zeros(EVENT)
+    unit[1, 2] = 1
+    assert_close(transform(x + unit, t) - transform(x, t), response * unit)
+    assert_close(ndm.IdentityTransform().response(x)(t), 1.0)
+
+
+def test_scaling_by_its_own_schedule_is_a_change_of_it() -> None:
+    """Steps of the exact model for F = w x equal those of F = x with each dimension's own gamma_i, in y = z / sigma."""
+    transform = scaling((2,))
+    model = exact_model(levels_form(), WIDE, transform, ndm.MarkovVolatility())
+    s, t, y = torch.tensor([0.2, 0.5]), torch.tensor([0.45, 0.9]), torch.randn(2, 2)
+    transition = model.transition(y, s, t)
+    seen_s, seen_t = (transform.seen(model.schedule(u), u) for u in (s, t))
+    span = seen_t.gamma - seen_s.gamma
+    assert_close(transition.c * seen_t.sigma / seen_s.sigma, torch.exp(-span / 2))
+    assert_close(transition.std**2 / seen_s.sigma**2, -torch.expm1(-span))
+    gain = transition.shift(transform.response(y)) / seen_s.sigma
+    assert_close(gain, torch.exp(-seen_s.gamma / 2) * -torch.expm1(-span))

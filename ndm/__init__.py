@@ -8,6 +8,7 @@ from ndm.decoders.levels import LevelsDecoder
 from ndm.errors import InputError
 from ndm.gaussian import Gaussian
 from ndm.likelihood import Estimate, bits_per_dim, nelbo
+from ndm.mixture import Mixture
 from ndm.model import NeuralDiffusion
 from ndm.nn.hidden_layer import HiddenLayer
 from ndm.nn.mlp import MLP
@@ -23,8 +24,10 @@ from ndm.schedules.learned_linear import LearnedLinearSchedule
 from ndm.schedules.linear import LinearSchedule
 from ndm.step_variances.analytic import AnalyticStepVariance
 from ndm.step_variances.learned import LearnedStepVariance
+from ndm.step_variances.mixture import MixtureStepVariance
+from ndm.step_variances.moments import MomentsStepVariance
 from ndm.step_variances.posterior import PosteriorStepVariance
-from ndm.time_functions import IntegratedBumps, Monomials
+from ndm.time_functions import IntegratedBumps, Monomials, Pieces
 from ndm.times import ImportanceTimes, LowDiscrepancyTimes
 from ndm.transforms.identity import IdentityTransform
 from ndm.transforms.residual import ResidualTransform
@@ -42,7 +45,8 @@ __all__ = [
     "ConstantVolatility", "CosineBasis", "CosineSchedule", "Curve", "DirectPredictor", "Estimate", "FlowSchedule",
     "Gaussian", "GaussianDecoder", "HiddenLayer", "IdentityTransform", "ImportanceTimes", "InputError",
     "IntegratedBumps", "LearnedLinearSchedule", "LearnedSchedule", "LearnedStepVariance", "LearnedVolatility",
-    "LevelsDecoder", "LinearSchedule", "LowDiscrepancyTimes", "MarkovVolatility", "Monomials", "NeuralDiffusion",
-    "PerDimensionVolatility", "PlugInPredictor", "PosteriorStepVariance", "ResidualTransform", "ScalingTransform",
-    "StandardBasis", "TimeBasisTransform", "UNet", "__version__", "bits_per_dim", "nelbo",
+    "LevelsDecoder", "LinearSchedule", "LowDiscrepancyTimes", "MarkovVolatility", "Mixture", "MixtureStepVariance",
+    "MomentsStepVariance", "Monomials", "NeuralDiffusion", "PerDimensionVolatility", "Pieces", "PlugInPredictor",
+    "PosteriorStepVariance", "ResidualTransform", "ScalingTransform", "StandardBasis", "TimeBasisTransform", "UNet",
+    "__version__", "bits_per_dim", "nelbo",
 ]

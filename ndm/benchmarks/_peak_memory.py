@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from ndm.derivative import with_velocity
+
 _MIB = 2**20
 _UNIT = 1 if sys.platform == "darwin" else 2**10  # of ru_maxrss, in bytes
 
@@ -16,9 +18,9 @@ _UNIT = 1 if sys.platform == "darwin" else 2**10  # of ru_maxrss, in bytes
 def peak_memory_mib(work: Callable[..., Any], *arguments: Any) -> float:
     """By how many MiB work(*arguments) raises the most memory that a process has had; all of them plain data.
 
-    On a CPU: the resident set's high-water mark (`ru_maxrss`) less what it was after the imports. Work that needs less
-    than the imports themselves did shows as 0. On a GPU: `torch.cuda.max_memory_allocated`. The process comes from a
-    fork server, for one that is merely spawned inherits the mark of the process that spawned it.
+    On a CPU: the resident set's high-water mark (`resource.getrusage`, ru_maxrss) less what it was after the imports,
+    those that PyTorch makes at its first steps included. On a GPU: `torch.cuda.max_memory_allocated`. The process comes
+    from a fork server, because one that is spawned inherits the mark of the process that spawned it.
     """
     with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as pool:
         return pool.submit(_measure, work, arguments).result()
@@ -26,11 +28,19 @@ def peak_memory_mib(work: Callable[..., Any], *arguments: Any) -> float:
 
 def _measure(work: Callable[..., Any], arguments: tuple[Any, ...]) -> float:
     torch.set_num_threads(1)
+    _first_steps()
     before = _high_water_mark()
     work(*arguments)
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / _MIB
     return (_high_water_mark() - before) / _MIB
+
+
+def _first_steps() -> None:
+    weight = torch.ones(1, requires_grad=True)
+    _, velocity = with_velocity(lambda t: weight * t + weight, torch.ones(1))
+    velocity.sum().backward()
+    torch.optim.AdamW([weight]).step()
 
 
 def _high_water_mark() -> int:

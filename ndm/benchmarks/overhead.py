@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from ndm.benchmarks._peak_memory import peak_memory_mib
 from ndm.benchmarks.comparison.contenders import network_options
@@ -38,6 +39,7 @@ _T = 8  # steps of the chain whose training is measured too
 _REFERENCE = "identity"
 
 Step = Callable[[], None]
+Seconds = dict[tuple[str, str], list[float]]  # by entry and kind of step, one for each round
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Overhead:
 
     def run(self) -> int:
         """Measure, write, show."""
-        run(self.out, self.rounds, self.only)
+        run(self.out, self.rounds, self.only, CASES)
         return 0
 
 
@@ -112,7 +114,8 @@ def entries(config: Config) -> dict[str, Config]:
     for transform, predictor in product(discover("ndm.transforms", Transform), discover("ndm.predictors", Predictor)):
         for variant, options in variants.get(transform, {"": {}}).items():
             name = "_".join(filter(None, (transform, variant, predictor)))
-            found[name] = replace(config, transform=transform, transform_options=options, predictor=predictor)
+            if name != "identity_direct":  # the reference, again
+                found[name] = replace(config, transform=transform, transform_options=options, predictor=predictor)
     return found
 
 
@@ -134,7 +137,7 @@ def measure(name: str, case: Case, rounds: int, only: Sequence[str] = ()) -> dic
                 models[entry] = config, *_steps(config, data, batch_size)
             except InputError:  # a predictor that is not for this transformation, or for no name
                 continue
-    seconds = {(entry, kind): [] for entry, (_, _, steps) in models.items() for kind in steps}
+    seconds: Seconds = {(entry, kind): [] for entry, (_, _, steps) in models.items() for kind in steps}
     memory = {}
     with ProgressBar(f"measuring {name}") as bar:
         for i, (entry, (config, _, _)) in enumerate(models.items()):
@@ -208,8 +211,7 @@ def _seconds(step: Step) -> float:
     return float(start.elapsed_time(end)) / 1000
 
 
-def _figures(entry: str, seconds: dict[tuple[str, str], list[float]], reference: NeuralDiffusion,
-             model: NeuralDiffusion) -> dict[str, Any]:
+def _figures(entry: str, seconds: Seconds, reference: NeuralDiffusion, model: NeuralDiffusion) -> dict[str, Any]:
     """Medians and quartiles over the rounds, the first left out, of an entry's time by the reference's."""
     count, own = (sum(p.numel() for p in each.parameters()) for each in (reference, model))
     figures: dict[str, Any] = {"parameters": own, "parameters_ratio": own / count}
@@ -222,11 +224,12 @@ def _figures(entry: str, seconds: dict[tuple[str, str], list[float]], reference:
 
 
 def _show(name: str, figures: dict[str, dict[str, Any]]) -> None:
-    table = Table("entry", "training step", "quartiles", f"T = {_T}", "sampling step", "parameters", "peak memory",
-                  title=f"{name}: times those of F = identity ({figures[_REFERENCE]['ms']:.1f} ms)")
+    """Ratios of a step's time, with the quartiles of the first, and of the number of parameters; memory."""
+    table = Table(Column(name, no_wrap=True), Column("training", no_wrap=True), f"T = {_T}", "sample", "params",
+                  "MiB", box=SIMPLE)
     for entry, row in figures.items():
         low, high = row["quartiles"]
-        table.add_row(entry, f"{row['ratio']:.2f}", f"{low:.2f} to {high:.2f}", f"{row['chain_ratio']:.2f}",
+        table.add_row(entry, f"{row['ratio']:.2f} ({low:.2f} to {high:.2f})", f"{row['chain_ratio']:.2f}",
                       f"{row['sampling_ratio']:.2f}", f"{row['parameters_ratio']:.2f}",
-                      f"{row['peak_memory_mib']:.0f} MiB")
+                      f"{row['peak_memory_mib']:.0f}")
     Console().print(table)

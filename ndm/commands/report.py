@@ -13,13 +13,14 @@ from ndm.data import DataSet
 from ndm.errors import InputError
 from ndm.files import make_folder, write_atomically
 from ndm.report.html import page
-from ndm.report.pictures import comparison, filmstrip, training_curve
+from ndm.report.pictures import comparison, filmstrip, order, training_curve
 from ndm.runs import Run, open_run
 from ndm.training.metrics import read_metrics
 
 _TIMES = [0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0]
 _TIMES_OF_POINTS = [0.0, 0.25, 0.5, 0.75, 1.0]
 _IMAGES, _ROWS, _MOST_POINTS = 64, 4, 10_000
+_MOST_PANELS = 8
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class Report:
         shown = run.examples(data, "test")[: _ROWS if run.is_image else _MOST_POINTS]
         times = _TIMES if run.is_image else _TIMES_OF_POINTS
         pictures["filmstrip"] = filmstrip(_paths(run, shown, times), times)
+        steps = min(run.config["timesteps"] or _MOST_PANELS, _MOST_PANELS)
+        falling = [1 - k / steps for k in range(steps + 1)]
+        if run.is_image and (gammas := _clocks(run, falling)) is not None:
+            pictures["order"] = order(gammas, falling)
         lines = read_metrics(self.run_folder / "metrics.jsonl")
         if lines:
             pictures["training"] = training_curve(lines)
@@ -68,6 +73,14 @@ def _paths(run: Run, x: torch.Tensor, times: list[float]) -> np.ndarray:
     device = next(run.model.parameters()).device
     curve = run.model.curve(x.to(device))
     return torch.stack([curve(torch.tensor(t, device=device)) for t in times]).cpu().numpy()
+
+
+@torch.no_grad()
+def _clocks(run: Run, times: list[float]) -> np.ndarray | None:
+    """gamma_i(t) of every dimension, (len(times), *event), where F gives each a noise schedule of its own."""
+    t = torch.tensor(times, device=next(run.model.parameters()).device)
+    gamma = run.model.transform.seen(run.model.schedule(t), t).gamma
+    return gamma.cpu().numpy() if gamma.ndim > 1 else None
 
 
 def _evaluation(run: Path) -> dict | None:

@@ -17,8 +17,9 @@ class Network(Part, ABC):
 
     Every head has the shape of an event. The heads of a fresh network are exactly 0, so that what is built on
     it starts from a known function. A network must have forward derivatives, in t above all, which can be
-    differentiated again: `torch.func.jvp`, then `backward`. A subclass is one file in `ndm/nn`, with a
-    constructor of `event_shape`, `num_outputs`, `num_classes` and its own options, and a method `heads`.
+    differentiated again: `torch.func.jvp`, then `backward`; the layers of `ndm.nn.layers` have cheap ones. A
+    subclass is one file in `ndm/nn`, with a constructor of `event_shape`, `num_outputs`, `num_classes` and its own
+    options, and a method `heads`.
     """
 
     def __init__(self, event_shape: Sequence[int], num_outputs: int, num_classes: int) -> None:

@@ -13,6 +13,7 @@ td,th{padding:.2rem 1rem .2rem 0;text-align:left;border-bottom:1px solid #ddd}pr
 _CAPTIONS = {
     "samples": "Real examples and samples of the model",
     "filmstrip": "The learned path F(x, t) of held-out examples",
+    "order": "When each pixel is revealed",
     "training": "The training data's bound over the course of training (weights not averaged, with dropout)",
 }
 

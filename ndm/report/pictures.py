@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from ndm.errors import InputError
 
+_CERTAIN = 8.0  # of gamma: all signal, or all noise
 _DATA, _MODEL, _SEA, _INK = "#1f6f8b", "#c8553d", "#0b1f2e", "#222222"
 
 
@@ -74,6 +75,20 @@ def _plane_strip(frames: np.ndarray) -> Figure:
         axis.set_aspect("equal")
         axis.tick_params(labelsize=6)
     return figure
+
+
+def order(gammas: np.ndarray, times: list[float]) -> bytes:
+    """When each pixel is revealed: its own gamma_i(t), (len(times), C, H, W), at times from noise to data."""
+    figure = Figure(figsize=(1.5 * len(times), 2.2), layout="constrained")
+    axes: Any = figure.subplots(1, len(times), squeeze=False)[0]
+    for axis, gamma, t in zip(axes, gammas, times, strict=True):
+        shown = axis.imshow(gamma.mean(0), cmap="RdBu_r", vmin=-_CERTAIN, vmax=_CERTAIN)
+        axis.set_title(f"t = {t:.2f}", fontsize=9, color=_INK)
+        axis.set_axis_off()
+    figure.colorbar(shown, ax=axes, shrink=0.8).ax.tick_params(labelsize=7)
+    figure.suptitle("When pixels are revealed: gamma = log(noise / signal) of each, blue is known",
+                    fontsize=10, color=_INK)
+    return _png(figure)
 
 
 def training_curve(lines: list[dict[str, Any]]) -> bytes:

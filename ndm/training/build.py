@@ -73,7 +73,7 @@ def _complete(config: Config, path: Transform) -> Config:
         schedule, step_variance = "learned_linear", "posterior"
     else:
         knows_each = predictor == "direct" and isinstance(path.basis, StandardBasis)
-        schedule, step_variance = "learned", "mixture" if knows_each else "learned"
+        schedule, step_variance = "learned", "mixture" if knows_each else "analytic"
     return replace(config, predictor=predictor, schedule=config.schedule or schedule,
                    step_variance=config.step_variance or step_variance)
 

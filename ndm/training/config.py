@@ -49,14 +49,14 @@ class Config:
     """direct or plug_in (a file of ndm/predictors); by default direct where the transformation allows it."""
     predictor_options: Options = field(default_factory=dict)
     """Of the network and its form, e.g. network=unet channels=32 multipliers=[1,2] form=scaled. By default the form is
-    gaussian_mixture with --timesteps T, scaled in continuous time."""
+    gaussian_mixture where the step variance is mixture or moments, and scaled elsewhere."""
     volatility: str = "markov"
     """markov, constant, learned, best or per_dimension (a file of ndm/volatilities)."""
     volatility_options: Options = field(default_factory=dict)
     """E.g. value=1 for constant."""
     step_variance: str | None = None
     """Spread of p(z_s|z_t) at --timesteps T: mixture, moments, learned, analytic or posterior (a file of
-    ndm/step_variances). By default mixture, or learned where the predictor believes in a point alone."""
+    ndm/step_variances). By default mixture, or analytic where the predictor believes in a point alone."""
     timesteps: int | None = None
     """T of the discrete bound; without it the continuous bound is trained."""
 

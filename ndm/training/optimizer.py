@@ -15,7 +15,7 @@ def make_optimizer(model: NeuralDiffusion, config: Config) -> torch.optim.AdamW:
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         part = name.partition(".")[0]
-        is_weight = parameter.ndim >= 2 and part in ("predictor", "transform")
+        is_weight = parameter.ndim >= 2 and name.endswith(".weight")  # of a layer: scales and histograms do not decay
         # The end points of gamma are numbers with a clear gradient; its shape has a faint one in continuous time.
         faint = part == "schedule" and parameter.ndim > 0 and config.timesteps is None
         rate = 1.0 if faint else rates.get(part, 1.0)

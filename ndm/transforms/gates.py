@@ -17,12 +17,19 @@ class Gate(Part, ABC):
     def forward(self, x: Tensor, update: Tensor, t: Tensor) -> Tensor:
         """F(x, t), (B, *event)."""
 
+    @abstractmethod
+    def velocity(self, x: Tensor, update: Tensor, update_prime: Tensor, t: Tensor) -> Tensor:
+        """dF/dt, (B, *event), where N(x, t) has the velocity `update_prime`."""
+
 
 class TimeGate(Gate):
     """F = x + t N."""
 
     def forward(self, x: Tensor, update: Tensor, t: Tensor) -> Tensor:
         return x + like_event(t, x) * update
+
+    def velocity(self, x: Tensor, update: Tensor, update_prime: Tensor, t: Tensor) -> Tensor:
+        return update + like_event(t, x) * update_prime
 
 
 class VarianceGate(Gate):
@@ -33,6 +40,10 @@ class VarianceGate(Gate):
 
     def forward(self, x: Tensor, update: Tensor, t: Tensor) -> Tensor:
         return x + like_event(torch.sin(math.pi / 2 * t) ** 2, x) * update
+
+    def velocity(self, x: Tensor, update: Tensor, update_prime: Tensor, t: Tensor) -> Tensor:
+        gate, gate_prime = torch.sin(math.pi / 2 * t) ** 2, math.pi / 2 * torch.sin(math.pi * t)
+        return like_event(gate_prime, x) * update + like_event(gate, x) * update_prime
 
 
 class InterpolationGate(Gate):
@@ -49,3 +60,6 @@ class InterpolationGate(Gate):
     def forward(self, x: Tensor, update: Tensor, t: Tensor) -> Tensor:
         t = like_event(t, x)
         return (1 - t) * x + t * (self.keep * x + update)
+
+    def velocity(self, x: Tensor, update: Tensor, update_prime: Tensor, t: Tensor) -> Tensor:
+        return -x + (self.keep * x + update) + like_event(t, x) * update_prime

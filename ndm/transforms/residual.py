@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ndm.curve import Curve, RememberedCurve
+from ndm.derivative import with_velocity
 from ndm.nn.build import network_for
 from ndm.nn.network import Network
 from ndm.registry import choose
@@ -51,11 +52,18 @@ class ResidualCurve(Curve):
         self.transform, self.x, self.cond = transform, x, cond
 
     def __call__(self, t: Tensor) -> Tensor:
-        times = t.expand(len(self.x))
+        return self.transform.gate(self.x, self._update(t), t)
+
+    def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        update, update_prime = with_velocity(self._update, t)
+        gate = self.transform.gate
+        return gate(self.x, update, t), gate.velocity(self.x, update, update_prime, t)
+
+    def _update(self, t: Tensor) -> Tensor:
+        """N(x, t), (B, *event)."""
         # A step of the bound is a difference F(x, s) - F(x, t) over a short time: mixed precision would drown it.
         with torch.autocast(self.x.device.type, enabled=False):
-            update = self.transform.network(self.x, times, self.cond)[:, 0]
-        return self.transform.gate(self.x, update, t)
+            return self.transform.network(self.x, t.expand(len(self.x)), self.cond)[:, 0]
 
 
 class ExpandedCurve(Curve):
@@ -70,4 +78,12 @@ class ExpandedCurve(Curve):
         self.gate, self.x_hat, self.update, self.velocity, self.t = gate, x_hat, update, velocity, t
 
     def __call__(self, t: Tensor) -> Tensor:
-        return self.gate(self.x_hat, self.update + like_event(t - self.t, self.x_hat) * self.velocity, t)
+        return self.gate(self.x_hat, self._update(t), t)
+
+    def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        update = self._update(t)
+        return self.gate(self.x_hat, update, t), self.gate.velocity(self.x_hat, update, self.velocity, t)
+
+    def _update(self, t: Tensor) -> Tensor:
+        """N^ + (t - its t) N^', (B, *event)."""
+        return self.update + like_event(t - self.t, self.x_hat) * self.velocity

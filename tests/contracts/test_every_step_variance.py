@@ -5,7 +5,6 @@ import warnings
 import pytest
 import torch
 from making import BATCH, EVENTS, FOUND, TIMESTEPS, each, make, tiny_model
-from torch import Tensor
 
 import ndm
 from ndm.errors import InputError

@@ -99,7 +99,7 @@ def test_its_basis_is_orthogonal(case):
 
 
 def test_a_network_predicts_its_curve_by_heads(case):
-    """It starts at x^ whatever the heads, has the velocity of its values, and is linear in x^ and the heads together."""
+    """It starts at x^ whatever the heads, has the velocity of its values, and is linear in x^ and heads together."""
     transform, x = case
     t, h, events = times(), 1e-6, torch.randn(2, BATCH, 1 + transform.num_heads, *x.shape[1:], dtype=x.dtype)
 
@@ -149,7 +149,8 @@ def test_it_is_made_for_any_number_of_steps(case):
     transform, x = case
     for timesteps in (None, 1, 7, 1000):
         made = type(transform).for_events(tuple(x.shape[1:]), timesteps=timesteps).double()
-        torch.testing.assert_close(made(x, times()), x)  # F starts as the identity
+        torch.testing.assert_close(made(x, torch.zeros_like(times())), x)
+        assert torch.isfinite(made(x, times())).all()
 
 
 def test_an_unknown_option_is_no_option(case):

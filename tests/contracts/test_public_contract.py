@@ -15,7 +15,7 @@ NAMES = [
     "ScalingTransform", "ResidualTransform", "TimeBasisTransform", "PlugInPredictor", "DirectPredictor",
     "GaussianDecoder", "LevelsDecoder", "MLP", "UNet", "ConstantVolatility", "LearnedVolatility",
     "PerDimensionVolatility", "BestVolatility", "MarkovVolatility", "PosteriorStepVariance", "LearnedStepVariance",
-    "AnalyticStepVariance", "__version__",
+    "AnalyticStepVariance", "MomentsStepVariance", "MixtureStepVariance", "Mixture", "Pieces", "__version__",
 ]
 
 

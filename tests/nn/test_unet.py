@@ -3,8 +3,8 @@
 import pytest
 import torch
 from torch import nn
-from torch.func import jvp
 
+from ndm.derivative import with_velocity
 from ndm.errors import InputError
 from ndm.nn.attention import SelfAttention
 from ndm.nn.unet import UNet
@@ -26,7 +26,7 @@ def test_every_layout_has_a_velocity_and_gradients(shape, options) -> None:
     torch.manual_seed(0)
     network = perturbed(UNet(shape, num_outputs=2, **{"channels": 16} | options)).eval()
     x, t, h = torch.randn(2, *shape, dtype=torch.float64), torch.tensor([0.2, 0.7], dtype=torch.float64), 1e-6
-    value, velocity = jvp(lambda time: network(x, time), (t,), (torch.ones_like(t),))
+    value, velocity = with_velocity(lambda time: network(x, time), t)
     assert value.shape == (2, 2, *shape)
     difference = (network(x, t + h) - network(x, t - h)) / (2 * h)
     torch.testing.assert_close(velocity, difference, rtol=1e-5, atol=1e-5 * velocity.abs().max().item())

@@ -90,3 +90,22 @@ def test_scaling_by_its_own_schedule_is_a_change_of_it() -> None:
     assert_close(transition.std**2 / seen_s.sigma**2, -torch.expm1(-span))
     gain = transition.shift(transform.response(y)) / seen_s.sigma
     assert_close(gain, torch.exp(-seen_s.gamma / 2) * -torch.expm1(-span))
+
+
+@pytest.mark.parametrize("functions", ["pieces", "bumps", "monomials"])
+def test_it_starts_in_an_order_that_keeps_neighbours_apart(functions) -> None:
+    """log w_i(t) = 4 lead t (1 - t) (1 - 2 r_i) at the knots, whatever the functions of time; no two neighbours alike."""
+    transform = ndm.ScalingTransform.for_events((1, 4, 6), timesteps=4, functions=functions, lead=3.0).double()
+    t = torch.arange(5, dtype=torch.float64) / 4
+    log_w = transform.log_scale_with_velocity(t)[0]
+    rank = torch.tensor([[0.125, 0.625], [0.875, 0.375]], dtype=torch.float64).repeat(2, 3)
+    expected = (12 * t * (1 - t))[:, None, None, None] * (1 - 2 * rank)
+    torch.testing.assert_close(log_w, expected, atol=1e-5, rtol=1e-5)
+    for axis in (-1, -2):
+        assert (rank.diff(dim=axis) != 0).all() and (log_w[2].diff(dim=axis) != 0).all()
+
+
+def test_points_start_in_the_order_of_their_dimensions_and_in_continuous_time_in_none() -> None:
+    start = ndm.ScalingTransform.for_events((3,), timesteps=2).log_scale[0]
+    torch.testing.assert_close(start, 3.0 * (1 - 2 * torch.tensor([1 / 6, 3 / 6, 5 / 6])))
+    assert not ndm.ScalingTransform.for_events((3,)).log_scale.any()

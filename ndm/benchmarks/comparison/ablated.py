@@ -1,31 +1,43 @@
-"""What is left out or replaced in an ablation, by name: changes of the configuration, or of the objective."""
+"""What is left out or replaced in an ablation, by name: changes of the configuration, or of the training."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from torch import Tensor
 
-from ndm.benchmarks.comparison.contenders import Change, default
+from ndm.benchmarks.comparison.contenders import Change, default, network_options, residual, time_basis
 from ndm.bound import Bound
 from ndm.data import DataSet
 from ndm.training.config import Config
 from ndm.training.loop import Trainer
 
-
-def volatility(name: str) -> Change:
-    """Another file of ndm/volatilities."""
-    return lambda config, data: replace(config, volatility=name, volatility_options={})
+_PHASE = 50  # steps for which one of the two learns, in alternating training
 
 
-def schedule(name: str) -> Change:
-    """Another file of ndm/schedules, with the same end points."""
-    return lambda config, data: replace(config, schedule=name)
+def settings(**values: Any) -> Change:
+    """The default with other values of these settings."""
+    return lambda config, data: replace(config, **values)
 
 
-def num_functions(number: int) -> Change:
-    """Another K of the time basis."""
+def in_discrete_time(**values: Any) -> Change:
+    """The same, where there are steps; in continuous time the default."""
+    return lambda config, data: replace(config, **values) if config.timesteps else config
+
+
+def hidden(width: int, **values: Any) -> Change:
+    """F by time basis with a hidden layer of this width."""
     def change(config: Config, data: DataSet) -> Config:
-        return replace(config, transform_options=config.transform_options | {"num_functions": number})
+        basis = time_basis(config, data)
+        return replace(basis, transform_options=basis.transform_options | {"width": width}, **values)
+
+    return change
+
+
+def gate(name: str) -> Change:
+    """The paper's residual network behind another gate."""
+    def change(config: Config, data: DataSet) -> Config:
+        return replace(residual(config, data), transform_options=network_options(config) | {"gate": name})
 
     return change
 
@@ -40,19 +52,45 @@ def without(term: str) -> type[Trainer]:
     return Partial
 
 
-# What is trained is `default` in the last two; the objective is changed, and the whole bound is evaluated.
+class AlternatingTrainer(Trainer):
+    """The path and all the rest learn in turns, for a number of steps each."""
+
+    def _train_step(self) -> tuple[Bound, dict[str, float]]:
+        path_learns = self.step // _PHASE % 2 == 1
+        for name, parameter in self.raw_model.named_parameters():
+            parameter.requires_grad_(name.startswith("transform.") == path_learns)
+        return super()._train_step()
+
+
 ABLATED: dict[str, Change] = {
-    "schedule_fixed": schedule("linear"),
-    "schedule_learned_shape": schedule("learned"),
-    "one_function": num_functions(1),
-    "eight_functions": num_functions(8),
-    "volatility_learned": volatility("learned"),
-    "volatility_best": volatility("best"),
+    "schedule_fixed": settings(schedule="linear"),
+    "schedule_ends": settings(schedule="learned_linear"),
+    "schedule_shape": settings(schedule="learned"),
+    "scale_of_one_function": settings(transform_options={"num_functions": 1}),
+    "scale_at_a_tenth_of_the_rate": settings(transform_rate=0.1),
+    "volatility_constant": settings(volatility="constant"),
+    "volatility_learned": settings(volatility="learned"),
+    "steps_moments": in_discrete_time(step_variance="moments"),
+    "steps_learned": in_discrete_time(step_variance="learned"),
+    "steps_analytic": in_discrete_time(step_variance="analytic"),
+    "steps_posterior": in_discrete_time(step_variance="posterior"),
+    "uniform_times": settings(importance=False),
+    "hidden_32": hidden(32),
+    "hidden_512": hidden(512),
+    "hidden_128_eta_quarter": hidden(128, volatility="constant", volatility_options={"value": 0.25}),
+    "hidden_128_eta_4": hidden(128, volatility="constant", volatility_options={"value": 4.0}),
+    "residual_gate_interpolation": gate("interpolation"),
+    "residual_gate_variance": gate("variance"),
+    "alternating": default,
     "without_prior": default,
+    "without_diffusion": default,
     "without_reconstruction": default,
 }
 
+# Those whose training differs, and not their model. All are evaluated on the whole bound.
 TRAINERS: dict[str, Callable[..., Trainer]] = {
+    "alternating": AlternatingTrainer,
     "without_prior": without("prior"),
+    "without_diffusion": without("diffusion"),
     "without_reconstruction": without("reconstruction"),
 }

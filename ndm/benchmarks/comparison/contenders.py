@@ -16,8 +16,18 @@ def default(config: Config, data: DataSet) -> Config:
 
 
 def control(config: Config, data: DataSet) -> Config:
-    """The default with a path that is not learned: the same code and heads, F = x."""
+    """The default's code and heads with F = x: its scales start at 1, and are not learned."""
+    return replace(config, transform_options={"lead": 0.0}, transform_rate=0.0)
+
+
+def order_given(config: Config, data: DataSet) -> Config:
+    """The default with the order that it starts from, which is not learned."""
     return replace(config, transform_rate=0.0)
+
+
+def order_found(config: Config, data: DataSet) -> Config:
+    """The default from no order, F = x: what it learns by itself."""
+    return replace(config, transform_options={"lead": 0.0})
 
 
 def identity(config: Config, data: DataSet) -> Config:
@@ -38,7 +48,7 @@ def time_basis_linear(config: Config, data: DataSet) -> Config:
 
 def time_basis_control(config: Config, data: DataSet) -> Config:
     """The same heads, h = 0."""
-    return control(time_basis(config, data), data)
+    return replace(time_basis(config, data), transform_rate=0.0)
 
 
 def frequencies(config: Config, data: DataSet) -> Config:
@@ -53,8 +63,8 @@ def residual(config: Config, data: DataSet) -> Config:
 
 
 def table(change: Change) -> Change:
-    """With Gaussian steps of a learned variance for each step and dimension, instead of mixtures."""
-    return lambda config, data: replace(change(config, data), step_variance="learned" if config.timesteps else None)
+    """With Gaussian steps, their best variance for each step and dimension, instead of mixtures."""
+    return lambda config, data: replace(change(config, data), step_variance="analytic" if config.timesteps else None)
 
 
 def network_options(config: Config) -> dict[str, Any]:
@@ -67,6 +77,8 @@ def network_options(config: Config) -> dict[str, Any]:
 CONTENDERS: dict[str, Change] = {
     "default": default,
     "control": control,
+    "order_given": order_given,
+    "order_found": order_found,
     "identity": identity,
     "identity_equal_parameters": identity,
     "identity_equal_time": identity,

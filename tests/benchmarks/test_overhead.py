@@ -1,0 +1,74 @@
+"""`ndm benchmark overhead`, on a few points of the plane: what it writes, not how long anything takes."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from ndm.benchmarks import overhead
+from ndm.benchmarks._peak_memory import peak_memory_mib
+from ndm.cli import main
+from ndm.data import DataSet, Split
+from ndm.errors import InputError
+
+
+def points() -> DataSet:
+    x = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
+    return DataSet("points", Split(x), Split(x), Split(x), num_levels=None, num_classes=0, source="here")
+
+
+@pytest.fixture
+def small(monkeypatch) -> None:
+    """One case of points; no processes of their own for memory."""
+    monkeypatch.setattr(overhead, "CASES", {"points": overhead.Case(points, 4)})
+    monkeypatch.setattr(overhead, "peak_memory_mib", lambda *_: 1.0)
+
+
+def test_every_pair_that_fits_is_measured_against_identity(small, tmp_path):
+    out = tmp_path / "overhead.json"
+    result = overhead.run(out, rounds=2, cases=overhead.CASES)
+    assert json.loads(out.read_text()) == result
+    figures = result["points"]
+    pairs = [f"{path}_{predictor}" for path in ("scaling_pixel", "time_basis", "residual_full", "residual_quarter")
+             for predictor in ("direct", "plug_in")]
+    assert {"identity", "default", "identity_plug_in", *pairs} <= figures.keys()
+    assert not [name for name in figures if "frequency" in name or "callable" in name]  # refused: points; no name
+    for name, row in figures.items():
+        for kind in ("", "chain_", "sampling_"):
+            low, high = row[f"{kind}quartiles"]
+            assert 0 < low <= row[f"{kind}ratio"] <= high < math.inf and row[f"{kind}ms"] > 0, name
+        assert row["parameters_ratio"] == row["parameters"] / figures["identity"]["parameters"]
+        assert row["peak_memory_mib"] == 1.0
+    assert figures["identity"]["ratio"] == 1 and figures["identity"]["sampling_quartiles"] == [1, 1]
+    assert result["default"] == figures["default"] and result["machine"]["torch"]
+
+
+def test_f_of_the_denoisers_size_doubles_the_parameters_and_half_its_width_adds_a_quarter(small):
+    config = overhead.entries(overhead.recipe(None, points()))
+    full, half = (config[f"residual_{size}_direct"].transform_options for size in ("full", "quarter"))
+    assert full["width"] == 2 * half["width"] == config["identity"].predictor_options["width"]
+    assert {name: value for name, value in full.items() if name != "width"}.items() <= half.items()
+
+
+def test_the_command_line_measures_what_it_is_asked_for(small, tmp_path, capsys):
+    out = tmp_path / "o.json"
+    assert main(["benchmark", "overhead", "--rounds", "1", "--only", "time_basis_direct", "--out", str(out)]) == 0
+    result = json.loads(out.read_text())
+    assert set(result["points"]) == {"identity", "time_basis_direct"} and result["default"] is None
+    assert result["command"].endswith("--only time_basis_direct") and "time_basis_direct" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("options", "got"), [
+    ({"rounds": 0}, "0 rounds"), ({"only": ("unheard",)}, "entry 'unheard'")], ids=str)
+def test_wrong_use_is_refused(small, tmp_path, options, got):
+    with pytest.raises(InputError, match=got):
+        overhead.run(tmp_path / "o.json", **options, cases=overhead.CASES)
+    with pytest.raises(InputError, match="a folder that exists"):
+        overhead.run(tmp_path / "none" / "o.json", cases=overhead.CASES)
+
+
+def test_peak_memory_is_that_of_the_work_alone():
+    """64 MiB, whatever this process holds."""
+    held = np.ones(2**25)
+    assert 60 < peak_memory_mib(np.ones, 2**23) < 100 and len(held)

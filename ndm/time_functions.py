@@ -23,6 +23,10 @@ class TimeFunctions(Part, ABC):
     def forward(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """b_k(t) and b'_k(t), each shaped like t with one more axis K."""
 
+    def value(self, t: Tensor) -> Tensor:
+        """b_k(t) alone."""
+        return self(t)[0]
+
 
 class Monomials(TimeFunctions):
     """b_k(t) = t^k, k = 1..K."""
@@ -59,12 +63,15 @@ class Pieces(TimeFunctions):
     """
 
     def forward(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        k = torch.arange(1, self.num + 1, dtype=t.dtype, device=t.device)
-        place = self.num * t[..., None]
         # On a knot the slope is that of the piece on the left, at t = 0 of the first.
-        piece = place.ceil().clamp(min=1)
-        slope = self.num * ((k == piece).to(t) - (k == piece - 1).to(t))
-        return (1 - (place - k).abs()).clamp(min=0), slope
+        k, piece = self._knots(t), (self.num * t[..., None]).ceil().clamp(min=1)
+        return self.value(t), self.num * ((k == piece).to(t) - (k == piece - 1).to(t))
+
+    def value(self, t: Tensor) -> Tensor:
+        return (1 - (self.num * t[..., None] - self._knots(t)).abs()).clamp(min=0)
+
+    def _knots(self, t: Tensor) -> Tensor:
+        return torch.arange(1, self.num + 1, dtype=t.dtype, device=t.device)
 
 
 FUNCTIONS: dict[str, type[TimeFunctions]] = {"bumps": IntegratedBumps, "monomials": Monomials, "pieces": Pieces}

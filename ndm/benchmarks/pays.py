@@ -9,8 +9,8 @@ from ndm.benchmarks.comparison.plan import Block, Plan, Study
 
 PAIR = ("default", "identity")
 PATHS = ("time_basis", "time_basis_control")
-OTHERS = ("control", "order_given", "order_found", "identity_equal_parameters", "identity_equal_time", *PATHS, "time_basis_linear", "frequencies",
-          "residual")
+OTHERS = ("control", "order_given", "order_found", "identity_equal_parameters", "identity_equal_time", *PATHS,
+          "time_basis_linear", "frequencies", "residual")
 TABLES = ("default_table", "identity_table", "time_basis_table", "time_basis_control_table")
 
 PLAN: Plan = (

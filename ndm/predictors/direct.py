@@ -29,5 +29,5 @@ class DirectPredictor(NetworkPredictor):
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
         belief, heads = self.predict(z_t, t, cond, transform.seen(level, t))
         curve = transform.curve_from_heads(belief.mean, heads, t)
-        curve.belief = Belief(belief, transform.response(z_t))
+        curve.belief = Belief(belief, transform.response(curve, z_t))
         return curve

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ndm.basis import Basis, CosineBasis, StandardBasis
-from ndm.curve import Curve
+from ndm.curve import Curve, RememberedCurve
 from ndm.errors import InputError
 from ndm.precision import matmul
 from ndm.registry import choose
@@ -78,6 +78,9 @@ class ScalingTransform(Transform):
         theta, shape = self.log_scale.flatten(1), (*t.shape, *self.log_scale.shape[1:])
         return matmul(b, theta).reshape(shape), matmul(b_prime, theta).reshape(shape)
 
+    def log_scale_at(self, t: Tensor) -> Tensor:
+        return matmul(self.functions.value(t), self.log_scale.flatten(1)).reshape(*t.shape, *self.log_scale.shape[1:])
+
     def seen(self, level: Level, t: Tensor) -> Level:
         if not isinstance(self.basis, StandardBasis):
             return level
@@ -86,8 +89,9 @@ class ScalingTransform(Transform):
             level.gamma, level.gamma_prime, level.alpha, level.sigma))
         return Level(gamma - 2 * log_w, gamma_prime - 2 * log_w_prime, alpha * log_w.exp(), sigma.expand_as(log_w))
 
-    def response(self, like: Tensor) -> Curve:
-        return self.curve(torch.ones_like(like))
+    def response(self, curve: Curve, like: Tensor) -> Curve:
+        assert isinstance(curve, ScaledCurve)
+        return ScaledCurve(self, torch.ones_like(like), curve.scale)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         return ScaledCurve(self, x)
@@ -96,15 +100,25 @@ class ScalingTransform(Transform):
         return self.curve(x_hat)
 
 
-class ScaledCurve(Curve):
-    """t -> B^T diag(w(t)) B x."""
+class Scale(Curve):
+    """t -> w(t), in the coordinates of B."""
 
-    def __init__(self, transform: ScalingTransform, x: Tensor) -> None:
-        self.transform, self.x = transform, x
+    def __init__(self, transform: ScalingTransform) -> None:
+        self.transform = transform
 
     def __call__(self, t: Tensor) -> Tensor:
-        log_w, _ = self.transform.log_scale_with_velocity(t)
-        return self.transform.basis.scale(log_w.exp(), self.x)
+        return self.transform.log_scale_at(t).exp()
+
+
+class ScaledCurve(Curve):
+    """t -> B^T diag(w(t)) B x, with a scale that curves may share."""
+
+    def __init__(self, transform: ScalingTransform, x: Tensor, scale: Curve | None = None) -> None:
+        self.transform, self.x = transform, x
+        self.scale = scale or RememberedCurve(Scale(transform))
+
+    def __call__(self, t: Tensor) -> Tensor:
+        return self.transform.basis.scale(self.scale(t), self.x)
 
     def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
         log_w, log_w_prime = self.transform.log_scale_with_velocity(t)
@@ -114,5 +128,5 @@ class ScaledCurve(Curve):
 
     def __sub__(self, other: Curve) -> Curve:
         if isinstance(other, ScaledCurve) and other.transform is self.transform:
-            return ScaledCurve(self.transform, self.x - other.x)
+            return ScaledCurve(self.transform, self.x - other.x, self.scale)
         return super().__sub__(other)

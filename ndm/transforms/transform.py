@@ -57,12 +57,19 @@ class Transform(Part, ABC):
         """
         return torch.zeros_like(t), torch.zeros_like(t)
 
+    def log_scale_at(self, t: Tensor) -> Tensor:
+        """log w_i(t) alone."""
+        return self.log_scale_with_velocity(t)[0]
+
     def seen(self, level: Level, t: Tensor) -> Level:
         """The noise level at which z_t shows each dimension of x, given the schedule's level at t (B,)."""
         return level
 
-    def response(self, like: Tensor) -> Curve:
-        """t -> the change of F_i(x, t) for a unit change of x_i, for events shaped like `like` (B, *event)."""
+    def response(self, curve: Curve, like: Tensor) -> Curve:
+        """t -> the change of F_i(x, t) for a unit change of x_i, beside a curve of `curve_from_heads`.
+
+        For events shaped like `like` (B, *event).
+        """
         return ConstantCurve(torch.ones_like(like))
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:

@@ -26,6 +26,6 @@ class MarkovVolatility(Volatility):
 
     def integral(self, s: Tensor, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
         s, t = s.reshape(-1), t.reshape(-1)
-        log_w_t, log_w_s = (transform.log_scale_with_velocity(u)[0] for u in (t, s))
+        log_w_t, log_w_s = transform.log_scale_at(t), transform.log_scale_at(s)
         span = like_event(schedule.gamma(t) - schedule.gamma(s), log_w_t)
         return torch.maximum(span - 2 * (log_w_t - log_w_s), _LEAST * span)

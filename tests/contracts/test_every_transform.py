@@ -135,7 +135,7 @@ def test_its_scale_its_response_and_what_is_seen_start_at_one(case):
     schedule, zero = ndm.LinearSchedule(-8.0, 5.0), torch.zeros(BATCH).double()
     for t in (zero, times()):
         level, (log_w, log_w_prime) = schedule(t), transform.log_scale_with_velocity(t)
-        seen, response = transform.seen(level, t), transform.response(x)(t)
+        seen, response = transform.seen(level, t), transform.response(transform.curve(x), x)(t)
         assert log_w.shape == log_w_prime.shape and response.shape == x.shape
         for value, of_schedule in zip(vars(seen).values(), vars(level).values(), strict=True):
             assert value.shape in ((BATCH,), x.shape) and value.isfinite().all()

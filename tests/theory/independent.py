@@ -107,7 +107,7 @@ def expected_bound(model: ndm.NeuralDiffusion, timesteps: int, num: int = 80) ->
 def latent(model: ndm.NeuralDiffusion, t: Tensor) -> Mixture:
     """The distribution of z_t, (2 dimensions, 3 components)."""
     level = model.schedule(t)
-    scale = model.transform.response(torch.ones(1, 2))(t)[0]
+    scale = model.transform.response(model.transform.curve(torch.ones(1, 2)), torch.ones(1, 2))(t)[0]
     return data_of(model.predictor.form).affine(level.alpha * scale, torch.zeros(2)).blurred(level.sigma.expand(2)**2)
 
 

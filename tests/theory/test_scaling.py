@@ -72,10 +72,10 @@ def test_the_belief_is_bayes_rule_at_the_level_of_each_dimension() -> None:
 
 def test_the_response_is_the_change_for_a_unit_of_x() -> None:
     transform, x, t = scaling(), torch.randn(4, *EVENT), torch.rand(4)
-    response, unit = transform.response(x)(t), torch.zeros(EVENT)
+    response, unit = transform.response(transform.curve(x), x)(t), torch.zeros(EVENT)
     unit[1, 2] = 1
     assert_close(transform(x + unit, t) - transform(x, t), response * unit)
-    assert_close(ndm.IdentityTransform().response(x)(t), 1.0)
+    assert_close(ndm.IdentityTransform().response(transform.curve(x), x)(t), 1.0)
 
 
 def test_scaling_by_its_own_schedule_is_a_change_of_it() -> None:
@@ -88,13 +88,13 @@ def test_scaling_by_its_own_schedule_is_a_change_of_it() -> None:
     span = seen_t.gamma - seen_s.gamma
     assert_close(transition.c * seen_t.sigma / seen_s.sigma, torch.exp(-span / 2))
     assert_close(transition.std**2 / seen_s.sigma**2, -torch.expm1(-span))
-    gain = transition.shift(transform.response(y)) / seen_s.sigma
+    gain = transition.shift(transform.response(transform.curve(y), y)) / seen_s.sigma
     assert_close(gain, torch.exp(-seen_s.gamma / 2) * -torch.expm1(-span))
 
 
 @pytest.mark.parametrize("functions", ["pieces", "bumps", "monomials"])
 def test_it_starts_in_an_order_that_keeps_neighbours_apart(functions) -> None:
-    """log w_i(t) = 4 lead t (1 - t) (1 - 2 r_i) at the knots, whatever the functions of time; no two neighbours alike."""
+    """log w_i(t) = 4 lead t (1 - t) (1 - 2 r_i) at the knots, for all functions of time; no two neighbours alike."""
     transform = ndm.ScalingTransform.for_events((1, 4, 6), timesteps=4, functions=functions, lead=3.0).double()
     t = torch.arange(5, dtype=torch.float64) / 4
     log_w = transform.log_scale_with_velocity(t)[0]

@@ -67,10 +67,12 @@ def test_the_best_rate_is_the_lowest_bound_and_the_least_where_all_diverge():
 
 
 def test_a_subset_keeps_what_is_asked_for_and_scales_budgets():
-    plan = subset(pays.PLAN, ["digits"], [4, 0], 0.5)
-    jobs = measurements(plan, {}, {})
+    whole = next(study for study in pays.PLAN if study.data == "digits")
+    (study,) = subset(pays.PLAN, ["digits"], [4, 0], 0.5)
+    jobs = measurements((study,), {}, {})
     assert {job.data for job in jobs} == {"digits"} and {job.timesteps for job in jobs} == {4, None}
-    assert {job.seconds for job in jobs} == {20.0, 10.0, None} and plan[0].tuning_seconds == 5.0
+    budgets = {block.seconds and block.seconds / 2 for block in whole.blocks if {4, None} & set(block.timesteps)}
+    assert {job.seconds for job in jobs} == budgets and study.tuning_seconds == whole.tuning_seconds / 2
     for data, times, scale in ((["nope"], [], 1.0), ([], [3], 1.0), ([], [], 0.0), ([], [], float("nan"))):
         with pytest.raises(InputError):
             subset(pays.PLAN, data, times, scale)

@@ -154,5 +154,6 @@ def test_halves_are_rounded_to_even():
     assert means.ravel().tolist() == [round(total / 4) for total in sums.tolist()]  # so does Python's round
 
 
-def test_they_are_trained_by_the_recipe_for_images():
-    assert recipe(None, load_tiny()) == recipe("images", load_tiny())
+def test_they_are_trained_by_recipes_of_their_own():
+    data = load_tiny()
+    assert recipe(None, data) == recipe(data.name, data) != recipe("images", data)

@@ -37,8 +37,11 @@ def test_every_parameter_learns_at_the_rate_of_its_part(config):
         part = name.partition(".")[0]
         seen.add(part)
         assert groups[parameter]["rate"] == exceptions.get(name, rates[part]), name
-        is_matrix = part in ("predictor", "transform") and parameter.ndim >= 2
-        assert groups[parameter]["weight_decay"] == (0.02 if is_matrix else 0.0), name
+        # Weights of layers decay; scales, histograms and mixtures have as many dimensions and do not.
+        is_weight = part in ("predictor", "transform") and parameter.ndim >= 2 and name.endswith(".weight")
+        assert groups[parameter]["weight_decay"] == (0.02 if is_weight else 0.0), name
+    assert not any("log_scale" in name and groups[parameter]["weight_decay"] for name, parameter
+                   in model.named_parameters())
     assert seen == rates.keys() - ({"step_variance"} if config.timesteps is None else set())
     assert set_learning_rate(optimizer, replace(config, warmup_steps=0, decay="constant"), 5, 0.5) == 0.01
     assert all(group["lr"] == pytest.approx(0.01 * group["rate"]) for group in optimizer.param_groups)

@@ -18,9 +18,9 @@ from ndm.transforms.transform import Transform
 
 _CONTINUOUS = 4  # functions of time in continuous time
 _MOST = 16  # functions of time by default, however many the steps
-_LEAD = 3.0
+_LEAD, _FEW = 3.0, 8  # an order for few steps; many steps reveal everything at once, little by little
 # Few steps have far to go; where there are many, or infinitely many, there is little to learn and much noise.
-_LEAST_RATE, _MOST_RATE, _RATE_OF_ONE_STEP = 10.0, 60.0, 240.0
+_MOST_RATE, _RATE_OF_ONE_STEP = 60.0, 240.0
 
 
 class ScalingTransform(Transform):
@@ -69,9 +69,9 @@ class ScalingTransform(Transform):
         if num_functions is None:
             num_functions = min(timesteps or _CONTINUOUS, _MOST)
         if lead is None:
-            lead = 0.0 if timesteps is None or basis == "frequency" else _LEAD
+            lead = 0.0 if timesteps is None or basis == "frequency" else _LEAD * min(1.0, _FEW / timesteps)
         return cls(event_shape, chosen, choose("functions of time", functions, FUNCTIONS)(num_functions),
-                   max(_LEAST_RATE, min(_MOST_RATE, _RATE_OF_ONE_STEP / (timesteps or math.inf))), lead)
+                   max(1.0, min(_MOST_RATE, _RATE_OF_ONE_STEP / (timesteps or math.inf))), lead)
 
     def log_scale_with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
         b, b_prime = self.functions(t)

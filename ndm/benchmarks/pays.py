@@ -14,14 +14,14 @@ OTHERS = ("control", "order_given", "order_found", "identity_equal_parameters", 
 TABLES = ("default_table", "identity_table", "time_basis_table", "time_basis_control_table")
 
 PLAN: Plan = (
-    Study("digits", draws=64, limit=297, num_samples=256, reference=4, tuning_seconds=10, blocks=(
+    Study("digits", draws=64, limit=297, num_samples=256, reference=4, tuning_seconds=25, blocks=(
         Block((1, 2, 4, 8, 16, 32, 64, 256, None), PAIR, seeds=3, seconds=25),
         Block((4, None), OTHERS, seeds=3, seconds=25),
         Block((4,), TABLES, seeds=3, seconds=25),
         Block((4, None), PAIR, seeds=3, seconds=50),
         Block((4,), PAIR, seeds=3, steps=1000),
     )),
-    Study("fashion_mnist_16", draws=16, limit=500, num_samples=0, reference=4, tuning_seconds=15, blocks=(
+    Study("fashion_mnist_16", draws=16, limit=500, num_samples=0, reference=4, tuning_seconds=30, blocks=(
         Block((4, 8, 64, None), PAIR, seeds=3, seconds=60),
         Block((4,), ("identity_equal_parameters", "order_given", "time_basis"), seeds=3, seconds=60),
         Block((4, 8), PAIR, seeds=3, seconds=150),

@@ -109,6 +109,11 @@ class Scale(Curve):
     def __call__(self, t: Tensor) -> Tensor:
         return self.transform.log_scale_at(t).exp()
 
+    def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        log_w, log_w_prime = self.transform.log_scale_with_velocity(t)
+        w = log_w.exp()
+        return w, w * log_w_prime
+
 
 class ScaledCurve(Curve):
     """t -> B^T diag(w(t)) B x, with a scale that curves may share."""
@@ -121,10 +126,9 @@ class ScaledCurve(Curve):
         return self.transform.basis.scale(self.scale(t), self.x)
 
     def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        log_w, log_w_prime = self.transform.log_scale_with_velocity(t)
-        w, coordinates = log_w.exp(), self.transform.basis(self.x)
-        return (self.transform.basis.inverse(w * coordinates),
-                self.transform.basis.inverse(w * log_w_prime * coordinates))
+        basis, coordinates = self.transform.basis, self.transform.basis(self.x)
+        w, w_prime = self.scale.with_velocity(t)
+        return basis.inverse(w * coordinates), basis.inverse(w_prime * coordinates)
 
     def __sub__(self, other: Curve) -> Curve:
         if isinstance(other, ScaledCurve) and other.transform is self.transform:

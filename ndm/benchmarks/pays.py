@@ -17,14 +17,15 @@ PLAN: Plan = (
     Study("digits", draws=64, limit=297, num_samples=256, reference=4, tuning_seconds=25, blocks=(
         Block((1, 2, 4, 8, 16, 32, 64, 256, None), PAIR, seeds=3, seconds=25),
         Block((4, None), OTHERS, seeds=3, seconds=25),
+        Block((8,), ("control", "identity_equal_parameters", "identity_equal_time"), seeds=3, seconds=25),
         Block((4,), TABLES, seeds=3, seconds=25),
         Block((4, None), PAIR, seeds=3, seconds=50),
         Block((4,), PAIR, seeds=3, steps=1000),
     )),
     Study("fashion_mnist_16", draws=16, limit=500, num_samples=0, reference=4, tuning_seconds=30, blocks=(
         Block((4, 8, 64, None), PAIR, seeds=3, seconds=60),
-        Block((4,), ("identity_equal_parameters", "order_given", "time_basis"), seeds=3, seconds=60),
-        Block((4, 8), PAIR, seeds=3, seconds=150),
+        Block((4,), ("control", "identity_equal_parameters", "time_basis"), seeds=3, seconds=60),
+        Block((4,), PAIR, seeds=3, seconds=150),
     )),
     Study("fashion_mnist", draws=16, limit=256, num_samples=0, reference=4, tuning_seconds=20, blocks=(
         Block((4, None), PAIR, seeds=3, seconds=90),

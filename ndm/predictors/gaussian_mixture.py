@@ -28,12 +28,16 @@ class GaussianMixtureForm(Form):
     Bayes' rule for each dimension: the likelihood of z_i is known, the prior starts as a fit to the training data (K
     components for all dimensions, weights for each; then all is learned), and the network's 3 K outputs shift its
     log pi_k, mu_k and log s_k by what the other dimensions add. As `CategoricalForm`, for data without levels or with
-    many.
+    many. A mean is shifted by a number of its component's first standard deviations: components of many widths, such
+    as the black of a background beside the greys, learn at one rate.
 
     Args:
         event_shape: shape of one example.
         num_components: K.
     """
+
+    first_means: Tensor
+    first_stds: Tensor
 
     def __init__(self, event_shape: tuple[int, ...], num_components: int = 8) -> None:
         super().__init__()
@@ -43,8 +47,10 @@ class GaussianMixtureForm(Form):
         self.num_outputs = 3 * num_components
         self.log_weights = nn.Parameter(torch.zeros(*event_shape, num_components))
         spread = torch.linspace(-1, 1, num_components) if num_components > 1 else torch.zeros(1)
-        self.means = nn.Parameter(spread.expand(*event_shape, num_components).clone())
+        self.shifts = nn.Parameter(torch.zeros(*event_shape, num_components))
         self.log_stds = nn.Parameter(torch.full((*event_shape, num_components), math.log(2 / num_components)))
+        self.register_buffer("first_means", spread)
+        self.register_buffer("first_stds", torch.full((num_components,), 2 / num_components))
 
     @classmethod
     def for_events(cls, event_shape: tuple[int, ...], num_levels: int | None, **options: Any) -> "GaussianMixtureForm":
@@ -68,19 +74,20 @@ class GaussianMixtureForm(Form):
         counts = torch.stack([_responsibilities(d, means, variances, shares).sum(0) for d in x.T])
         weights = counts + _PSEUDO_COUNT * shares
         self.log_weights.copy_(torch.log(weights / weights.sum(-1, keepdim=True)).reshape_as(self.log_weights))
-        self.means.copy_(means.expand_as(self.means))
         self.log_stds.copy_((variances.log() / 2).expand_as(self.log_stds))
+        self.first_means.copy_(means)
+        self.first_stds.copy_(variances.sqrt())
 
     def network_input(self, z_t: Tensor, level: Level) -> Tensor:
-        return self._posterior(z_t, level, self.log_weights, self.means, self.log_stds).mean
+        return self._posterior(z_t, level, self.log_weights, self.shifts, self.log_stds).mean
 
     def belief(self, z_t: Tensor, outputs: Tensor, level: Level) -> Mixture:
-        log_weights, means, log_stds = outputs.movedim(1, -1).chunk(3, dim=-1)
-        return self._posterior(z_t, level, self.log_weights + log_weights, self.means + means,
+        log_weights, shifts, log_stds = outputs.movedim(1, -1).chunk(3, dim=-1)
+        return self._posterior(z_t, level, self.log_weights + log_weights, self.shifts + shifts,
                                self.log_stds + log_stds)
 
-    @staticmethod
-    def _posterior(z_t: Tensor, level: Level, log_weights: Tensor, means: Tensor, log_stds: Tensor) -> Mixture:
+    def _posterior(self, z_t: Tensor, level: Level, log_weights: Tensor, shifts: Tensor, log_stds: Tensor) -> Mixture:
+        means = self.first_means + self.first_stds * shifts
         alpha, sigma = (like_event(value, z_t)[..., None] for value in (level.alpha, level.sigma))
         z = z_t[..., None]
         prior_variance, noise_variance = torch.exp(2 * log_stds) + _LEAST_STD**2, sigma**2

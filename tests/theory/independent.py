@@ -38,7 +38,7 @@ def gaussians_form() -> GaussianMixtureForm:
     form = GaussianMixtureForm((2,), 3)
     with torch.no_grad():
         form.log_weights.copy_(SHARES.log())
-        form.means.copy_(MEANS)
+        form.shifts.copy_((MEANS - form.first_means) / form.first_stds)
         form.log_stds.copy_(0.5 * torch.log(STDS**2 - 1e-6))  # its least variance comes on top
     return form
 

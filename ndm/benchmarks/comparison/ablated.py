@@ -20,11 +20,6 @@ def settings(**values: Any) -> Change:
     return lambda config, data: replace(config, **values)
 
 
-def in_discrete_time(**values: Any) -> Change:
-    """The same, where there are steps; in continuous time the default."""
-    return lambda config, data: replace(config, **values) if config.timesteps else config
-
-
 def hidden(width: int, **values: Any) -> Change:
     """F by time basis with a hidden layer of this width."""
     def change(config: Config, data: DataSet) -> Config:
@@ -70,10 +65,10 @@ ABLATED: dict[str, Change] = {
     "scale_at_a_tenth_of_the_rate": settings(transform_rate=0.1),
     "volatility_constant": settings(volatility="constant"),
     "volatility_learned": settings(volatility="learned"),
-    "steps_moments": in_discrete_time(step_variance="moments"),
-    "steps_learned": in_discrete_time(step_variance="learned"),
-    "steps_analytic": in_discrete_time(step_variance="analytic"),
-    "steps_posterior": in_discrete_time(step_variance="posterior"),
+    "steps_moments": settings(step_variance="moments"),
+    "steps_learned": settings(step_variance="learned"),
+    "steps_analytic": settings(step_variance="analytic"),
+    "steps_posterior": settings(step_variance="posterior"),
     "uniform_times": settings(importance=False),
     "hidden_32": hidden(32),
     "hidden_512": hidden(512),
@@ -86,6 +81,10 @@ ABLATED: dict[str, Change] = {
     "without_diffusion": default,
     "without_reconstruction": default,
 }
+
+IN_CONTINUOUS_TIME = ("schedule_fixed", "schedule_shape", "volatility_constant", "volatility_learned", "uniform_times",
+                      "hidden_128_eta_quarter", "hidden_128_eta_4", "residual_gate_interpolation",
+                      "residual_gate_variance", "without_prior", "without_diffusion", "without_reconstruction")
 
 # Those whose training differs, and not their model. All are evaluated on the whole bound.
 TRAINERS: dict[str, Callable[..., Trainer]] = {

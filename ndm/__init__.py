@@ -10,6 +10,7 @@ from ndm.gaussian import Gaussian
 from ndm.likelihood import Estimate, bits_per_dim, nelbo
 from ndm.mixture import Mixture
 from ndm.model import NeuralDiffusion
+from ndm.nn.convolutional_layer import ConvolutionalLayer
 from ndm.nn.hidden_layer import HiddenLayer
 from ndm.nn.mlp import MLP
 from ndm.nn.unet import UNet
@@ -27,7 +28,7 @@ from ndm.step_variances.learned import LearnedStepVariance
 from ndm.step_variances.mixture import MixtureStepVariance
 from ndm.step_variances.moments import MomentsStepVariance
 from ndm.step_variances.posterior import PosteriorStepVariance
-from ndm.time_functions import IntegratedBumps, Monomials, Pieces
+from ndm.time_functions import IntegratedBumps, Monomials, Pieces, Sigmoids
 from ndm.times import ImportanceTimes, LowDiscrepancyTimes
 from ndm.transforms.identity import IdentityTransform
 from ndm.transforms.residual import ResidualTransform
@@ -42,11 +43,11 @@ from ndm.volatilities.per_dimension import PerDimensionVolatility
 
 __all__ = [
     "MLP", "AnalyticStepVariance", "AncestralSampler", "BestVolatility", "Bound", "CallablePredictor",
-    "ConstantVolatility", "CosineBasis", "CosineSchedule", "Curve", "DirectPredictor", "Estimate", "FlowSchedule",
-    "Gaussian", "GaussianDecoder", "HiddenLayer", "IdentityTransform", "ImportanceTimes", "InputError",
-    "IntegratedBumps", "LearnedLinearSchedule", "LearnedSchedule", "LearnedStepVariance", "LearnedVolatility",
-    "LevelsDecoder", "LinearSchedule", "LowDiscrepancyTimes", "MarkovVolatility", "Mixture", "MixtureStepVariance",
-    "MomentsStepVariance", "Monomials", "NeuralDiffusion", "PerDimensionVolatility", "Pieces", "PlugInPredictor",
-    "PosteriorStepVariance", "ResidualTransform", "ScalingTransform", "StandardBasis", "TimeBasisTransform", "UNet",
-    "__version__", "bits_per_dim", "nelbo",
+    "ConstantVolatility", "ConvolutionalLayer", "CosineBasis", "CosineSchedule", "Curve", "DirectPredictor",
+    "Estimate", "FlowSchedule", "Gaussian", "GaussianDecoder", "HiddenLayer", "IdentityTransform", "ImportanceTimes",
+    "InputError", "IntegratedBumps", "LearnedLinearSchedule", "LearnedSchedule", "LearnedStepVariance",
+    "LearnedVolatility", "LevelsDecoder", "LinearSchedule", "LowDiscrepancyTimes", "MarkovVolatility", "Mixture",
+    "MixtureStepVariance", "MomentsStepVariance", "Monomials", "NeuralDiffusion", "PerDimensionVolatility", "Pieces",
+    "PlugInPredictor", "PosteriorStepVariance", "ResidualTransform", "ScalingTransform", "Sigmoids", "StandardBasis",
+    "TimeBasisTransform", "UNet", "__version__", "bits_per_dim", "nelbo",
 ]

@@ -1,7 +1,5 @@
 """A learned scale for each dimension, in the pixels or in the frequencies of an image."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -18,9 +16,9 @@ from ndm.transforms.transform import Transform
 
 _CONTINUOUS = 4  # functions of time in continuous time
 _MOST = 16  # functions of time by default, however many the steps
-_LEAD, _FEW = 3.0, 8  # an order for few steps; many steps reveal everything at once, little by little
-# Few steps have far to go; where there are many, or infinitely many, there is little to learn and much noise.
-_MOST_RATE, _RATE_OF_ONE_STEP = 60.0, 240.0
+# So few steps have an order, which is learned fast. More steps reveal everything at once, little by little: there is
+# little to learn, and much noise.
+_FEW, _LEAD, _LEAST_RATE, _MOST_RATE, _RATE_OF_ONE_STEP = 16, 3.0, 30.0, 60.0, 240.0
 
 
 class ScalingTransform(Transform):
@@ -68,10 +66,12 @@ class ScalingTransform(Transform):
         chosen = CosineBasis(*event_shape[-2:]) if basis == "frequency" else StandardBasis()
         if num_functions is None:
             num_functions = min(timesteps or _CONTINUOUS, _MOST)
-        if lead is None:
-            lead = 0.0 if timesteps is None or basis == "frequency" else _LEAD * min(1.0, _FEW / timesteps)
-        return cls(event_shape, chosen, choose("functions of time", functions, FUNCTIONS)(num_functions),
-                   max(1.0, min(_MOST_RATE, _RATE_OF_ONE_STEP / (timesteps or math.inf))), lead)
+        rate = 1.0
+        if timesteps is not None and timesteps <= _FEW:
+            rate = max(_LEAST_RATE, min(_MOST_RATE, _RATE_OF_ONE_STEP / timesteps))
+            lead = _LEAD if lead is None and basis == "pixel" else lead
+        return cls(event_shape, chosen, choose("functions of time", functions, FUNCTIONS)(num_functions), rate,
+                   lead or 0.0)
 
     def log_scale_with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
         b, b_prime = self.functions(t)

@@ -1,13 +1,19 @@
 """Learned directions times known functions of time: F and its velocity at every t from one pass of a network."""
 
+from typing import Any
+
 from torch import Tensor
 
 from ndm.curve import BasisCurve, Curve
+from ndm.nn.convolutional_layer import ConvolutionalLayer
 from ndm.nn.hidden_layer import HiddenLayer
 from ndm.part import Part
 from ndm.registry import choose
 from ndm.time_functions import FUNCTIONS, TimeFunctions
 from ndm.transforms.transform import Transform
+
+_LAYERS: dict[str, type[HiddenLayer | ConvolutionalLayer]] = {"hidden": HiddenLayer,
+                                                              "convolutional": ConvolutionalLayer}
 
 
 class TimeBasisTransform(Transform):
@@ -29,10 +35,11 @@ class TimeBasisTransform(Transform):
 
     @classmethod
     def for_events(cls, event_shape: tuple[int, ...], *, timesteps: int | None = None, num_classes: int = 0,
-                   functions: str = "bumps", num_functions: int = 3, width: int = 128,
-                   activation: str = "silu") -> "TimeBasisTransform":
+                   functions: str = "bumps", num_functions: int = 3, layer: str = "hidden",
+                   **options: Any) -> "TimeBasisTransform":
+        """`options` are those of the layer: width, and activation for the hidden one."""
         chosen = choose("functions of time", functions, FUNCTIONS)(num_functions)
-        h = HiddenLayer(event_shape, num_functions, width=width, num_classes=num_classes, activation=activation)
+        h = choose("layer", layer, _LAYERS)(event_shape, num_functions, num_classes=num_classes, **options)
         return cls(h, chosen)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:

@@ -6,7 +6,14 @@ from typing import Any
 
 from torch import Tensor
 
-from ndm.benchmarks.comparison.contenders import Change, default, network_options, residual, time_basis
+from ndm.benchmarks.comparison.contenders import (
+    Change,
+    default,
+    network_options,
+    residual,
+    time_basis,
+    time_basis_linear,
+)
 from ndm.bound import Bound
 from ndm.data import DataSet
 from ndm.training.config import Config
@@ -20,11 +27,12 @@ def settings(**values: Any) -> Change:
     return lambda config, data: replace(config, **values)
 
 
-def hidden(width: int, **values: Any) -> Change:
-    """F by time basis with a hidden layer of this width."""
+def basis(volatility: dict[str, Any] | None = None, **options: Any) -> Change:
+    """F by time basis with other options, or with a constant volatility."""
     def change(config: Config, data: DataSet) -> Config:
-        basis = time_basis(config, data)
-        return replace(basis, transform_options=basis.transform_options | {"width": width}, **values)
+        config = time_basis(config, data)
+        config = replace(config, transform_options=config.transform_options | options)
+        return config if volatility is None else replace(config, volatility="constant", volatility_options=volatility)
 
     return change
 
@@ -70,10 +78,16 @@ ABLATED: dict[str, Change] = {
     "steps_analytic": settings(step_variance="analytic"),
     "steps_posterior": settings(step_variance="posterior"),
     "uniform_times": settings(importance=False),
-    "hidden_32": hidden(32),
-    "hidden_512": hidden(512),
-    "hidden_128_eta_quarter": hidden(128, volatility="constant", volatility_options={"value": 0.25}),
-    "hidden_128_eta_4": hidden(128, volatility="constant", volatility_options={"value": 4.0}),
+    "time_basis": time_basis,
+    "time_basis_linear": time_basis_linear,
+    "time_basis_width_32": basis(width=32),
+    "time_basis_width_512": basis(width=512),
+    "time_basis_convolutional": basis(layer="convolutional", width=32),
+    "time_basis_monomials": basis(functions="monomials"),
+    "time_basis_pieces": basis(functions="pieces"),
+    "time_basis_sigmoids": basis(functions="sigmoids"),
+    "time_basis_eta_quarter": basis({"value": 0.25}),
+    "time_basis_eta_4": basis({"value": 4.0}),
     "residual_gate_interpolation": gate("interpolation"),
     "residual_gate_variance": gate("variance"),
     "alternating": default,
@@ -83,8 +97,9 @@ ABLATED: dict[str, Change] = {
 }
 
 IN_CONTINUOUS_TIME = ("schedule_fixed", "schedule_shape", "volatility_constant", "volatility_learned", "uniform_times",
-                      "hidden_128_eta_quarter", "hidden_128_eta_4", "residual_gate_interpolation",
+                      "time_basis", "time_basis_eta_quarter", "time_basis_eta_4", "residual_gate_interpolation",
                       "residual_gate_variance", "without_prior", "without_diffusion", "without_reconstruction")
+BASES = tuple(name for name in ABLATED if name.startswith("time_basis") and "eta" not in name)
 
 # Those whose training differs, and not their model. All are evaluated on the whole bound.
 TRAINERS: dict[str, Callable[..., Trainer]] = {

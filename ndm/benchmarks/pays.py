@@ -8,38 +8,40 @@ from ndm.benchmarks.comparison.command import Comparison
 from ndm.benchmarks.comparison.plan import Block, Plan, Study
 
 PAIR = ("default", "identity")
+IN_THE_LIMIT = ("scaling", "identity")  # of many steps, where the default is F = x itself
+LARGER = ("control", "identity_larger")
 PATHS = ("time_basis", "time_basis_control")
-OTHERS = ("control", "order_given", "order_found", "identity_equal_parameters", "identity_equal_time", *PATHS,
-          "time_basis_linear", "frequencies", "residual")
-TABLES = ("default_table", "identity_table", "time_basis_table", "time_basis_control_table")
 
 PLAN: Plan = (
-    Study("digits", draws=64, limit=297, num_samples=256, reference=4, tuning_seconds=25, blocks=(
-        Block((1, 2, 4, 8, 16, 32, 64, 256, None), PAIR, seeds=3, seconds=25),
-        Block((4, None), OTHERS, seeds=3, seconds=25),
-        Block((8,), ("control", "identity_equal_parameters", "identity_equal_time"), seeds=3, seconds=25),
-        Block((4,), TABLES, seeds=3, seconds=25),
-        Block((4, None), PAIR, seeds=3, seconds=50),
+    Study("digits", draws=64, limit=297, num_samples=256, reference=4, tuning_seconds=20, blocks=(
+        Block((1, 2, 4, 8, 16), PAIR, seeds=3, seconds=20),
+        Block((64, None), IN_THE_LIMIT, seeds=3, seconds=20),
+        Block((32, 256), ("identity",), seeds=3, seconds=20),
+        Block((4,), (*LARGER, *PATHS, "time_basis_linear", "residual"), seeds=3, seconds=20),
+        Block((8,), LARGER, seeds=3, seconds=20),
+        Block((None,), ("identity_larger", *PATHS, "residual"), seeds=3, seconds=20),
+        Block((4,), PAIR, seeds=3, seconds=40),
+        Block((None,), IN_THE_LIMIT, seeds=3, seconds=40),
         Block((4,), PAIR, seeds=3, steps=1000),
     )),
     Study("fashion_mnist_16", draws=16, limit=500, num_samples=0, reference=4, tuning_seconds=30, blocks=(
-        Block((4, 8, 64, None), PAIR, seeds=3, seconds=60),
-        Block((4,), ("control", "identity_equal_parameters", "time_basis"), seeds=3, seconds=60),
-        Block((4,), PAIR, seeds=3, seconds=150),
+        Block((4, 8, 16), PAIR, seeds=3, seconds=45),
+        Block((64,), ("identity",), seeds=3, seconds=45),
+        Block((None,), IN_THE_LIMIT, seeds=3, seconds=45),
+        Block((4,), (*LARGER, "time_basis"), seeds=3, seconds=45),
+        Block((4,), PAIR, seeds=3, seconds=100),
     )),
-    Study("fashion_mnist", draws=16, limit=256, num_samples=0, reference=4, tuning_seconds=20, blocks=(
-        Block((4, None), PAIR, seeds=3, seconds=90),
+    Study("fashion_mnist", draws=16, limit=256, num_samples=0, reference=4, tuning_seconds=30, blocks=(
+        Block((4,), PAIR, seeds=3, seconds=60),
+        Block((None,), IN_THE_LIMIT, seeds=3, seconds=60),
     )),
-    Study("cities", draws=64, limit=1000, num_samples=0, reference=4, tuning_seconds=8, blocks=(
-        Block((4, 8, None), PAIR, seeds=5, seconds=20),
-        Block((4,), PATHS, seeds=5, seconds=20),
-        Block((4, None), PAIR, seeds=5, seconds=8),
-    )),
-    Study("checkerboard", draws=64, limit=1000, num_samples=0, reference=4, tuning_seconds=8, blocks=(
-        Block((4, 8, None), PAIR, seeds=5, seconds=20),
-        Block((4,), PATHS, seeds=5, seconds=20),
-        Block((4, None), PAIR, seeds=5, seconds=8),
-    )),
+    *(Study(data, draws=64, limit=1000, num_samples=0, reference=4, tuning_seconds=8, blocks=(
+        Block((4, 8), PAIR, seeds=5, seconds=15),
+        Block((None,), IN_THE_LIMIT, seeds=5, seconds=15),
+        Block((4,), PATHS, seeds=5, seconds=15),
+        Block((4,), PAIR, seeds=5, seconds=6),
+        Block((None,), IN_THE_LIMIT, seeds=5, seconds=6),
+    )) for data in ("cities", "checkerboard")),
 )
 
 

@@ -22,13 +22,14 @@ from ndm.step_variances import StepVariance
 from ndm.times import ImportanceTimes, LowDiscrepancyTimes, Times
 from ndm.training.config import Config
 from ndm.transforms import Transform
+from ndm.transforms.scaling import FEW_STEPS
 from ndm.volatilities import Volatility
 
 
 def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     """The model that `config` names, for events like those of `data`; raises `InputError` for unknown names."""
     shape = data.event_shape
-    transform = _find("transform", "ndm.transforms", Transform, config.transform)
+    transform = _find("transform", "ndm.transforms", Transform, config.transform or _path_that_pays(config.timesteps))
     make_transform = partial(transform.for_events, timesteps=config.timesteps)
     path: Transform = _make("transform", make_transform, config.transform_options, shape)
     config = _complete(config, path)
@@ -64,6 +65,11 @@ def _take_a_step(model: NeuralDiffusion, shape: tuple[int, ...]) -> None:
     model.eval()
     model.reverse(z_t, model.predict(z_t, t), torch.tensor([0]), timesteps=2)
     model.train()
+
+
+def _path_that_pays(timesteps: int | None) -> str:
+    """The transformation by default: few steps have an order to learn (docs/results/does-it-pay.md)."""
+    return "scaling" if timesteps is not None and timesteps <= FEW_STEPS else "identity"
 
 
 def _complete(config: Config, path: Transform) -> Config:

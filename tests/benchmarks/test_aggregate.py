@@ -7,7 +7,7 @@ import pytest
 import torch
 from small import JOB, row
 
-from ndm.benchmarks.comparison.aggregate import Cell, cells, difference, mean
+from ndm.benchmarks.comparison.aggregate import Cell, cells, difference, mean, reference
 from ndm.benchmarks.comparison.quality import energy_distance
 from ndm.benchmarks.comparison.tables import markdown
 
@@ -35,6 +35,17 @@ def test_differences_are_paired_by_seed_and_example():
     assert found.error_over_examples == pytest.approx(0.0, abs=1e-12)
     assert not found.is_clear and difference(cell("identity", 4, [0.3, 0.31]), cell("default", 4, [0, 0])).is_clear
     assert not difference(cell("identity", 4, [0.3]), cell("default", 4, [0.0])).is_clear
+
+
+def test_a_cell_is_compared_with_the_default_or_else_with_its_path():
+    shifts = [0.0, 0.1]
+    default, identity, scaling, in_the_limit = (cell(name, time, shifts) for name, time in (
+        ("default", 4), ("identity", 4), ("scaling", None), ("identity", None)))
+    own = [identity, default, scaling, in_the_limit, cell("scaling", 4, shifts)]
+    assert reference(own, identity) is default and reference(own, own[-1]) is default
+    assert reference(own, in_the_limit) is scaling
+    assert reference(own, default) is None and reference(own, scaling) is None
+    assert reference([identity], identity) is None
 
 
 def test_rows_that_diverged_are_counted_and_left_out():

@@ -45,7 +45,9 @@ def test_a_plan_is_run_written_and_resumed(small, capsys):
     results = json.loads((small / "results.json").read_text())
     assert {(cell["contender"], cell["timesteps"]) for cell in results["cells"]} \
         == {(name, time) for name in ("default", "identity") for time in (2, None)}
-    assert results["missing"] == 0 and results["machine"]["torch"]
+    (machine,) = results["machines"]
+    assert results["missing"] == 0 and machine["torch"] and all(row["machine"] == machine for row in rows)
+    assert f"code {machine['code']}." in (small / "tables.md").read_text()
     assert (small / "figure.png").read_bytes()[:4] == b"\x89PNG" and "| identity |" in (small / "tables.md").read_text()
 
     (small / "rows.jsonl").write_text("".join(line + "\n" for line in lines[:-1]) + lines[-1][:30])

@@ -148,10 +148,12 @@ def test_what_is_given_goes_on_top_of_the_recipe(workplace):
 
 
 @pytest.mark.parametrize("options", [
-    "--transform identity", "--transform-options num_functions=1", "--transform time_basis",
+    "--transform identity", "--transform scaling --transform-options num_functions=1",
+    "--transform time_basis",
     "--transform residual --transform-options width=8 depth=1 gate=interpolation", "--schedule cosine --timesteps 3",
     "--schedule flow --schedule-options sigma_min=0.05", "--predictor plug_in", "--volatility best",
-    "--transform-options num_functions=2 functions=monomials --volatility constant --volatility-options value=0.5",
+    "--transform scaling --transform-options num_functions=2 functions=monomials --volatility constant "
+    "--volatility-options value=0.5",
     "--timesteps 3 --step-variance analytic", "--timesteps 3 --step-variance moments",
     "--timesteps 3 --predictor plug_in", "--timesteps 3 --transform identity", "--timesteps 3 --transform time_basis",
     "--step-variance mixture", "--timesteps 3 --precision bf16", "--precision bf16",
@@ -261,7 +263,7 @@ def test_a_dry_run_tells_and_creates_nothing(workplace):
     before = content(workplace)
     result = ndm(f"train points.npz --run new --timesteps 4 --step-variance learned --dry-run --max-steps 9 {TINY_MLP}")
     assert result.code == 0 and result.err == "" and content(workplace) == before
-    for words in ("transform: scaling", "step_variance: learned", "batch_size: 16", "max_steps: 9", "FLOPs",
+    for words in ("transform: null", "step_variance: learned", "batch_size: 16", "max_steps: 9", "FLOPs",
                   "ms", "examples/s", "9 steps", "about"):
         assert words in result.out, words
     for part, name in (("schedule", "LearnedSchedule"), ("transform", "ScalingTransform"),

@@ -16,7 +16,7 @@ from ndm.data import DataSet, Split
 from ndm.data.batches import Batches
 from ndm.training.config import Config
 
-POINTS = Config(predictor_options={"width": 16, "depth": 1},
+POINTS = Config(transform="scaling", predictor_options={"width": 16, "depth": 1},
                 schedule_options={"gamma_min": -8.0, "gamma_max": 5.0}, max_steps=6, batch_size=16, warmup_steps=2,
                 log_every=1, save_every=2)
 IMAGES = replace(POINTS, predictor_options={"channels": 8, "multipliers": [1, 2], "dropout": 0.3}, batch_size=64)

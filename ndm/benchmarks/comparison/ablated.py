@@ -8,10 +8,15 @@ from torch import Tensor
 
 from ndm.benchmarks.comparison.contenders import (
     Change,
-    default,
+    frequencies,
+    identity,
     network_options,
+    order_found,
+    order_given,
     residual,
+    scaling,
     time_basis,
+    time_basis_control,
     time_basis_linear,
 )
 from ndm.bound import Bound
@@ -23,8 +28,13 @@ _PHASE = 50  # steps for which one of the two learns, in alternating training
 
 
 def settings(**values: Any) -> Change:
-    """The default with other values of these settings."""
-    return lambda config, data: replace(config, **values)
+    """The path by scaling, with other values of these settings."""
+    return lambda config, data: replace(scaling(config, data), **values)
+
+
+def with_steps(step_variance: str, change: Change = scaling) -> Change:
+    """With chains of other steps than mixtures; in continuous time there is nothing to choose."""
+    return lambda config, data: replace(change(config, data), step_variance=step_variance if config.timesteps else None)
 
 
 def basis(volatility: dict[str, Any] | None = None, **options: Any) -> Change:
@@ -73,10 +83,19 @@ ABLATED: dict[str, Change] = {
     "scale_at_a_tenth_of_the_rate": settings(transform_rate=0.1),
     "volatility_constant": settings(volatility="constant"),
     "volatility_learned": settings(volatility="learned"),
-    "steps_moments": settings(step_variance="moments"),
-    "steps_learned": settings(step_variance="learned"),
-    "steps_analytic": settings(step_variance="analytic"),
-    "steps_posterior": settings(step_variance="posterior"),
+    "steps_moments": with_steps("moments"),
+    "steps_learned": with_steps("learned"),
+    "steps_analytic": with_steps("analytic"),
+    "steps_posterior": with_steps("posterior"),
+    "identity_steps_moments": with_steps("moments", identity),
+    "identity_steps_learned": with_steps("learned", identity),
+    "identity_steps_analytic": with_steps("analytic", identity),
+    "identity_steps_posterior": with_steps("posterior", identity),
+    "time_basis_steps_learned": with_steps("learned", time_basis),
+    "time_basis_control_steps_learned": with_steps("learned", time_basis_control),
+    "order_given": order_given,
+    "order_found": order_found,
+    "frequencies": frequencies,
     "uniform_times": settings(importance=False),
     "time_basis": time_basis,
     "time_basis_linear": time_basis_linear,
@@ -88,18 +107,19 @@ ABLATED: dict[str, Change] = {
     "time_basis_sigmoids": basis(functions="sigmoids"),
     "time_basis_eta_quarter": basis({"value": 0.25}),
     "time_basis_eta_4": basis({"value": 4.0}),
+    "residual": residual,
     "residual_gate_interpolation": gate("interpolation"),
     "residual_gate_variance": gate("variance"),
-    "alternating": default,
-    "without_prior": default,
-    "without_diffusion": default,
-    "without_reconstruction": default,
+    "alternating": scaling,
+    "without_prior": scaling,
+    "without_diffusion": scaling,
+    "without_reconstruction": scaling,
 }
 
 IN_CONTINUOUS_TIME = ("schedule_fixed", "schedule_shape", "volatility_constant", "volatility_learned", "uniform_times",
-                      "time_basis", "time_basis_eta_quarter", "time_basis_eta_4", "residual_gate_interpolation",
-                      "residual_gate_variance", "without_prior", "without_diffusion", "without_reconstruction")
-BASES = tuple(name for name in ABLATED if name.startswith("time_basis") and "eta" not in name)
+                      "time_basis", "time_basis_eta_quarter", "time_basis_eta_4", "residual",
+                      "residual_gate_interpolation", "residual_gate_variance", "without_prior", "without_diffusion",
+                      "without_reconstruction")
 
 # Those whose training differs, and not their model. All are evaluated on the whole bound.
 TRAINERS: dict[str, Callable[..., Trainer]] = {

@@ -10,6 +10,7 @@ import numpy as np
 from ndm.benchmarks.comparison.job import budget
 
 Row = dict[str, Any]
+_REFERENCES = ("default", "scaling")  # the first that was run; where the default is F = x, its path
 _MEANS = ("total", "prior", "diffusion", "reconstruction", "standard_error", "standard_error_of_draws", "ms_per_step",
           "training_seconds", "steps_trained", "parameters", "gamma_0", "gamma_1", "variance_ratio")
 
@@ -92,12 +93,20 @@ def cells(rows: Sequence[Row]) -> list[Cell]:
     return found
 
 
-def as_json(cell: Cell, default: Cell | None) -> Row:
-    """The cell as plain data, with its difference from the default at the same T and budget."""
+def reference(cells: Sequence[Cell], like: Cell) -> Cell | None:
+    """What a cell is compared with: the default for the same data, T and budget, or else the path by scaling."""
+    at = {cell.contender: cell for cell in cells
+          if (cell.data, cell.timesteps, cell.budget) == (like.data, like.timesteps, like.budget)}
+    found = next((at[name] for name in _REFERENCES if name in at), None)
+    return None if found is like else found
+
+
+def as_json(cell: Cell, beside: Cell | None) -> Row:
+    """The cell as plain data, with its difference from its reference."""
     def plain(value: Mean | None) -> Row | None:
         return None if value is None else {"mean": value.value, "standard_error": value.error}
 
-    less = difference(cell, default) if default and default is not cell else None
+    less = difference(cell, beside) if beside else None
     return {
         "data": cell.data, "unit": cell.unit, "budget": cell.budget, "contender": cell.contender,
         "timesteps": cell.timesteps, "seeds": [row["seed"] for row in cell.rows], "diverged": cell.diverged,
@@ -105,7 +114,7 @@ def as_json(cell: Cell, default: Cell | None) -> Row:
         "warnings": sorted({warning for row in cell.rows for warning in row["warnings"]}),
     } | {name: plain(cell.mean(name)) for name in _MEANS} | {
         "energy_distance": {name: plain(value) for name, value in cell.energy_distances().items()},
-        "minus_default": None if less is None else {
-            "mean": less.value, "standard_error_over_seeds": less.error_over_seeds,
+        "minus_reference": None if less is None or beside is None else {
+            "reference": beside.contender, "mean": less.value, "standard_error_over_seeds": less.error_over_seeds,
             "standard_error_over_examples": less.error_over_examples, "seeds": less.seeds, "clear": less.is_clear},
     }

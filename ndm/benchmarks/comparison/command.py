@@ -5,11 +5,10 @@ import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from ndm.benchmarks.comparison.aggregate import as_json, cells
+from ndm.benchmarks.comparison.aggregate import as_json, cells, reference
 from ndm.benchmarks.comparison.figure import picture
-from ndm.benchmarks.comparison.machine import machine
 from ndm.benchmarks.comparison.plan import Plan, measurements, sizings, subset, tunings
 from ndm.benchmarks.comparison.rows import Rows
 from ndm.benchmarks.comparison.stages import Outcome, collect, run_plan
@@ -71,19 +70,20 @@ class Comparison:
         found = cells(outcome.rows)
         if not found:
             return
-        defaults = {(cell.data, cell.budget, cell.timesteps): cell for cell in found if cell.contender == "default"}
         trials = [{key: row.get(key) for key in ("data", "contender", "learning_rate", "total", "unit", "failed")}
                   for row in outcome.trials]
+        machines = list({json.dumps(row["machine"]): row["machine"] for row in outcome.rows}.values())
         results = {
-            "command": self.command, "machine": machine(),
+            "command": self.command, "machines": machines,
             "sizes": [{"data": data, "contender": name, "size": size} for (data, name), size in outcome.sizes.items()],
             "learning_rates": [{"data": data, "contender": name, "factor": factor}
                                for (data, name), factor in outcome.rates.items()],
             "trials": trials, "missing": outcome.missing,
-            "cells": [as_json(cell, defaults.get((cell.data, cell.budget, cell.timesteps))) for cell in found],
+            "cells": [as_json(cell, reference(found, cell)) for cell in found],
         }
+        tables = [f"`{self.command}`", _made_on(machines), markdown(found, outcome.rates, outcome.sizes)]
         files = {"results.json": (json.dumps(results, indent=1) + "\n").encode(),
-                 "tables.md": f"`{self.command}`\n\n{markdown(found, outcome.rates, outcome.sizes)}".encode(),
+                 "tables.md": "\n\n".join(tables).encode(),
                  "figure.png": picture(found)}
         for name, content in files.items():
             write_atomically(self.out / name, content)
@@ -99,6 +99,12 @@ class Comparison:
                 values = value if isinstance(value, tuple) else (value,)
                 words += [f"--{field.name.replace('_', '-')}", *map(str, values)]
         return shlex.join(words)
+
+
+def _made_on(machines: list[dict[str, Any]]) -> str:
+    """The machine, and the code; all of them where rows come from several, which are not to be compared blindly."""
+    return "\n".join(f"Made on {m['cores']} cores of an {m['processor']}, Python {m['python']}, PyTorch {m['torch']}, "
+                     f"ndm {m['ndm']}, code {m['code']}." for m in machines)
 
 
 def _summary(plan: Plan, workers: int) -> str:

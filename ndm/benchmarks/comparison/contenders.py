@@ -11,23 +11,28 @@ Change = Callable[[Config, DataSet], Config]
 
 
 def default(config: Config, data: DataSet) -> Config:
-    """The recipe as it stands: F = w(t) x, a learned noise schedule for each dimension."""
+    """The recipe as it stands: with few steps a learned noise schedule for each dimension, F = w(t) x; else F = x."""
     return config
+
+
+def scaling(config: Config, data: DataSet) -> Config:
+    """F = w(t) x at every T, in continuous time too."""
+    return replace(config, transform="scaling")
 
 
 def control(config: Config, data: DataSet) -> Config:
     """The default's code and heads with F = x: its scales start at 1, and are not learned."""
-    return replace(config, transform_options={"lead": 0.0}, transform_rate=0.0)
+    return replace(order_found(config, data), transform_rate=0.0)
 
 
 def order_given(config: Config, data: DataSet) -> Config:
     """The default with the order that it starts from, which is not learned."""
-    return replace(config, transform_rate=0.0)
+    return replace(scaling(config, data), transform_rate=0.0)
 
 
 def order_found(config: Config, data: DataSet) -> Config:
     """The default from no order, F = x: what it learns by itself."""
-    return replace(config, transform_options={"lead": 0.0})
+    return replace(scaling(config, data), transform_options={"lead": 0.0})
 
 
 def identity(config: Config, data: DataSet) -> Config:
@@ -62,33 +67,21 @@ def residual(config: Config, data: DataSet) -> Config:
                    volatility="constant")
 
 
-def table(change: Change) -> Change:
-    """With Gaussian steps, their best variance for each step and dimension, instead of mixtures."""
-    return lambda config, data: replace(change(config, data), step_variance="analytic" if config.timesteps else None)
-
-
 def network_options(config: Config) -> dict[str, Any]:
     """The denoiser's network, without dropout: F is evaluated at two times, which have to see the same network."""
     others = ("form", "form_options", "dropout")
     return {name: value for name, value in config.predictor_options.items() if name not in others}
 
 
-# `identity_equal_...` is `identity` with a larger denoiser, see sizes.py.
+# `identity_larger` is `identity` with a larger denoiser, see sizes.py.
 CONTENDERS: dict[str, Change] = {
     "default": default,
+    "scaling": scaling,
     "control": control,
-    "order_given": order_given,
-    "order_found": order_found,
     "identity": identity,
-    "identity_equal_parameters": identity,
-    "identity_equal_time": identity,
+    "identity_larger": identity,
     "time_basis": time_basis,
     "time_basis_linear": time_basis_linear,
     "time_basis_control": time_basis_control,
-    "frequencies": frequencies,
     "residual": residual,
-    "default_table": table(default),
-    "identity_table": table(identity),
-    "time_basis_table": table(time_basis),
-    "time_basis_control_table": table(time_basis_control),
 }

@@ -1,7 +1,6 @@
 """One job: train, evaluate, and put all that a reader may ask for into one row."""
 
 import math
-import platform
 import tempfile
 import time
 import warnings
@@ -16,6 +15,7 @@ import torch
 from ndm.benchmarks.comparison.ablated import ABLATED, TRAINERS
 from ndm.benchmarks.comparison.contenders import CONTENDERS
 from ndm.benchmarks.comparison.job import Job
+from ndm.benchmarks.comparison.machine import machine
 from ndm.benchmarks.comparison.quality import energy_distances
 from ndm.benchmarks.comparison.sizes import with_size
 from ndm.data import DataSet, load
@@ -27,7 +27,6 @@ from ndm.training.build import as_tensor
 from ndm.training.config import Config
 from ndm.training.loop import Trainer
 from ndm.training.statistics import variance_ratio
-from ndm.version import __version__
 
 _EVALUATION_SEED = 0  # the same draws for all
 _NEVER = 10**9
@@ -50,7 +49,7 @@ def execute(job: Job) -> dict[str, Any]:
     data = _load(job.data)
     config = configuration(job)
     row: dict[str, Any] = {"unit": "bits/dim" if data.is_image else "nats", "config": asdict(config),
-           "versions": {"ndm": __version__, "torch": torch.__version__, "python": platform.python_version()}}
+                           "machine": machine()}
     with warnings.catch_warnings(record=True) as caught, tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("always", UserWarning)
         trainer = TRAINERS.get(job.contender, Trainer)(config, data, Path(folder) / "run", clock=time.process_time)

@@ -1,4 +1,4 @@
-"""The bound against T, one panel for each data set, and below it the difference from the default."""
+"""The bound against T, one panel for each data set, and below it the difference from the default or its path."""
 
 import io
 import math
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ndm.benchmarks.comparison.aggregate import Cell, difference
+from ndm.benchmarks.comparison.aggregate import Cell, difference, reference
 
 _INK = "#222222"
 _COLOURS = ("#c8553d", "#1f6f8b", "#7a9e3f", "#8d5a97", "#d9a441", "#4a4e69", "#2a9d8f", "#b56576", "#6c757d",
@@ -18,9 +18,9 @@ _MARKS = "osD^vP*X<>"
 
 
 def picture(cells: Sequence[Cell]) -> bytes:
-    """PNG of the longest budget of each data set; vertical bars are standard errors over seeds."""
+    """PNG of the budget of each data set that has the most cells; vertical bars are standard errors over seeds."""
     names = list(dict.fromkeys(cell.contender for cell in cells))
-    panels = [_longest([cell for cell in cells if cell.data == data])
+    panels = [_fullest([cell for cell in cells if cell.data == data])
               for data in dict.fromkeys(cell.data for cell in cells)]
     figure = Figure(figsize=(max(4.4 * len(panels), 6), 7.2), layout="constrained")
     axes = figure.subplots(2, len(panels), squeeze=False, sharex="col", height_ratios=[3, 2])
@@ -39,17 +39,16 @@ def picture(cells: Sequence[Cell]) -> bytes:
     return buffer.getvalue()
 
 
-def _longest(own: Sequence[Cell]) -> list[Cell]:
-    """The cells of the most seconds; of whatever budget where none is in seconds."""
-    seconds = {cell.budget: float(cell.budget.removesuffix(" s")) for cell in own if cell.budget.endswith(" s")}
-    budget = max(seconds, key=lambda text: seconds[text]) if seconds else own[0].budget
+def _fullest(own: Sequence[Cell]) -> list[Cell]:
+    """The cells of the budget at which most was compared."""
+    budgets = [cell.budget for cell in own]
+    budget = max(dict.fromkeys(budgets), key=budgets.count)
     return [cell for cell in own if cell.budget == budget]
 
 
 def _draw(top: Axes, below: Axes, own: Sequence[Cell], names: Sequence[str]) -> None:
     finite = sorted({cell.timesteps for cell in own if cell.timesteps is not None}) or [1]
     infinity = math.log2(finite[-1]) + 1.5
-    default = {cell.timesteps: cell for cell in own if cell.contender == "default"}
     present = [name for name in names if any(cell.contender == name and cell.rows for cell in own)]
     for index, name in enumerate(present):
         curve = sorted((cell for cell in own if cell.contender == name and cell.rows),
@@ -63,11 +62,11 @@ def _draw(top: Axes, below: Axes, own: Sequence[Cell], names: Sequence[str]) -> 
 
         totals = [(cell, mean.value, mean.error) for cell in curve if (mean := cell.mean("total"))]
         _points(top, [(place(cell), value, error) for cell, value, error in totals], infinity - 0.5, name, style)
-        pairs = [(place(cell), less.value, less.error_over_seeds) for cell in curve if name != "default"
-                 and cell.timesteps in default and (less := difference(cell, default[cell.timesteps]))]
+        pairs = [(place(cell), less.value, less.error_over_seeds) for cell in curve
+                 if (beside := reference(own, cell)) and (less := difference(cell, beside))]
         _points(below, pairs, infinity - 0.5, "", style)
     below.axhline(0, color=_COLOURS[names.index("default")] if "default" in names else _INK, linewidth=1)
-    below.set(xlabel="T", ylabel=f"contender - default, {own[0].unit}")
+    below.set(xlabel="T", ylabel=f"contender - learned path, {own[0].unit}")
     below.set_xticks([*map(math.log2, finite), infinity], [*map(str, finite), "∞"])
     top.set_ylabel(f"bound, {own[0].unit} (lower is better)")
     for axis in (top, below):

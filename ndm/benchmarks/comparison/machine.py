@@ -1,18 +1,31 @@
 """What figures of speed and time were taken on."""
 
+import hashlib
 import os
 import platform
+from functools import cache
 from pathlib import Path
 
 import torch
 
+import ndm
 from ndm.version import __version__
 
 
 def machine() -> dict[str, str | int | None]:
-    """The processor, the number of its cores that are ours, the system and the versions."""
+    """The processor, the number of its cores that are ours, the system, the versions and a digest of the code."""
     return {"processor": _processor(), "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(), "torch": torch.__version__, "ndm": __version__}
+            "python": platform.python_version(), "torch": torch.__version__, "ndm": __version__,
+            "code": _digest()}
+
+
+@cache
+def _digest() -> str:
+    """Of all modules of the library as they are on the disk: two figures of the same digest have the same code."""
+    folder, digest = Path(ndm.__file__).parent, hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _processor() -> str:

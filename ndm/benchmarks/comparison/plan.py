@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ndm.benchmarks.comparison.job import Job
-from ndm.benchmarks.comparison.sizes import COSTS, Sizing
+from ndm.benchmarks.comparison.sizes import LARGER, Sizing
 from ndm.errors import InputError
 
 _TUNING_SEED = 100  # no seed of a measurement
 _MOST_SAMPLED_STEPS = 32  # few-step generation: longer chains are not sampled
-FACTORS = (0.5, 1.0, 2.0)
+FACTORS = (1.0, 2.0, 4.0)
 
 Rates = Mapping[tuple[str, str], float]
 Sizes = Mapping[tuple[str, str], int]
@@ -87,7 +87,7 @@ def _smaller(study: Study, wanted: set[int | None], scale: float) -> Study:
 
 def sizings(plan: Plan) -> list[Sizing]:
     """The searches for the denoiser's size, one for each data set and contender that needs it."""
-    return [Sizing(study.data, name, study.reference) for study in plan for name in study.contenders if name in COSTS]
+    return [Sizing(study.data, name, study.reference) for study in plan for name in study.contenders if name == LARGER]
 
 
 def tunings(plan: Plan, sizes: Sizes) -> list[Job]:

@@ -1,7 +1,6 @@
-"""Larger denoisers for F = identity: as many parameters as the default has, or as much time for a step."""
+"""A larger denoiser for F = identity: at least the parameters of the default, and at least its time for a step."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +19,7 @@ _TIMED_STEPS, _LARGEST = 12, 4  # steps of which the median counts; times the re
 
 @dataclass(frozen=True)
 class Sizing:
-    """The search for the smallest denoiser of `contender` that costs what the default costs at this T."""
+    """The search for the smallest denoiser of `contender` that costs at least what the default costs at this T."""
 
     data: str
     contender: str
@@ -33,7 +32,7 @@ class Sizing:
         return f"size {self.data} {self.contender} T={self.timesteps or 'inf'}"
 
 
-def num_parameters(config: Config, data: DataSet) -> float:
+def num_parameters(config: Config, data: DataSet) -> int:
     """Parameters of the model."""
     return sum(p.numel() for p in build_model(config, data).parameters())
 
@@ -50,26 +49,24 @@ def step_seconds(config: Config, data: DataSet) -> float:
     return sorted(seconds)[len(seconds) // 2]
 
 
-COSTS: dict[str, Callable[[Config, DataSet], float]] = {
-    "identity_equal_parameters": num_parameters,
-    "identity_equal_time": step_seconds,
-}
+LARGER = "identity_larger"
 
 
 def search(sizing: Sizing) -> dict[str, Any]:
-    """Raise the size by eighths of the recipe's until the cost first reaches that of the default."""
+    """Raise the size by eighths of the recipe's until parameters and time first reach those of the default."""
     torch.set_num_threads(1)
     data = load(sizing.data)
     config = replace(recipe(None, data), timesteps=sizing.timesteps)
-    cost, change = COSTS[sizing.contender], CONTENDERS[sizing.contender]
-    wanted, smallest = cost(CONTENDERS["default"](config, data), data), size_of(config)
-    costs: dict[int, float] = {}
+    wanted, own = (CONTENDERS[name](config, data) for name in ("default", sizing.contender))
+    parameters, seconds = num_parameters(wanted, data), step_seconds(wanted, data)
+    smallest = size_of(config)
+    tried: dict[int, tuple[int, float]] = {}
     for size in range(smallest, _LARGEST * smallest + 1, max(1, smallest // 8)):
-        costs[size] = cost(with_size(change(config, data), size), data)
-        if costs[size] >= wanted:
+        larger = with_size(own, size)
+        tried[size] = num_parameters(larger, data), step_seconds(larger, data)
+        if reached := tried[size][0] >= parameters and tried[size][1] >= seconds:
             break
-    return {"size": size, "cost": costs[size], "cost_of_default": wanted, "costs": costs,
-            "reached": costs[size] >= wanted}
+    return {"size": size, "reached": reached, "default": (parameters, seconds), "tried": tried}
 
 
 def size_of(config: Config) -> int:

@@ -1,8 +1,8 @@
-"""The results as markdown: bounds, differences from the default, and the quality of samples."""
+"""The results as markdown: bounds, differences from the learned path, and the quality of samples."""
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ndm.benchmarks.comparison.aggregate import Cell, Mean, difference
+from ndm.benchmarks.comparison.aggregate import Cell, Mean, difference, reference
 from ndm.benchmarks.comparison.plan import Rates, Sizes
 
 _AMPLE = 64  # the T at which identity's bound is the mark for the default to reach
@@ -28,11 +28,12 @@ def _of_budget(own: Sequence[Cell], budget: str) -> str:
     unit = own[0].unit
     parts = [f"### {budget} of training\n\nBound, {unit}: mean ± standard error over {_seeds(own)} seeds.",
              _table(names, times, lambda name, time: _bound(at.get((name, time))))]
-    others = [name for name in names if name != "default"]
-    if any(name == "default" for name in names) and others:
-        parts += [f"Contender - default, {unit}, paired: mean ± standard error over seeds (over examples); positive: "
-                  "the default is better. **Bold**: beyond two standard errors of both kinds.",
-                  _table(others, times, lambda name, time: _less(at.get((name, time)), at.get(("default", time))))]
+    others = list(dict.fromkeys(cell.contender for cell in own if reference(own, cell)))
+    if others:
+        parts += [f"Contender - default, {unit}, paired (contender - scaling where the default was not run, being F = x"
+                  " itself): mean ± standard error over seeds (over examples); positive: the learned path is better. "
+                  "**Bold**: beyond two standard errors of both kinds.",
+                  _table(others, times, lambda name, time: _less(own, at.get((name, time))))]
     parts += [line for line in (_reaches(at, times),) if line]
     parts += [_table(names, times, lambda name, time: _cost(at.get((name, time))),
                      "Steps trained, ms a step, parameters:")]
@@ -59,8 +60,9 @@ def _bound(cell: Cell | None) -> str:
     return (_figure(total) if total else "") + diverged
 
 
-def _less(cell: Cell | None, default: Cell | None) -> str:
-    less = difference(cell, default) if cell and default else None
+def _less(own: Sequence[Cell], cell: Cell | None) -> str:
+    beside = reference(own, cell) if cell else None
+    less = difference(cell, beside) if cell and beside else None
     if less is None:
         return ""
     over_seeds = "" if less.error_over_seeds is None else f" ± {less.error_over_seeds:.3f}"

@@ -19,10 +19,10 @@ setup: .venv/installed
 # The demonstration starts anew each time; a run of your own resumes with the same command.
 demo: setup
 	rm -rf $(RUNS)
-	$(BIN)/ndm train digits --run $(RUNS)/digits
+	$(BIN)/ndm train digits --timesteps 8 --run $(RUNS)/digits
 	$(BIN)/ndm evaluate $(RUNS)/digits
-	$(BIN)/ndm report $(RUNS)/digits --steps 250
-	$(BIN)/ndm train cities --run $(RUNS)/cities
+	$(BIN)/ndm report $(RUNS)/digits
+	$(BIN)/ndm train cities --timesteps 4 --run $(RUNS)/cities
 	$(BIN)/ndm evaluate $(RUNS)/cities --draws 16
 	$(BIN)/ndm report $(RUNS)/cities
 	@echo

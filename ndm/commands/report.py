@@ -25,7 +25,7 @@ _MOST_PANELS = 8
 
 @dataclass(frozen=True)
 class Report:
-    """Make RUN/report: samples beside data, a filmstrip of F(x, t), the training curve, and one HTML page of all."""
+    """Make RUN/report: samples beside data, a filmstrip of a learned F(x, t), the training curve, one page of all."""
 
     run_folder: RunFolder
     """The folder of the run."""
@@ -56,7 +56,8 @@ class Report:
                                           draw(run, num, steps=self.steps, seed=self.seed), about)}
         shown = run.examples(data, "test")[: _ROWS if run.is_image else _MOST_POINTS]
         times = _TIMES if run.is_image else _TIMES_OF_POINTS
-        pictures["filmstrip"] = filmstrip(_paths(run, shown, times), times)
+        if ((paths := _paths(run, shown, times)) != paths[0]).any():  # F = x is no sight
+            pictures["filmstrip"] = filmstrip(paths, times)
         steps = min(run.config["timesteps"] or _MOST_PANELS, _MOST_PANELS)
         falling = [1 - k / steps for k in range(steps + 1)]
         if run.is_image and (gammas := _clocks(run, falling)) is not None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ndm.benchmarks.comparison.contenders import (
@@ -21,8 +22,10 @@ from ndm.benchmarks.comparison.contenders import (
 )
 from ndm.bound import Bound
 from ndm.data import DataSet
+from ndm.time_functions import TimeFunctions
 from ndm.training.config import Config
 from ndm.training.loop import Trainer
+from ndm.transforms.time_basis import TimeBasisTransform
 
 _PHASE = 50  # steps for which one of the two learns, in alternating training
 
@@ -75,6 +78,24 @@ class AlternatingTrainer(Trainer):
         return super()._train_step()
 
 
+class Ones(TimeFunctions):
+    """b_k(t) = 1, at t = 0 too: what the functions of a transformation must not be."""
+
+    def forward(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        value = t[..., None].expand(*t.shape, self.num)
+        return torch.ones_like(value), torch.zeros_like(value)
+
+
+class OpenTrainer(Trainer):
+    """F(x, 0) != x, F = x + sum_k h_k(x): what it computes is no bound, since the decoder is told x all the same."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for model in (self.raw_model, self.ema.model):
+            assert isinstance(model.transform, TimeBasisTransform)
+            model.transform.functions = Ones(model.transform.functions.num)
+
+
 ABLATED: dict[str, Change] = {
     "schedule_fixed": settings(schedule="linear"),
     "schedule_ends": settings(schedule="learned_linear"),
@@ -110,6 +131,7 @@ ABLATED: dict[str, Change] = {
     "residual": residual,
     "residual_gate_interpolation": gate("interpolation"),
     "residual_gate_variance": gate("variance"),
+    "time_basis_open": time_basis,
     "alternating": scaling,
     "without_prior": scaling,
     "without_diffusion": scaling,
@@ -117,12 +139,13 @@ ABLATED: dict[str, Change] = {
 }
 
 IN_CONTINUOUS_TIME = ("schedule_fixed", "schedule_shape", "volatility_constant", "volatility_learned", "uniform_times",
-                      "time_basis", "time_basis_eta_quarter", "time_basis_eta_4", "residual",
+                      "time_basis", "time_basis_eta_quarter", "time_basis_eta_4", "time_basis_open", "residual",
                       "residual_gate_interpolation", "residual_gate_variance", "without_prior", "without_diffusion",
                       "without_reconstruction")
 
 # Those whose training differs, and not their model. All are evaluated on the whole bound.
 TRAINERS: dict[str, Callable[..., Trainer]] = {
+    "time_basis_open": OpenTrainer,
     "alternating": AlternatingTrainer,
     "without_prior": without("prior"),
     "without_diffusion": without("diffusion"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ndm.model import NeuralDiffusion
 
 
-_MOST_TIMESTEPS = 1_000_000  # beyond it float32 cannot tell the times apart
+MOST_TIMESTEPS = 1_000_000  # beyond it float32 cannot tell the times apart
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def bound(model: "NeuralDiffusion", x: Tensor, cond: Tensor | None, timesteps: i
         timesteps: T of the discrete chain, or None for continuous time.
         times: where the integrand over time is evaluated.
     """
-    if timesteps is not None and not 1 <= timesteps <= _MOST_TIMESTEPS:
-        raise InputError(f"timesteps = {timesteps}", f"T from 1 to {_MOST_TIMESTEPS}, or none for continuous time")
+    if timesteps is not None and not 1 <= timesteps <= MOST_TIMESTEPS:
+        raise InputError(f"timesteps = {timesteps}", f"T from 1 to {MOST_TIMESTEPS}, or none for continuous time")
     curve = model.curve(x, cond)
     start, end = torch.zeros((), dtype=x.dtype, device=x.device), torch.ones((), dtype=x.dtype, device=x.device)
     noise, noise_0 = (torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator) for _ in range(2))

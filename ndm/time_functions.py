@@ -9,14 +9,16 @@ from torch import Tensor, nn
 from ndm.errors import InputError
 from ndm.part import Part
 
+_MOST = 10_000
+
 
 class TimeFunctions(Part, ABC):
     """K functions b_k(t) with b_k(0) = 0."""
 
     def __init__(self, num: int) -> None:
         super().__init__()
-        if num < 1:
-            raise InputError(f"{num} functions of time", "at least 1")
+        if not isinstance(num, int) or not 1 <= num <= _MOST:
+            raise InputError(f"num_functions = {num!r}", f"a number of functions of time from 1 to {_MOST}")
         self.num = num
 
     @abstractmethod

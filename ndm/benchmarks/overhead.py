@@ -136,7 +136,8 @@ def measure(name: str, case: Case, rounds: int, only: Sequence[str] = ()) -> dic
             try:
                 models[entry] = config, *_steps(config, data, batch_size)
             except InputError:  # a predictor that is not for this transformation, or for no name
-                continue
+                if entry in only:
+                    raise
     seconds: Seconds = {(entry, kind): [] for entry, (_, _, steps) in models.items() for kind in steps}
     memory = {}
     with ProgressBar(f"measuring {name}") as bar:

@@ -119,6 +119,9 @@ def _find(kind: str, package: str, base: type, name: str | None) -> Any:
 
 
 def _make(kind: str, maker: Any, options: dict[str, Any], *arguments: Any) -> Any:
+    if reserved := {"timesteps", "num_classes"} & set(options):
+        raise InputError(f"the option {min(reserved)} for the {kind}", "options of the part alone",
+                         "it follows from --timesteps and the data")
     try:
         return maker(*arguments, **options)
     except InputError:

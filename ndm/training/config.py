@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 import yaml
 
+from ndm.bound import MOST_TIMESTEPS
 from ndm.data import DataSet
 from ndm.errors import InputError
 from ndm.seeds import check_seed
@@ -105,6 +106,9 @@ class Config:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"{name} = {value}", "a positive number")
+        if self.timesteps is not None and self.timesteps > MOST_TIMESTEPS:
+            raise InputError(f"timesteps = {self.timesteps}", f"at most {MOST_TIMESTEPS}",
+                             "leave it out for infinitely many: continuous time")
         check_seed(self.seed)
         if self.threads is not None and self.threads > _MOST_THREADS:
             raise InputError(f"threads = {self.threads}", f"at most {_MOST_THREADS}")

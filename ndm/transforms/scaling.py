@@ -19,6 +19,7 @@ _MOST = 16  # functions of time by default, however many the steps
 # So few steps have an order, which is learned fast. More steps reveal everything at once, little by little: there is
 # little to learn, and much noise.
 FEW_STEPS = 16
+_LARGEST_LEAD = 20.0  # exp(20) is 5e8
 _LEAD, _LEAST_RATE, _MOST_RATE, _RATE_OF_ONE_STEP = 3.0, 30.0, 60.0, 240.0
 
 
@@ -45,6 +46,8 @@ class ScalingTransform(Transform):
     def __init__(self, event_shape: tuple[int, ...], basis: Basis | None = None,
                  functions: TimeFunctions | None = None, rate: float = 1.0, lead: float = 0.0) -> None:
         super().__init__()
+        if not (isinstance(lead, int | float) and abs(lead) <= _LARGEST_LEAD):
+            raise InputError(f"lead = {lead!r}", f"a number from {-_LARGEST_LEAD:g} to {_LARGEST_LEAD:g}")
         self.basis = basis or StandardBasis()
         self.functions = functions or Monomials(2)
         self.rate = rate

@@ -62,6 +62,13 @@ def test_a_plan_is_run_written_and_resumed(small, capsys):
     code, _, err = call(f"benchmark pays --out {small} --workers 1", capsys)
     assert code == 2 and "another clip" in err and err.count("\n") == 1
 
+    for lost in ("total", "config", "machine"):
+        stale = [json.loads(line) for line in again]
+        del stale[1][lost]
+        (small / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in stale))
+        code, _, err = call(f"benchmark pays --out {small} --workers 1", capsys)
+        assert code == 2 and f"lacks {lost};" in err and stale[1]["key"] in err and err.count("\n") == 1
+
 
 def test_training_that_diverges_is_a_row(monkeypatch):
     def diverge(trainer: Trainer) -> bool:

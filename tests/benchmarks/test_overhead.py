@@ -60,7 +60,8 @@ def test_the_command_line_measures_what_it_is_asked_for(small, tmp_path, capsys)
 
 
 @pytest.mark.parametrize(("options", "got"), [
-    ({"rounds": 0}, "0 rounds"), ({"only": ("unheard",)}, "entry 'unheard'")], ids=str)
+    ({"rounds": 0}, "0 rounds"), ({"only": ("unheard",)}, "entry 'unheard'"),
+    ({"only": ("identity_callable",)}, "callable")], ids=str)
 def test_wrong_use_is_refused(small, tmp_path, options, got):
     with pytest.raises(InputError, match=got):
         overhead.run(tmp_path / "o.json", **options, cases=overhead.CASES)

@@ -73,6 +73,8 @@ def test_a_subset_keeps_what_is_asked_for_and_scales_budgets():
     assert {job.data for job in jobs} == {"digits"} and {job.timesteps for job in jobs} == {4, None}
     budgets = {block.seconds and block.seconds / 2 for block in whole.blocks if {4, None} & set(block.timesteps)}
     assert {job.seconds for job in jobs} == budgets and study.tuning_seconds == whole.tuning_seconds / 2
+    with pytest.raises(InputError, match="expected some of 0, 4, 8 "):
+        subset(pays.PLAN, ["checkerboard"], [1], 1.0)
     for data, times, scale in ((["nope"], [], 1.0), ([], [3], 1.0), ([], [], 0.0), ([], [], float("nan"))):
         with pytest.raises(InputError):
             subset(pays.PLAN, data, times, scale)

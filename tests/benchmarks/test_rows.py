@@ -28,6 +28,13 @@ def test_a_line_damaged_in_the_middle_is_reported(tmp_path):
         pass
 
 
+def test_a_folder_in_the_place_of_the_file_is_reported(tmp_path):
+    (tmp_path / "rows.jsonl").mkdir()
+    for _ in range(2):  # the lock is given back
+        with pytest.raises(InputError, match="cannot be read"), Rows(tmp_path):
+            pass
+
+
 def test_two_processes_do_not_share_a_folder(tmp_path):
     with Rows(tmp_path), pytest.raises(InputError, match="another process"), Rows(tmp_path):
         pass

@@ -125,7 +125,7 @@ def test_a_batch_may_be_larger_than_the_data():
     ("learning_rate", 0.0), ("learning_rate", -1.0), ("learning_rate", float("nan")), ("clip", 0.0), ("log_every", 0),
     ("save_every", 0), ("threads", 0), ("ema_decay", 1.0), ("ema_decay", -0.1), ("warmup_steps", -1),
     ("betas", (1.5, 0.9)), ("betas", (0.9, -0.1)), ("weight_decay", -1.0), ("schedule_rate", -1.0),
-    ("transform_rate", -1.0), ("seed", -1)])
+    ("transform_rate", -1.0), ("seed", -1), ("timesteps", 10**8)])
 def test_an_impossible_setting_is_refused_by_name(tmp_path, field, value):
     with pytest.raises(InputError, match=field):
         Trainer(replace(POINTS, **{field: value}), points(), tmp_path / "run")

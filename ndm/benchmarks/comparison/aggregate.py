@@ -11,7 +11,7 @@ from ndm.benchmarks.comparison.job import budget
 
 Row = dict[str, Any]
 _REFERENCES = ("default", "scaling")  # the first that was run; where the default is F = x, its path
-_MEANS = ("total", "prior", "diffusion", "reconstruction", "standard_error", "standard_error_of_draws", "ms_per_step",
+FIGURES = ("total", "prior", "diffusion", "reconstruction", "standard_error", "standard_error_of_draws", "ms_per_step",
           "training_seconds", "steps_trained", "parameters", "gamma_0", "gamma_1", "variance_ratio")
 
 
@@ -112,7 +112,7 @@ def as_json(cell: Cell, beside: Cell | None) -> Row:
         "timesteps": cell.timesteps, "seeds": [row["seed"] for row in cell.rows], "diverged": cell.diverged,
         "num_examples": cell.rows[0]["num_examples"] if cell.rows else None,
         "warnings": sorted({warning for row in cell.rows for warning in row["warnings"]}),
-    } | {name: plain(cell.mean(name)) for name in _MEANS} | {
+    } | {name: plain(cell.mean(name)) for name in FIGURES} | {
         "energy_distance": {name: plain(value) for name, value in cell.energy_distances().items()},
         "minus_reference": None if less is None or beside is None else {
             "reference": beside.contender, "mean": less.value, "standard_error_over_seeds": less.error_over_seeds,

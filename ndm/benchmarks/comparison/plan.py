@@ -64,10 +64,11 @@ def subset(plan: Plan, data: Sequence[str], timesteps: Sequence[int], scale: flo
     for name in data:
         if name not in known:
             raise InputError(f"data {name!r}", "some of " + ", ".join(sorted(known)))
-    chosen = [_smaller(study, wanted, scale) for study in plan if study.data in data or not data]
+    asked = [study for study in plan if study.data in data or not data]
+    chosen = [_smaller(study, wanted, scale) for study in asked]
     found = {time for study in chosen for block in study.blocks for time in block.timesteps}
     if wanted - found:
-        times = {time or 0 for study in plan for block in study.blocks for time in block.timesteps}
+        times = {time or 0 for study in asked for block in study.blocks for time in block.timesteps}
         raise InputError(f"timesteps {', '.join(str(time or 0) for time in wanted - found)}",
                          f"some of {', '.join(map(str, sorted(times)))} (0: continuous time)")
     return tuple(study for study in chosen if study.blocks)

@@ -29,7 +29,12 @@ class Rows:
         except Timeout as error:
             raise InputError(f"{self.path.parent}, where another process works", "a folder for this one alone",
                              "wait for it, or choose another --out folder") from error
-        whole = self.path.read_bytes() if self.path.exists() else b""
+        try:
+            whole = self.path.read_bytes() if self.path.exists() else b""
+        except OSError as error:
+            self.lock.release()
+            raise InputError(f"{self.path}, which cannot be read ({error.strerror})", "a file of results",
+                             "move it away, or choose another --out folder") from error
         end = whole.rfind(b"\n") + 1
         for number, line in enumerate(whole[:end].splitlines(), 1):
             try:

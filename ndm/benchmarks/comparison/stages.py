@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ndm.benchmarks.comparison.aggregate import FIGURES
 from ndm.benchmarks.comparison.execute import configuration, execute
 from ndm.benchmarks.comparison.job import Job
 from ndm.benchmarks.comparison.plan import FACTORS, Plan, Rates, Sizes, measurements, sizings, tunings
@@ -33,6 +34,7 @@ class Outcome:
 def run_plan(plan: Plan, rows: Rows, workers: Workers) -> None:
     """Do what is not done yet, stage by stage; raises `InputError` for rows of other configurations."""
     _stage("sizes", search, sizings(plan), rows, workers)
+    _check_whole(sizings(plan), rows, ("size",))
     sizes = _sizes(plan, rows)
     trials = tunings(plan, sizes)
     _check_same(trials, rows)
@@ -63,6 +65,8 @@ def _of(jobs: Sequence[Job] | Sequence[Sizing], rows: Rows) -> list[Row]:
 
 def _check_same(jobs: Sequence[Job], rows: Rows) -> None:
     """The recipe or the contender may have changed since a row was written: old and new ones do not mix."""
+    _check_whole([job for job in jobs if "failed" not in rows.by_key.get(job.key, {})], rows, FIGURES)
+    _check_whole(jobs, rows, ("data", "contender", "learning_rate", "unit", "config", "machine", "warnings"))
     for job in jobs:
         if job.key in rows.by_key:
             now = json.loads(json.dumps(asdict(configuration(job))))
@@ -71,6 +75,15 @@ def _check_same(jobs: Sequence[Job], rows: Rows) -> None:
             if changed:
                 raise InputError(f"{rows.path} with another {', '.join(changed)} for {job.key}",
                                  "rows of the recipes and contenders as they are", "choose another --out folder")
+
+
+def _check_whole(jobs: Sequence[Job] | Sequence[Sizing], rows: Rows, fields: Sequence[str]) -> None:
+    """Raise `InputError` for a row that lacks one of the fields that are read later."""
+    for job in jobs:
+        missing = [name for name in fields if name not in rows.by_key.get(job.key, dict.fromkeys(fields))]
+        if missing:
+            raise InputError(f"{rows.path} with a row for {job.key} that lacks {', '.join(missing)}",
+                             "rows as they were written", "remove the line: its job is done again")
 
 
 def best_rates(trials: Sequence[Row]) -> Rates:

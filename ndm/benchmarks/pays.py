@@ -14,8 +14,8 @@ PATHS = ("time_basis", "time_basis_control")
 
 PLAN: Plan = (
     Study("digits", draws=64, limit=297, num_samples=256, reference=4, tuning_seconds=20, blocks=(
-        Block((1, 2, 4, 8, 16), PAIR, seeds=3, seconds=20),
-        Block((64, None), IN_THE_LIMIT, seeds=3, seconds=20),
+        Block((1, 2, 4, 8), PAIR, seeds=3, seconds=20),
+        Block((16, 64, None), IN_THE_LIMIT, seeds=3, seconds=20),
         Block((32, 256), ("identity",), seeds=3, seconds=20),
         Block((4,), (*LARGER, *PATHS, "time_basis_linear", "residual"), seeds=3, seconds=20),
         Block((8,), LARGER, seeds=3, seconds=20),
@@ -25,9 +25,9 @@ PLAN: Plan = (
         Block((4,), PAIR, seeds=3, steps=1000),
     )),
     Study("fashion_mnist_16", draws=16, limit=500, num_samples=0, reference=4, tuning_seconds=30, blocks=(
-        Block((4, 8, 16), PAIR, seeds=3, seconds=45),
+        Block((4, 8), PAIR, seeds=3, seconds=45),
         Block((64,), ("identity",), seeds=3, seconds=45),
-        Block((None,), IN_THE_LIMIT, seeds=3, seconds=45),
+        Block((16, None), IN_THE_LIMIT, seeds=3, seconds=45),
         Block((4,), (*LARGER, "time_basis"), seeds=3, seconds=45),
         Block((4,), PAIR, seeds=3, seconds=100),
     )),

@@ -22,8 +22,9 @@ from ndm.step_variances import StepVariance
 from ndm.times import ImportanceTimes, LowDiscrepancyTimes, Times
 from ndm.training.config import Config
 from ndm.transforms import Transform
-from ndm.transforms.scaling import FEW_STEPS
 from ndm.volatilities import Volatility
+
+_FEW_STEPS = 8  # for which a learned path pays: docs/results/does-it-pay.md
 
 
 def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
@@ -68,8 +69,8 @@ def _take_a_step(model: NeuralDiffusion, shape: tuple[int, ...]) -> None:
 
 
 def _path_that_pays(timesteps: int | None) -> str:
-    """The transformation by default: few steps have an order to learn (docs/results/does-it-pay.md)."""
-    return "scaling" if timesteps is not None and timesteps <= FEW_STEPS else "identity"
+    """The transformation by default: few steps have an order to learn."""
+    return "scaling" if timesteps is not None and timesteps <= _FEW_STEPS else "identity"
 
 
 def _complete(config: Config, path: Transform) -> Config:

@@ -44,7 +44,7 @@ class Config:
     """E.g. gamma_min=-13.3 gamma_max=5."""
     transform: str | None = None
     """identity, scaling, residual or time_basis (a file of ndm/transforms). By default scaling with --timesteps T for
-    up to 16 steps, where a learned path pays, and identity beyond and in continuous time, where it does not."""
+    up to 8 steps, where a learned path pays, and identity beyond and in continuous time, where it does not."""
     transform_options: Options = field(default_factory=dict)
     """E.g. basis=frequency for scaling; num_functions=3 width=128 for time_basis; gate=time for residual."""
     predictor: str | None = None

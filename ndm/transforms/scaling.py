@@ -18,9 +18,8 @@ _CONTINUOUS = 4  # functions of time in continuous time
 _MOST = 16  # functions of time by default, however many the steps
 # So few steps have an order, which is learned fast. More steps reveal everything at once, little by little: there is
 # little to learn, and much noise.
-FEW_STEPS = 16
 _LARGEST_LEAD = 20.0  # exp(20) is 5e8
-_LEAD, _LEAST_RATE, _MOST_RATE, _RATE_OF_ONE_STEP = 3.0, 30.0, 60.0, 240.0
+_FEW, _LEAD, _LEAST_RATE, _MOST_RATE, _RATE_OF_ONE_STEP = 16, 3.0, 30.0, 60.0, 240.0
 
 
 class ScalingTransform(Transform):
@@ -71,7 +70,7 @@ class ScalingTransform(Transform):
         if num_functions is None:
             num_functions = min(timesteps or _CONTINUOUS, _MOST)
         rate = 1.0
-        if timesteps is not None and timesteps <= FEW_STEPS:
+        if timesteps is not None and timesteps <= _FEW:
             rate = max(_LEAST_RATE, min(_MOST_RATE, _RATE_OF_ONE_STEP / timesteps))
             lead = _LEAD if lead is None and basis == "pixel" else lead
         return cls(event_shape, chosen, choose("functions of time", functions, FUNCTIONS)(num_functions), rate,

@@ -57,7 +57,7 @@ def test_the_tables_say_what_they_should():
     made = [cell(name, time, shifts) for name, time, shifts in
             (("default", 4, [1.0, 1.0]), ("identity", 4, [3.0, 3.1]), ("default", 64, [0.5, 0.5]),
              ("identity", 64, [1.2, 1.2]))]
-    text = markdown(made, {("moons", "default"): 2.0}, {})
+    text = markdown(made, {("moons", "default", False): 2.0}, {})
     default, identity = (cell.mean("total") for cell in made[:2])
     assert f"| default | {default.value:.3f} ± {default.error:.3f} |" in text
     assert f"| identity | {identity.value:.3f} ± {identity.error:.3f} |" in text

@@ -42,9 +42,10 @@ def test_seeds_are_outermost_and_contenders_innermost(name):
 
 def test_each_contender_is_tuned_by_as_many_trials_and_never_on_test():
     trials = tunings(pays.PLAN, {})
-    count = {(study.data, name): 0 for study in pays.PLAN for name in study.contenders}
+    measured = {(job.data, job.contender, job.timesteps is None) for job in measurements(pays.PLAN, {}, {})}
+    count = dict.fromkeys(measured, 0)
     for job in trials:
-        count[job.data, job.contender] += 1
+        count[job.data, job.contender, job.timesteps is None] += 1
     assert set(count.values()) == {len(FACTORS)} and {job.split for job in trials} == {"validation"}
     assert not {job.seed for job in trials} & {job.seed for job in measurements(pays.PLAN, {}, {})}
 
@@ -52,18 +53,20 @@ def test_each_contender_is_tuned_by_as_many_trials_and_never_on_test():
 def test_sizes_and_rates_reach_the_jobs():
     who = ("digits", "identity_larger")
     assert who in {(sizing.data, sizing.contender) for sizing in sizings(pays.PLAN)}
-    jobs = measurements(pays.PLAN, {who: 20}, {who: 0.5})
-    assert {(job.size, job.learning_rate) for job in jobs if (job.data, job.contender) == who} == {(20, 0.5)}
+    jobs = measurements(pays.PLAN, {who: 20}, {(*who, False): 0.5, (*who, True): 3.0})
+    own = {(job.size, job.learning_rate, job.timesteps is None) for job in jobs if (job.data, job.contender) == who}
+    assert own == {(20, 0.5, False), (20, 3.0, True)}
     assert {(job.size, job.learning_rate) for job in jobs if (job.data, job.contender) != who} == {(None, 1.0)}
 
 
 def test_the_best_rate_is_the_lowest_bound_and_the_least_where_all_diverge():
     def trial(name, rate, **figures):
-        return {"data": "d", "contender": name, "learning_rate": rate} | figures
+        return {"data": "d", "contender": name, "timesteps": 4, "learning_rate": rate} | figures
 
     rates = best_rates([trial("a", 0.5, total=2.0), trial("a", 1.0, total=1.0), trial("a", 2.0, failed="diverged"),
-                        *(trial("b", rate, failed="diverged") for rate in FACTORS)])
-    assert rates == {("d", "a"): 1.0, ("d", "b"): min(FACTORS)}
+                        *(trial("b", rate, failed="diverged") for rate in FACTORS),
+                        trial("a", 2.0, total=1.5, timesteps=None)])
+    assert rates == {("d", "a", False): 1.0, ("d", "b", False): min(FACTORS), ("d", "a", True): 2.0}
 
 
 def test_a_subset_keeps_what_is_asked_for_and_scales_budgets():

@@ -70,14 +70,14 @@ class Comparison:
         found = cells(outcome.rows)
         if not found:
             return
-        trials = [{key: row.get(key) for key in ("data", "contender", "learning_rate", "total", "unit", "failed")}
-                  for row in outcome.trials]
+        told = ("data", "contender", "timesteps", "learning_rate", "total", "unit", "failed")
+        trials = [{key: row.get(key) for key in told} for row in outcome.trials]
         machines = list({json.dumps(row["machine"]): row["machine"] for row in outcome.rows}.values())
         results = {
             "command": self.command, "machines": machines,
             "sizes": [{"data": data, "contender": name, "size": size} for (data, name), size in outcome.sizes.items()],
-            "learning_rates": [{"data": data, "contender": name, "factor": factor}
-                               for (data, name), factor in outcome.rates.items()],
+            "learning_rates": [{"data": data, "contender": name, "continuous_time": limit, "factor": factor}
+                               for (data, name, limit), factor in outcome.rates.items()],
             "trials": trials, "missing": outcome.missing,
             "cells": [as_json(cell, reference(found, cell)) for cell in found],
         }

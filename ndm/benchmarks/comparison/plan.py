@@ -12,7 +12,7 @@ _TUNING_SEED = 100  # no seed of a measurement
 _MOST_SAMPLED_STEPS = 32  # few-step generation: longer chains are not sampled
 FACTORS = (1.0, 2.0, 4.0)
 
-Rates = Mapping[tuple[str, str], float]
+Rates = Mapping[tuple[str, str, bool], float]  # by data, contender, and whether time is continuous
 Sizes = Mapping[tuple[str, str], int]
 
 
@@ -31,8 +31,9 @@ class Block:
 class Study:
     """What is done with one data set: how models are evaluated, tuned and compared.
 
-    `reference` is the T at which learning rates are tuned and denoisers enlarged. Every contender gets one training
-    of `tuning_seconds` for each factor of the learning rate, judged on validation; None: all keep the recipe's rate.
+    `reference` is the T at which the learning rates of all chains are tuned and denoisers enlarged; those of continuous
+    time are tuned there. Every contender gets one training of `tuning_seconds` for each factor of the learning rate,
+    judged on validation; None: all keep the recipe's rate.
     """
 
     data: str
@@ -42,6 +43,11 @@ class Study:
     reference: int | None
     tuning_seconds: float | None
     blocks: tuple[Block, ...]
+
+    def tuned(self, name: str) -> tuple[int | None, ...]:
+        """Where the contender's learning rate is chosen: at `reference` for its chains, None for continuous time."""
+        times = {time for block in self.blocks if name in block.contenders for time in block.timesteps}
+        return (self.reference,) * bool(times - {None}) + (None,) * (None in times)
 
     @property
     def contenders(self) -> list[str]:
@@ -92,10 +98,11 @@ def sizings(plan: Plan) -> list[Sizing]:
 
 
 def tunings(plan: Plan, sizes: Sizes) -> list[Job]:
-    """The trials of the learning rate: as many for each contender."""
-    return [Job(study.data, name, study.reference, study.tuning_seconds, None, _TUNING_SEED, factor, "validation",
+    """The trials of the learning rate: as many for each contender, in chains and in continuous time."""
+    return [Job(study.data, name, time, study.tuning_seconds, None, _TUNING_SEED, factor, "validation",
                 study.draws, study.limit, 0, sizes.get((study.data, name)))
-            for factor in FACTORS for study in plan if study.tuning_seconds is not None for name in study.contenders]
+            for factor in FACTORS for study in plan if study.tuning_seconds is not None
+            for time in (study.reference, None) for name in study.contenders if time in study.tuned(name)]
 
 
 def measurements(plan: Plan, sizes: Sizes, rates: Rates) -> list[Job]:
@@ -110,8 +117,8 @@ def measurements(plan: Plan, sizes: Sizes, rates: Rates) -> list[Job]:
                 samples = study.num_samples if (time or 0) <= _MOST_SAMPLED_STEPS else 0
                 for index, name in enumerate(study.contenders):
                     for seed in range(block.seeds if name in block.contenders else 0):
-                        who = (study.data, name)
-                        job = Job(study.data, name, time, block.seconds, block.steps, seed, rates.get(who, 1.0),
-                                  "test", study.draws, study.limit, samples, sizes.get(who))
+                        rate = rates.get((study.data, name, time is None), 1.0)
+                        job = Job(study.data, name, time, block.seconds, block.steps, seed, rate, "test", study.draws,
+                                  study.limit, samples, sizes.get((study.data, name)))
                         jobs[job] = (seed, study_index, time or math.inf, -job.weight, job.budget, index)
     return sorted(jobs, key=lambda job: jobs[job])

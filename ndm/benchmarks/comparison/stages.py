@@ -87,10 +87,10 @@ def _check_whole(jobs: Sequence[Job] | Sequence[Sizing], rows: Rows, fields: Seq
 
 
 def best_rates(trials: Sequence[Row]) -> Rates:
-    """The factor of the learning rate with the lowest bound, by (data, contender); the least where all diverged."""
-    best: dict[tuple[str, str], tuple[float, float]] = {}
+    """The factor with the lowest bound by (data, contender, continuous time?); the least where all diverged."""
+    best: dict[tuple[str, str, bool], tuple[float, float]] = {}
     for row in trials:
-        who = (row["data"], row["contender"])
+        who = (row["data"], row["contender"], row["timesteps"] is None)
         total = float("inf") if "failed" in row else row["total"]
         best[who] = min(best.get(who, (float("inf"), min(FACTORS))), (total, row["learning_rate"]))
     return {who: factor for who, (_, factor) in best.items()}

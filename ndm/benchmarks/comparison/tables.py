@@ -119,7 +119,10 @@ def _examples(own: Sequence[Cell]) -> str:
 
 def _choices(data: str, own: Sequence[Cell], rates: Rates, sizes: Sizes) -> str:
     names = list(dict.fromkeys(cell.contender for cell in own))
-    factors = [f"{name} {rates[data, name]:g}" for name in names if (data, name) in rates]
+    factors = [f"{kind}: " + ", ".join(f"{name} {rates[data, name, limit]:g}" for name in names
+                                       if (data, name, limit) in rates)
+               for kind, limit in (("chains", False), ("continuous time", True))
+               if any((data, name, limit) in rates for name in names)]
     found = [f"{name} {sizes[data, name]}" for name in names if (data, name) in sizes]
-    text = f" Factors of the learning rate, chosen on validation: {', '.join(factors)}." if factors else ""
+    text = f" Factors of the learning rate, chosen on validation, for {'; for '.join(factors)}." if factors else ""
     return text + (f" Channels or width: {', '.join(found)}." if found else "")

@@ -118,4 +118,7 @@ def _serve(connection: Connection, index: int) -> None:
                 place = traceback.extract_tb(error.__traceback__)[-1]
                 outcome = Trouble(f"{type(error).__name__}: {error} ({os.path.basename(place.filename)}, "
                                   f"line {place.lineno})")
-            connection.send(outcome)
+            try:
+                connection.send(outcome)
+            except BrokenPipeError:  # whoever asked is gone
+                return

@@ -18,7 +18,6 @@ from ndm.benchmarks.comparison.contenders import (
     scaling,
     time_basis,
     time_basis_control,
-    time_basis_linear,
 )
 from ndm.bound import Bound
 from ndm.data import DataSet
@@ -101,16 +100,12 @@ ABLATED: dict[str, Change] = {
     "schedule_ends": settings(schedule="learned_linear"),
     "schedule_shape": settings(schedule="learned"),
     "scale_of_one_function": settings(transform_options={"num_functions": 1}),
-    "scale_at_a_tenth_of_the_rate": settings(transform_rate=0.1),
     "volatility_constant": settings(volatility="constant"),
-    "volatility_learned": settings(volatility="learned"),
     "steps_moments": with_steps("moments"),
     "steps_learned": with_steps("learned"),
-    "steps_analytic": with_steps("analytic"),
     "steps_posterior": with_steps("posterior"),
     "identity_steps_moments": with_steps("moments", identity),
     "identity_steps_learned": with_steps("learned", identity),
-    "identity_steps_analytic": with_steps("analytic", identity),
     "identity_steps_posterior": with_steps("posterior", identity),
     "time_basis_steps_learned": with_steps("learned", time_basis),
     "time_basis_control_steps_learned": with_steps("learned", time_basis_control),
@@ -119,7 +114,6 @@ ABLATED: dict[str, Change] = {
     "frequencies": frequencies,
     "uniform_times": settings(importance=False),
     "time_basis": time_basis,
-    "time_basis_linear": time_basis_linear,
     "time_basis_width_32": basis(width=32),
     "time_basis_width_512": basis(width=512),
     "time_basis_convolutional": basis(layer="convolutional", width=32),
@@ -138,10 +132,11 @@ ABLATED: dict[str, Change] = {
     "without_reconstruction": scaling,
 }
 
-IN_CONTINUOUS_TIME = ("schedule_fixed", "schedule_shape", "volatility_constant", "volatility_learned", "uniform_times",
-                      "time_basis", "time_basis_eta_quarter", "time_basis_eta_4", "time_basis_open", "residual",
-                      "residual_gate_interpolation", "residual_gate_variance", "without_prior", "without_diffusion",
-                      "without_reconstruction")
+_CONTINUOUS_ALONE = ("schedule_shape", "time_basis_eta_quarter", "time_basis_eta_4", "time_basis_open", "residual",
+                     "residual_gate_interpolation", "residual_gate_variance")
+IN_CHAINS = tuple(name for name in ABLATED if name not in _CONTINUOUS_ALONE)
+IN_CONTINUOUS_TIME = ("schedule_fixed", "volatility_constant", "uniform_times", "time_basis", "without_prior",
+                      "without_diffusion", "without_reconstruction", *_CONTINUOUS_ALONE)
 
 # Those whose training differs, and not their model. All are evaluated on the whole bound.
 TRAINERS: dict[str, Callable[..., Trainer]] = {

@@ -30,9 +30,10 @@ _FEW_STEPS = 8  # for which a learned path pays: docs/results/does-it-pay.md
 def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     """The model that `config` names, for events like those of `data`; raises `InputError` for unknown names."""
     shape = data.event_shape
-    transform = _find("transform", "ndm.transforms", Transform, config.transform or _path_that_pays(config.timesteps))
+    chosen = config.transform or _path_that_pays(config.timesteps)
+    transform = _find("transform", "ndm.transforms", Transform, chosen)
     make_transform = partial(transform.for_events, timesteps=config.timesteps)
-    path: Transform = _make("transform", make_transform, config.transform_options, shape)
+    path: Transform = _make(f"{chosen} transform", make_transform, config.transform_options, shape)
     config = _complete(config, path)
     schedule = _find("schedule", "ndm.schedules", Schedule, config.schedule)
     predictor = _find("predictor", "ndm.predictors", Predictor, config.predictor)
@@ -40,12 +41,12 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     step_variance = _find("step variance", "ndm.step_variances", StepVariance, config.step_variance)
     form = {"form": "gaussian_mixture" if step_variance.believes else "scaled"}
     model = NeuralDiffusion(
-        schedule=_make("schedule", schedule, config.schedule_options),
+        schedule=_make(f"{config.schedule} schedule", schedule, config.schedule_options),
         transform=path,
-        predictor=_make("predictor", predictor.for_events, form | config.predictor_options, shape, path,
-                        data.num_levels),
+        predictor=_make(f"{config.predictor} predictor", predictor.for_events, form | config.predictor_options, shape,
+                        path, data.num_levels),
         decoder=decoder_for(data),
-        volatility=_make("volatility", volatility.for_events, config.volatility_options, shape),
+        volatility=_make(f"{config.volatility} volatility", volatility.for_events, config.volatility_options, shape),
         step_variance=_make("step variance", step_variance.for_events, {}, shape, config.timesteps),
     )
     # A volatility that does not suit the transformation, or has no noise, says so now and not at the first step.

@@ -82,7 +82,10 @@ CASES = {
                                       "channels"),
     "unknown option of the schedule": (f"train points.npz {TRAIN} --schedule-options slope=8", "slope"),
     "an option that is no number": (f"train points.npz {SMALL} --transform-options width=wide", "wide"),
-    "an option below 1": (f"train points.npz {SMALL} --transform-options num_functions=0", "0 functions of time"),
+    "an option below 1": (f"train points.npz {SMALL} --timesteps 4 --transform-options num_functions=0",
+                          "num_functions = 0"),
+    "an option of a path that is not taken": (f"train points.npz {SMALL} --transform-options num_functions=2",
+                                              "for the identity transform"),
     "gamma that falls": (f"train points.npz {TRAIN} --schedule-options gamma_min=5 gamma_max=-5", "gamma_min"),
     "volatility below 0": (f"train points.npz {TRAIN} --volatility constant --volatility-options value=-1", "eta = -1"),
     "volatility 0": (f"train points.npz {TRAIN} --volatility constant --volatility-options value=0", "eta = 0"),
@@ -91,8 +94,8 @@ CASES = {
     "beliefs of a plug-in predictor": (f"train points.npz {TRAIN} --timesteps 4 --predictor plug_in "
                                        "--step-variance mixture", "beliefs", "--predictor direct"),
     "beliefs in frequencies": (f"train images.npz --run new --max-steps 1 {TINY_UNET} --timesteps 4 --step-variance "
-                               "moments --transform-options basis=frequency", "CosineBasis", "basis=pixel"),
-    "frequencies of points": (f"train points.npz {TRAIN} --transform-options basis=frequency", "(2,)", "pixel basis"),
+                               "moments --transform scaling --transform-options basis=frequency", "CosineBasis", "basis=pixel"),
+    "frequencies of points": (f"train points.npz {TRAIN} --transform scaling --transform-options basis=frequency", "(2,)", "pixel basis"),
     "step variance in continuous time": (f"train points.npz {TRAIN} --step-variance learned", "--timesteps T"),
     # numbers
     "T = 0": (f"train points.npz {TRAIN} --timesteps 0", "timesteps = 0"),

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import torch
 
-import ndm
 from ndm.version import __version__
+
+_PACKAGE = Path(__file__).parents[2]
 
 
 def machine() -> dict[str, str | int | None]:
@@ -22,9 +23,9 @@ def machine() -> dict[str, str | int | None]:
 @cache
 def _digest() -> str:
     """Of all modules of the library as they are on the disk: two figures of the same digest have the same code."""
-    folder, digest = Path(ndm.__file__).parent, hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    digest = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        digest.update(f"{path.relative_to(_PACKAGE)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -94,8 +94,9 @@ CASES = {
     "beliefs of a plug-in predictor": (f"train points.npz {TRAIN} --timesteps 4 --predictor plug_in "
                                        "--step-variance mixture", "beliefs", "--predictor direct"),
     "beliefs in frequencies": (f"train images.npz --run new --max-steps 1 {TINY_UNET} --timesteps 4 --step-variance "
-                               "moments --transform scaling --transform-options basis=frequency", "CosineBasis", "basis=pixel"),
-    "frequencies of points": (f"train points.npz {TRAIN} --transform scaling --transform-options basis=frequency", "(2,)", "pixel basis"),
+                               "moments --transform-options basis=frequency", "CosineBasis", "basis=pixel"),
+    "frequencies of points": (f"train points.npz {TRAIN} --timesteps 4 --transform-options basis=frequency", "(2,)",
+                              "pixel basis"),
     "step variance in continuous time": (f"train points.npz {TRAIN} --step-variance learned", "--timesteps T"),
     # numbers
     "T = 0": (f"train points.npz {TRAIN} --timesteps 0", "timesteps = 0"),

@@ -18,7 +18,7 @@ class TimeFunctions(Part, ABC):
     def __init__(self, num: int) -> None:
         super().__init__()
         if not isinstance(num, int) or not 1 <= num <= _MOST:
-            raise InputError(f"num_functions = {num!r}", f"a number of functions of time from 1 to {_MOST}")
+            raise InputError(f"{num} functions of time", f"a whole number from 1 to {_MOST}")
         self.num = num
 
     @abstractmethod

@@ -83,7 +83,7 @@ CASES = {
     "unknown option of the schedule": (f"train points.npz {TRAIN} --schedule-options slope=8", "slope"),
     "an option that is no number": (f"train points.npz {SMALL} --transform-options width=wide", "wide"),
     "an option below 1": (f"train points.npz {SMALL} --timesteps 4 --transform-options num_functions=0",
-                          "num_functions = 0"),
+                          "0 functions of time"),
     "an option of a path that is not taken": (f"train points.npz {SMALL} --transform-options num_functions=2",
                                               "for the identity transform"),
     "gamma that falls": (f"train points.npz {TRAIN} --schedule-options gamma_min=5 gamma_max=-5", "gamma_min"),

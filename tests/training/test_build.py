@@ -62,7 +62,7 @@ def test_options_that_make_no_part_are_refused(part, options):
 
 @pytest.mark.parametrize(("options", "said"), [
     ({"lead": float("nan")}, "lead = nan"), ({"lead": 500}, "lead = 500"), ({"lead": "far"}, "lead = 'far'"),
-    ({"num_functions": 10**9}, "1000000000 functions"), ({"num_functions": "abc"}, "num_functions"),
+    ({"num_functions": 10**9}, "1000000000 functions"), ({"num_functions": "abc"}, "abc functions"),
     ({"timesteps": 2}, "the option timesteps")], ids=str)
 def test_values_that_make_no_path_are_refused(options, said):
     with pytest.raises(InputError) as error:

@@ -17,6 +17,7 @@ _PSEUDO_COUNT = 1.0  # examples' worth of the weights of all dimensions, added t
 _EXAMPLES, _FITTED, _ITERATIONS = 1000, 10_000, 60  # examples, values and iterations of the first fit
 _FITTED_STD = 1e-2  # least standard deviation of a component of the first fit
 _TINY = 1e-6
+_MOST_LOG_STD = 5.0  # that the network can add: exp of a spike of its outputs would overflow
 
 
 class GaussianMixtureForm(Form):
@@ -27,8 +28,8 @@ class GaussianMixtureForm(Form):
 
     Bayes' rule for each dimension: the likelihood of z_i is known, the prior starts as a fit to the training data (K
     components for all dimensions, weights for each; then all is learned), and the network's 3 K outputs shift its
-    log pi_k, mu_k and log s_k by what the other dimensions add. As `CategoricalForm`, for data without levels or with
-    many. A mean is shifted by a number of its component's first standard deviations: components of many widths, such
+    log pi_k, mu_k and (by at most 5) log s_k by what the other dimensions add. As `CategoricalForm`, for data without
+    levels or with many. A mean is shifted by a number of its component's first standard deviations: components of many widths, such
     as the black of a background beside the greys, learn at one rate.
 
     Args:
@@ -84,7 +85,7 @@ class GaussianMixtureForm(Form):
     def belief(self, z_t: Tensor, outputs: Tensor, level: Level) -> Mixture:
         log_weights, shifts, log_stds = outputs.movedim(1, -1).chunk(3, dim=-1)
         return self._posterior(z_t, level, self.log_weights + log_weights, self.shifts + shifts,
-                               self.log_stds + log_stds)
+                               self.log_stds + _MOST_LOG_STD * torch.tanh(log_stds / _MOST_LOG_STD))
 
     def _posterior(self, z_t: Tensor, level: Level, log_weights: Tensor, shifts: Tensor, log_stds: Tensor) -> Mixture:
         means = self.first_means + self.first_stds * shifts

@@ -34,7 +34,7 @@ def prior(form: GaussianMixtureForm, outputs: Tensor | None = None) -> MixtureSa
     """What is believed of each dimension before z_t is seen, given a network's outputs (B, 3 K, *event)."""
     log_weights, shifts, log_stds = (0, 0, 0) if outputs is None else outputs.movedim(1, -1).chunk(3, dim=-1)
     means = form.first_means + form.first_stds * (form.shifts + shifts)
-    stds = (torch.exp(2 * (form.log_stds + log_stds)) + LEAST_VARIANCE).sqrt()
+    stds = (torch.exp(2 * (form.log_stds + 5 * torch.tanh(torch.as_tensor(log_stds) / 5))) + LEAST_VARIANCE).sqrt()
     return MixtureSameFamily(Categorical(logits=form.log_weights + log_weights), Normal(means, stds))
 
 
@@ -58,6 +58,17 @@ def test_belief_is_bayes_rule(gamma, shape) -> None:
     assert_close(belief.mean, torch.trapezoid(posterior * x, LINE, dim=0), rtol=1e-7)
     spread = torch.trapezoid(posterior * (x - belief.mean) ** 2, LINE, dim=0)
     assert_close(belief.variance, spread, rtol=1e-6)
+
+
+@pytest.mark.parametrize("spike", [1e2, 1e4, -1e4])
+def test_a_spike_of_the_network_gives_a_large_bound_and_not_nan(spike) -> None:
+    """In float32, as it is trained; the gradient, too, so that clipping can do its work."""
+    form = GaussianMixtureForm((3,), K).float()
+    z, outputs = torch.randn(4, 3).float(), (spike * torch.randn(4, form.num_outputs, 3)).float().requires_grad_()
+    belief = form.belief(z, outputs, level(torch.linspace(-10, 5, 4).float()))
+    assert all(value.isfinite().all() for value in (belief.log_weights, belief.mean, belief.variance))
+    belief.blurred(torch.full_like(z, 1e-4)).log_prob(z).sum().backward()
+    assert outputs.grad.isfinite().all()
 
 
 def test_network_sees_the_mean_without_its_own_word() -> None:

@@ -1,11 +1,14 @@
 """What each part of the default is worth: it is left out or replaced, one at a time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from ndm.benchmarks.comparison.ablated import IN_CHAINS, IN_CONTINUOUS_TIME
+from ndm.benchmarks.comparison.aggregate import Cell
 from ndm.benchmarks.comparison.command import Comparison
+from ndm.benchmarks.comparison.dots import dots
 from ndm.benchmarks.comparison.plan import Block, Plan, Study
 
 PLAN: Plan = (
@@ -25,3 +28,7 @@ class Ablations(Comparison):
 
     out: Path = Path("benchmarks/ablations")
     """Folder of rows.jsonl, results.json, tables.md and figure.png."""
+
+    def picture(self, cells: Sequence[Cell]) -> bytes:
+        """figure.png: one line for each ablation."""
+        return dots(cells)

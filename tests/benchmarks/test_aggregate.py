@@ -8,6 +8,8 @@ import torch
 from small import JOB, row
 
 from ndm.benchmarks.comparison.aggregate import Cell, cells, difference, mean, reference
+from ndm.benchmarks.comparison.dots import dots
+from ndm.benchmarks.comparison.figure import picture
 from ndm.benchmarks.comparison.quality import energy_distance
 from ndm.benchmarks.comparison.tables import markdown
 
@@ -62,6 +64,14 @@ def test_the_tables_say_what_they_should():
     assert f"| default | {default.value:.3f} ± {default.error:.3f} |" in text
     assert f"| identity | {identity.value:.3f} ± {identity.error:.3f} |" in text
     assert "**+2.050 ± 0.050** (0.000)" in text and "at **T = 4**" in text and "default 2" in text
+
+
+def test_pictures_are_drawn_with_and_without_contenders():
+    made = [cell(name, time, [shift, shift + 0.1]) for shift, name in enumerate(("scaling", "identity", "residual"))
+            for time in (4, None)]
+    for draw in (picture, dots):
+        assert draw(made)[:4] == b"\x89PNG" and draw(made) != draw(made[:4])
+        assert draw(made[:1])[:4] == b"\x89PNG"
 
 
 def test_energy_distance_in_closed_form():

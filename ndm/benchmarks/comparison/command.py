@@ -3,11 +3,12 @@
 import dataclasses
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ndm.benchmarks.comparison.aggregate import as_json, cells, reference
+from ndm.benchmarks.comparison.aggregate import Cell, as_json, cells, reference
 from ndm.benchmarks.comparison.figure import picture
 from ndm.benchmarks.comparison.plan import Plan, measurements, sizings, subset, tunings
 from ndm.benchmarks.comparison.rows import Rows
@@ -84,10 +85,14 @@ class Comparison:
         tables = [f"`{self.command}`", _made_on(machines), markdown(found, outcome.rates, outcome.sizes)]
         files = {"results.json": (json.dumps(results, indent=1) + "\n").encode(),
                  "tables.md": "\n\n".join(tables).encode(),
-                 "figure.png": picture(found)}
+                 "figure.png": self.picture(found)}
         for name, content in files.items():
             write_atomically(self.out / name, content)
         print(f"written to {self.out}: {', '.join(files)}")
+
+    def picture(self, cells: Sequence[Cell]) -> bytes:
+        """figure.png: the bound against T."""
+        return picture(cells)
 
     @property
     def command(self) -> str:

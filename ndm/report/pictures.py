@@ -1,14 +1,13 @@
 """Pictures of data, samples and learned paths, as PNG bytes. Colours are the same for data and model throughout."""
 
-import io
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ndm.errors import InputError
+from ndm.report.png import png
 
 _CERTAIN = 8.0  # of gamma: all signal, or all noise
 _DATA, _MODEL, _SEA, _INK = "#1f6f8b", "#c8553d", "#0b1f2e", "#222222"
@@ -18,7 +17,7 @@ def picture_of(x: np.ndarray, about: dict[str, Any]) -> bytes:
     """Examples (N, *event) on their own: a grid of images, a map of cities, or a scatter of points."""
     figure = Figure(figsize=(10, 4) if about["name"] == "cities" else (6, 6), layout="constrained")
     _draw(figure.subplots(), x, about, _MODEL)
-    return _png(figure)
+    return png(figure)
 
 
 def comparison(data: np.ndarray, samples: np.ndarray, about: dict[str, Any]) -> bytes:
@@ -30,7 +29,7 @@ def comparison(data: np.ndarray, samples: np.ndarray, about: dict[str, Any]) -> 
     for axis, x, colour, title in zip(axes, (data, samples), (_DATA, _MODEL), ("data", "samples"), strict=True):
         _draw(axis, x, about, colour)
         axis.set_title(f"{title} ({len(x):,})", color=_INK)
-    return _png(figure)
+    return png(figure)
 
 
 def filmstrip(frames: np.ndarray, times: list[float]) -> bytes:
@@ -43,7 +42,7 @@ def filmstrip(frames: np.ndarray, times: list[float]) -> bytes:
     largest = float(np.abs(frames - frames[:1]).max())
     figure.suptitle(f"The learned path F(x, t), and F(x, t) - x below it, which is {largest:.2g} at most",
                     fontsize=10, color=_INK)
-    return _png(figure)
+    return png(figure)
 
 
 def _image_strip(frames: np.ndarray) -> Figure:
@@ -88,7 +87,7 @@ def order(gammas: np.ndarray, times: list[float]) -> bytes:
     figure.colorbar(shown, ax=axes, shrink=0.8).ax.tick_params(labelsize=7)
     figure.suptitle("When pixels are revealed: gamma = log(noise / signal) of each, blue is known",
                     fontsize=10, color=_INK)
-    return _png(figure)
+    return png(figure)
 
 
 def training_curve(lines: list[dict[str, Any]]) -> bytes:
@@ -100,7 +99,7 @@ def training_curve(lines: list[dict[str, Any]]) -> bytes:
     axis.spines[["top", "right"]].set_visible(False)
     last = [line["total"] for line in lines[len(lines) // 10 :]] or [0.0]
     axis.set_ylim(min(last) - 0.05 * (max(last) - min(last)) - 1e-3, max(last) + 0.05 * (max(last) - min(last)) + 1e-3)
-    return _png(figure)
+    return png(figure)
 
 
 def _draw(axis: Axes, x: np.ndarray, about: dict[str, Any], colour: str) -> None:
@@ -140,9 +139,3 @@ def _grid(images: np.ndarray) -> np.ndarray:
 
 def _channels_last(image: np.ndarray) -> np.ndarray:
     return image[0] if len(image) == 1 else np.clip(np.moveaxis(image[:3], 0, -1), 0, 1)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()

@@ -1,13 +1,12 @@
 """Differences from the learned path, one line for each contender, one panel for each T: for many contenders."""
 
-import io
 import math
 from collections.abc import Sequence
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ndm.benchmarks.comparison.aggregate import Cell, difference, reference
+from ndm.report.png import png
 
 _BETTER, _WORSE, _INK = "#1f6f8b", "#c8553d", "#222222"
 _LINEAR = 0.1  # differences up to it are drawn to scale, larger ones by their logarithm
@@ -35,6 +34,4 @@ def dots(cells: Sequence[Cell]) -> bytes:
         axis.set_title(f"T = {time or '∞'}", color=_INK)
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="x", alpha=0.25)
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()
+    return png(figure)

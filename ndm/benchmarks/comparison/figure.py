@@ -1,15 +1,14 @@
 """The bound against T, one panel for each data set, and below it the difference from the default or its path."""
 
-import io
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ndm.benchmarks.comparison.aggregate import Cell, difference, reference
+from ndm.report.png import png
 
 _INK = "#222222"
 _COLOURS = ("#c8553d", "#1f6f8b", "#7a9e3f", "#8d5a97", "#d9a441", "#4a4e69", "#2a9d8f", "#b56576", "#6c757d",
@@ -34,9 +33,7 @@ def picture(cells: Sequence[Cell]) -> bytes:
             if label not in labels:
                 handles, labels = [*handles, handle], [*labels, label]
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()
+    return png(figure)
 
 
 def _fullest(own: Sequence[Cell]) -> list[Cell]:

@@ -32,7 +32,7 @@ PLAN: Plan = (
         Block((4,), PAIR, seeds=3, seconds=100),
     )),
     Study("fashion_mnist", draws=16, limit=256, num_samples=0, reference=4, tuning_seconds=30, blocks=(
-        Block((4,), PAIR, seeds=3, seconds=60),
+        Block((4, 8), PAIR, seeds=3, seconds=60),
         Block((None,), IN_THE_LIMIT, seeds=3, seconds=60),
     )),
     *(Study(data, draws=64, limit=1000, num_samples=0, reference=4, tuning_seconds=8, blocks=(

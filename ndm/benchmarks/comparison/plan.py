@@ -10,7 +10,7 @@ from ndm.errors import InputError
 
 _TUNING_SEED = 100  # no seed of a measurement
 _MOST_SAMPLED_STEPS = 32  # few-step generation: longer chains are not sampled
-FACTORS = (1.0, 2.0, 4.0)
+FACTORS = (1.0, 2.0, 4.0, 8.0)
 
 Rates = Mapping[tuple[str, str, bool], float]  # by data, contender, and whether time is continuous
 Sizes = Mapping[tuple[str, str], int]

@@ -1,5 +1,6 @@
 """The negative evidence lower bound (NELBO): prior + diffusion + reconstruction, an upper bound of -log p(x)."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def bound(model: "NeuralDiffusion", x: Tensor, cond: Tensor | None, timesteps: i
     start, end = torch.zeros((), dtype=x.dtype, device=x.device), torch.ones((), dtype=x.dtype, device=x.device)
     noise, noise_0 = (torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator) for _ in range(2))
 
-    prior = model.marginal(curve, end).kl(model.prior(x))
+    prior = _prior(model, curve, x, cond, end, generator)
 
     u, density = times(len(x), x, generator)
     if timesteps is None:
@@ -60,6 +61,22 @@ def bound(model: "NeuralDiffusion", x: Tensor, cond: Tensor | None, timesteps: i
 
     reconstruction = model.decoder.reconstruction(x, model.schedule(start), noise_0)
     return Bound(prior, integrand / density, reconstruction)
+
+
+def _prior(model: "NeuralDiffusion", curve: Curve, x: Tensor, cond: Tensor | None, end: Tensor,
+           generator: torch.Generator | None) -> Tensor:
+    """KL(q(z_1 | x) || p(z_1)) in nats, (B,).
+
+    In training it is an unbiased draw where F is dear (`Transform.prior_share`): that of n of the B examples, times
+    B / n, and 0 for the others.
+    """
+    size = math.ceil(model.transform.prior_share * len(x)) if model.training else len(x)
+    if size == len(x):
+        return model.marginal(curve, end).kl(model.prior(x))
+    part = torch.randperm(len(x), generator=generator, device=x.device)[:size]
+    curve = model.curve(x[part], None if cond is None else cond[part])
+    kl = model.marginal(curve, end).kl(model.prior(x[part]))
+    return torch.zeros(len(x), dtype=kl.dtype, device=kl.device).index_put((part,), kl * (len(x) / size))
 
 
 def continuous_integrand(model: "NeuralDiffusion", curve: Curve, t: Tensor, noise: Tensor,

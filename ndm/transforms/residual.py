@@ -21,11 +21,13 @@ class ResidualTransform(Transform):
     """F(x, t) = gate(x, N(x, t), t), x + t N(x, t) by default; its velocity is a forward-mode derivative in t.
 
     A predictor may plug x^ into F, as the paper does, or predict N and its velocity at the t of its latent directly
-    (`ExpandedCurve`); F is then derived on data only, and never evaluated when sampling.
+    (`ExpandedCurve`); F is then derived on data only, and never evaluated when sampling. The prior term is small, and
+    needs N at a time of its own: in training it is drawn, from a quarter of the batch.
     Source: Bartosh, Vetrov, Naesseth, Neural Diffusion Models (2024), https://arxiv.org/abs/2310.08337.
     """
 
     num_heads = 2
+    prior_share = 0.25
 
     def __init__(self, network: Network, gate: Gate | None = None) -> None:
         super().__init__()

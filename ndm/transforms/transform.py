@@ -21,10 +21,12 @@ class Transform(Part, ABC):
     Attributes:
         num_heads: how many events beside x^ a network predicts for `curve_from_heads`; None where there is no
             such form and the predictor must plug x^ into F.
+        prior_share: share of a training batch for which the prior term is evaluated, less than 1 where F(x, 1) is dear.
         rate: factor on the learning rate of its parameters: a scale has further to go than a weight of a network.
     """
 
     num_heads: int | None = None
+    prior_share = 1.0
     rate = 1.0
 
     def __init__(self) -> None:

@@ -54,6 +54,24 @@ def test_f_is_evaluated_no_more_than_it_must(kind, timesteps, passes) -> None:
     assert model.transform.network.seen == 5 * passes
 
 
+def test_in_training_the_prior_is_an_unbiased_draw() -> None:
+    """That of a quarter of the batch, four times; which quarter is drawn anew, and every example has its turn."""
+    model, x = random_model("direct"), torch.randn(8, 3)
+    exact = model(x).prior
+    model.train().transform.network = Counted(model.transform.network)
+    drawn = torch.stack([model(x, generator=torch.Generator().manual_seed(seed)).prior for seed in range(40)])
+    seen = drawn != 0
+    assert model.transform.network.seen == 40 * (8 + 2) and (seen.sum(1) == 2).all() and seen.any(0).all()
+    assert_close(drawn[seen], (4 * exact).expand(40, 8)[seen])
+
+
+def test_a_cheap_path_has_its_whole_prior_in_training() -> None:
+    transform = ndm.ScalingTransform((3,), lead=1.0)
+    model = ndm.NeuralDiffusion(SCHEDULE, transform, lambda z, t, cond: z, ndm.GaussianDecoder())
+    x = torch.randn(5, 3)
+    assert_close(model.train()(x).prior, model.eval()(x).prior)
+
+
 def test_sampling_never_evaluates_f_that_is_predicted_directly() -> None:
     model = random_model("direct")
     model.transform.network = Counted(model.transform.network)

@@ -13,6 +13,7 @@ from ndm.commands.evaluate import Evaluate
 from ndm.commands.report import Report
 from ndm.commands.sample import Sample
 from ndm.commands.train import Train
+from ndm.commands.usage import UsageError, in_one_line
 from ndm.data import load
 from ndm.errors import InputError
 from ndm.recipes import recipe
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _with_recipe(words, recipe(command.recipe, data), command).run(data)
         code: int = command.run()
         return code
-    except InputError as error:
+    except (InputError, UsageError) as error:
         print(f"ndm: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -75,8 +76,9 @@ def _parse(words: list[str], config: Config) -> Any:
                 | Annotated[Report, tyro.conf.subcommand("report")]
                 | Annotated[Data, tyro.conf.subcommand("data")]
                 | Annotated[Benchmark, tyro.conf.subcommand("benchmark")])
-    return tyro.cli(commands, prog="ndm", args=words,  # type: ignore[call-overload]
-                    description="Neural Diffusion Models: diffusion models that learn the path as well.")
+    description = "Neural Diffusion Models: diffusion models that learn the path as well."
+    return in_one_line(lambda: tyro.cli(commands, prog="ndm", args=words,  # type: ignore[call-overload]
+                                        description=description))
 
 
 if __name__ == "__main__":

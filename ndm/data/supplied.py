@@ -14,8 +14,13 @@ class AbsentFiles(InputError):
 
 
 def folders(*names: str, installed: str) -> list[Path]:
-    """Where to look, in this order: $NDM_DATA/name for each name, $NDM_DATA, and where a package installs them."""
+    """Where to look, in this order: $NDM_DATA/name for each name, $NDM_DATA, and where a package installs them.
+
+    Raises `InputError` where $NDM_DATA is set, and no folder.
+    """
     own = os.environ.get(VARIABLE)
+    if own and not os.path.isdir(own):
+        raise InputError(f"{VARIABLE}={own}", "a folder that exists", f"correct or unset {VARIABLE}")
     return [*(Path(own, name) for name in (*names, "") if own), Path(installed)]
 
 

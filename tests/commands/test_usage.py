@@ -56,8 +56,18 @@ def test_help_says_what_a_positional_argument_is(empty):
     "data show", "train digits --transform-options width", "train digits --transform-options width=[1,"])
 def test_wrong_words_are_refused(empty, words):
     result = ndm(words)
-    assert result.code == 2 and result.err.strip() and result.out == "" and content(empty) == {}
-    assert "Traceback" not in result.err and "__" not in result.err
+    assert result.code == 2 and result.out == "" and content(empty) == {} and "__" not in result.err
+    assert result.err.startswith("ndm: error: ") and result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    ("train digits --timesteps many", ["--timesteps: ", "INT", "'many'", "see ndm --help"]),
+    ("train digits --seedx 3", ["--seedx", "perhaps you meant --seed INT"]),
+    ("evaluate --draws 3", ["RUN", "The folder of the run", "see ndm evaluate --help"]),
+    ("data lst", ["'lst'", "'list'", "see ndm data --help"])])
+def test_wrong_words_are_named_with_what_is_expected(empty, words, said):
+    message = ndm(words).err
+    assert [part for part in said if part not in message] == []
 
 
 def test_the_version(empty):

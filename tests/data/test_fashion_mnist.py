@@ -76,6 +76,12 @@ def test_without_the_variable_only_the_installed_are_looked_for(tmp_path, monkey
     assert folders("name", installed=str(tmp_path)) == [tmp_path]
 
 
+def test_a_variable_that_names_no_folder_is_refused_even_where_the_files_are_installed(tmp_path, monkeypatch):
+    monkeypatch.setenv("NDM_DATA", str(tmp_path / "mistyped"))
+    with pytest.raises(InputError, match=f"NDM_DATA={tmp_path / 'mistyped'}; expected a folder that exists"):
+        folders("name", installed=str(tmp_path))
+
+
 @pytest.mark.parametrize("name", ["fashion_mnist", "fashion_mnist_16"])
 def test_absent_files_are_named_with_where_and_how(tmp_path, monkeypatch, name):
     monkeypatch.setattr(fashion_mnist, "INSTALLED", str(tmp_path / "installed"))

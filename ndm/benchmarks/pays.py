@@ -24,18 +24,19 @@ PLAN: Plan = (
         Block((None,), IN_THE_LIMIT, seeds=3, seconds=40),
         Block((4,), PAIR, seeds=3, steps=1000),
     )),
-    Study("fashion_mnist_16", draws=16, limit=500, num_samples=0, reference=4, tuning_seconds=30, blocks=(
-        Block((4, 8), PAIR, seeds=3, seconds=45),
-        Block((64,), ("identity",), seeds=3, seconds=45),
-        Block((16, None), IN_THE_LIMIT, seeds=3, seconds=45),
-        Block((4,), (*LARGER, "time_basis"), seeds=3, seconds=45),
-        Block((4,), PAIR, seeds=3, seconds=100),
+    Study("fashion_mnist_16", draws=16, limit=500, num_samples=0, reference=4, tuning_seconds=30, tuning_seeds=2,
+          blocks=(
+              Block((4, 8), PAIR, seeds=3, seconds=45),
+              Block((64,), ("identity",), seeds=3, seconds=45),
+              Block((16, None), IN_THE_LIMIT, seeds=3, seconds=45),
+              Block((4,), (*LARGER, "time_basis"), seeds=3, seconds=45),
+              Block((4,), PAIR, seeds=3, seconds=100),
     )),
     Study("fashion_mnist", draws=16, limit=256, num_samples=0, reference=4, tuning_seconds=30, blocks=(
         Block((4, 8), PAIR, seeds=3, seconds=60),
         Block((None,), IN_THE_LIMIT, seeds=3, seconds=60),
     )),
-    *(Study(data, draws=64, limit=1000, num_samples=0, reference=4, tuning_seconds=8, blocks=(
+    *(Study(data, draws=64, limit=1000, num_samples=0, reference=4, tuning_seconds=15, tuning_seeds=2, blocks=(
         Block((4, 8), PAIR, seeds=5, seconds=15),
         Block((None,), IN_THE_LIMIT, seeds=5, seconds=15),
         Block((4,), PATHS, seeds=5, seconds=15),

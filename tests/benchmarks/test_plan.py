@@ -46,7 +46,9 @@ def test_each_contender_is_tuned_by_as_many_trials_and_never_on_test():
     count = dict.fromkeys(measured, 0)
     for job in trials:
         count[job.data, job.contender, job.timesteps is None] += 1
-    assert set(count.values()) == {len(FACTORS)} and {job.split for job in trials} == {"validation"}
+    seeds = {study.data: study.tuning_seeds for study in pays.PLAN}
+    assert all(number == seeds[data] * len(FACTORS) for (data, _, _), number in count.items())
+    assert len({job.key for job in trials}) == len(trials) and {job.split for job in trials} == {"validation"}
     assert not {job.seed for job in trials} & {job.seed for job in measurements(pays.PLAN, {}, {})}
 
 
@@ -67,6 +69,14 @@ def test_the_best_rate_is_the_lowest_bound_and_the_least_where_all_diverge():
                         *(trial("b", rate, failed="diverged") for rate in FACTORS),
                         trial("a", 2.0, total=1.5, timesteps=None)])
     assert rates == {("d", "a", False): 1.0, ("d", "b", False): min(FACTORS), ("d", "a", True): 2.0}
+
+
+def test_a_rate_is_judged_by_the_mean_over_its_seeds_and_not_where_one_diverges():
+    found = {0.5: (1.0, 3.0), 1.0: (1.8, 1.9), 2.0: (0.1, None)}
+    rows = [{"data": "d", "contender": "a", "timesteps": 4, "learning_rate": rate} |
+            ({"failed": "diverged"} if total is None else {"total": total})
+            for rate, totals in found.items() for total in totals]
+    assert best_rates(rows) == {("d", "a", False): 1.0}
 
 
 def test_a_subset_keeps_what_is_asked_for_and_scales_budgets():

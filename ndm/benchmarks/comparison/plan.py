@@ -8,7 +8,7 @@ from ndm.benchmarks.comparison.job import Job
 from ndm.benchmarks.comparison.sizes import LARGER, Sizing
 from ndm.errors import InputError
 
-_TUNING_SEED = 100  # no seed of a measurement
+_FIRST_TUNING_SEED = 100  # no seed of a measurement
 _MOST_SAMPLED_STEPS = 32  # few-step generation: longer chains are not sampled
 FACTORS = (1.0, 2.0, 4.0, 8.0)
 
@@ -32,8 +32,8 @@ class Study:
     """What is done with one data set: how models are evaluated, tuned and compared.
 
     `reference` is the T at which the learning rates of all chains are tuned and denoisers enlarged; those of continuous
-    time are tuned there. Every contender gets one training of `tuning_seconds` for each factor of the learning rate,
-    judged on validation; None: all keep the recipe's rate.
+    time are tuned there. Every contender gets `tuning_seeds` trainings of `tuning_seconds` for each factor of the
+    learning rate, judged by their mean on validation; None: all keep the recipe's rate.
     """
 
     data: str
@@ -43,6 +43,7 @@ class Study:
     reference: int | None
     tuning_seconds: float | None
     blocks: tuple[Block, ...]
+    tuning_seeds: int = 1
 
     def tuned(self, name: str) -> tuple[int | None, ...]:
         """Where the contender's learning rate is chosen: at `reference` for its chains, None for continuous time."""
@@ -99,10 +100,11 @@ def sizings(plan: Plan) -> list[Sizing]:
 
 def tunings(plan: Plan, sizes: Sizes) -> list[Job]:
     """The trials of the learning rate: as many for each contender, in chains and in continuous time."""
-    return [Job(study.data, name, time, study.tuning_seconds, None, _TUNING_SEED, factor, "validation",
+    return [Job(study.data, name, time, study.tuning_seconds, None, _FIRST_TUNING_SEED + seed, factor, "validation",
                 study.draws, study.limit, 0, sizes.get((study.data, name)))
             for factor in FACTORS for study in plan if study.tuning_seconds is not None
-            for time in (study.reference, None) for name in study.contenders if time in study.tuned(name)]
+            for seed in range(study.tuning_seeds) for time in (study.reference, None)
+            for name in study.contenders if time in study.tuned(name)]
 
 
 def measurements(plan: Plan, sizes: Sizes, rates: Rates) -> list[Job]:

@@ -1,16 +1,18 @@
 """From a plan to its rows: sizes are searched, learning rates chosen on validation, and then test is seen once."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from statistics import fmean
 from typing import Any
 
 from ndm.benchmarks.comparison.aggregate import FIGURES
 from ndm.benchmarks.comparison.execute import configuration, execute
 from ndm.benchmarks.comparison.job import Job
-from ndm.benchmarks.comparison.plan import FACTORS, Plan, Rates, Sizes, measurements, sizings, tunings
+from ndm.benchmarks.comparison.plan import Plan, Rates, Sizes, measurements, sizings, tunings
 from ndm.benchmarks.comparison.rows import Rows
 from ndm.benchmarks.comparison.sizes import Sizing, search
 from ndm.benchmarks.comparison.workers import Trouble, Workers
@@ -87,13 +89,16 @@ def _check_whole(jobs: Sequence[Job] | Sequence[Sizing], rows: Rows, fields: Seq
 
 
 def best_rates(trials: Sequence[Row]) -> Rates:
-    """The factor with the lowest bound by (data, contender, continuous time?); the least where all diverged."""
-    best: dict[tuple[str, str, bool], tuple[float, float]] = {}
+    """The factor with the lowest mean bound over seeds by (data, contender, continuous time?).
+
+    It is infinite where one of them diverged; the least factor, where all did.
+    """
+    totals: dict[tuple[str, str, bool], dict[float, list[float]]] = {}
     for row in trials:
-        who = (row["data"], row["contender"], row["timesteps"] is None)
-        total = float("inf") if "failed" in row else row["total"]
-        best[who] = min(best.get(who, (float("inf"), min(FACTORS))), (total, row["learning_rate"]))
-    return {who: factor for who, (_, factor) in best.items()}
+        of_factors = totals.setdefault((row["data"], row["contender"], row["timesteps"] is None), {})
+        of_factors.setdefault(row["learning_rate"], []).append(math.inf if "failed" in row else row["total"])
+    return {who: min(of_factors, key=lambda factor: (fmean(of_factors[factor]), factor))
+            for who, of_factors in totals.items()}
 
 
 def _stage(what: str, function: Callable[[Any], Row], jobs: Sequence[Job] | Sequence[Sizing], rows: Rows,

@@ -20,6 +20,8 @@ from ndm.recipes import recipe
 from ndm.training.config import Config
 from ndm.version import __version__
 
+_COMMANDS = ("train", "evaluate", "sample", "report", "data", "benchmark")
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Exit code 0: done; 2: wrong use or bad input, said in one line; 1: anything else."""
@@ -78,7 +80,8 @@ def _parse(words: list[str], config: Config) -> Any:
                 | Annotated[Benchmark, tyro.conf.subcommand("benchmark")])
     description = "Neural Diffusion Models: diffusion models that learn the path as well."
     return in_one_line(lambda: tyro.cli(commands, prog="ndm", args=words,  # type: ignore[call-overload]
-                                        description=description))
+                                        description=description),
+                       words[0] if words[:1] and words[0] in _COMMANDS else "")
 
 
 if __name__ == "__main__":

@@ -74,10 +74,15 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
             times: where the integrand over time is evaluated; low-discrepancy uniform times if not given.
 
         Raises:
-            InputError: for data that the decoder cannot describe, T < 1, or eta = 0 (the bound is infinite).
+            InputError: for data that the decoder cannot describe or of another precision than the model, T < 1, or
+                eta = 0 (the bound is infinite).
         """
         self.decoder.check(x)
         x = x.to(torch.promote_types(x.dtype, torch.float32))  # the bound cancels heavily
+        weights = next((p.dtype for p in self.parameters() if p.is_floating_point()), x.dtype)
+        if weights != x.dtype:
+            raise InputError(f"data of {x.dtype} for a model of {weights}", "the same precision",
+                             "convert one of them: x.float(), or model.double()")
         return bound(self, x, cond, timesteps, times or LowDiscrepancyTimes(), generator)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:

@@ -21,6 +21,7 @@ _TIMES = [0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0]
 _TIMES_OF_POINTS = [0.0, 0.25, 0.5, 0.75, 1.0]
 _IMAGES, _ROWS, _MOST_POINTS = 64, 4, 10_000
 _MOST_PANELS = 8
+_EVALUATED = {"nelbo", "unit", "split", "num_examples", "parameters", "training"}  # what the page shows of it
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,9 @@ def _clocks(run: Run, times: list[float]) -> np.ndarray | None:
 def _evaluation(run: Path) -> dict | None:
     path = run / "evaluation.json"
     try:
-        return json.loads(path.read_text()) if path.exists() else None
-    except ValueError as error:
+        evaluation = json.loads(path.read_text()) if path.exists() else None
+        if evaluation is not None and not set(evaluation) >= _EVALUATED:
+            raise ValueError("not all of an evaluation")
+        return evaluation
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path}, which cannot be read", "what ndm evaluate wrote", "evaluate it again") from error

@@ -21,6 +21,7 @@ from ndm.training.build import as_array
 from ndm.training.progress import ProgressBar
 
 _BATCH = 256
+_MOST = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Sample:
             raise InputError(f"--out {self.out}", "a file that ends in .npz or .png")
         if not self.out.parent.is_dir():
             raise InputError(f"--out {self.out}", "a file in a folder that exists", f"make {self.out.parent} first")
-        if self.num < 1:
-            raise InputError(f"{self.num} samples", "at least 1")
+        if not 1 <= self.num <= _MOST:
+            raise InputError(f"{self.num} samples", f"1 to {_MOST}", "draw more with other seeds")
         run = open_run(self.run_folder)
         x = draw(run, self.num, self.sampler, self.steps, self.eta, self.grid, self.seed)
         if self.out.suffix == ".png":

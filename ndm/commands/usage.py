@@ -14,8 +14,11 @@ class UsageError(Exception):
     """Words that are no command; its message is one line."""
 
 
-def in_one_line(parse: Callable[[], Any]) -> Any:
-    """parse(), a call of tyro; raises `UsageError` where it would print a box and exit with code 2."""
+def in_one_line(parse: Callable[[], Any], command: str = "") -> Any:
+    """parse(), a call of tyro; raises `UsageError` where it would print a box and exit with code 2.
+
+    `command` is the one that is called, whose help is pointed to; nothing, if none is.
+    """
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
@@ -23,7 +26,8 @@ def in_one_line(parse: Callable[[], Any]) -> Any:
     except SystemExit as stopped:
         if stopped.code != 2:
             raise
-    raise UsageError(summary(printed.getvalue()))
+    general = "see ndm --help"
+    raise UsageError(summary(printed.getvalue()).replace(general, f"see ndm {command} --help" if command else general))
 
 
 def summary(box: str) -> str:

@@ -20,6 +20,8 @@ def load(name_or_path: str) -> DataSet:
     Raises `InputError` for an unknown name or format, and for a file that holds no usable data.
     """
     known, path = data_sets(), Path(name_or_path)
+    if not name_or_path.strip():
+        raise InputError("no name of data", f"one of {', '.join(known)}, or a file")
     if name_or_path in known:
         data: DataSet = known[name_or_path].load()
         return data

@@ -6,6 +6,7 @@ from ndm.data.dataset import DataSet, Split, check_labels, check_values, cut
 from ndm.errors import InputError
 
 FEWEST = 10  # below this an 80/10/10 split has an empty part
+_RESOLUTION = 0.01  # of a standard deviation: coarser rounding would be seen in a density
 MOST_CLASSES = 100_000  # a larger label is an identifier or a target, not a class
 
 
@@ -15,8 +16,10 @@ def examples(x: np.ndarray, y: np.ndarray | None, where: str) -> Split:
     uint8 (N, H, W) gains a channel axis; other floats become float32. `where` names the file in messages.
     Raises `InputError` for anything else, and where float32 would overflow.
     """
-    x = images(x, where) if x.dtype == np.uint8 else real_values(x, where)
+    given, x = x, images(x, where) if x.dtype == np.uint8 else real_values(x, where)
     check_values(x, 256 if x.dtype == np.uint8 else None, where)
+    if x.dtype != np.uint8:
+        check_resolution(given, x, where)
     if y is not None:
         check_labels(y, len(x), MOST_CLASSES, where)
         y = y.astype(np.int64)
@@ -75,3 +78,16 @@ def real_values(x: np.ndarray, where: str) -> np.ndarray:
             "rescale the data",
         )
     return narrow
+
+
+def check_resolution(x: np.ndarray, narrow: np.ndarray, where: str) -> None:
+    """Raise `InputError` where float32 `narrow` has lost what distinguishes the examples of `x`."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        error, spread = np.abs(narrow.astype(x.dtype) - x).max(0), x.std(0)
+        lost = (error > _RESOLUTION * spread) & (spread > 0)
+    if lost.any():
+        raise InputError(
+            f"{where}: values around {x[0][lost].flat[0]:g} that differ by {spread[lost].flat[0]:g} only",
+            "differences that float32 can tell",
+            "subtract the mean and divide by the standard deviation first, in float64",
+        )

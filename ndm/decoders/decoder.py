@@ -39,6 +39,8 @@ class Decoder(Part, ABC):
         """Raise `InputError` for data that this decoder cannot describe."""
         if not x.is_floating_point():
             raise InputError(f"data of type {x.dtype}", "floating point numbers", "convert them, e.g. x.float()")
+        if x.numel() == 0:
+            raise InputError(f"an empty batch, of shape {tuple(x.shape)}", "at least 1 example")
         finite = torch.isfinite(x)
         if not finite.all():
             bad = int((~finite).sum())

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ndm.errors import InputError
 from ndm.nn.embeddings import LabelEmbedding
-from ndm.nn.network import check_events, checked_event_shape, zero_init
+from ndm.nn.network import check_events, check_sizes, checked_event_shape, zero_init
 from ndm.part import Part
 
 
@@ -22,6 +22,7 @@ class ConvolutionalLayer(Part):
     def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 32,
                  num_classes: int = 0) -> None:
         super().__init__()
+        check_sizes(width=width)
         self.event_shape = checked_event_shape(event_shape)
         if len(self.event_shape) != 3:
             raise InputError(f"events of shape {self.event_shape} for convolutions", "images (C, H, W)",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ndm.nn.embeddings import LabelEmbedding
-from ndm.nn.network import check_events, checked_event_shape, zero_init
+from ndm.nn.network import check_events, check_sizes, checked_event_shape, zero_init
 from ndm.part import Part
 from ndm.registry import choose
 
@@ -25,6 +25,7 @@ class HiddenLayer(Part):
     def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 128,
                  num_classes: int = 0, activation: str = "silu") -> None:
         super().__init__()
+        check_sizes(width=width)
         self.event_shape = checked_event_shape(event_shape)
         self.num_outputs = num_outputs
         self.num_classes = num_classes

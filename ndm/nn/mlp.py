@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ndm.nn.embeddings import FourierFeatures, TimeEmbedding
 from ndm.nn.layers import Linear, modulate, silu
-from ndm.nn.network import Network, zero_init
+from ndm.nn.network import Network, check_sizes, zero_init
 
 
 class Block(nn.Module):
@@ -39,6 +39,7 @@ class MLP(Network):
     def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 128, depth: int = 3,
                  num_frequencies: int = 0, max_frequency: float = 64.0, num_classes: int = 0) -> None:
         super().__init__(event_shape, num_outputs, num_classes)
+        check_sizes(width=width)
         size = math.prod(self.event_shape)
         self.embedding = TimeEmbedding(width, num_classes)
         self.features = FourierFeatures(num_frequencies, max_frequency)

@@ -62,6 +62,13 @@ def check_events(x: Tensor, event_shape: tuple[int, ...]) -> None:
                          "the network was made for events of this shape")
 
 
+def check_sizes(**sizes: int) -> None:
+    """Raises `InputError` for a size that is not a whole number of at least 1: PyTorch would make layers of nothing."""
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise InputError(f"{name} = {size!r}", "a whole number, at least 1")
+
+
 def zero_init(layer: Layer) -> Layer:
     """The layer with weight and bias 0."""
     for parameter in layer.parameters():

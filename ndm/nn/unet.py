@@ -10,7 +10,7 @@ from ndm.errors import InputError
 from ndm.nn.attention import ImageNorm, SelfAttention
 from ndm.nn.embeddings import TimeEmbedding
 from ndm.nn.layers import Conv2d, Linear, SiLU, modulate
-from ndm.nn.network import Network, zero_init
+from ndm.nn.network import Network, check_sizes, zero_init
 
 
 def conv3x3(in_channels: int, out_channels: int) -> Conv2d:
@@ -82,8 +82,9 @@ class UNet(Network):
         if not set(attention) <= set(heights):
             raise InputError(f"attention at heights {tuple(attention)}", f"heights among {heights}",
                              "name heights that the levels have")
-        if blocks < 1:
-            raise InputError(f"blocks={blocks}", "1 or more", "each level needs a block on its way down and up")
+        check_sizes(channels=channels, blocks=blocks, **{f"multipliers[{i}]": m for i, m in enumerate(multipliers)})
+        if not 0 <= dropout < 1:
+            raise InputError(f"dropout = {dropout}", "at least 0 and below 1")
         width = 4 * channels
         widths = [channels * multiplier for multiplier in multipliers]
 

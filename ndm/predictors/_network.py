@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from ndm.errors import InputError
 from ndm.mixture import Mixture
 from ndm.nn.build import network_for
 from ndm.nn.network import Network
@@ -20,10 +21,16 @@ class NetworkPredictor(Predictor):
     Args:
         network: the network.
         form: what its first outputs mean; the scaled form if not given.
+
+    Raises:
+        InputError: when it predicts, for a network with another number of outputs than the form and the heads need.
     """
 
     def __init__(self, network: Network, form: Form | None = None) -> None:
         super().__init__()
+        if not isinstance(form, Form | None):
+            raise InputError(f"a form that is a {type(form).__name__}", "one of ndm.predictors.forms",
+                             "leave it out for the scaled form; the transformation is the model's")
         self.network = network
         self.form = form or ScaledForm()
 
@@ -43,8 +50,17 @@ class NetworkPredictor(Predictor):
     def initialise(self, x: Tensor) -> None:
         self.form.initialise(x)
 
-    def predict(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level) -> tuple[Mixture, Tensor]:
-        """What is believed of x (B, *event), and the heads (B, num_heads, *event)."""
+    def predict(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level,
+                transform: Transform) -> tuple[Mixture, Tensor]:
+        """What is believed of x (B, *event), and the heads (B, num_heads, *event).
+
+        `level` is the schedule's, which the transformation may show the network otherwise.
+        """
+        level = transform.seen(level, t)
         outputs = self.network(self.form.network_input(z_t, level), t, cond).to(z_t.dtype)
-        own = self.form.num_outputs
+        own, others = self.form.num_outputs, self.num_heads(transform)
+        if outputs.shape[1] != own + others:
+            raise InputError(f"a network of {outputs.shape[1]} outputs",
+                             f"{own + others}: {own} of {type(self.form).__name__} for x^, and {others} heads of "
+                             f"{type(transform).__name__}", f"make it with num_outputs={own + others}")
         return self.form.belief(z_t, outputs[:, :own], level), outputs[:, own:]

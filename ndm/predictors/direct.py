@@ -27,7 +27,7 @@ class DirectPredictor(NetworkPredictor):
         return transform.num_heads
 
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
-        belief, heads = self.predict(z_t, t, cond, transform.seen(level, t))
+        belief, heads = self.predict(z_t, t, cond, level, transform)
         curve = transform.curve_from_heads(belief.mean, heads, t)
         curve.belief = Belief(belief, transform.response(curve, z_t))
         return curve

@@ -15,5 +15,5 @@ class PlugInPredictor(NetworkPredictor):
     """
 
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
-        belief, _ = self.predict(z_t, t, cond, transform.seen(level, t))
+        belief, _ = self.predict(z_t, t, cond, level, transform)
         return transform.curve(belief.mean, cond)

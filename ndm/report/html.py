@@ -23,7 +23,7 @@ def page(run: Run, evaluation: dict[str, Any] | None, pictures: dict[str, bytes]
     parts = [f"<h1>{html.escape(run.config['data']['name'])}</h1>",
              f"<p>{run.progress['step']:,} steps, {run.progress['examples']:,} examples, "
              f"{run.progress['seconds']:.0f} s of training, seed {run.config['seed']}.</p>"]
-    parts.append(_table(evaluation) if evaluation else "<p>Not evaluated yet: <code>ndm evaluate RUN</code>.</p>")
+    parts += _evaluated(run, evaluation) if evaluation else ["<p>Not evaluated yet: <code>ndm evaluate RUN</code>.</p>"]
     for name, content in pictures.items():
         source = base64.b64encode(content).decode()
         caption = html.escape(_CAPTIONS[name])
@@ -35,11 +35,18 @@ def page(run: Run, evaluation: dict[str, Any] | None, pictures: dict[str, bytes]
             f"<style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n")
 
 
+def _evaluated(run: Run, evaluation: dict[str, Any]) -> list[str]:
+    then, now = evaluation["training"]["step"], run.progress["step"]
+    stale = f"<p><b>Evaluated after {then:,} steps, not {now:,}:</b> <code>ndm evaluate RUN</code> again.</p>"
+    return [stale] * (then != now) + [_table(evaluation)]
+
+
 def _table(evaluation: dict[str, Any]) -> str:
     terms = evaluation["nelbo"]
     kind = "continuous time" if terms["timesteps"] is None else f"T = {terms['timesteps']}"
     rows = [("NELBO", f"{terms['total']:.4f} ± {terms['standard_error']:.4f}")]
-    rows += [("of that error, from the draws", f"{terms['standard_error_of_draws']:.4f}")]
+    from_draws = min(terms["standard_error_of_draws"], terms["standard_error"])  # the draws' alone is conservative
+    rows += [("of that error, from the draws, at most", f"{from_draws:.4f}")]
     rows += [(name, f"{terms[name]:.4f}") for name in ("prior", "diffusion", "reconstruction")]
     body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
     body += f"<tr><td>parameters</td><td>{evaluation['parameters']:,}</td></tr>"

@@ -131,5 +131,5 @@ def _make(kind: str, maker: Any, options: dict[str, Any], *arguments: Any) -> An
     except (TypeError, ValueError, RuntimeError) as error:
         if not options:
             raise
-        raise InputError(f"options {options} for the {kind}", "options that it takes",
+        raise InputError(f"options {options} for the {kind}", "options and values that it takes",
                          str(error).splitlines()[0]) from error

@@ -61,7 +61,7 @@ def latest(run: Path) -> Path | None:
         sums = json.loads((newest / _CHECKSUMS).read_text())
         if not isinstance(sums, dict) or not sums:
             raise ValueError("no checksums")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{newest} without readable {_CHECKSUMS}", "a whole checkpoint", advice) from error
     for name, expected in sums.items():
         path = newest / name

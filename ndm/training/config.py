@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,9 +21,14 @@ def _parse_options(words: list[str]) -> dict[str, Any]:
     if not all(separator for _, separator, _ in pairs):
         raise ValueError("options are written KEY=VALUE, e.g. channels=32 multipliers=[1,2]")
     try:
-        return {key: yaml.safe_load(value) for key, _, value in pairs}
+        return {key: _number(yaml.safe_load(value)) for key, _, value in pairs}
     except yaml.YAMLError as error:
         raise ValueError(f"a value that cannot be read in {' '.join(words)}") from error
+
+
+def _number(value: Any) -> Any:
+    """1e-3 as a number: YAML 1.1 reads it as text where there is no point."""
+    return float(value) if isinstance(value, str) and re.fullmatch(r"[-+]?[\d.]+e[-+]?\d+", value) else value
 
 
 _MOST_THREADS = 1024

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from torch.utils.tensorboard import SummaryWriter
 
+from ndm.errors import InputError
 from ndm.files import write_atomically
 
 _RECENT = 100  # steps over which the status shows the mean
@@ -70,9 +71,14 @@ class Metrics:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of metrics.jsonl; [] where there is no such file."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [json.loads(line) for line in lines if _step_of(line) < sys.maxsize]
+    """The whole lines of metrics.jsonl; [] without such a file. Raises `InputError` for one that lacks a term."""
+    texts = path.read_text().splitlines() if path.exists() else []
+    lines = [json.loads(text) for text in texts if _step_of(text) < sys.maxsize]
+    for line in lines:
+        if missing := {"seconds", "total", "unit"} - set(line):
+            raise InputError(f"{path} with a line for step {line['step']} that lacks {', '.join(sorted(missing))}",
+                             "lines as they were written", "remove the line")
+    return lines
 
 
 def _step_of(line: str) -> int:

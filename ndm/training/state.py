@@ -1,13 +1,17 @@
 """The state of training as plain tensors and JSON: never pickle."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ndm.errors import InputError
 from ndm.times import ImportanceTimes
 
 
@@ -23,34 +27,50 @@ def write_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
     (folder / "progress.json").write_text(json.dumps(progress, indent=2) + "\n")
 
 
+@contextlib.contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Raise `InputError` for files that are missing, or not what was written: checksums may be theirs all the same."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"{folder}, which cannot be read ({str(error).splitlines()[0]})",
+                         "the state of training as it was saved",
+                         f"restore it, or delete {folder.parent} to go back to the checkpoint before it") from error
+
+
 def read_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, times: nn.Module) -> dict[str, Any]:
-    """The inverse of `write_state`; returns the progress."""
-    model.load_state_dict(load_file(folder / "weights.safetensors"))
-    times.load_state_dict(load_file(folder / "times.safetensors"))
-    weights: list[Tensor] = [weight for group in optimizer.param_groups for weight in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in load_file(folder / "optimizer.safetensors").items():
-        index, _, name = key.partition(".")
-        # Moments must lie in memory as their weight does (files hold plain order); the step count is a number.
-        moment = torch.empty_like(weights[int(index)]).copy_(value) if value.ndim else value
-        state.setdefault(int(index), {})[name] = moment
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    """The inverse of `write_state`; returns the progress. Raises `InputError` for what cannot be read."""
+    with _readable(folder):
+        model.load_state_dict(load_file(folder / "weights.safetensors"))
+        times.load_state_dict(load_file(folder / "times.safetensors"))
+        weights: list[Tensor] = [weight for group in optimizer.param_groups for weight in group["params"]]
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in load_file(folder / "optimizer.safetensors").items():
+            index, _, name = key.partition(".")
+            # Moments must lie in memory as their weight does (files hold plain order); the step count is a number.
+            moment = torch.empty_like(weights[int(index)]).copy_(value) if value.ndim else value
+            state.setdefault(int(index), {})[name] = moment
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return read_progress(folder)
 
 
 def read_times(folder: Path) -> ImportanceTimes | None:
-    """The density of t that training learned; None if it sampled t uniformly."""
-    state = load_file(folder / "times.safetensors")
-    if not state:
-        return None
-    times = ImportanceTimes(len(state["moments.value"]))
-    times.load_state_dict(state)
-    return times
+    """The density of t that training learned; None if it sampled t uniformly. Raises `InputError` as `read_state`."""
+    with _readable(folder):
+        state = load_file(folder / "times.safetensors")
+        if not state:
+            return None
+        times = ImportanceTimes(len(state["moments.value"]))
+        times.load_state_dict(state)
+        return times
 
 
 def read_progress(folder: Path) -> dict[str, Any]:
-    """How far training was: step, seconds, examples."""
-    progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())
+    """How far training was: step, seconds, examples. Raises `InputError` as `read_state`."""
+    with _readable(folder):
+        progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())
+        if missing := {"step", "seconds", "examples"} - set(progress):
+            raise ValueError(f"no {', '.join(sorted(missing))} in progress.json")
     return progress
 
 

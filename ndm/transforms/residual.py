@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ndm.curve import Curve, RememberedCurve
 from ndm.derivative import with_velocity
+from ndm.errors import InputError
 from ndm.nn.build import network_for
 from ndm.nn.network import Network
 from ndm.registry import choose
@@ -31,6 +32,8 @@ class ResidualTransform(Transform):
 
     def __init__(self, network: Network, gate: Gate | None = None) -> None:
         super().__init__()
+        if network.num_outputs != 1:
+            raise InputError(f"a network of {network.num_outputs} outputs for F", "1: F(x, t) is one event")
         self.network = network
         self.gate = gate or TimeGate()
 

@@ -45,7 +45,7 @@ class ScalingTransform(Transform):
     def __init__(self, event_shape: tuple[int, ...], basis: Basis | None = None,
                  functions: TimeFunctions | None = None, rate: float = 1.0, lead: float = 0.0) -> None:
         super().__init__()
-        if not (isinstance(lead, int | float) and abs(lead) <= _LARGEST_LEAD):
+        if isinstance(lead, bool) or not (isinstance(lead, int | float) and abs(lead) <= _LARGEST_LEAD):
             raise InputError(f"lead = {lead!r}", f"a number from {-_LARGEST_LEAD:g} to {_LARGEST_LEAD:g}")
         self.basis = basis or StandardBasis()
         self.functions = functions or Monomials(2)

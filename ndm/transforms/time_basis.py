@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from ndm.curve import BasisCurve, Curve
+from ndm.errors import InputError
 from ndm.nn.convolutional_layer import ConvolutionalLayer
 from ndm.nn.hidden_layer import HiddenLayer
 from ndm.part import Part
@@ -43,7 +44,10 @@ class TimeBasisTransform(Transform):
         return cls(h, chosen)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
-        return BasisCurve(x, self.h(x, cond).to(x.dtype), self.functions)
+        h = self.h(x, cond).to(x.dtype)
+        if h.shape[1] != self.functions.num:
+            raise InputError(f"h of {h.shape[1]} outputs", f"{self.functions.num}, one for each function of time")
+        return BasisCurve(x, h, self.functions)
 
     def curve_from_heads(self, x_hat: Tensor, heads: Tensor, t: Tensor) -> Curve:
         return BasisCurve(x_hat, heads, self.functions)

@@ -26,6 +26,7 @@ def place(workplace) -> Path:
     np.savez("few.npz", x=x[:5])
     np.savez("constant.npz", x=x * np.float32([1, 0]))
     np.savez("other_key.npz", data=x)
+    np.savez("far.npz", x=x.astype(np.float64) + 3e7)
     np.save("objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     Path("empty.npz").write_bytes(b"")
     Path("truncated.npz").write_bytes(Path("points.npz").read_bytes()[:-40])
@@ -52,6 +53,8 @@ CASES = {
     "images of odd size": (f"train odd.npz --run new --max-steps 1 {TINY_UNET}", "9x9", "divides"),
     "too few": (f"train few.npz {TRAIN}", "few.npz", "5 examples"),
     "a constant column": (f"train constant.npz {TRAIN}", "constant.npz", "never changes"),
+    "more digits than float32 has": (f"train far.npz {TRAIN}", "far.npz", "float32", "subtract the mean"),
+    "no data": (f"train '' {TRAIN}", "no name of data", "digits"),
     "another key": (f"train other_key.npz {TRAIN}", "other_key.npz", "data"),
     "empty file": (f"train empty.npz {TRAIN}", "empty.npz"),
     "truncated file": (f"train truncated.npz {TRAIN}", "truncated.npz", "cannot be read"),
@@ -86,6 +89,17 @@ CASES = {
                           "0 functions of time"),
     "an option of a path that is not taken": (f"train points.npz {SMALL} --transform-options num_functions=2",
                                               "for the identity transform"),
+    "a layer of nothing": (f"train points.npz {SMALL} --transform time_basis --transform-options width=0", "width = 0"),
+    "convolutions to nothing": (f"train images.npz --run new --max-steps 1 {TINY_UNET} --transform time_basis "
+                                "--transform-options layer=convolutional width=0", "width = 0"),
+    "a U-Net of nothing": ("train images.npz --run new --max-steps 1 --predictor-options channels=8 multipliers=[1,0]",
+                           "multipliers[1] = 0"),
+    "a perceptron of nothing": ("train points.npz --run new --max-steps 1 --predictor-options width=-3", "width = -3"),
+    "dropout that is no number": ("train images.npz --run new --max-steps 1 --predictor-options channels=8 "
+                                  "multipliers=[1,2] dropout=.nan", "dropout = nan"),
+    "an order that is a truth value": (f"train points.npz {SMALL} --timesteps 4 --transform-options lead=true",
+                                       "lead = True"),
+    "a number beyond all": (f"train points.npz {TRAIN} --schedule-options gamma_min=-1e400 gamma_max=5", "-inf"),
     "gamma that falls": (f"train points.npz {TRAIN} --schedule-options gamma_min=5 gamma_max=-5", "gamma_min"),
     "volatility below 0": (f"train points.npz {TRAIN} --volatility constant --volatility-options value=-1", "eta = -1"),
     "volatility 0": (f"train points.npz {TRAIN} --volatility constant --volatility-options value=0", "eta = 0"),
@@ -112,6 +126,7 @@ CASES = {
     "infinite eta": ("sample points --out x.npz --eta inf", "eta = inf"),
     "no sampling steps": ("sample points --out x.npz --steps 0", "0 sampling steps"),
     "negative sampling steps": ("sample points --out x.npz --steps -2", "-2 sampling steps"),
+    "too many samples": ("sample points --out x.npz --num 99999999999999", "99999999999999 samples"),
     "no samples": ("sample points --out x.npz --num 0", "0 samples"),
     "a report of no steps": ("report points --steps 0", "0 sampling steps"),
     "T < 0 of an evaluation": ("evaluate points --timesteps -1", "timesteps = -1"),

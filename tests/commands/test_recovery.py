@@ -1,5 +1,6 @@
 """What a user met who tried to break it: parts of one's own, two trainings at once, damaged and odd files."""
 
+import hashlib
 import json
 import re
 import sys
@@ -98,6 +99,53 @@ def test_a_report_survives_a_metrics_line_cut_short_but_not_a_damaged_evaluation
     (run / "evaluation.json").write_text("xx")
     capsys.readouterr()
     assert "evaluation.json" in refused(capsys, "report", "run", "--steps", "2")
+
+
+@pytest.mark.parametrize("evaluation", ["[]", "{}", "3", "[" * 100_000])
+def test_an_evaluation_that_is_none_is_refused(run, capsys, evaluation):
+    (run / "evaluation.json").write_text(evaluation)
+    assert "evaluation.json" in refused(capsys, "report", "run", "--steps", "2")
+
+
+def test_a_metrics_line_without_its_terms_is_refused(run, capsys):
+    (run / "metrics.jsonl").write_text('{"step": 3}\n')
+    assert "step 3 that lacks seconds, total, unit" in refused(capsys, "report", "run", "--steps", "2")
+
+
+def test_a_report_says_when_its_evaluation_is_of_an_earlier_model(run):
+    assert main(["evaluate", "run", "--draws", "2"]) == 0
+    assert main(["report", "run", "--steps", "2"]) == 0
+    page = run / "report" / "index.html"
+    assert "Evaluated after" not in page.read_text()
+    assert main(["train", "points.npy", "--run", "run", *TINY[:-4], "--max-steps", "5", "--threads", "1"]) == 0
+    assert main(["report", "run", "--steps", "2"]) == 0
+    assert "not 5:" in page.read_text()
+
+
+def forge(run: Path) -> None:
+    """Make the checksums those of the files as they are."""
+    for path in (run / "checkpoints").glob("*/checksums.json"):
+        sums = {str(file.relative_to(path.parent)): hashlib.sha256(file.read_bytes()).hexdigest()
+                for file in path.parent.rglob("*") if file.is_file() and file != path}
+        path.write_text(json.dumps(sums))
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("progress.json", b"{"), ("progress.json", b"{}"), ("progress.json", b"3"), ("times.safetensors", b"0" * 100),
+    ("times.safetensors", None), ("progress.json", None), ("weights.safetensors", b""), ("optimizer.safetensors", b"")])
+def test_a_state_that_is_none_is_refused_whatever_its_checksums_say(run, capsys, name, content):
+    path = (run / "state" / name).resolve()
+    path.unlink() if content is None else path.write_bytes(content)
+    forge(run)
+    assert "state" in refused(capsys, "train", "points.npy", "--run", "run", *TINY[:-4], "--max-steps", "5")
+    if name in ("progress.json", "times.safetensors"):
+        assert "state" in refused(capsys, "evaluate", "run", "--draws", "2")
+
+
+def test_checksums_of_brackets_are_refused(run, capsys):
+    for path in (run / "checkpoints").glob("*/checksums.json"):
+        path.write_text("[" * 100_000)
+    assert "checksums.json" in refused(capsys, "evaluate", "run", "--draws", "2")
 
 
 def test_strangers_among_the_checkpoints_are_left_alone(run):

@@ -61,7 +61,7 @@ def test_wrong_words_are_refused(empty, words):
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    ("train digits --timesteps many", ["--timesteps: ", "INT", "'many'", "see ndm --help"]),
+    ("train digits --timesteps many", ["--timesteps: ", "INT", "'many'", "see ndm train --help"]),
     ("train digits --seedx 3", ["--seedx", "perhaps you meant --seed INT"]),
     ("evaluate --draws 3", ["RUN", "The folder of the run", "see ndm evaluate --help"]),
     ("data lst", ["'lst'", "'list'", "see ndm data --help"])])

@@ -168,3 +168,40 @@ def test_a_damaged_model_is_refused_in_one_line(tmp_path, name):
     with pytest.raises(ndm.InputError) as error:
         ndm.NeuralDiffusion.from_pretrained(tmp_path)
     assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
+
+
+def points(**parts: object) -> ndm.NeuralDiffusion:
+    """A model of points of the plane, with a path by three functions of time."""
+    defaults = {"transform": ndm.TimeBasisTransform(ndm.HiddenLayer((2,), num_outputs=3), ndm.IntegratedBumps(3)),
+                "predictor": ndm.DirectPredictor(ndm.MLP((2,), num_outputs=4, width=8, depth=1))}
+    return ndm.NeuralDiffusion(ndm.LinearSchedule(-6.0, 4.0), decoder=ndm.GaussianDecoder(), **defaults | parts)
+
+
+@pytest.mark.parametrize("num_outputs", [1, 2, 3, 5])
+def test_a_network_of_too_many_or_too_few_outputs_is_refused(num_outputs):
+    """Two would broadcast: one head for all three functions of time."""
+    predictor = ndm.DirectPredictor(ndm.MLP((2,), num_outputs=num_outputs, width=8, depth=1))
+    with pytest.raises(ndm.InputError, match=f"a network of {num_outputs} outputs; expected 4"):
+        points(predictor=predictor)(torch.randn(5, 2))
+    with pytest.raises(ndm.InputError, match="a network of 4 outputs; expected 1"):
+        points(predictor=ndm.PlugInPredictor(ndm.MLP((2,), num_outputs=4, width=8, depth=1)))(torch.randn(5, 2))
+
+
+def test_a_path_of_too_many_or_too_few_outputs_is_refused():
+    with pytest.raises(ndm.InputError, match="h of 1 outputs; expected 3"):
+        points(transform=ndm.TimeBasisTransform(ndm.HiddenLayer((2,)), ndm.IntegratedBumps(3)))(torch.randn(5, 2))
+    with pytest.raises(ndm.InputError, match="a network of 2 outputs for F"):
+        ndm.ResidualTransform(ndm.MLP((2,), num_outputs=2))
+
+
+def test_a_transformation_is_no_form():
+    with pytest.raises(ndm.InputError, match="a form that is a IdentityTransform"):
+        ndm.PlugInPredictor(ndm.MLP((2,)), ndm.IdentityTransform())
+
+
+def test_an_empty_batch_and_another_precision_are_refused():
+    with pytest.raises(ndm.InputError, match="an empty batch"):
+        points()(torch.zeros(0, 2))
+    with pytest.raises(ndm.InputError, match=r"float64 for a model of torch\.float32"):
+        points()(torch.randn(5, 2, dtype=torch.float64))
+    assert points().double()(torch.randn(5, 2, dtype=torch.float64)).total.dtype == torch.float64

@@ -65,7 +65,7 @@ def test_heads_are_ordered_before_channels() -> None:
     ((64,), {}, "got event_shape (64,); expected (C, H, W); use MLP for events that are not images"),
     ((1, 9, 8), {}, "got images of 9x8 for 2 levels; expected sizes that 2 divides; give fewer multipliers"),
     ((1, 8, 8), {"multipliers": ()}, "got images of 8x8 for 0 levels; expected sizes that 1 divides"),
-    ((1, 8, 8), {"blocks": 0}, "got blocks=0; expected 1 or more"),
+    ((1, 8, 8), {"blocks": 0}, "got blocks = 0; expected a whole number"),
     ((1, 8, 8), {"attention": (2,)}, "got attention at heights (2,); expected heights among (8, 4)"),
 ])
 def test_wrong_shapes_are_refused_in_one_line(shape, options, line) -> None:

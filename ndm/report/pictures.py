@@ -63,7 +63,8 @@ def _image_strip(frames: np.ndarray) -> Figure:
 def _plane_strip(frames: np.ndarray) -> Figure:
     count = len(frames)
     figure = Figure(figsize=(3.2 * count, 6.6), layout="constrained")
-    axes: Any = figure.subplots(2, count, squeeze=False, sharex=True, sharey=True)
+    # A scale may stretch one dimension a hundred times at one t alone: each t has limits of its own, on its ticks.
+    axes: Any = figure.subplots(2, count, squeeze=False, sharex="col", sharey="col")
     x, some = frames[0], slice(None, None, max(1, frames.shape[1] // 400))
     for column, points in enumerate(frames):
         axes[0, column].scatter(points[:, 0], points[:, 1], s=1, c=_DATA, linewidths=0, alpha=0.5)
@@ -71,7 +72,6 @@ def _plane_strip(frames: np.ndarray) -> Figure:
         axes[1, column].quiver(x[some, 0], x[some, 1], change[:, 0], change[:, 1], color=_MODEL, angles="xy",
                                scale_units="xy", scale=1, width=0.004)
     for axis in axes.flat:
-        axis.set_aspect("equal")
         axis.tick_params(labelsize=6)
     return figure
 

@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 import warnings
-from typing import Annotated, Any
+from typing import Annotated, Any, Union
 
 import tyro
 
@@ -20,7 +20,7 @@ from ndm.recipes import recipe
 from ndm.training.config import Config
 from ndm.version import __version__
 
-_COMMANDS = ("train", "evaluate", "sample", "report", "data", "benchmark")
+_COMMANDS = {kind.__name__.lower(): kind for kind in (Train, Evaluate, Sample, Report, Data, Benchmark)}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,17 +71,12 @@ def _warn(message: Warning | str, category: type[Warning], *_: Any) -> None:
 
 
 def _parse(words: list[str], config: Config) -> Any:
-    defaults = Train(data=tyro.MISSING, config=config)
-    commands = (Annotated[Train, tyro.conf.subcommand("train", default=defaults)]
-                | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
-                | Annotated[Sample, tyro.conf.subcommand("sample")]
-                | Annotated[Report, tyro.conf.subcommand("report")]
-                | Annotated[Data, tyro.conf.subcommand("data")]
-                | Annotated[Benchmark, tyro.conf.subcommand("benchmark")])
+    defaults: dict[str, Any] = {"train": {"default": Train(data=tyro.MISSING, config=config)}}
+    commands: Any = Union[tuple(Annotated[kind, tyro.conf.subcommand(name, **defaults.get(name, {}))]  # noqa: UP007
+                           for name, kind in _COMMANDS.items())]
     description = "Neural Diffusion Models: diffusion models that learn the path as well."
-    return in_one_line(lambda: tyro.cli(commands, prog="ndm", args=words,  # type: ignore[call-overload]
-                                        description=description),
-                       words[0] if words[:1] and words[0] in _COMMANDS else "")
+    return in_one_line(lambda: tyro.cli(commands, prog="ndm", args=words, description=description),
+                       words[0] if words and words[0] in _COMMANDS else "")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""Files that are whole or absent."""
+"""Files that are whole or absent, and text that is JSON or refused."""
 
 import contextlib
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from ndm.errors import InputError
 
@@ -13,6 +15,14 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{path}, which cannot be made ({error.strerror})", "a folder that can be written") from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text; `ValueError` for one that is none, or is nested deeper than can be followed."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("JSON that is nested too deeply") from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -15,6 +15,7 @@ from ndm.bound import Bound, bound
 from ndm.curve import Curve
 from ndm.decoders import Decoder
 from ndm.errors import InputError
+from ndm.files import parse_json
 from ndm.gaussian import Gaussian
 from ndm.mixture import Mixture
 from ndm.part import Part
@@ -167,7 +168,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
             return folder / name if folder.is_dir() else Path(hf_hub_download(source, name, **hub_options))
 
         try:
-            config = json.loads(path(_CONFIG).read_text())
+            config = parse_json(path(_CONFIG).read_text())
             weights = load_file(path(_WEIGHTS), device=map_location)
         except (OSError, ValueError, SafetensorError) as error:
             why = str(error).splitlines()[0]

@@ -1,6 +1,5 @@
 """ndm report"""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from ndm.commands.arguments import RunFolder
 from ndm.commands.sample import draw
 from ndm.data import DataSet
 from ndm.errors import InputError
-from ndm.files import make_folder, write_atomically
+from ndm.files import make_folder, parse_json, write_atomically
 from ndm.report.html import page
 from ndm.report.pictures import comparison, filmstrip, order, training_curve
 from ndm.runs import Run, open_run
@@ -88,9 +87,9 @@ def _clocks(run: Run, times: list[float]) -> np.ndarray | None:
 def _evaluation(run: Path) -> dict | None:
     path = run / "evaluation.json"
     try:
-        evaluation = json.loads(path.read_text()) if path.exists() else None
+        evaluation = parse_json(path.read_text()) if path.exists() else None
         if evaluation is not None and not set(evaluation) >= _EVALUATED:
             raise ValueError("not all of an evaluation")
         return evaluation
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise InputError(f"{path}, which cannot be read", "what ndm evaluate wrote", "evaluate it again") from error

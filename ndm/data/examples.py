@@ -18,7 +18,7 @@ def examples(x: np.ndarray, y: np.ndarray | None, where: str) -> Split:
     """
     given, x = x, images(x, where) if x.dtype == np.uint8 else real_values(x, where)
     check_values(x, 256 if x.dtype == np.uint8 else None, where)
-    if x.dtype != np.uint8:
+    if given.dtype.itemsize > x.dtype.itemsize:
         check_resolution(given, x, where)
     if y is not None:
         check_labels(y, len(x), MOST_CLASSES, where)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ndm.errors import InputError
+from ndm.files import parse_json
 
 _KEPT = 2
 _CHECKSUMS = "checksums.json"
@@ -58,10 +59,10 @@ def latest(run: Path) -> Path | None:
     newest = found[-1]
     advice = f"restore it, or delete {newest} to go back to the checkpoint before it"
     try:
-        sums = json.loads((newest / _CHECKSUMS).read_text())
+        sums = parse_json((newest / _CHECKSUMS).read_text())
         if not isinstance(sums, dict) or not sums:
             raise ValueError("no checksums")
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{newest} without readable {_CHECKSUMS}", "a whole checkpoint", advice) from error
     for name, expected in sums.items():
         path = newest / name

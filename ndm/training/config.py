@@ -16,19 +16,22 @@ from ndm.errors import InputError
 from ndm.seeds import check_seed
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which 1e-3 is a number, as in YAML 1.2; YAML 1.1 reads it as text where there is no point."""
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+                              list("-+.0123456789"))
+
+
 def _parse_options(words: list[str]) -> dict[str, Any]:
     pairs = [word.partition("=") for word in words]
     if not all(separator for _, separator, _ in pairs):
         raise ValueError("options are written KEY=VALUE, e.g. channels=32 multipliers=[1,2]")
     try:
-        return {key: _number(yaml.safe_load(value)) for key, _, value in pairs}
+        return {key: _Loader(value).get_single_data() for key, _, value in pairs}
     except yaml.YAMLError as error:
         raise ValueError(f"a value that cannot be read in {' '.join(words)}") from error
-
-
-def _number(value: Any) -> Any:
-    """1e-3 as a number: YAML 1.1 reads it as text where there is no point."""
-    return float(value) if isinstance(value, str) and re.fullmatch(r"[-+]?[\d.]+e[-+]?\d+", value) else value
 
 
 _MOST_THREADS = 1024

@@ -1,7 +1,6 @@
 """metrics.jsonl and TensorBoard: the means of every term since the last line."""
 
 import json
-import sys
 from collections import deque
 from pathlib import Path
 from typing import Any, Self
@@ -9,7 +8,7 @@ from typing import Any, Self
 from torch.utils.tensorboard import SummaryWriter
 
 from ndm.errors import InputError
-from ndm.files import write_atomically
+from ndm.files import parse_json, write_atomically
 
 _RECENT = 100  # steps over which the status shows the mean
 
@@ -38,7 +37,7 @@ class Metrics:
     def __enter__(self) -> Self:
         if self.path.exists():
             lines = self.path.read_text().splitlines()
-            kept = [line for line in lines if _step_of(line) <= self.step]
+            kept = [text for text in lines if (line := _whole(text)) and int(line["step"]) <= self.step]
             if kept != lines:
                 write_atomically(self.path, "".join(line + "\n" for line in kept).encode())
         self.writer = SummaryWriter(str(self.run / "tensorboard"), purge_step=self.step)
@@ -73,7 +72,7 @@ class Metrics:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The whole lines of metrics.jsonl; [] without such a file. Raises `InputError` for one that lacks a term."""
     texts = path.read_text().splitlines() if path.exists() else []
-    lines = [json.loads(text) for text in texts if _step_of(text) < sys.maxsize]
+    lines = [line for text in texts if (line := _whole(text))]
     for line in lines:
         if missing := {"seconds", "total", "unit"} - set(line):
             raise InputError(f"{path} with a line for step {line['step']} that lacks {', '.join(sorted(missing))}",
@@ -81,8 +80,11 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _step_of(line: str) -> int:
+def _whole(text: str) -> dict[str, Any] | None:
+    """A line with its step; None for one cut short by a crash."""
     try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):  # a line cut short by a crash
-        return sys.maxsize
+        line: dict[str, Any] = parse_json(text)
+        int(line["step"])
+        return line
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ndm.errors import InputError
+from ndm.files import parse_json
 from ndm.times import ImportanceTimes
 
 
@@ -68,7 +69,7 @@ def read_times(folder: Path) -> ImportanceTimes | None:
 def read_progress(folder: Path) -> dict[str, Any]:
     """How far training was: step, seconds, examples. Raises `InputError` as `read_state`."""
     with _readable(folder):
-        progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())
+        progress: dict[str, Any] = parse_json((folder / "progress.json").read_text())
         if missing := {"step", "seconds", "examples"} - set(progress):
             raise ValueError(f"no {', '.join(sorted(missing))} in progress.json")
     return progress

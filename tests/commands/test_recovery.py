@@ -148,6 +148,21 @@ def test_checksums_of_brackets_are_refused(run, capsys):
     assert "checksums.json" in refused(capsys, "evaluate", "run", "--draws", "2")
 
 
+@pytest.mark.parametrize("name", ["progress.json", "../model/config.json"])
+def test_other_json_of_brackets_is_refused(run, capsys, name):
+    (run / "state" / name).resolve().write_text("[" * 100_000)
+    forge(run)
+    assert "cannot be read" in refused(capsys, "evaluate", "run", "--draws", "2")
+
+
+def test_options_in_powers_of_ten_are_numbers(tmp_path, monkeypatch):
+    """YAML 1.1 reads 1e-1 as text."""
+    monkeypatch.chdir(tmp_path)
+    np.save("points.npy", np.random.default_rng(0).standard_normal((40, 2)).astype(np.float32))
+    words = ["train", "points.npy", "--run", "run", *TINY, "--schedule-options", "gamma_min=-1e1", "gamma_max=+.5E1"]
+    assert main(words) == 0 and settings("run")["schedule_options"] == {"gamma_min": -10.0, "gamma_max": 5.0}
+
+
 def test_strangers_among_the_checkpoints_are_left_alone(run):
     (run / "checkpoints" / "99999999x").mkdir()
     (run / "checkpoints" / ".writing-left").write_text("a file, not a folder")

@@ -8,7 +8,7 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from ndm.errors import InputError
-from ndm.files import make_folder
+from ndm.files import make_folder, parse_json
 
 
 class Rows:
@@ -38,7 +38,7 @@ class Rows:
         end = whole.rfind(b"\n") + 1
         for number, line in enumerate(whole[:end].splitlines(), 1):
             try:
-                row = json.loads(line)
+                row = parse_json(line)
                 self.by_key[row["key"]] = row
             except (ValueError, KeyError, TypeError) as error:
                 self.lock.release()

@@ -5,6 +5,7 @@ from ndm.bound import Bound
 from ndm.curve import Curve
 from ndm.decoders.gaussian import GaussianDecoder
 from ndm.decoders.levels import LevelsDecoder
+from ndm.dequantisation import NoDequantisation, PosteriorDequantisation, UniformDequantisation
 from ndm.errors import InputError
 from ndm.gaussian import Gaussian
 from ndm.likelihood import Estimate, bits_per_dim, nelbo
@@ -14,15 +15,21 @@ from ndm.nn.convolutional_layer import ConvolutionalLayer
 from ndm.nn.hidden_layer import HiddenLayer
 from ndm.nn.mlp import MLP
 from ndm.nn.unet import UNet
+from ndm.ode_likelihood import OdeLikelihood, decode, encode, ode_likelihood, ode_log_prob
 from ndm.predictors.callable import CallablePredictor
 from ndm.predictors.direct import DirectPredictor
 from ndm.predictors.plug_in import PlugInPredictor
 from ndm.samplers.ancestral import AncestralSampler
+from ndm.samplers.deterministic import DeterministicSampler
+from ndm.samplers.heun import HeunSampler
+from ndm.samplers.multistep import MultistepSampler
 from ndm.schedules.cosine import CosineSchedule
 from ndm.schedules.flow import FlowSchedule
 from ndm.schedules.learned import LearnedSchedule
 from ndm.schedules.learned_linear import LearnedLinearSchedule
 from ndm.schedules.linear import LinearSchedule
+from ndm.solvers.adaptive import AdaptiveSolver
+from ndm.solvers.fixed import FixedSolver
 from ndm.step_variances.analytic import AnalyticStepVariance
 from ndm.step_variances.learned import LearnedStepVariance
 from ndm.step_variances.mixture import MixtureStepVariance
@@ -30,6 +37,7 @@ from ndm.step_variances.moments import MomentsStepVariance
 from ndm.step_variances.posterior import PosteriorStepVariance
 from ndm.time_functions import IntegratedBumps, Monomials, Pieces, Sigmoids
 from ndm.times import ImportanceTimes, LowDiscrepancyTimes
+from ndm.traces import ExactTrace, GaussianTrace, HutchinsonTrace
 from ndm.transforms.identity import IdentityTransform
 from ndm.transforms.residual import ResidualTransform
 from ndm.transforms.scaling import ScalingTransform
@@ -42,12 +50,67 @@ from ndm.volatilities.markov import MarkovVolatility
 from ndm.volatilities.per_dimension import PerDimensionVolatility
 
 __all__ = [
-    "MLP", "AnalyticStepVariance", "AncestralSampler", "BestVolatility", "Bound", "CallablePredictor",
-    "ConstantVolatility", "ConvolutionalLayer", "CosineBasis", "CosineSchedule", "Curve", "DirectPredictor",
-    "Estimate", "FlowSchedule", "Gaussian", "GaussianDecoder", "HiddenLayer", "IdentityTransform", "ImportanceTimes",
-    "InputError", "IntegratedBumps", "LearnedLinearSchedule", "LearnedSchedule", "LearnedStepVariance",
-    "LearnedVolatility", "LevelsDecoder", "LinearSchedule", "LowDiscrepancyTimes", "MarkovVolatility", "Mixture",
-    "MixtureStepVariance", "MomentsStepVariance", "Monomials", "NeuralDiffusion", "PerDimensionVolatility", "Pieces",
-    "PlugInPredictor", "PosteriorStepVariance", "ResidualTransform", "ScalingTransform", "Sigmoids", "StandardBasis",
-    "TimeBasisTransform", "UNet", "__version__", "bits_per_dim", "nelbo",
+    "MLP",
+    "AdaptiveSolver",
+    "AnalyticStepVariance",
+    "AncestralSampler",
+    "BestVolatility",
+    "Bound",
+    "CallablePredictor",
+    "ConstantVolatility",
+    "ConvolutionalLayer",
+    "CosineBasis",
+    "CosineSchedule",
+    "Curve",
+    "DeterministicSampler",
+    "DirectPredictor",
+    "Estimate",
+    "ExactTrace",
+    "FixedSolver",
+    "FlowSchedule",
+    "Gaussian",
+    "GaussianDecoder",
+    "GaussianTrace",
+    "HeunSampler",
+    "HiddenLayer",
+    "HutchinsonTrace",
+    "IdentityTransform",
+    "ImportanceTimes",
+    "InputError",
+    "IntegratedBumps",
+    "LearnedLinearSchedule",
+    "LearnedSchedule",
+    "LearnedStepVariance",
+    "LearnedVolatility",
+    "LevelsDecoder",
+    "LinearSchedule",
+    "LowDiscrepancyTimes",
+    "MarkovVolatility",
+    "Mixture",
+    "MixtureStepVariance",
+    "MomentsStepVariance",
+    "Monomials",
+    "MultistepSampler",
+    "NeuralDiffusion",
+    "NoDequantisation",
+    "OdeLikelihood",
+    "PerDimensionVolatility",
+    "Pieces",
+    "PlugInPredictor",
+    "PosteriorDequantisation",
+    "PosteriorStepVariance",
+    "ResidualTransform",
+    "ScalingTransform",
+    "Sigmoids",
+    "StandardBasis",
+    "TimeBasisTransform",
+    "UNet",
+    "UniformDequantisation",
+    "__version__",
+    "bits_per_dim",
+    "decode",
+    "encode",
+    "nelbo",
+    "ode_likelihood",
+    "ode_log_prob",
 ]

@@ -130,6 +130,37 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         return Transition(s, t, like_event(at_s.alpha, like), like_event(at_t.alpha, like), c, variance.sqrt(),
                           self.transform.basis)
 
+    def velocity(self, z_t: Tensor, curve: Curve, t: Tensor, level: Level | None = None) -> Tensor:
+        """dz/dt of the deterministic process (eta = 0) in the limit of many steps, (B, *event):
+
+            v(z, t) = (alpha f)' + (sigma' / sigma) (z - alpha f) = alpha (f' - gamma'/2 f) + (sigma' / sigma) z
+
+        With the curve of x it is that of z_t given x, with a predicted curve that of the model's ODE. `level` is the
+        noise level at t, where the caller has it.
+        """
+        level = level or self.schedule(t)
+        value, prime = curve.with_velocity(t)
+        signal, gamma_prime, growth = (like_event(term, z_t) for term in (
+            level.sigma * torch.exp(-level.gamma / 2), level.gamma_prime, self.schedule.log_sigma_prime(level)))
+        return signal * (prime - gamma_prime / 2 * value) + growth * z_t
+
+    def reverse_sde(self, z_t: Tensor, curve: Curve, t: Tensor,
+                    volatility: Volatility | None = None) -> tuple[Tensor, Tensor]:
+        """Drift and diffusion of dz = drift dt + B^T diag(g) B dw, with time running from 1 to 0:
+
+            drift = v(z, t) + (g^2 / 2) (z - alpha f) / sigma^2,        g^2 = eta sigma^2 gamma'
+
+        drift (B, *event) and g, which broadcasts against it, in coordinates of the transformation's basis B.
+        `volatility` takes the place of the model's own.
+        """
+        level = self.schedule(t)
+        drift = self.velocity(z_t, curve, t, level)  # first, so that a curve that remembers is evaluated once
+        eta = like_event((volatility or self.volatility).eta(t, self.schedule, self.transform), z_t)
+        rate = eta * like_event(level.gamma_prime, z_t)
+        deviation = z_t - like_event(level.alpha, z_t) * curve(t)
+        g = like_event(level.sigma, z_t) * rate.sqrt()
+        return drift + self.transform.basis.scale(rate / 2, deviation), g
+
     def reverse(self, z_t: Tensor, predicted: Curve, step: Tensor, timesteps: int) -> Gaussian | Mixture:
         """p(z_s | z_t) of the chain of T = `timesteps` steps, from t = (k + 1) / T to s = k / T, k = `step` (B,).
 

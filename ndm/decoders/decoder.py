@@ -22,6 +22,10 @@ class Decoder(Part, ABC):
         """The inverse of `standardise`."""
         return x
 
+    def log_scale(self, x: Tensor) -> Tensor:
+        """The log-determinant of `destandardise` for events like those of x (B, *event), ()."""
+        return x.new_zeros(())
+
     @abstractmethod
     def log_prob(self, x: Tensor, z_0: Tensor, level: Level) -> Tensor:
         """log p(x | z_0) in nats, (B,), for data x, (B, *event), and the noise level at t = 0."""

@@ -37,18 +37,18 @@ class GaussianDecoder(Decoder):
     def destandardise(self, x: Tensor) -> Tensor:
         return self.loc + self.scale * x
 
-    def _log_scale(self, x: Tensor) -> Tensor:
+    def log_scale(self, x: Tensor) -> Tensor:
         """sum_i log scale_i, the log-determinant of `destandardise`, ()."""
         return self.scale.log().expand(x.shape[1:]).sum()
 
     def log_prob(self, x: Tensor, z_0: Tensor, level: Level) -> Tensor:
         alpha, sigma, gamma = (like_event(value, x) for value in (level.alpha, level.sigma, level.gamma))
         standardised = (alpha * self.standardise(x) - z_0) / sigma
-        return -sum_event(0.5 * standardised**2 + 0.5 * (math.log(2 * math.pi) + gamma)) - self._log_scale(x)
+        return -sum_event(0.5 * standardised**2 + 0.5 * (math.log(2 * math.pi) + gamma)) - self.log_scale(x)
 
     def reconstruction(self, x: Tensor, level: Level, noise: Tensor) -> Tensor:
         dimension = x[0].numel()
-        exact = 0.5 * dimension * (1 + math.log(2 * math.pi) + level.gamma) + self._log_scale(x)
+        exact = 0.5 * dimension * (1 + math.log(2 * math.pi) + level.gamma) + self.log_scale(x)
         return exact.expand(len(x))
 
     def sample(self, z_0: Tensor, level: Level, uniform: Tensor) -> Tensor:

@@ -20,6 +20,8 @@ class AncestralSampler(Sampler):
         eta: a constant volatility; the model's own if not given.
     """
 
+    order = 1
+
     def __init__(self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *,
                  grid: Grid = uniform_time) -> None:
         super().__init__(model, steps, grid=grid)

@@ -1,7 +1,7 @@
 """What a sampler is: one step from z_t to z_s."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import torch
@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ndm.errors import InputError
 from ndm.model import NeuralDiffusion
+from ndm.noise import Noise, sample_noise
 from ndm.samplers.grids import uniform_time
-from ndm.samplers.noise import SampleNoise
 from ndm.schedules import Schedule
 
 Grid = Callable[[Schedule, int], Tensor]
@@ -23,7 +23,12 @@ class Sampler(ABC):
         model: the model to sample from.
         steps: number of steps of the grid.
         grid: (schedule, steps) -> times from 1 to 0, see `ndm.samplers.grids`.
+
+    Attributes:
+        order: p, where the error of the deterministic process falls like (1 / steps)^p.
     """
+
+    order: int
 
     def __init__(self, model: NeuralDiffusion, steps: int = 50, *, grid: Grid = uniform_time) -> None:
         self.model, self.steps, self.grid = model, steps, grid
@@ -33,6 +38,13 @@ class Sampler(ABC):
     def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
         """z_s from z_t (B, *event), for times s < t, each (), and white noise (B, *event)."""
 
+    def walk(self, z_1: Tensor, times: Tensor, noise: Noise, cond: Tensor | None) -> Iterator[Tensor]:
+        """z at every time of the grid after the first; a sampler that remembers steps overrides it."""
+        z = z_1
+        for t, s in pairwise(times):
+            z = self.step(z, s, t, noise.normal(), cond)
+            yield z
+
     @torch.no_grad()
     def __call__(self, shape: tuple[int, ...], cond: Tensor | None = None, *, seed: int = 0, first: int = 0,
                  generator: torch.Generator | None = None) -> Tensor:
@@ -41,19 +53,33 @@ class Sampler(ABC):
         Sample i depends on the seed and on `first` + i, not on the batch size. A `generator` takes the place of the
         seed: one number is drawn from it.
         """
+        noise, times = self._start(shape, seed, first, generator)
+        for z in self._latents(noise, times, cond):
+            z_0 = z  # all others are let go
+        return self.model.decoder.sample(z_0, self.model.schedule(times[-1]), noise.uniform())
+
+    @torch.no_grad()
+    def trajectory(self, shape: tuple[int, ...], cond: Tensor | None = None, *, seed: int = 0, first: int = 0,
+                   generator: torch.Generator | None = None) -> Tensor:
+        """The latents z at every time of the grid, (steps + 1, B, *event), of the samples that a call would draw."""
+        noise, times = self._start(shape, seed, first, generator)
+        return torch.stack(list(self._latents(noise, times, cond)))
+
+    def _start(self, shape: tuple[int, ...], seed: int, first: int,
+               generator: torch.Generator | None) -> tuple[Noise, Tensor]:
         if len(shape) < 2 or min(shape) < 1:
             raise InputError(f"samples of shape {tuple(shape)}", "(number, *event), all positive")
         if generator is not None:
             seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
         like = next((p for p in self.model.parameters() if p.is_floating_point()), torch.zeros(()))
-        noise = SampleNoise(seed, first, shape, like)
+        return sample_noise(seed, first, shape, like), self.times.to(like)
+
+    def _latents(self, noise: Noise, times: Tensor, cond: Tensor | None) -> Iterator[Tensor]:
         was_training = self.model.training
         self.model.eval()
         try:
-            z = noise.normal()
-            times = self.times.to(like)
-            for t, s in pairwise(times):
-                z = self.step(z, s, t, noise.normal(), cond)
-            return self.model.decoder.sample(z, self.model.schedule(times[-1]), noise.uniform())
+            z_1 = noise.normal()
+            yield z_1
+            yield from self.walk(z_1, times, noise, cond)
         finally:
             self.model.train(was_training)

@@ -35,3 +35,6 @@ class FlowSchedule(Schedule):
         signal = alpha.clamp_min(_LEAST_ALPHA)
         gamma = 2 * (sigma.log() - signal.log())
         return Level(gamma, 2 * ((1 - self.sigma_min) / sigma + 1 / signal), alpha, sigma)
+
+    def log_sigma_prime(self, level: Level) -> Tensor:
+        return (1 - self.sigma_min) / level.sigma

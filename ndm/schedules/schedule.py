@@ -44,3 +44,7 @@ class Schedule(Part, ABC):
     def forward(self, t: Tensor) -> Level:
         gamma, gamma_prime = self.with_velocity(t)
         return Level(gamma, gamma_prime, torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt())
+
+    def log_sigma_prime(self, level: Level) -> Tensor:
+        """sigma' / sigma at that level, shaped like t: alpha^2 gamma' / 2 where alpha^2 + sigma^2 = 1."""
+        return level.alpha**2 * level.gamma_prime / 2

@@ -1,0 +1,91 @@
+"""From data to z_0, whose density the ODE has: exactly for real values, by noise for data with levels."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+from ndm.decoders import Decoder
+from ndm.decoders.levels import LevelsDecoder
+from ndm.errors import InputError
+from ndm.gaussian import Gaussian
+from ndm.noise import Noise
+from ndm.registry import choose
+from ndm.schedules import Level
+
+
+class Dequantisation(ABC):
+    """z_0 and log w with log p(x) = log p(z_0) + log w, or >= in the mean where z_0 is drawn.
+
+    Attributes:
+        name: what results say.
+        is_drawn: whether z_0 holds noise, so that the mean over draws is a lower bound.
+    """
+
+    name: ClassVar[str]
+    is_drawn = True
+
+    @abstractmethod
+    def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
+        """z_0 (B, *event) and log w (B,) of data x (B, *event), for the noise level at t = 0, of fields ()."""
+
+
+class NoDequantisation(Dequantisation):
+    """Real values, as they are: z_0 = alpha_0 x', x' the standardised data, w = |dz_0 / dx|.
+
+    The density is that of z_0 / alpha_0 in the units of the data.
+    """
+
+    name = "none"
+    is_drawn = False
+
+    def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
+        if isinstance(decoder, LevelsDecoder):
+            raise InputError("no dequantisation for data with levels", "uniform or posterior",
+                             "a density at the levels alone says nothing of their probabilities")
+        log_w = x[0].numel() * level.alpha.log() - decoder.log_scale(x)
+        return level.alpha * decoder.standardise(x), log_w.expand(len(x))
+
+
+class UniformDequantisation(Dequantisation):
+    """z_0 = alpha_0 (x + u), u uniform over the width of a level: log P(x) >= E[log p(z_0)] + d log(alpha_0 width).
+
+    Source: Theis et al., A note on the evaluation of generative models (2015), https://arxiv.org/abs/1511.01844.
+    """
+
+    name = "uniform"
+
+    def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
+        if not isinstance(decoder, LevelsDecoder):
+            raise InputError("uniform dequantisation for real values", "data with levels", "leave it out")
+        width = 2 / (decoder.num_levels - 1)
+        z_0 = level.alpha * (x + (noise.uniform() - 0.5) * width)
+        return z_0, (x[0].numel() * (level.alpha * width).log()).expand(len(x))
+
+
+class PosteriorDequantisation(Dequantisation):
+    """z_0 ~ q(z_0 | x): log p(x) >= E[ log p(z_0) + log p(x | z_0) - log q(z_0 | x) ].
+
+    The noise that the model was trained with, so that z_0 lies where the model has seen data; uniform noise leaves
+    that region when sigma_0 is below the width of a level.
+    Source: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630.
+    """
+
+    name = "q(z_0 | x)"
+
+    def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
+        mean = level.alpha * decoder.standardise(x)
+        q = Gaussian(mean, level.sigma.expand_as(mean))
+        z_0 = q.sample(noise.normal())
+        return z_0, decoder.log_prob(x, z_0, level) - q.log_prob(z_0)
+
+
+DEQUANTISATIONS = {"none": NoDequantisation, "uniform": UniformDequantisation, "posterior": PosteriorDequantisation}
+
+
+def dequantisation_for(name: str | None, decoder: Decoder) -> Dequantisation:
+    """The one called `name`; by default none for real values, and the noise of q(z_0 | x) for data with levels."""
+    if name is None:
+        name = "posterior" if isinstance(decoder, LevelsDecoder) else "none"
+    chosen: Dequantisation = choose("dequantisation", name, DEQUANTISATIONS)()
+    return chosen

@@ -1,0 +1,48 @@
+"""Noise that belongs to an example: it does not depend on the batch that the example is in."""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+from ndm.seeds import mix
+
+
+class Noise:
+    """Standard normal and uniform numbers for a batch of events, one generator for each example.
+
+    The generators run on the CPU, so that a seed means the same numbers on every device.
+
+    Args:
+        seeds: one for each example.
+        event_shape: shape of one event.
+        like: a tensor of the type and on the device that is wanted.
+    """
+
+    def __init__(self, seeds: list[int], event_shape: tuple[int, ...], like: Tensor) -> None:
+        self.event_shape, self.like = event_shape, like
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def normal(self) -> Tensor:
+        """(B, *event) of N(0, 1)."""
+        return self._stack(torch.randn)
+
+    def uniform(self) -> Tensor:
+        """(B, *event) of U(0, 1), the ends excluded."""
+        return self._stack(torch.rand).clamp(1e-7, 1 - 1e-7)
+
+    def _stack(self, draw) -> Tensor:
+        rows = [draw(self.event_shape, generator=g, dtype=self.like.dtype) for g in self.generators]
+        return torch.stack(rows).to(self.like.device)
+
+
+def sample_noise(seed: int, first: int, shape: tuple[int, ...], like: Tensor) -> Noise:
+    """That of samples `first`, `first + 1`, ..., shape (B, *event): sample i is a function of the seed and i."""
+    return Noise([mix(seed, first + i) for i in range(shape[0])], tuple(shape[1:]), like)
+
+
+def example_noise(seed: int, x: Tensor) -> Noise:
+    """That of data x (B, *event): a function of the seed and of the example's own values, wherever it stands."""
+    rows = x.detach().cpu().float().flatten(1).numpy()  # float32, so that both precisions have the same noise
+    digests = [int.from_bytes(hashlib.sha256(row.tobytes()).digest()[:8], "little") for row in rows]
+    return Noise([mix(seed, digest) for digest in digests], tuple(x.shape[1:]), x)

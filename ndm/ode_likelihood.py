@@ -1,0 +1,162 @@
+"""The exact log-density of the model's ODE, and the way of data to noise and back along it."""
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ndm.dequantisation import Dequantisation, dequantisation_for
+from ndm.errors import InputError
+from ndm.model import NeuralDiffusion
+from ndm.noise import example_noise
+from ndm.solvers import Solver
+from ndm.solvers.adaptive import AdaptiveSolver
+from ndm.solvers.solver import State
+from ndm.traces import Trace, quadratic_forms, trace_for
+
+
+@dataclass(frozen=True)
+class OdeLikelihood:
+    """log p(x) of the ODE, per example, in nats; for drawn dequantisation a lower bound in the mean."""
+
+    log_prob: Tensor  # (N,), averaged over draws and probes
+    standard_error: Tensor  # (N,) of that average, over draws or else over probes; NaN where there is only one of both
+    evaluations: Tensor  # (N,) int64: of the velocity, averaged over draws and rounded up
+    dequantisation: str
+    draws: int
+    trace: str
+    solver: str
+
+
+def ode_log_prob(model: NeuralDiffusion, x: Tensor, trace: str | Trace = "exact", **options) -> Tensor:
+    """log p(x) of the model's ODE in nats, (N,): the values of `ode_likelihood`, which has the options."""
+    return ode_likelihood(model, x, trace=trace, **options).log_prob
+
+
+@torch.no_grad()
+def ode_likelihood(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, trace: str | Trace = "exact",
+                   solver: Solver | None = None, dequantisation: Dequantisation | None = None, draws: int = 1,
+                   dtype: torch.dtype | None = None, seed: int = 0, batch_size: int = 2048) -> OdeLikelihood:
+    """The log-density of data x (N, *event) under the ODE dz/dt = v(z, t) with z_1 ~ N(0, I):
+
+        log p(z_0) = log N(z_1; 0, I) + integral_0^1 div v(z_t, t) dt,       log p(x) = log p(z_0) + log w
+
+    from z_0 at t = 0; `dequantisation` gives z_0 and w. An example's value depends on the seed and on the example, not
+    on its neighbours or its place.
+    Source: Chen et al., Neural ODEs (2018), https://arxiv.org/abs/1806.07366; Song et al. (2020),
+    https://arxiv.org/abs/2011.13456.
+
+    Args:
+        trace: "exact", "hutchinson" (Rademacher probes), "gaussian", or a `Trace`.
+        solver: dopri5 with tolerances of 1e-5 if not given.
+        dequantisation: none for real values and that of q(z_0 | x) for data with levels, if not given.
+        draws: of the dequantisation.
+        dtype: compute in this precision, e.g. torch.float64, on a copy of the model; by default in the model's own.
+        batch_size: states in one pass of the network.
+
+    Raises:
+        InputError: for data that the decoder cannot describe or of another precision than the model, an exact trace
+            of more than 4096 dimensions, tolerances out of reach, and an ODE that blows up.
+    """
+    model.decoder.check(x)
+    if draws < 1:
+        raise InputError(f"{draws} draws", "at least 1")
+    trace = trace if isinstance(trace, Trace) else trace_for(trace)
+    solver = solver or AdaptiveSolver()
+    dequantisation = dequantisation or dequantisation_for(None, model.decoder)
+    if not dequantisation.is_drawn and draws > 1:
+        raise InputError(f"{draws} draws of data that are not dequantised", "1", "leave it out")
+    own = next((p.dtype for p in model.parameters() if p.is_floating_point()), x.dtype)
+    if dtype is not None and dtype != own:
+        model, own = copy.deepcopy(model).to(dtype), dtype
+    if dtype is not None:
+        x = x.to(dtype)
+    if x.dtype != own:
+        raise InputError(f"data of {x.dtype} for a model of {own}", "the same precision",
+                         f"convert the data, or say dtype={x.dtype}")
+    was_training = model.training
+    model.eval()
+    values, evaluations = [], []
+    try:
+        for start in range(0, len(x), batch_size):
+            chunk = slice(start, start + batch_size)
+            noise = example_noise(seed, x[chunk])
+            for _ in range(draws):
+                z_0, log_w = dequantisation(x[chunk], model.decoder, model.schedule(x.new_zeros(())), noise)
+                probes = trace.probes(noise, z_0)
+                log_probs, count = _integrate(model, z_0, None if cond is None else cond[chunk], probes, trace, solver)
+                values.append(log_probs + log_w[:, None])
+                evaluations.append(count)
+    except InputError as error:
+        raise InputError(f"{error.got} (model: {_describe(model)})", error.expected, error.advice) from error
+    finally:
+        model.train(was_training)
+    every = _by_draw(values, draws)  # (draws, N, estimates)
+    of_draws = every.mean(2)
+    repeats = of_draws.T if draws > 1 else every[0]  # (N, draws or estimates)
+    number = repeats.shape[1]
+    of_mean = repeats.std(1) / math.sqrt(number) if number > 1 else torch.full_like(repeats[:, 0], math.nan)
+    count = _by_draw(evaluations, draws).double().mean(0).ceil().long()
+    return OdeLikelihood(of_draws.mean(0), of_mean, count, dequantisation.name, draws, trace.name, repr(solver))
+
+
+def _by_draw(parts: list[Tensor], draws: int) -> Tensor:
+    """(draws, N, ...) from the parts of chunk 0 draw 0, chunk 0 draw 1, ..."""
+    return torch.stack([torch.cat(parts[draw::draws]) for draw in range(draws)])
+
+
+def _integrate(model: NeuralDiffusion, z_0: Tensor, cond: Tensor | None, probes: Tensor, trace: Trace,
+               solver: Solver) -> tuple[Tensor, Tensor]:
+    """log p(z_0), (B, estimates), and the number of evaluations, (B,)."""
+    def field(t: Tensor, state: State, rows: Tensor) -> State:
+        labels = None if cond is None else cond[rows]
+        v, forms = quadratic_forms(lambda z: _velocity(model, z, t, labels), state[0], probes[rows])
+        return v, trace.collect(forms)
+
+    start = z_0.new_zeros(len(z_0), trace.collect(z_0.new_zeros(1, probes.shape[1])).shape[1])
+    solution = solver(field, (z_0, start), 0.0, 1.0)
+    z_1, divergence = solution.state
+    prior = model.prior(z_1)
+    log_prior = type(prior)(prior.mean, prior.std.expand_as(z_1)).log_prob(z_1)
+    return log_prior[:, None] + divergence, solution.evaluations
+
+
+def _velocity(model: NeuralDiffusion, z: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
+    """The velocity of the model's ODE, (B, *event)."""
+    level = model.schedule(t)
+    return model.velocity(z, model.predict(z, t, cond, level), t, level)
+
+
+def _describe(model: NeuralDiffusion) -> str:
+    parts = (model.schedule, model.transform, model.predictor)
+    return ", ".join(type(part).__name__ for part in parts)
+
+
+@torch.no_grad()
+def encode(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
+    """z_1 (N, *event): where the ODE takes data x (N, *event), from z_0 = alpha_0 x, the standardised data."""
+    model.decoder.check(x)
+    z_0 = model.schedule(x.new_zeros(())).alpha * model.decoder.standardise(x)
+    return _carry(model, z_0, cond, solver, 0.0, 1.0)
+
+
+@torch.no_grad()
+def decode(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
+    """The inverse of `encode`, (N, *event): z_0 / alpha_0 in the units of the data, not rounded to levels."""
+    z_0 = _carry(model, z_1, cond, solver, 1.0, 0.0)
+    return model.decoder.destandardise(z_0 / model.schedule(z_1.new_zeros(())).alpha)
+
+
+def _carry(model: NeuralDiffusion, z: Tensor, cond: Tensor | None, solver: Solver | None, start: float,
+           end: float) -> Tensor:
+    def field(t: Tensor, state: State, rows: Tensor) -> State:
+        return (_velocity(model, state[0], t, None if cond is None else cond[rows]),)
+
+    was_training = model.training
+    model.eval()
+    try:
+        return (solver or AdaptiveSolver())(field, (z,), start, end).state[0]
+    finally:
+        model.train(was_training)

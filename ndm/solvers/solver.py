@@ -1,0 +1,34 @@
+"""What a solver is: it carries states along a field of velocities, each example by itself."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+State = tuple[Tensor, ...]  # parts, each (B, *shape), whose errors are weighed apart
+Field = Callable[[Tensor, State, Tensor], State]
+"""(t (N,), state of N examples, rows (N,)) -> the velocity of the state; rows are the examples' places in the batch."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where the examples arrived, and what it took."""
+
+    state: State
+    evaluations: Tensor  # (B,) int64, of the field, for each example
+
+
+class Solver(ABC):
+    """dy/dt = field(t, y) from `start` to `end`, either of which may be the larger.
+
+    The outcome of an example does not depend on the others of its batch.
+    """
+
+    @abstractmethod
+    def __call__(self, field: Field, state: State, start: float, end: float) -> Solution:
+        """The state at `end`, from that at `start`.
+
+        Raises:
+            InputError: where the state or its velocity is not finite, or what was asked cannot be reached.
+        """

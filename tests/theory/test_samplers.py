@@ -1,0 +1,103 @@
+"""Samplers of the deterministic process: their orders of convergence, and where a step is exact."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+import ndm
+from ndm.registry import discover
+from ndm.samplers import Sampler
+from ndm.samplers.grids import uniform_gamma, uniform_time
+
+from .models import assert_close, gaussian_model, growth, squashing_model
+
+SAMPLERS = discover("ndm.samplers", Sampler)
+DATA = torch.tensor([[2.3]], dtype=torch.float64)
+
+
+def still(name: str, model: ndm.NeuralDiffusion, steps: int, grid=uniform_time) -> Sampler:
+    """The sampler of that name, without noise."""
+    return SAMPLERS[name](model, steps, grid=grid, **{"eta": 0.0} if name == "ancestral" else {})
+
+
+def slope(steps: list[int], errors: list[float]) -> float:
+    """Of log error over log step, by least squares."""
+    x, y = (torch.tensor(values).log() for values in ([1.0 / n for n in steps], errors))
+    return float(((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum())
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("path", [ndm.IdentityTransform, growth])
+@pytest.mark.parametrize("grid", [uniform_time, uniform_gamma])
+def test_the_declared_order_on_gaussian_data(name, path, grid) -> None:
+    """Against z_0 = z_1 s_0 / s_1, s_t the standard deviation of z_t: the ODE's exact solution."""
+    model = gaussian_model(DATA, path(), ndm.CosineSchedule(-5.0, 4.0))
+
+    def std(t: float) -> Tensor:
+        level = model.schedule(torch.tensor(t))
+        scale = model.transform(torch.ones(1, 1), torch.tensor(t))[0, 0]
+        return (level.alpha**2 * scale**2 * DATA[0, 0] + level.sigma**2).sqrt()
+
+    steps, errors = [40, 80, 160], []
+    for n in steps:
+        path_of_z = still(name, model, n, grid).trajectory((64, 1))
+        errors.append(float((path_of_z[-1] - path_of_z[0] * std(0.0) / std(1.0)).abs().max()))
+    found = slope(steps, errors)
+    assert SAMPLERS[name].order - 0.2 < found < SAMPLERS[name].order + 0.5, f"{name}: {found:.2f}, {errors}"
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_the_declared_order_for_a_non_linear_predictor(name) -> None:
+    """Against the adaptive ODE at a tolerance of 1e-11."""
+    model = squashing_model(growth(), ndm.LinearSchedule(-4.0, 3.0))
+    steps, errors, solver = [32, 64, 128], [], ndm.AdaptiveSolver("dopri8", 1e-11, 1e-11)
+    for n in steps:
+        path = still(name, model, n).trajectory((16, 1))
+        exact = ndm.decode(model, path[0], solver=solver) * model.schedule(torch.tensor(0.0)).alpha
+        errors.append(float((path[-1] - exact).abs().max()))
+    found = slope(steps, errors)
+    assert SAMPLERS[name].order - 0.25 < found < SAMPLERS[name].order + 0.6, f"{name}: {found:.2f}, {errors}"
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("schedule", [ndm.LinearSchedule, ndm.CosineSchedule, ndm.FlowSchedule])
+def test_any_number_of_steps_is_exact_where_the_curve_is_constant(name, schedule) -> None:
+    """x^ = 0.7 whatever z: z_0 = alpha_0 F(0.7, 0) + (sigma_0 / sigma_1) (z_1 - alpha_1 F(0.7, 1))."""
+    model = ndm.NeuralDiffusion(schedule(), growth(), lambda z_t, t, cond: torch.full_like(z_t, 0.7),
+                                ndm.GaussianDecoder()).eval()
+    at_0, at_1 = model.schedule(torch.tensor(0.0)), model.schedule(torch.tensor(1.0))
+    for steps in (1, 2, 5):
+        path = still(name, model, steps).trajectory((8, 1))
+        expected = at_0.alpha * 0.7 + at_0.sigma / at_1.sigma * (path[0] - at_1.alpha * 1.5 * 0.7)
+        assert_close(path[-1], expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_trajectory_ends_in_the_sample(name) -> None:
+    model = gaussian_model(DATA)
+    sampler = still(name, model, 6)
+    path, x = sampler.trajectory((5, 1), seed=3), sampler((5, 1), seed=3)
+    assert path.shape == (7, 5, 1) and not torch.allclose(path[0], path[-1])
+    error = (x - path[-1] / model.schedule(torch.tensor(0.0)).alpha).abs().max()
+    assert 0 < error < 6 * math.exp(-13.3 / 2)  # what the decoder adds
+
+
+def test_multistep_is_dpm_solver() -> None:
+    """DPM-Solver++(2M), Lu et al. (2022), algorithm 2, in its own symbols, for F = identity."""
+    model = squashing_model(schedule=ndm.CosineSchedule(-5.0, 4.0))
+    sampler = ndm.MultistepSampler(model, 7)
+    path, times = sampler.trajectory((4, 2)), sampler.times
+    level = model.schedule(times)
+    lam, z, before = -level.gamma / 2, path[0], None
+    for i in range(1, 8):
+        h = lam[i] - lam[i - 1]
+        x_hat = torch.tanh(z - times[i - 1])
+        d = x_hat
+        if before is not None:
+            r = (lam[i - 1] - lam[i - 2]) / h
+            d = (1 + 1 / (2 * r)) * x_hat - before / (2 * r)
+        z = level.sigma[i] / level.sigma[i - 1] * z - level.alpha[i] * torch.expm1(-h) * d
+        before = x_hat
+        assert_close(path[i], z, rtol=1e-9)

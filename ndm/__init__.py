@@ -8,6 +8,7 @@ from ndm.decoders.levels import LevelsDecoder
 from ndm.dequantisation import NoDequantisation, PosteriorDequantisation, UniformDequantisation
 from ndm.errors import InputError
 from ndm.gaussian import Gaussian
+from ndm.importance import ImportanceWeighted, importance_weighted
 from ndm.likelihood import Estimate, bits_per_dim, nelbo
 from ndm.mixture import Mixture
 from ndm.model import NeuralDiffusion
@@ -21,6 +22,7 @@ from ndm.predictors.direct import DirectPredictor
 from ndm.predictors.plug_in import PlugInPredictor
 from ndm.samplers.ancestral import AncestralSampler
 from ndm.samplers.deterministic import DeterministicSampler
+from ndm.samplers.exponential import ExponentialSampler
 from ndm.samplers.heun import HeunSampler
 from ndm.samplers.multistep import MultistepSampler
 from ndm.schedules.cosine import CosineSchedule
@@ -66,6 +68,7 @@ __all__ = [
     "DirectPredictor",
     "Estimate",
     "ExactTrace",
+    "ExponentialSampler",
     "FixedSolver",
     "FlowSchedule",
     "Gaussian",
@@ -76,6 +79,7 @@ __all__ = [
     "HutchinsonTrace",
     "IdentityTransform",
     "ImportanceTimes",
+    "ImportanceWeighted",
     "InputError",
     "IntegratedBumps",
     "LearnedLinearSchedule",
@@ -110,6 +114,7 @@ __all__ = [
     "bits_per_dim",
     "decode",
     "encode",
+    "importance_weighted",
     "nelbo",
     "ode_likelihood",
     "ode_log_prob",

@@ -74,8 +74,7 @@ class PosteriorDequantisation(Dequantisation):
     name = "q(z_0 | x)"
 
     def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
-        mean = level.alpha * decoder.standardise(x)
-        q = Gaussian(mean, level.sigma.expand_as(mean))
+        q = Gaussian(level.alpha * decoder.standardise(x), level.sigma)
         z_0 = q.sample(noise.normal())
         return z_0, decoder.log_prob(x, z_0, level) - q.log_prob(z_0)
 

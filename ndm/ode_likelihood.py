@@ -118,9 +118,7 @@ def _integrate(model: NeuralDiffusion, z_0: Tensor, cond: Tensor | None, probes:
     start = z_0.new_zeros(len(z_0), trace.collect(z_0.new_zeros(1, probes.shape[1])).shape[1])
     solution = solver(field, (z_0, start), 0.0, 1.0)
     z_1, divergence = solution.state
-    prior = model.prior(z_1)
-    log_prior = type(prior)(prior.mean, prior.std.expand_as(z_1)).log_prob(z_1)
-    return log_prior[:, None] + divergence, solution.evaluations
+    return model.prior(z_1).log_prob(z_1)[:, None] + divergence, solution.evaluations
 
 
 def _velocity(model: NeuralDiffusion, z: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:

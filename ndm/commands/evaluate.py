@@ -16,6 +16,7 @@ from ndm.commands.arguments import RunFolder
 from ndm.dequantisation import dequantisation_for
 from ndm.errors import InputError
 from ndm.files import write_atomically
+from ndm.importance import importance_weighted
 from ndm.likelihood import Estimate, bits_per_dim, nelbo
 from ndm.model import NeuralDiffusion
 from ndm.ode_likelihood import decode, encode, ode_likelihood
@@ -26,6 +27,7 @@ from ndm.solvers.names import solver_for
 from ndm.traces import Trace, trace_for
 from ndm.training.progress import ProgressBar
 
+_CHAIN = 100  # steps of the chain whose paths are weighed, where continuous time is evaluated
 _ODE_CHUNK = 256  # examples that are integrated together
 _MOST_FOR_EXACT = 16  # dimensions, each a backward pass for every evaluation
 _CHUNK = 64  # examples between two movements of the progress bar
@@ -49,6 +51,9 @@ class Evaluate:
     """Evaluate the first so many examples only; recorded in num_examples."""
     seed: int = 0
     """Of the draws, of dequantisation and of probes."""
+    importance: int | None = None
+    """Evaluate the importance-weighted bound of so many draws as well, for the chain of the T that is evaluated, or
+    of 100 steps in continuous time."""
     ode: bool = False
     """Evaluate the density of the model's ODE as well."""
     trace: str | None = None
@@ -81,6 +86,8 @@ class Evaluate:
             if self.limit < 1:
                 raise InputError(f"limit = {self.limit}", "at least 1")
             x = x[: self.limit]
+        if self.importance is not None and self.importance < 1:
+            raise InputError(f"importance = {self.importance}", "at least 1 draw")
         self._check_ode(run)
         began = time.monotonic()
         timesteps = (run.config["timesteps"] if self.timesteps is None else self.timesteps) or None
@@ -89,7 +96,8 @@ class Evaluate:
             "data": data.name, "fingerprint": data.fingerprint(), "split": self.split, "num_examples": len(x),
             "unit": "bits/dim" if run.is_image else "nats",
             "nelbo": summary(estimate, run) | {"timesteps": timesteps, "draws": self.draws},
-            "ode": self._ode(run, x), "seconds": time.monotonic() - began,
+            "importance": self._importance(run, x, timesteps or _CHAIN), "ode": self._ode(run, x),
+            "seconds": time.monotonic() - began,
             "parameters": sum(p.numel() for p in run.model.parameters()), "seed": self.seed,
             "training": {"seed": run.config["seed"]} | {k: run.progress[k] for k in ("step", "seconds", "examples")},
         }
@@ -98,6 +106,26 @@ class Evaluate:
         show(result, Console())
         print(f"written to {path}")
         return 0
+
+    def _importance(self, run: Run, x: Tensor, timesteps: int) -> dict[str, Any] | None:
+        """The importance-weighted bound in the run's unit; None if it was not asked for."""
+        if self.importance is None:
+            return None
+        device = next(run.model.parameters()).device
+        generator = torch.Generator(device).manual_seed(self.seed)
+        parts = []
+        with ProgressBar("weighing") as bar:
+            for start in range(0, len(x), _CHUNK):
+                chunk = x[start : start + _CHUNK].to(device)
+                parts.append(importance_weighted(run.model, chunk, timesteps=timesteps, draws=self.importance,
+                                                 generator=generator))
+                bar.update(min(1.0, (start + _CHUNK) / len(x)), f"{len(x)} examples, {self.importance} chains each")
+        nats = torch.cat([part.total for part in parts]).double().cpu()
+        return {
+            "total": in_unit(nats.mean(), run), "standard_error": _standard_error(nats, run),
+            "draws": self.importance, "timesteps": timesteps,
+            "effective_draws": float(torch.cat([part.effective_draws for part in parts]).mean()),
+        }
 
     def _check_ode(self, run: Run) -> None:
         """Raise `InputError` for what the ODE cannot be asked, before anything is computed."""
@@ -139,10 +167,8 @@ class Evaluate:
         evaluations = torch.cat([part.evaluations for part in parts]).double()
         first = parts[0]
         error = float((errors**2).sum().sqrt()) / len(x)
-        spread = nats.std() / math.sqrt(len(x)) if len(x) > 1 else None
         return {
-            "total": in_unit(nats.mean(), run),
-            "standard_error": None if spread is None else in_unit(spread, run),
+            "total": in_unit(nats.mean(), run), "standard_error": _standard_error(nats, run),
             "standard_error_of_estimate": in_unit(error, run) if math.isfinite(error) else None,
             "trace": first.trace, "solver": first.solver, "dequantisation": first.dequantisation,
             "draws": first.draws, "dtype": "float64" if self.float64 else "float32",
@@ -165,6 +191,11 @@ class Evaluate:
                 bar.update(min(1.0, (start + _CHUNK) / len(x)), f"{len(x)} examples, {self.draws} draws each")
         names = ("prior", "diffusion", "reconstruction", "standard_error")
         return Estimate(*(torch.cat([getattr(part, name) for part in parts]).cpu() for name in names))
+
+
+def _standard_error(nats: Tensor, run: Run) -> float | None:
+    """Of the mean over examples, in the run's unit; None for a single one."""
+    return in_unit(nats.std() / math.sqrt(len(nats)), run) if len(nats) > 1 else None
 
 
 def round_trip(model: NeuralDiffusion, x: Tensor, solver: Solver) -> float:
@@ -203,10 +234,15 @@ def show(result: dict[str, Any], console: Console) -> None:
         table.add_row(name, f"{terms[name]:.4f}")
     table.add_section()
     table.add_row("NELBO", f"{terms['total']:.4f} ± {terms['standard_error']:.4f}")
-    if (ode := result["ode"]) is not None:
-        error = "" if ode["standard_error"] is None else f" ± {ode['standard_error']:.4f}"
-        table.add_row("-log p, ODE", f"{ode['total']:.4f}{error}")
+    weighted, ode = result["importance"], result["ode"]
+    for name, found in (("importance-weighted", weighted), ("-log p, ODE", ode)):
+        if found is not None:
+            error = "" if found["standard_error"] is None else f" ± {found['standard_error']:.4f}"
+            table.add_row(name, f"{found['total']:.4f}{error}")
     console.print(table)
+    if weighted is not None:
+        print(f"importance weights: {weighted['draws']} chains of T = {weighted['timesteps']} for each example, "
+              f"{weighted['effective_draws']:.1f} of them effective in the mean")
     if ode is not None:
         drawn = "" if ode["dequantisation"] == "none" else f"; {ode['draws']} draws of {ode['dequantisation']}"
         print(f"ODE: {ode['trace']} trace; {ode['solver']}; {ode['evaluations']['mean']:.0f} evaluations in the mean, "

@@ -35,7 +35,7 @@ class Sample:
     num: int = 64
     """Number of samples. Sample i depends on the seed and i only."""
     sampler: str = "ancestral"
-    """ancestral (any volatility), deterministic, heun or multistep: a file of ndm/samplers."""
+    """ancestral or exponential (any volatility), deterministic, heun or multistep: a file of ndm/samplers."""
     steps: int | None = None
     """Steps of the sampler; by default the T that the model was trained with, or 50."""
     eta: float | None = None

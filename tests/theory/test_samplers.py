@@ -19,7 +19,7 @@ DATA = torch.tensor([[2.3]], dtype=torch.float64)
 
 def still(name: str, model: ndm.NeuralDiffusion, steps: int, grid=uniform_time) -> Sampler:
     """The sampler of that name, without noise."""
-    return SAMPLERS[name](model, steps, grid=grid, **{"eta": 0.0} if name == "ancestral" else {})
+    return SAMPLERS[name](model, steps, grid=grid, **{"eta": 0.0} if name in ("ancestral", "exponential") else {})
 
 
 def slope(steps: list[int], errors: list[float]) -> float:
@@ -101,3 +101,35 @@ def test_multistep_is_dpm_solver() -> None:
         z = level.sigma[i] / level.sigma[i - 1] * z - level.alpha[i] * torch.expm1(-h) * d
         before = x_hat
         assert_close(path[i], z, rtol=1e-9)
+
+
+def deviation_of_variance(name: str, model: ndm.NeuralDiffusion, steps: int, eta: float) -> float:
+    """|std of z_0 - the process's|, exactly: z_0 is linear in all noise, whose gains are found one by one."""
+    class Units:
+        """In place of noise: the n-th number asked for is 1 for the n-th of the batch, and 0 for all others."""
+
+        def __init__(self) -> None:
+            self.asked = 0
+
+        def normal(self) -> Tensor:
+            row = torch.zeros(steps + 1, 1)
+            row[self.asked] = 1
+            self.asked += 1
+            return row
+
+    sampler, noise = SAMPLERS[name](model, steps, eta=eta), Units()
+    *_, z_0 = sampler.walk(noise.normal(), sampler.times, noise, None)
+    level, at_1 = model.schedule(torch.tensor(0.0)), model.schedule(torch.tensor(1.0))
+    start = (at_1.alpha**2 * DATA[0, 0] + at_1.sigma**2).sqrt()  # of q(z_1), in place of p's 1
+    gains = torch.cat([z_0[:1] * start, z_0[1:]])
+    return float((gains.square().sum().sqrt() - (level.alpha**2 * DATA[0, 0] + level.sigma**2).sqrt()).abs())
+
+
+@pytest.mark.parametrize("eta", [0.5, 1.0, 2.0])
+def test_with_noise_the_law_converges_at_first_order(eta) -> None:
+    """Gaussian data: of the standard deviation of z_0; extrapolation makes the error smaller."""
+    model, steps = gaussian_model(DATA, schedule=ndm.LinearSchedule(-4.0, 5.0)), [40, 80, 160]
+    names = ("ancestral", "exponential")
+    errors = {name: [deviation_of_variance(name, model, n, eta) for n in steps] for name in names}
+    assert 0.8 < slope(steps, errors["ancestral"]) < 1.3, errors
+    assert slope(steps, errors["exponential"]) > 0.8 and errors["exponential"][-1] < errors["ancestral"][-1], errors

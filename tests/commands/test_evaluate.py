@@ -1,0 +1,66 @@
+"""ndm evaluate --ode and --importance: what is written, on screen, and refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+from calling import content, ndm
+
+BASE = "--draws 2 --limit 5"
+
+
+def evaluated(run: str, words: str) -> dict:
+    result = ndm(f"evaluate {run} {BASE} {words}")
+    assert result.code == 0, result.err
+    found: dict = json.loads(Path(run, "evaluation.json").read_text())
+    return found | {"screen": result.out}
+
+
+def test_the_density_of_points_is_exact_by_default(workplace) -> None:
+    found = evaluated("points", "--ode")
+    ode = found["ode"]
+    assert ode["trace"] == "exact" and ode["dequantisation"] == "none" and ode["dtype"] == "float32"
+    assert ode["total"] < found["nelbo"]["total"] + 1 and ode["standard_error"] > 0
+    assert 1 < ode["evaluations"]["mean"] <= ode["evaluations"]["most"] and ode["round_trip_error"] < 0.05
+    assert "-log p, ODE" in found["screen"] and "dopri5" in found["screen"]
+    again = evaluated("points", "--ode --float64 --rtol 1e-8 --atol 1e-8")["ode"]
+    assert again["dtype"] == "float64" and again["round_trip_error"] < 1e-4
+    assert again["total"] == pytest.approx(ode["total"], abs=1e-2)
+
+
+def test_the_density_of_images_says_how_it_was_dequantised(workplace) -> None:
+    words = "--ode --solver heun2 --ode-steps 4 --probes 2 --dequantisation"
+    for name, said in (("uniform", "uniform"), ("posterior", "q(z_0 | x)")):
+        ode = evaluated("images", f"{words} {name} --dequantisation-draws 2")["ode"]
+        assert ode["dequantisation"] == said and ode["draws"] == 2 and ode["trace"].startswith("hutchinson")
+        assert ode["evaluations"] == {"mean": 8.0, "most": 8} and ode["standard_error_of_estimate"] > 0
+
+
+def test_importance_weights(workplace) -> None:
+    weighted = evaluated("chain", "--importance 8")["importance"]
+    assert weighted["timesteps"] == 4 and weighted["draws"] == 8 and 1 <= weighted["effective_draws"] <= 8
+    found = evaluated("points", "--importance 2")
+    assert found["importance"]["timesteps"] == 100 and "importance-weighted" in found["screen"]
+    assert evaluated("points", "")["importance"] is None
+
+
+@pytest.mark.parametrize("words, said", [
+    ("--ode --solver euler2", "euler2"),
+    ("--ode --rtol 0", "rtol = 0"),
+    ("--ode --rtol 1e-12", "compute in float64"),
+    ("--ode --ode-steps 5", "chooses its own"),
+    ("--ode --solver rk4 --atol 1e-3", "a number of steps alone"),
+    ("--ode --solver rk4 --ode-steps 0", "0 steps"),
+    ("--ode --trace half", "half"),
+    ("--ode --trace exact --probes 3", "probes"),
+    ("--ode --probes 0", "0 probes"),
+    ("--ode --dequantisation uniform", "real values"),
+    ("--ode --dequantisation-draws 3", "not dequantised"),
+    ("--rtol 1e-3", "without --ode"),
+    ("--importance 0", "importance = 0"),
+])
+def test_what_cannot_be_is_one_line_and_leaves_nothing(workplace, words, said) -> None:
+    before = content(workplace)
+    result = ndm(f"evaluate points {BASE} {words}")
+    assert result.code == 2 and said in result.err and result.err.count("\n") == 1
+    assert content(workplace) == before

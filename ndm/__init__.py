@@ -25,6 +25,7 @@ from ndm.samplers.deterministic import DeterministicSampler
 from ndm.samplers.exponential import ExponentialSampler
 from ndm.samplers.heun import HeunSampler
 from ndm.samplers.multistep import MultistepSampler
+from ndm.samplers.ode import OdeSampler
 from ndm.schedules.cosine import CosineSchedule
 from ndm.schedules.flow import FlowSchedule
 from ndm.schedules.learned import LearnedSchedule
@@ -97,7 +98,7 @@ __all__ = [
     "MultistepSampler",
     "NeuralDiffusion",
     "NoDequantisation",
-    "OdeLikelihood",
+    "OdeLikelihood", "OdeSampler",
     "PerDimensionVolatility",
     "Pieces",
     "PlugInPredictor",

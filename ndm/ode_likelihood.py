@@ -137,18 +137,19 @@ def encode(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, sol
     """z_1 (N, *event): where the ODE takes data x (N, *event), from z_0 = alpha_0 x, the standardised data."""
     model.decoder.check(x)
     z_0 = model.schedule(x.new_zeros(())).alpha * model.decoder.standardise(x)
-    return _carry(model, z_0, cond, solver, 0.0, 1.0)
+    return carry(model, z_0, cond, solver, 0.0, 1.0)
 
 
 @torch.no_grad()
 def decode(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
     """The inverse of `encode`, (N, *event): z_0 / alpha_0 in the units of the data, not rounded to levels."""
-    z_0 = _carry(model, z_1, cond, solver, 1.0, 0.0)
+    z_0 = carry(model, z_1, cond, solver, 1.0, 0.0)
     return model.decoder.destandardise(z_0 / model.schedule(z_1.new_zeros(())).alpha)
 
 
-def _carry(model: NeuralDiffusion, z: Tensor, cond: Tensor | None, solver: Solver | None, start: float,
-           end: float) -> Tensor:
+def carry(model: NeuralDiffusion, z: Tensor, cond: Tensor | None, solver: Solver | None, start: float,
+          end: float) -> Tensor:
+    """z at the time `end`, carried there by the model's ODE from z (B, *event) at `start`."""
     def field(t: Tensor, state: State, rows: Tensor) -> State:
         return (_velocity(model, state[0], t, None if cond is None else cond[rows]),)
 

@@ -35,9 +35,11 @@ class Sample:
     num: int = 64
     """Number of samples. Sample i depends on the seed and i only."""
     sampler: str = "ancestral"
-    """ancestral or exponential (any volatility), deterministic, heun or multistep: a file of ndm/samplers."""
+    """ancestral or exponential (any volatility), deterministic, heun, multistep or ode: a file of
+    ndm/samplers."""
     steps: int | None = None
-    """Steps of the sampler; by default the T that the model was trained with, or 50."""
+    """Steps of the sampler; by default the T that the model was trained with, or 50 (ode: 1 piece, in
+    which it chooses its own)."""
     eta: float | None = None
     """Volatility: 0 deterministic, 1 DDPM's; by default the model's own."""
     grid: str = "time"
@@ -75,7 +77,8 @@ def draw(run: Run, num: int, sampler: str = "ancestral", steps: int | None = Non
         if "eta" not in inspect.signature(kind).parameters:
             raise InputError(f"--eta for the {sampler} sampler", "a sampler with a volatility", "leave it out")
         options["eta"] = eta
-    walk = kind(run.model, run.config["timesteps"] or 50 if steps is None else steps, **options)
+    own = inspect.signature(kind).parameters["steps"].default
+    walk = kind(run.model, run.config["timesteps"] or own if steps is None else steps, **options)
     parts = []
     with ProgressBar("sampling") as bar:
         for first in range(0, num, _BATCH):

@@ -18,10 +18,9 @@ class ExponentialSampler(Sampler):
         f = f^_t + (h / 2 h_r) (f^_t - f^_r),        h = gamma_t - gamma_s,   h_r = gamma_r - gamma_t
 
     the prediction in the middle of the step, from the last two. It is a curve, not a point, that is extrapolated; a
-    step's shift is linear in it. With eta = 0 of second order, for one evaluation of the network in a step; with noise the
-    difference of two predictions holds the noise between them. The first step is the ancestral one. Exact where the
-    curve is constant. For F = identity and eta = 1 it is SDE-DPM-Solver++(2M): Lu et al. (2022),
-    https://arxiv.org/abs/2211.01095.
+    step's shift is linear in it. Of second order in law for every eta (with eta = 0 sample by sample), for one
+    evaluation of the network in a step. The first step is the ancestral one. Exact where the curve is constant.
+    For F = identity and eta = 1 it is SDE-DPM-Solver++(2M): Lu et al. (2022), https://arxiv.org/abs/2211.01095.
 
     Args:
         eta: a constant volatility; the model's own if not given.

@@ -25,10 +25,11 @@ class Sampler(ABC):
         grid: (schedule, steps) -> times from 1 to 0, see `ndm.samplers.grids`.
 
     Attributes:
-        order: p, where the error of the deterministic process falls like (1 / steps)^p.
+        order: p, where the error of the deterministic process falls like (1 / steps)^p; None where it does not depend
+            on the steps.
     """
 
-    order: int
+    order: int | None
 
     def __init__(self, model: NeuralDiffusion, steps: int = 50, *, grid: Grid = uniform_time) -> None:
         self.model, self.steps, self.grid = model, steps, grid

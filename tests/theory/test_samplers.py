@@ -14,6 +14,7 @@ from ndm.samplers.grids import uniform_gamma, uniform_time
 from .models import assert_close, gaussian_model, growth, squashing_model
 
 SAMPLERS = discover("ndm.samplers", Sampler)
+OF_AN_ORDER = [name for name, kind in SAMPLERS.items() if kind.order is not None]
 DATA = torch.tensor([[2.3]], dtype=torch.float64)
 
 
@@ -28,7 +29,7 @@ def slope(steps: list[int], errors: list[float]) -> float:
     return float(((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum())
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", OF_AN_ORDER)
 @pytest.mark.parametrize("path", [ndm.IdentityTransform, growth])
 @pytest.mark.parametrize("grid", [uniform_time, uniform_gamma])
 def test_the_declared_order_on_gaussian_data(name, path, grid) -> None:
@@ -48,7 +49,7 @@ def test_the_declared_order_on_gaussian_data(name, path, grid) -> None:
     assert SAMPLERS[name].order - 0.2 < found < SAMPLERS[name].order + 0.5, f"{name}: {found:.2f}, {errors}"
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", OF_AN_ORDER)
 def test_the_declared_order_for_a_non_linear_predictor(name) -> None:
     """Against the adaptive ODE at a tolerance of 1e-11."""
     model = squashing_model(growth(), ndm.LinearSchedule(-4.0, 3.0))
@@ -71,7 +72,8 @@ def test_any_number_of_steps_is_exact_where_the_curve_is_constant(name, schedule
     for steps in (1, 2, 5):
         path = still(name, model, steps).trajectory((8, 1))
         expected = at_0.alpha * 0.7 + at_0.sigma / at_1.sigma * (path[0] - at_1.alpha * 1.5 * 0.7)
-        assert_close(path[-1], expected, rtol=1e-9, atol=1e-9)
+        tolerance = 1e-4 if SAMPLERS[name].order is None else 1e-9
+        assert_close(path[-1], expected, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -126,10 +128,10 @@ def deviation_of_variance(name: str, model: ndm.NeuralDiffusion, steps: int, eta
 
 
 @pytest.mark.parametrize("eta", [0.5, 1.0, 2.0])
-def test_with_noise_the_law_converges_at_first_order(eta) -> None:
-    """Gaussian data: of the standard deviation of z_0; extrapolation makes the error smaller."""
+def test_with_noise_the_law_converges(eta) -> None:
+    """Gaussian data, the standard deviation of z_0: at first order, with extrapolation at second."""
     model, steps = gaussian_model(DATA, schedule=ndm.LinearSchedule(-4.0, 5.0)), [40, 80, 160]
     names = ("ancestral", "exponential")
     errors = {name: [deviation_of_variance(name, model, n, eta) for n in steps] for name in names}
-    assert 0.8 < slope(steps, errors["ancestral"]) < 1.3, errors
-    assert slope(steps, errors["exponential"]) > 0.8 and errors["exponential"][-1] < errors["ancestral"][-1], errors
+    assert 0.9 < slope(steps, errors["ancestral"]) < 1.1, errors
+    assert 1.9 < slope(steps, errors["exponential"]) < 2.1, errors

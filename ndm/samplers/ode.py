@@ -1,0 +1,28 @@
+"""The deterministic process by an off-the-shelf solver."""
+
+from torch import Tensor
+
+from ndm.model import NeuralDiffusion
+from ndm.ode_likelihood import carry
+from ndm.samplers.grids import uniform_time
+from ndm.samplers.sampler import Grid, Sampler
+from ndm.solvers import Solver
+
+
+class OdeSampler(Sampler):
+    """z_s from z_t by dz/dt = v(z, t), to the tolerance of the solver; every sample takes the steps that it needs.
+
+    Args:
+        steps: pieces in which the way is integrated: 1, unless the trajectory is wanted.
+        solver: dopri5 with tolerances of 1e-5 if not given.
+    """
+
+    order = None  # the tolerance says how exact it is
+
+    def __init__(self, model: NeuralDiffusion, steps: int = 1, *, grid: Grid = uniform_time,
+                 solver: Solver | None = None) -> None:
+        super().__init__(model, steps, grid=grid)
+        self.solver = solver
+
+    def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
+        return carry(self.model, z_t, cond, self.solver, float(t), float(s))

@@ -64,3 +64,9 @@ def test_what_cannot_be_is_one_line_and_leaves_nothing(workplace, words, said) -
     result = ndm(f"evaluate points {BASE} {words}")
     assert result.code == 2 and said in result.err and result.err.count("\n") == 1
     assert content(workplace) == before
+
+
+@pytest.mark.parametrize("sampler", ["ancestral", "deterministic", "heun", "multistep", "exponential", "ode"])
+def test_every_sampler_draws(workplace, sampler) -> None:
+    result = ndm(f"sample points --num 3 --sampler {sampler} --out x.npz")
+    assert result.code == 0 and Path("x.npz").exists(), result.err

@@ -1,6 +1,7 @@
 """ndm evaluate"""
 
 import copy
+import dataclasses
 import json
 import math
 import time
@@ -27,6 +28,8 @@ from ndm.solvers.names import solver_for
 from ndm.traces import Trace, trace_for
 from ndm.training.progress import ProgressBar
 
+_OF_THE_ODE = ("trace", "probes", "solver", "rtol", "atol", "ode_steps", "dequantisation", "dequantisation_draws",
+               "float64")  # settings that say nothing without --ode
 _CHAIN = 100  # steps of the chain whose paths are weighed, where continuous time is evaluated
 _ODE_CHUNK = 256  # examples that are integrated together
 _MOST_FOR_EXACT = 16  # dimensions, each a backward pass for every evaluation
@@ -130,8 +133,8 @@ class Evaluate:
     def _check_ode(self, run: Run) -> None:
         """Raise `InputError` for what the ODE cannot be asked, before anything is computed."""
         if not self.ode:
-            asked = [name for name in ("trace", "probes", "rtol", "atol", "ode_steps", "dequantisation")
-                     if getattr(self, name) is not None]
+            asked = [field.name for field in dataclasses.fields(self)
+                     if field.name in _OF_THE_ODE and getattr(self, field.name) != field.default]
             if asked:
                 raise InputError(f"--{asked[0].replace('_', '-')} without --ode", "both", "it is a setting of the ODE")
             return

@@ -57,6 +57,9 @@ def test_importance_weights(workplace) -> None:
     ("--ode --dequantisation uniform", "real values"),
     ("--ode --dequantisation-draws 3", "not dequantised"),
     ("--rtol 1e-3", "without --ode"),
+    ("--solver rk4", "--solver without --ode"),
+    ("--dequantisation-draws 2", "without --ode"),
+    ("--float64", "--float64 without --ode"),
     ("--importance 0", "importance = 0"),
 ])
 def test_what_cannot_be_is_one_line_and_leaves_nothing(workplace, words, said) -> None:

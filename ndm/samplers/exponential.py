@@ -5,14 +5,11 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from ndm.model import NeuralDiffusion
 from ndm.noise import Noise
-from ndm.samplers.grids import uniform_time
-from ndm.samplers.sampler import Grid, Sampler
-from ndm.volatilities.constant import ConstantVolatility
+from ndm.samplers.ancestral import AncestralSampler
 
 
-class ExponentialSampler(Sampler):
+class ExponentialSampler(AncestralSampler):
     """z_s ~ q(z_s | z_t, f), the step of the process with volatility eta along the extrapolated curve
 
         f = f^_t + (h / 2 h_r) (f^_t - f^_r),        h = gamma_t - gamma_s,   h_r = gamma_r - gamma_t
@@ -27,11 +24,6 @@ class ExponentialSampler(Sampler):
     """
 
     order = 2
-
-    def __init__(self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *,
-                 grid: Grid = uniform_time) -> None:
-        super().__init__(model, steps, grid=grid)
-        self.volatility = None if eta is None else ConstantVolatility(eta)
 
     def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
         """The first step: there is nothing to extrapolate from."""

@@ -9,6 +9,7 @@ from ndm.dequantisation import NoDequantisation, PosteriorDequantisation, Unifor
 from ndm.errors import InputError
 from ndm.gaussian import Gaussian
 from ndm.importance import ImportanceWeighted, importance_weighted
+from ndm.kinetic import kinetic_energy
 from ndm.likelihood import Estimate, bits_per_dim, nelbo
 from ndm.mixture import Mixture
 from ndm.model import NeuralDiffusion
@@ -45,24 +46,26 @@ from ndm.transforms.identity import IdentityTransform
 from ndm.transforms.residual import ResidualTransform
 from ndm.transforms.scaling import ScalingTransform
 from ndm.transforms.time_basis import TimeBasisTransform
+from ndm.transport import Transport, transport
 from ndm.version import __version__
 from ndm.volatilities.best import BestVolatility
 from ndm.volatilities.constant import ConstantVolatility
 from ndm.volatilities.learned import LearnedVolatility
 from ndm.volatilities.markov import MarkovVolatility
 from ndm.volatilities.per_dimension import PerDimensionVolatility
+from ndm.volatilities.random import RandomVolatility
 
 __all__ = [
-    "MLP", "AdaptiveSolver", "AnalyticStepVariance", "AncestralSampler", "BestVolatility", "Bound",
-    "CallablePredictor", "ConstantVolatility", "ConvolutionalLayer", "CosineBasis", "CosineSchedule", "Curve",
-    "DeterministicSampler", "DirectPredictor", "Estimate", "ExactTrace", "ExponentialSampler", "FixedSolver",
-    "FlowSchedule", "Gaussian", "GaussianDecoder", "GaussianTrace", "HeunSampler", "HiddenLayer", "HutchinsonTrace",
-    "IdentityTransform", "ImportanceTimes", "ImportanceWeighted", "InputError", "IntegratedBumps",
-    "LearnedLinearSchedule", "LearnedSchedule", "LearnedStepVariance", "LearnedVolatility", "LevelsDecoder",
-    "LinearSchedule", "LowDiscrepancyTimes", "MarkovVolatility", "Mixture", "MixtureStepVariance",
-    "MomentsStepVariance", "Monomials", "MultistepSampler", "NeuralDiffusion", "NoDequantisation", "OdeLikelihood",
-    "OdeSampler", "PerDimensionVolatility", "Pieces", "PlugInPredictor", "PosteriorDequantisation",
-    "PosteriorStepVariance", "ResidualTransform", "ScalingTransform", "Sigmoids", "StandardBasis",
-    "TimeBasisTransform", "UNet", "UniformDequantisation", "__version__", "bits_per_dim", "decode", "encode",
-    "importance_weighted", "nelbo", "ode_likelihood", "ode_log_prob",
+    "MLP", "AdaptiveSolver", "AnalyticStepVariance", "AncestralSampler", "BestVolatility", "Bound", "CallablePredictor",
+    "ConstantVolatility", "ConvolutionalLayer", "CosineBasis", "CosineSchedule", "Curve", "DeterministicSampler",
+    "DirectPredictor", "Estimate", "ExactTrace", "ExponentialSampler", "FixedSolver", "FlowSchedule", "Gaussian",
+    "GaussianDecoder", "GaussianTrace", "HeunSampler", "HiddenLayer", "HutchinsonTrace", "IdentityTransform",
+    "ImportanceTimes", "ImportanceWeighted", "InputError", "IntegratedBumps", "LearnedLinearSchedule",
+    "LearnedSchedule", "LearnedStepVariance", "LearnedVolatility", "LevelsDecoder", "LinearSchedule",
+    "LowDiscrepancyTimes", "MarkovVolatility", "Mixture", "MixtureStepVariance", "MomentsStepVariance", "Monomials",
+    "MultistepSampler", "NeuralDiffusion", "NoDequantisation", "OdeLikelihood", "OdeSampler", "PerDimensionVolatility",
+    "Pieces", "PlugInPredictor", "PosteriorDequantisation", "PosteriorStepVariance", "RandomVolatility",
+    "ResidualTransform", "ScalingTransform", "Sigmoids", "StandardBasis", "TimeBasisTransform", "Transport", "UNet",
+    "UniformDequantisation", "__version__", "bits_per_dim", "decode", "encode", "importance_weighted", "kinetic_energy",
+    "nelbo", "ode_likelihood", "ode_log_prob", "transport",
 ]

@@ -144,6 +144,11 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
             level.sigma * torch.exp(-level.gamma / 2), level.gamma_prime, self.schedule.log_sigma_prime(level)))
         return signal * (prime - gamma_prime / 2 * value) + growth * z_t
 
+    def predicted_velocity(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
+        """dz/dt of the model's ODE, (B, *event): `velocity` with the curve that is predicted at z_t."""
+        level = self.schedule(t)
+        return self.velocity(z_t, self.predict(z_t, t, cond, level), t, level)
+
     def reverse_sde(self, z_t: Tensor, curve: Curve, t: Tensor,
                     volatility: Volatility | None = None) -> tuple[Tensor, Tensor]:
         """Drift and diffusion of dz = drift dt + B^T diag(g) B dw, with time running from 1 to 0:

@@ -112,19 +112,13 @@ def _integrate(model: NeuralDiffusion, z_0: Tensor, cond: Tensor | None, probes:
     """log p(z_0), (B, estimates), and the number of evaluations, (B,)."""
     def field(t: Tensor, state: State, rows: Tensor) -> State:
         labels = None if cond is None else cond[rows]
-        v, forms = quadratic_forms(lambda z: _velocity(model, z, t, labels), state[0], probes[rows])
+        v, forms = quadratic_forms(lambda z: model.predicted_velocity(z, t, labels), state[0], probes[rows])
         return v, trace.collect(forms)
 
     start = z_0.new_zeros(len(z_0), trace.collect(z_0.new_zeros(1, probes.shape[1])).shape[1])
     solution = solver(field, (z_0, start), 0.0, 1.0)
     z_1, divergence = solution.state
     return model.prior(z_1).log_prob(z_1)[:, None] + divergence, solution.evaluations
-
-
-def _velocity(model: NeuralDiffusion, z: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
-    """The velocity of the model's ODE, (B, *event)."""
-    level = model.schedule(t)
-    return model.velocity(z, model.predict(z, t, cond, level), t, level)
 
 
 def _describe(model: NeuralDiffusion) -> str:
@@ -151,7 +145,7 @@ def carry(model: NeuralDiffusion, z: Tensor, cond: Tensor | None, solver: Solver
           end: float) -> Tensor:
     """z at the time `end`, carried there by the model's ODE from z (B, *event) at `start`."""
     def field(t: Tensor, state: State, rows: Tensor) -> State:
-        return (_velocity(model, state[0], t, None if cond is None else cond[rows]),)
+        return (model.predicted_velocity(state[0], t, None if cond is None else cond[rows]),)
 
     was_training = model.training
     model.eval()

@@ -51,6 +51,9 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     )
     # A volatility that does not suit the transformation, or has no noise, says so now and not at the first step.
     model.volatility.require_noise()
+    if config.kinetic_weight and not any(p.requires_grad for p in model.transform.parameters()):
+        raise InputError(f"kinetic_weight = {config.kinetic_weight} for the {chosen} transform", "a learned F",
+                         "F has nothing to straighten its paths with: choose another, or leave it out")
     model.volatility.eta(torch.tensor(0.5), model.schedule, model.transform)
     if model.step_variance.believes:
         _take_a_step(model, shape)

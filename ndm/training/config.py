@@ -71,6 +71,9 @@ class Config:
     timesteps: int | None = None
     """T of the discrete bound; without it the continuous bound is trained."""
 
+    kinetic_weight: float = 0.0
+    """Of the process's kinetic energy beside the bound (nats): straightens the paths of a learned F."""
+
     max_steps: int | None = None
     """Stop after this many steps. The learning rate decays over it."""
     max_seconds: float | None = None
@@ -121,7 +124,7 @@ class Config:
         check_seed(self.seed)
         if self.threads is not None and self.threads > _MOST_THREADS:
             raise InputError(f"threads = {self.threads}", f"at most {_MOST_THREADS}")
-        for name in ("weight_decay", "schedule_rate", "transform_rate", "warmup_steps"):
+        for name in ("weight_decay", "schedule_rate", "transform_rate", "warmup_steps", "kinetic_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"{name} = {getattr(self, name)}", "a finite number, at least 0")
         for name, decay in (("ema_decay", self.ema_decay), ("betas", self.betas[0]), ("betas", self.betas[1])):

@@ -19,6 +19,7 @@ from ndm.data import DataSet
 from ndm.data.batches import Batches
 from ndm.errors import InputError
 from ndm.files import make_folder, write_atomically
+from ndm.kinetic import kinetic_energy
 from ndm.likelihood import bits_per_dim
 from ndm.model import NeuralDiffusion
 from ndm.seeds import mix
@@ -89,11 +90,11 @@ class Trainer:
             began, before, first = self.clock(), self.seconds, self.step
             self.model.train()
             while self.fraction < 1 and not interruption:
-                bound, values = self._train_step()
+                values = self._train_step()
                 self.step += 1
                 sitting = self.clock() - began
                 self.seconds = before + sitting
-                self.metrics.add({name: float(term.detach().mean()) for name, term in _terms(bound).items()} | values)
+                self.metrics.add(values)
                 rate = (self.step - first) * self.config.batch_size / sitting
                 status = f"{self._to_unit(self.metrics.recent_total):.3f} {self.metrics.unit}  {rate:.0f}/s"
                 bar.update(self.fraction, status)
@@ -156,15 +157,21 @@ class Trainer:
         self.step, self.seconds = progress["step"], progress["seconds"]
         self.metrics.load(self.step, progress["metrics"])
 
-    def _train_step(self) -> tuple[Bound, dict[str, float]]:
+    def _train_step(self) -> dict[str, float]:
+        """One step; the means over the batch of all that was computed."""
         x = self.batch(self.step)
         torch.manual_seed(mix(self.config.seed, self.step))
         rate = set_learning_rate(self.optimizer, self.config, self.step, self.fraction)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             bound = self.model(x, None, self.config.timesteps, self.times)
-        loss = self.objective(bound).mean() / x[0].numel()
+            terms = {"prior": bound.prior, "diffusion": bound.diffusion, "reconstruction": bound.reconstruction}
+            loss = self.objective(bound).mean()
+            if self.config.kinetic_weight:
+                terms["kinetic"] = kinetic_energy(self.raw_model, x)
+                loss = loss + self.config.kinetic_weight * terms["kinetic"].mean()
+        loss = loss / x[0].numel()
         if not torch.isfinite(loss):
-            self._stop([name for name, term in _terms(bound).items() if not torch.isfinite(term).all()], "term", x)
+            self._stop([name for name, term in terms.items() if not torch.isfinite(term).all()], "term", x)
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip * np.log(2))
@@ -173,7 +180,8 @@ class Trainer:
                         if weight.grad is not None and not torch.isfinite(weight.grad).all()], "gradient", x)
         self.optimizer.step()
         self.ema.update(self.raw_model, self.step)
-        return bound, {"gradient_norm": float(norm), "learning_rate": rate}
+        means = {name: float(term.detach().mean()) for name, term in terms.items()}
+        return means | {"gradient_norm": float(norm), "learning_rate": rate}
 
     def _stop(self, names: list[str], what: str, x: Tensor) -> None:
         path = self.run / f"failure-{self.step:08d}.npz"
@@ -193,10 +201,6 @@ class Trainer:
 
     def _to_unit(self, nats: float) -> float:
         return float(bits_per_dim(nats, self.data.event_shape)) if self.data.is_image else nats
-
-
-def _terms(bound: Bound) -> dict[str, Tensor]:
-    return {"prior": bound.prior, "diffusion": bound.diffusion, "reconstruction": bound.reconstruction}
 
 
 def _check_folder(run: Path, text: str) -> None:

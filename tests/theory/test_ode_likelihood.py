@@ -9,7 +9,6 @@ from torchdiffeq import odeint
 
 import ndm
 from ndm.errors import InputError
-from ndm.ode_likelihood import _velocity
 from ndm.solvers.adaptive import METHODS as ADAPTIVE
 from ndm.solvers.fixed import METHODS as FIXED
 from ndm.solvers.names import solver_for
@@ -82,10 +81,10 @@ def test_the_divergence_of_every_transformation(name, predictor) -> None:
                                 ndm.GaussianDecoder()).double().eval()
     z, t, step = torch.randn(4, 3), torch.tensor([0.1, 0.4, 0.6, 0.9]), 1e-5
     units = torch.eye(3).expand(4, 3, 3)
-    _, forms = quadratic_forms(lambda z: _velocity(model, z, t, None), z, units)
+    _, forms = quadratic_forms(lambda z: model.predicted_velocity(z, t, None), z, units)
     for i in range(3):
         shift = step * torch.eye(3)[i]
-        central = (_velocity(model, z + shift, t, None) - _velocity(model, z - shift, t, None))[:, i] / (2 * step)
+        central = (model.predicted_velocity(z + shift, t, None) - model.predicted_velocity(z - shift, t, None))[:, i] / (2 * step)
         assert_close(forms[:, i], central.detach(), rtol=1e-6, atol=1e-7)
 
 
@@ -126,10 +125,10 @@ def test_one_example_is_what_torchdiffeq_integrates(method) -> None:
     tolerance = 1e-8 if ADAPTIVE[method].order > 4 else 1e-6
 
     def velocity(t: Tensor, z: Tensor) -> Tensor:
-        return _velocity(model, z, t.expand(1), None)
+        return model.predicted_velocity(z, t.expand(1), None)
 
     ours = ndm.AdaptiveSolver(method, tolerance, tolerance)(
-        lambda t, state, rows: (_velocity(model, state[0], t, None),), (z,), 0.0, 1.0).state[0]
+        lambda t, state, rows: (model.predicted_velocity(state[0], t, None),), (z,), 0.0, 1.0).state[0]
     theirs = odeint(velocity, z, torch.tensor([0.0, 1.0]), method=method, rtol=tolerance, atol=tolerance)[-1]
     assert_close(ours, theirs, rtol=0, atol=1e3 * tolerance)
 

@@ -35,7 +35,7 @@ _MOST_STORED = 1000
 
 def configuration(job: Job) -> Config:
     """What the job trains: its contender's change of the recipe, with the job's budget, rate and seed."""
-    data = _load(job.data)
+    data = load_once(job.data)
     config = replace(recipe(None, data), timesteps=job.timesteps)
     config = choose("contender", job.contender, CONTENDERS | ABLATED)(config, data)
     if job.size is not None:
@@ -44,9 +44,12 @@ def configuration(job: Job) -> Config:
                    learning_rate=config.learning_rate * job.learning_rate, log_every=_NEVER, save_every=_NEVER)
 
 
-def execute(job: Job) -> dict[str, Any]:
-    """The row of a job; where training diverges, `failed` says why in place of the figures."""
-    data = _load(job.data)
+def execute(job: Job, models: Path | None = None) -> dict[str, Any]:
+    """The row of a job; where training diverges, `failed` says why in place of the figures.
+
+    The model is kept in the folder `models` under the job's name, if that is given.
+    """
+    data = load_once(job.data)
     config = configuration(job)
     row: dict[str, Any] = {"unit": "bits/dim" if data.is_image else "nats", "config": asdict(config),
                            "machine": machine()}
@@ -57,6 +60,8 @@ def execute(job: Job) -> dict[str, Any]:
             if not trainer.fit():
                 raise KeyboardInterrupt
             row |= _figures(job, trainer)
+            if models is not None:
+                trainer.ema.model.save_pretrained(models / job.name)
         except FloatingPointError as error:
             row["failed"] = str(error).partition("; its batch is saved")[0]
         row["warnings"] = [str(warning.message) for warning in caught]
@@ -99,5 +104,6 @@ def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
 
 
 @lru_cache
-def _load(name: str) -> DataSet:
+def load_once(name: str) -> DataSet:
+    """The data set of that name, read once by each process."""
     return load(name)

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from ndm.benchmarks.comparison.aggregate import Cell, difference, reference
 from ndm.report.png import png
 
-_INK = "#222222"
-_COLOURS = ("#c8553d", "#1f6f8b", "#7a9e3f", "#8d5a97", "#d9a441", "#4a4e69", "#2a9d8f", "#b56576", "#6c757d",
-            "#264653")
-_MARKS = "osD^vP*X<>"
+INK = "#222222"
+COLOURS = ("#c8553d", "#1f6f8b", "#7a9e3f", "#8d5a97", "#d9a441", "#4a4e69", "#2a9d8f", "#b56576", "#6c757d",
+           "#264653")
+MARKS = "osD^vP*X<>"
 
 
 def picture(cells: Sequence[Cell]) -> bytes:
@@ -26,7 +26,7 @@ def picture(cells: Sequence[Cell]) -> bytes:
     for column, own in enumerate(panels):
         top, below = axes[:, column]
         _draw(top, below, own, names)
-        top.set_title(f"{own[0].data}, {own[0].budget}", color=_INK)
+        top.set_title(f"{own[0].data}, {own[0].budget}", color=INK)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     for axis in axes[0, 1:]:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
@@ -62,18 +62,18 @@ def _draw(top: Axes, below: Axes, own: Sequence[Cell], names: Sequence[str]) -> 
         pairs = [(place(cell), less.value, less.error_over_seeds) for cell in curve
                  if (beside := reference(own, cell)) and (less := difference(cell, beside))]
         _points(below, pairs, infinity - 0.5, "", style)
-    below.axhline(0, color=_COLOURS[names.index("default")] if "default" in names else _INK, linewidth=1)
+    below.axhline(0, color=COLOURS[names.index("default")] if "default" in names else INK, linewidth=1)
     below.set(xlabel="T", ylabel=f"contender - learned path, {own[0].unit}")
     below.set_xticks([*map(math.log2, finite), infinity], [*map(str, finite), "∞"])
     top.set_ylabel(f"bound, {own[0].unit} (lower is better)")
     for axis in (top, below):
-        axis.axvline(infinity - 0.75, color=_INK, linewidth=0.6, linestyle=":", alpha=0.5)
+        axis.axvline(infinity - 0.75, color=INK, linewidth=0.6, linestyle=":", alpha=0.5)
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="y", alpha=0.25)
 
 
 def _style(index: int, is_default: bool) -> dict[str, Any]:
-    return {"color": _COLOURS[index % len(_COLOURS)], "marker": _MARKS[index % len(_MARKS)], "markersize": 4,
+    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKS[index % len(MARKS)], "markersize": 4,
             "capsize": 2, "linewidth": 1.8 if is_default else 1.0, "zorder": 3 if is_default else 2}
 
 

@@ -48,6 +48,12 @@ class Job:
                 f"rate={self.learning_rate:g} {evaluation}")
 
     @property
+    def name(self) -> str:
+        """What is trained, as the name of a folder."""
+        parts = (self.data, self.contender, self.time, self.budget, f"rate={self.learning_rate:g}", f"seed={self.seed}")
+        return "_".join(parts).replace(" ", "")
+
+    @property
     def weight(self) -> float:
         """CPU seconds of training, exact or about."""
         return self.seconds if self.seconds is not None else (self.steps or 0) * _TYPICAL_STEP

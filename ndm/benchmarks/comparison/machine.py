@@ -1,10 +1,13 @@
 """What figures of speed and time were taken on."""
 
 import hashlib
+import json
 import os
 import platform
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,6 +21,17 @@ def machine() -> dict[str, str | int | None]:
     return {"processor": _processor(), "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}",
             "python": platform.python_version(), "torch": torch.__version__, "ndm": __version__,
             "code": _digest()}
+
+
+def machines(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that the rows were made on, each once."""
+    return list({json.dumps(row["machine"]): row["machine"] for row in rows}.values())
+
+
+def made_on(rows: Sequence[dict[str, Any]]) -> str:
+    """The machine, and the code; all of them where rows come from several, which are not to be compared blindly."""
+    return "\n".join(f"Made on {m['cores']} cores of an {m['processor']}, Python {m['python']}, PyTorch {m['torch']}, "
+                     f"ndm {m['ndm']}, code {m['code']}." for m in machines(rows))
 
 
 @cache

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
+from ndm.samplers import Sampler
 from ndm.samplers.ancestral import AncestralSampler
 from ndm.training.build import as_array
 
@@ -36,6 +37,18 @@ def scaled(x: np.ndarray, data: DataSet) -> Tensor:
     return 2 * (flat - low) / (high - low) - 1
 
 
+def draw(sampler: Sampler, data: DataSet, number: int, seed: int) -> Tensor:
+    """`number` samples as points (number, D) of [-1, 1], see `scaled`."""
+    parts = [as_array(sampler((min(_BATCH, number - first), *data.event_shape), seed=seed, first=first),
+                      sampler.model.decoder) for first in range(0, number, _BATCH)]
+    return scaled(np.concatenate(parts), data)
+
+
+def training_points(data: DataSet, number: int, seed: int) -> Tensor:
+    """As many training examples, other ones for each seed as far as there are, as points of [-1, 1]."""
+    return scaled(data.train.x[np.arange(seed * number, (seed + 1) * number) % len(data.train)], data)
+
+
 def energy_distances(model: NeuralDiffusion, data: DataSet, held_out: np.ndarray, number: int, seed: int,
                      timesteps: int | None) -> dict[str, float]:
     """The distance of `number` samples from the held-out examples, by the way that they are drawn.
@@ -44,12 +57,9 @@ def energy_distances(model: NeuralDiffusion, data: DataSet, held_out: np.ndarray
     is the distance of as many training examples, other ones for each seed.
     """
     target = scaled(held_out, data)
-    chosen = np.arange(seed * number, (seed + 1) * number) % len(data.train)
-    distances = {"floor": energy_distance(scaled(data.train.x[chosen], data), target)}
+    distances = {"floor": energy_distance(training_points(data, number, seed), target)}
     samplers = ({f"ancestral, {timesteps} steps": AncestralSampler(model, timesteps)} if timesteps else
                 {f"deterministic, {steps} steps": AncestralSampler(model, steps, eta=0.0) for steps in ODE_STEPS})
     for name, sampler in samplers.items():
-        x = np.concatenate([as_array(sampler((min(_BATCH, number - first), *data.event_shape), seed=seed, first=first),
-                                     model.decoder) for first in range(0, number, _BATCH)])
-        distances[name] = energy_distance(scaled(x, data), target)
+        distances[name] = energy_distance(draw(sampler, data, number, seed), target)
     return distances

@@ -1,0 +1,87 @@
+"""A benchmark of many jobs: its options, and that the same command goes on where it was stopped."""
+
+import dataclasses
+import shlex
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ndm.benchmarks.comparison.rows import Rows
+from ndm.benchmarks.comparison.workers import Workers
+from ndm.data import load
+from ndm.errors import InputError
+from ndm.files import write_atomically
+
+_MOST_WORKERS = 1024
+
+
+@dataclass(frozen=True)
+class Resumable(ABC):
+    """Does the jobs of a plan that have no row yet, then writes what the rows say."""
+
+    out: Path
+    """Folder of rows.jsonl, results.json, tables.md and figure.png."""
+    workers: int = 2
+    """Processes, one core and one thread each."""
+    data: tuple[str, ...] = ()
+    """Only these of the plan's data."""
+    scale: float = 1.0
+    """Factor on all budgets of training; 0.01 is a smoke test."""
+    dry_run: bool = False
+    """Print what would be done, and how long it would take."""
+
+    @abstractmethod
+    def chosen(self) -> Any:
+        """The plan that the options ask for: a sequence of parts, each with its `data`; `InputError` for wrong ones."""
+
+    @abstractmethod
+    def summary(self, plan: Any) -> str:
+        """The size of the plan, before it is run."""
+
+    @abstractmethod
+    def work(self, plan: Any, rows: Rows, workers: Workers) -> None:
+        """Do what has no row yet."""
+
+    @abstractmethod
+    def write(self, plan: Any, rows: Rows) -> int:
+        """Write what the rows say; returns how many jobs have none."""
+
+    def run(self) -> int:
+        """Run what is left of the plan, and write the results. Exit code 1 where jobs are left without a result."""
+        if not 1 <= self.workers <= _MOST_WORKERS:
+            raise InputError(f"{self.workers} workers", f"1 to {_MOST_WORKERS}")
+        plan = self.chosen()
+        if self.dry_run:
+            print(self.summary(plan))
+            return 0
+        for part in plan:
+            load(part.data)  # data that are absent are missed now
+        with Rows(self.out) as rows:
+            try:
+                with Workers(self.workers) as workers:
+                    self.work(plan, rows, workers)
+            except KeyboardInterrupt:
+                self.write(plan, rows)  # what there is, is balanced
+                raise
+            missing = self.write(plan, rows)
+        if missing:
+            print(f"{missing} jobs have no result; the same command tries them again")
+        return 1 if missing else 0
+
+    def write_files(self, files: dict[str, bytes]) -> None:
+        """Write these into the folder, and say so."""
+        for name, content in files.items():
+            write_atomically(self.out / name, content)
+        print(f"written to {self.out}: {', '.join(files)}")
+
+    @property
+    def command(self) -> str:
+        """The command that gives these results, with what is not left as it is by default."""
+        words = ["ndm", "benchmark", type(self).__module__.rpartition(".")[2]]
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                values = value if isinstance(value, tuple) else (value,)
+                words += [f"--{field.name.replace('_', '-')}", *map(str, values)]
+        return shlex.join(words)

@@ -11,15 +11,15 @@ from ndm.nn.network import Network, check_sizes, zero_init
 
 
 class Block(nn.Module):
-    """h + W_2 silu((1 + scale) W_1 h + shift): h and the embedding, both (B, width) -> (B, width).
+    """h + W_2 silu((1 + scale) W_1 h + shift): h (B, width), the embedding (B, embedding_width) -> (B, width).
 
     (scale, shift) is linear in the embedding: FiLM (Perez et al., 2018, https://arxiv.org/abs/1709.07871).
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, embedding_width: int) -> None:
         super().__init__()
         self.enter = Linear(width, width)
-        self.modulation = Linear(width, 2 * width)
+        self.modulation = Linear(embedding_width, 2 * width)
         self.leave = Linear(width, width)
 
     def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
@@ -30,21 +30,24 @@ class Block(nn.Module):
 class MLP(Network):
     """Residual perceptron on flattened events: x (B, *event_shape), t (B,) -> (B, num_outputs, *event_shape).
 
-    `depth` residual blocks of `width` units; time, and label where there is one, scale and shift every block.
+    `depth` residual blocks of `width` units; an embedding of time, and of the label where there is one, as wide as they
+    are or of `embedding_width`, scales and shifts every block.
     No normalisation: with few blocks it only costs time, and a derivative through it cannot be compiled. With
     `num_frequencies` the input comes with that many Fourier features, up to the angular frequency `max_frequency`:
     for data with fine structure.
     """
 
     def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 128, depth: int = 3,
-                 num_frequencies: int = 0, max_frequency: float = 64.0, num_classes: int = 0) -> None:
+                 num_frequencies: int = 0, max_frequency: float = 64.0, num_classes: int = 0,
+                 embedding_width: int | None = None) -> None:
         super().__init__(event_shape, num_outputs, num_classes)
-        check_sizes(width=width)
+        embedding_width = width if embedding_width is None else embedding_width
+        check_sizes(width=width, embedding_width=embedding_width)
         size = math.prod(self.event_shape)
-        self.embedding = TimeEmbedding(width, num_classes)
+        self.embedding = TimeEmbedding(embedding_width, num_classes)
         self.features = FourierFeatures(num_frequencies, max_frequency)
         self.enter = Linear(size * (1 + 2 * num_frequencies), width)
-        self.blocks = nn.ModuleList(Block(width) for _ in range(depth))
+        self.blocks = nn.ModuleList(Block(width, embedding_width) for _ in range(depth))
         self.leave = zero_init(Linear(width, num_outputs * size))
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:

@@ -57,13 +57,13 @@ class Trainer:
         text = config.to_yaml(data, source or data.name)
         _check_folder(run, text)
         torch.manual_seed(config.seed)
-        model = build_model(config, data)
-        self.ema = ExponentialMovingAverage(model, config.ema_decay)
+        self.raw_model = build_model(config, data)  # without what Accelerate wraps around it
+        self.ema = ExponentialMovingAverage(self.raw_model, config.ema_decay)
         self.accelerator = Accelerator()
         if self.accelerator.num_processes > 1:
             raise InputError(f"{self.accelerator.num_processes} processes", "one", "training on many is not built yet")
-        self.model: NeuralDiffusion
-        self.model, self.optimizer = self.accelerator.prepare(model, make_optimizer(model, config))
+        optimizer = make_optimizer(self.raw_model, config)
+        self.model, self.optimizer = self.accelerator.prepare(self.raw_model, optimizer)
         self.ema.model.to(self.accelerator.device)
         self.times = make_times(config).to(self.accelerator.device)
         self.batches = Batches(data.train, config.batch_size, config.seed)
@@ -74,12 +74,6 @@ class Trainer:
             raise InputError(f"max_steps = {config.max_steps} for a run of {self.step} steps", "at least as many",
                              "choose another --run folder for a shorter run")
         _write_configuration(run, text)
-
-    @property
-    def raw_model(self) -> NeuralDiffusion:
-        """The model itself, without what Accelerate wraps around it."""
-        model: NeuralDiffusion = self.accelerator.unwrap_model(self.model)
-        return model
 
     def fit(self) -> bool:
         """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same)."""

@@ -1,0 +1,1 @@
+"""What `ndm benchmark straightening` does: its jobs, and the picture of their paths."""

@@ -1,0 +1,116 @@
+"""One training with a weight of the kinetic energy, and what became of the paths."""
+
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ndm.benchmarks.comparison.machine import machine
+from ndm.data import DataSet, load
+from ndm.likelihood import nelbo
+from ndm.model import NeuralDiffusion
+from ndm.noise import sample_noise
+from ndm.ode_likelihood import ode_likelihood
+from ndm.recipes import recipe
+from ndm.samplers.deterministic import DeterministicSampler
+from ndm.samplers.ode import OdeSampler
+from ndm.training.build import as_tensor
+from ndm.training.config import Config
+from ndm.training.loop import Trainer
+from ndm.transport import transport
+from ndm.wasserstein import squared_wasserstein
+
+NUMBER = 2000  # of paths, samples and held-out points: exact transport is cubic in it
+FEW = (2, 4, 8)  # steps of the first-order sampler
+_DRAWN, _MOMENTS, _DIGITS = 80, 24, 4  # of the picture: paths, points of a path, decimals
+_NEVER = 10**9
+
+
+@dataclass(frozen=True)
+class PathJob:
+    """Train a path on `data` for `seconds` of CPU time, with that weight of the energy; None: F = identity."""
+
+    data: str
+    kinetic_weight: float | None
+    seconds: float
+    seed: int
+
+    @property
+    def contender(self) -> str:
+        """What it is called."""
+        return "F = identity" if self.kinetic_weight is None else f"learned F, weight {self.kinetic_weight:g}"
+
+    @property
+    def key(self) -> str:
+        """All fields in one line."""
+        return f"{self.data} {self.contender} {self.seconds:g} s seed={self.seed}"
+
+    @property
+    def weight(self) -> float:
+        """CPU seconds of training."""
+        return self.seconds
+
+
+def configuration(job: PathJob) -> Config:
+    """The recipe on the schedule of flow matching, whose F = identity has straight lines for single examples.
+
+    The volatility is random: the model is asked for its ODE.
+    """
+    config = replace(recipe(None, _load(job.data)), schedule="flow", schedule_options={}, transform="identity",
+                     max_seconds=job.seconds, max_steps=None, seed=job.seed, threads=1, log_every=_NEVER,
+                     save_every=_NEVER)
+    if job.kinetic_weight is None:
+        return config
+    return replace(config, transform="time_basis", volatility="random", kinetic_weight=job.kinetic_weight)
+
+
+def execute(job: PathJob) -> dict[str, Any]:
+    """The row of a job, all figures on test."""
+    data = _load(job.data)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(configuration(job), data, Path(folder) / "run", clock=time.process_time)
+        if not trainer.fit():
+            raise KeyboardInterrupt
+    return figures(trainer.ema.model, data, job.seed) | {"steps_trained": trainer.step, "machine": machine()}
+
+
+@torch.no_grad()
+def figures(model: NeuralDiffusion, data: DataSet, seed: int) -> dict[str, Any]:
+    """Of the paths: energy, displacement, straightness, evaluations; W_2^2 of their ends from the data, with its
+    floor (of as many training examples) and that of a few steps; the cost of the exact transport; the likelihood."""
+    x = as_tensor(data.test.x[:NUMBER], model.decoder)
+    first = seed * len(x) % len(data.train)
+    others = as_tensor(data.train.x[first : first + len(x)], model.decoder)
+    held_out, floor = model.decoder.standardise(x).flatten(1), model.decoder.standardise(others).flatten(1)
+    z_1 = sample_noise(seed, 0, tuple(x.shape), x).normal()
+    paths = transport(model, z_1)
+    alpha = float(model.schedule(torch.zeros(())).alpha)
+
+    def distance(z_0: Tensor) -> float:
+        return squared_wasserstein(z_0.flatten(1) / alpha, held_out)
+
+    likelihood = -ode_likelihood(model, x).log_prob.double()
+    assert data.log_density is not None
+    truth = -torch.from_numpy(data.log_density(data.test.x[:NUMBER]))
+    few = {str(steps): distance(DeterministicSampler(model, steps).trajectory(tuple(x.shape), seed=seed)[-1])
+           for steps in FEW}
+    drawn = OdeSampler(model, _MOMENTS).trajectory((_DRAWN, *x.shape[1:]), seed=seed).transpose(0, 1)
+    return {
+        "energy": float(paths.energy.mean()), "displacement": float(paths.displacement.mean()),
+        "straightness": float(paths.straightness.mean()),
+        "optimal": squared_wasserstein(z_1.flatten(1), alpha * held_out),
+        "w2": distance(paths.z_0), "floor": squared_wasserstein(floor, held_out), "few": few,
+        "nelbo": float(nelbo(model, x).total.mean()), "ode": float(likelihood.mean()),
+        "excess": float((likelihood - truth).mean()),
+        "paths": [[[round(value, _DIGITS) for value in point] for point in path] for path in drawn.tolist()],
+    }
+
+
+@lru_cache
+def _load(name: str) -> DataSet:
+    return load(name)

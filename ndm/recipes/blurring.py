@@ -5,7 +5,6 @@ MODEL = {
     "schedule_options": {"gamma_min": -10.0, "gamma_max": 10.0},
     "timesteps": 1000,
     "transform": "blurring",
-    "predictor": "direct",
     "predictor_options": {"form": "scaled"},
     "volatility": "markov",
     "step_variance": "posterior",

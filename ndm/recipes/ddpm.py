@@ -4,7 +4,6 @@ MODEL = {
     "schedule": "ddpm",
     "timesteps": 1000,
     "transform": "identity",
-    "predictor": "direct",
     "predictor_options": {"form": "eps"},
     "volatility": "markov",  # of F = x: eta = 1
     "step_variance": "posterior",

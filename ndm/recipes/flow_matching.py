@@ -3,7 +3,6 @@
 MODEL = {
     "schedule": "flow",
     "transform": "identity",
-    "predictor": "direct",
     "predictor_options": {"form": "v"},
     "volatility": "markov",  # of F = x: eta = 1, in the bound
     "sampler": "deterministic",  # Euler's method on this path

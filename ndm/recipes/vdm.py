@@ -3,7 +3,6 @@
 MODEL = {
     "schedule": "learned",
     "transform": "identity",
-    "predictor": "direct",
     "predictor_options": {"form": "eps"},
     "volatility": "markov",  # of F = x: eta = 1
 }

@@ -32,7 +32,8 @@ def test_every_recipe_has_one_kind():
 
 
 @pytest.mark.parametrize(("recipe", "source"), [
-    *((name, "points.npz") for name in (*OF_POINTS, *MODELS)), *((name, "images.npz") for name in OF_IMAGES + (*MODELS,))])
+    *((name, "points.npz") for name in (*OF_POINTS, *MODELS)),
+    *((name, "images.npz") for name in (*OF_IMAGES, *MODELS))])
 def test_a_recipe_trains_evaluates_and_samples(empty, recipe, source):
     write_data(empty)
     config = train(source, recipe)

@@ -20,6 +20,7 @@ from ndm.nn.unet import UNet
 from ndm.ode_likelihood import OdeLikelihood, decode, encode, ode_likelihood, ode_log_prob
 from ndm.predictors.callable import CallablePredictor
 from ndm.predictors.direct import DirectPredictor
+from ndm.predictors.encoded import EncodedPredictor
 from ndm.predictors.plug_in import PlugInPredictor
 from ndm.samplers.ancestral import AncestralSampler
 from ndm.samplers.deterministic import DeterministicSampler
@@ -28,6 +29,7 @@ from ndm.samplers.heun import HeunSampler
 from ndm.samplers.multistep import MultistepSampler
 from ndm.samplers.ode import OdeSampler
 from ndm.schedules.cosine import CosineSchedule
+from ndm.schedules.ddpm import DdpmSchedule
 from ndm.schedules.flow import FlowSchedule
 from ndm.schedules.learned import LearnedSchedule
 from ndm.schedules.learned_linear import LearnedLinearSchedule
@@ -42,6 +44,7 @@ from ndm.step_variances.posterior import PosteriorStepVariance
 from ndm.time_functions import IntegratedBumps, Monomials, Pieces, Sigmoids
 from ndm.times import ImportanceTimes, LowDiscrepancyTimes
 from ndm.traces import ExactTrace, GaussianTrace, HutchinsonTrace
+from ndm.transforms.blurring import BlurringTransform
 from ndm.transforms.identity import IdentityTransform
 from ndm.transforms.residual import ResidualTransform
 from ndm.transforms.scaling import ScalingTransform
@@ -56,16 +59,16 @@ from ndm.volatilities.per_dimension import PerDimensionVolatility
 from ndm.volatilities.random import RandomVolatility
 
 __all__ = [
-    "MLP", "AdaptiveSolver", "AnalyticStepVariance", "AncestralSampler", "BestVolatility", "Bound", "CallablePredictor",
-    "ConstantVolatility", "ConvolutionalLayer", "CosineBasis", "CosineSchedule", "Curve", "DeterministicSampler",
-    "DirectPredictor", "Estimate", "ExactTrace", "ExponentialSampler", "FixedSolver", "FlowSchedule", "Gaussian",
-    "GaussianDecoder", "GaussianTrace", "HeunSampler", "HiddenLayer", "HutchinsonTrace", "IdentityTransform",
-    "ImportanceTimes", "ImportanceWeighted", "InputError", "IntegratedBumps", "LearnedLinearSchedule",
-    "LearnedSchedule", "LearnedStepVariance", "LearnedVolatility", "LevelsDecoder", "LinearSchedule",
-    "LowDiscrepancyTimes", "MarkovVolatility", "Mixture", "MixtureStepVariance", "MomentsStepVariance", "Monomials",
-    "MultistepSampler", "NeuralDiffusion", "NoDequantisation", "OdeLikelihood", "OdeSampler", "PerDimensionVolatility",
-    "Pieces", "PlugInPredictor", "PosteriorDequantisation", "PosteriorStepVariance", "RandomVolatility",
-    "ResidualTransform", "ScalingTransform", "Sigmoids", "StandardBasis", "TimeBasisTransform", "Transport", "UNet",
-    "UniformDequantisation", "__version__", "bits_per_dim", "decode", "encode", "importance_weighted", "kinetic_energy",
-    "nelbo", "ode_likelihood", "ode_log_prob", "transport",
+    "MLP", "AdaptiveSolver", "AnalyticStepVariance", "AncestralSampler", "BestVolatility", "BlurringTransform", "Bound",
+    "CallablePredictor", "ConstantVolatility", "ConvolutionalLayer", "CosineBasis", "CosineSchedule", "Curve",
+    "DdpmSchedule", "DeterministicSampler", "DirectPredictor", "EncodedPredictor", "Estimate", "ExactTrace",
+    "ExponentialSampler", "FixedSolver", "FlowSchedule", "Gaussian", "GaussianDecoder", "GaussianTrace", "HeunSampler",
+    "HiddenLayer", "HutchinsonTrace", "IdentityTransform", "ImportanceTimes", "ImportanceWeighted", "InputError",
+    "IntegratedBumps", "LearnedLinearSchedule", "LearnedSchedule", "LearnedStepVariance", "LearnedVolatility",
+    "LevelsDecoder", "LinearSchedule", "LowDiscrepancyTimes", "MarkovVolatility", "Mixture", "MixtureStepVariance",
+    "MomentsStepVariance", "Monomials", "MultistepSampler", "NeuralDiffusion", "NoDequantisation", "OdeLikelihood",
+    "OdeSampler", "PerDimensionVolatility", "Pieces", "PlugInPredictor", "PosteriorDequantisation",
+    "PosteriorStepVariance", "RandomVolatility", "ResidualTransform", "ScalingTransform", "Sigmoids", "StandardBasis",
+    "TimeBasisTransform", "Transport", "UNet", "UniformDequantisation", "__version__", "bits_per_dim", "decode",
+    "encode", "importance_weighted", "kinetic_energy", "nelbo", "ode_likelihood", "ode_log_prob", "transport",
 ]

@@ -5,6 +5,7 @@ White noise is white in every orthogonal basis, so a process may be run, coordin
 
 import math
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,33 +43,44 @@ class StandardBasis(Basis):
 class CosineBasis(Basis):
     """The orthonormal two-dimensional DCT-II over the last two axes: the frequencies of an image.
 
-    C[k, n] = sqrt((2 - [k = 0]) / N) cos(pi (n + 1/2) k / N),  B x = C_H x C_W^T.
+    C[k, n] = sqrt((2 - [k = 0]) / N) cos(pi (n + 1/2) k / N),  B x = C_H x C_W^T. Of height 1 it is the DCT over the
+    last axis alone, of signals.
     Source: Ahmed, Natarajan, Rao, Discrete Cosine Transform (1974), https://doi.org/10.1109/T-C.1974.223784.
     """
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
+        self.height, self.width = height, width
+        like = torch.get_default_dtype()
         self.rows: Tensor
         self.columns: Tensor
-        self.register_buffer("rows", _cosine_matrix(height), persistent=False)
-        self.register_buffer("columns", _cosine_matrix(width), persistent=False)
+        self.register_buffer("rows", _cosine_matrix(height).to(like), persistent=False)
+        self.register_buffer("columns", _cosine_matrix(width).to(like), persistent=False)
 
     def frequencies(self) -> Tensor:
         """The eigenvalues of minus the Laplacian, (pi k / H)^2 + (pi l / W)^2, (H, W), on a grid of unit spacing."""
-        height, width = self.rows.shape[0], self.columns.shape[0]
-        k = torch.arange(height, dtype=self.rows.dtype, device=self.rows.device)
-        m = torch.arange(width, dtype=self.rows.dtype, device=self.rows.device)
-        return (math.pi * k[:, None] / height) ** 2 + (math.pi * m / width) ** 2
+        k = torch.arange(self.height, dtype=self.rows.dtype, device=self.rows.device)
+        m = torch.arange(self.width, dtype=self.rows.dtype, device=self.rows.device)
+        return (math.pi * k[:, None] / self.height) ** 2 + (math.pi * m / self.width) ** 2
+
+    def _apply(self, *arguments: Any) -> "CosineBasis":
+        """As `Module`'s, which every conversion passes through: orthogonal to the last bit of the new type as well."""
+        super()._apply(*arguments)
+        self.rows, self.columns = _cosine_matrix(self.height).to(self.rows), _cosine_matrix(self.width).to(self.rows)
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
-        return matmul(matmul(self.rows, x), self.columns.mT)
+        along_rows = matmul(x, self.columns.mT)
+        return along_rows if self.height == 1 else matmul(self.rows, along_rows)
 
     def inverse(self, coordinates: Tensor) -> Tensor:
-        return matmul(matmul(self.rows.mT, coordinates), self.columns)
+        along_rows = matmul(coordinates, self.columns)
+        return along_rows if self.height == 1 else matmul(self.rows.mT, along_rows)
 
 
 def _cosine_matrix(size: int) -> Tensor:
+    """C in float64."""
     n = torch.arange(size, dtype=torch.float64)
     matrix = math.sqrt(2 / size) * torch.cos(math.pi / size * (n + 0.5) * n[:, None])
     matrix[0] /= math.sqrt(2)
-    return matrix.to(torch.get_default_dtype())
+    return matrix

@@ -100,6 +100,19 @@ class ConstantCurve(Curve):
         return ConstantCurve(self.x - other.x) if isinstance(other, ConstantCurve) else super().__sub__(other)
 
 
+class LineCurve(Curve):
+    """u -> value + (u - t) slope."""
+
+    def __init__(self, value: Tensor, slope: Tensor, t: Tensor) -> None:
+        self.value, self.slope, self.t = value, slope, t
+
+    def __call__(self, t: Tensor) -> Tensor:
+        return self.value + like_event(t - self.t, self.value) * self.slope
+
+    def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        return self(t), self.slope
+
+
 class BasisCurve(Curve):
     """t -> x + sum_k b_k(t) h_k, with velocity sum_k b'_k(t) h_k."""
 

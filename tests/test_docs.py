@@ -5,10 +5,12 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 import ndm.transforms
-from ndm.registry import discover
+from ndm.cli import main
+from ndm.registry import discover, modules
 from ndm.transforms import Transform
 
 ROOT = Path(__file__).parent.parent
@@ -52,3 +54,32 @@ def test_the_part_of_the_extending_page_is_found_by_its_file(tmp_path, monkeypat
 
 def test_the_extending_page_keeps_its_promise_of_40_lines():
     assert len((ROOT / "docs/extending.md").read_text().splitlines()) <= 40
+
+
+def special_cases() -> dict[str, tuple[list[str], list[str]]]:
+    """The table of docs/special-cases.md: recipe -> its options, and the tests that prove it."""
+    rows = re.findall(r"^\| `(\w+)`: .*? \| (.*) \| (.*) \|$", (ROOT / "docs/special-cases.md").read_text(), re.M)
+    return {name: (re.findall(r"`(.*?)`", options), re.findall(r"`(.*?)`", tests)) for name, options, tests in rows}
+
+
+def test_the_table_of_special_cases_has_every_known_model():
+    assert special_cases().keys() == {name for name, module in modules("ndm.recipes").items()
+                                      if hasattr(module, "MODEL")}
+
+
+@pytest.mark.parametrize("data", ["moons", "digits"])
+@pytest.mark.parametrize("name", special_cases())
+def test_the_options_in_the_table_are_the_recipe(name, data, monkeypatch):
+    configs = []
+    monkeypatch.setattr("ndm.commands.train.dry_run", lambda config, data, console: configs.append(config))
+    options = " ".join(special_cases()[name][0]).split()
+    for words in (["--recipe", name], options):
+        assert main(["train", data, "--dry-run", *words]) == 0
+    assert len(special_cases()[name][0]) <= 3 and configs[0] == configs[1]
+
+
+@pytest.mark.parametrize("name", special_cases())
+def test_the_proofs_in_the_table_exist(name):
+    source = (ROOT / "tests/theory/test_unification.py").read_text()
+    proofs = special_cases()[name][1]
+    assert proofs and all(f"def {proof}(" in source for proof in proofs)

@@ -34,9 +34,9 @@ class Sample:
     """FILE.npz or FILE.png."""
     num: int = 64
     """Number of samples. Sample i depends on the seed and i only."""
-    sampler: str = "ancestral"
+    sampler: str | None = None
     """ancestral or exponential (any volatility), deterministic, heun, multistep or ode: a file of
-    ndm/samplers."""
+    ndm/samplers; by default the run's own, ancestral unless ndm train was told otherwise."""
     steps: int | None = None
     """Steps of the sampler; by default the T that the model was trained with, or 50 (ode: 1 piece, in
     which it chooses its own)."""
@@ -67,10 +67,11 @@ class Sample:
         return 0
 
 
-def draw(run: Run, num: int, sampler: str = "ancestral", steps: int | None = None, eta: float | None = None,
+def draw(run: Run, num: int, sampler: str | None = None, steps: int | None = None, eta: float | None = None,
          grid: str = "time", seed: int = 0) -> np.ndarray:
-    """`num` samples (num, *event): uint8 levels of images, float32 of real values."""
+    """`num` samples (num, *event), by default by the run's sampler: uint8 levels of images, float32 of real values."""
     check_seed(seed)
+    sampler = sampler or run.config["sampler"]
     kind = choose("sampler", sampler, discover("ndm.samplers", Sampler))
     options: dict[str, Any] = {"grid": choose("grid", grid, GRIDS)}
     if eta is not None:

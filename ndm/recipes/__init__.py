@@ -1,4 +1,11 @@
-"""Named configurations, one file each: `RECIPE` is a `Config`; what the command line gives goes on top."""
+"""Named configurations, one file each; what the command line gives goes on top.
+
+A file holds `RECIPE`, a `Config` made for some data, or `MODEL`, the settings that make a known model, whatever the
+data: they go on top of the recipe of the data, which keeps its network, its budget and its learning rate.
+"""
+
+from dataclasses import replace
+from typing import Any
 
 from ndm.data import DataSet
 from ndm.registry import choose, modules
@@ -9,9 +16,22 @@ _SMALLEST_FOR_UNET = 8  # pixels
 
 def recipe(name: str | None, data: DataSet) -> Config:
     """The recipe called `name`; by default that of the data set's name, or the one for its kind of data."""
-    known = {module_name: module.RECIPE for module_name, module in modules(__name__).items()}
-    if name is None:
-        wants_unet = data.is_image and min(data.event_shape[1:]) >= _SMALLEST_FOR_UNET
-        name = data.name if data.name in known else ("images" if wants_unet else "vectors")
-    chosen: Config = choose("recipe", name, known)
-    return chosen
+    known = modules(__name__)
+    chosen = choose("recipe", name, known) if name is not None else None
+    if model := getattr(chosen, "MODEL", None):
+        return _of_model(_for_data(data, known), model)
+    found: Config = chosen.RECIPE if chosen else _for_data(data, known)
+    return found
+
+
+def _for_data(data: DataSet, known: dict[str, Any]) -> Config:
+    wants_unet = data.is_image and min(data.event_shape[1:]) >= _SMALLEST_FOR_UNET
+    of_kind: Config = known["images" if wants_unet else "vectors"].RECIPE
+    return getattr(known.get(data.name), "RECIPE", of_kind)
+
+
+def _of_model(config: Config, model: dict[str, Any]) -> Config:
+    """`config` with the parts of `model`, whose options go with them; a predictor keeps its network's."""
+    gone: dict[str, Any] = {f"{part}_options": {} for part in ("schedule", "transform", "volatility") if part in model}
+    form = config.predictor_options | model["predictor_options"]
+    return replace(config, **gone | model | {"predictor_options": form})

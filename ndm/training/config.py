@@ -13,6 +13,8 @@ import yaml
 from ndm.bound import MOST_TIMESTEPS
 from ndm.data import DataSet
 from ndm.errors import InputError
+from ndm.registry import choose, discover
+from ndm.samplers import Sampler
 from ndm.seeds import check_seed
 
 
@@ -70,6 +72,8 @@ class Config:
     ndm/step_variances). By default mixture, or analytic where the predictor believes in a point alone."""
     timesteps: int | None = None
     """T of the discrete bound; without it the continuous bound is trained."""
+    sampler: str = "ancestral"
+    """The sampler of ndm sample and ndm report for this run, where they are not told (a file of ndm/samplers)."""
 
     kinetic_weight: float = 0.0
     """Of the process's kinetic energy beside the bound (nats): straightens the paths of a learned F."""
@@ -122,6 +126,7 @@ class Config:
             raise InputError(f"timesteps = {self.timesteps}", f"at most {MOST_TIMESTEPS}",
                              "leave it out for infinitely many: continuous time")
         check_seed(self.seed)
+        choose("sampler", self.sampler, discover("ndm.samplers", Sampler))
         if self.threads is not None and self.threads > _MOST_THREADS:
             raise InputError(f"threads = {self.threads}", f"at most {_MOST_THREADS}")
         for name in ("weight_decay", "schedule_rate", "transform_rate", "warmup_steps", "kinetic_weight"):
@@ -139,8 +144,10 @@ class Config:
         return yaml.safe_dump({"data": about} | values, sort_keys=False)
 
 
-# What may change when a run goes on: how long it is, what it writes, and the machine it is on.
-_MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "threads"}
+# What may change when a run goes on: how long it is, what it writes, how it is sampled, and the machine it is on.
+_MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "sampler", "threads"}
+# Settings that came later: a run from before them has their defaults.
+_LATER = {"sampler": Config.sampler}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -150,6 +157,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path.parent}, without a readable {path.name}", "the folder of a run",
                          "make one with: ndm train DATA --run FOLDER") from error
+    values = _LATER | values if isinstance(values, dict) else values
     known = {"data", *(field.name for field in dataclasses.fields(Config))}
     about = {"name", "from", "fingerprint", "event_shape", "num_levels"}
     if not isinstance(values, dict) or not known <= set(values) or not isinstance(values["data"], dict) \
@@ -163,7 +171,8 @@ def _is_usable(values: dict[str, Any]) -> bool:
     shape, levels = values["data"]["event_shape"], values["data"]["num_levels"]
     return (isinstance(shape, list) and bool(shape) and all(isinstance(size, int) and size > 0 for size in shape)
             and (levels is None or isinstance(levels, int)) and isinstance(values["data"]["from"], str)
-            and (values["timesteps"] is None or isinstance(values["timesteps"], int)))
+            and (values["timesteps"] is None or isinstance(values["timesteps"], int))
+            and isinstance(values["sampler"], str))
 
 
 def check_same(path: Path, new: str) -> None:

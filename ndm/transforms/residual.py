@@ -5,17 +5,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ndm.curve import Curve, RememberedCurve
+from ndm.curve import Curve, LineCurve, RememberedCurve
 from ndm.derivative import with_velocity
 from ndm.errors import InputError
 from ndm.nn.build import network_for
 from ndm.nn.network import Network
 from ndm.registry import choose
-from ndm.shapes import like_event
-from ndm.transforms.gates import Gate, InterpolationGate, TimeGate, VarianceGate
+from ndm.transforms.gates import EncoderGate, Gate, InterpolationGate, TimeGate, VarianceGate
 from ndm.transforms.transform import Transform
 
-GATES = {"time": TimeGate, "variance": VarianceGate, "interpolation": InterpolationGate}
+GATES: dict[str, type[Gate]] = {"time": TimeGate, "variance": VarianceGate, "encoder": EncoderGate,
+                                "interpolation": InterpolationGate}
 
 
 class ResidualTransform(Transform):
@@ -39,8 +39,11 @@ class ResidualTransform(Transform):
 
     @classmethod
     def for_events(cls, event_shape: tuple[int, ...], *, timesteps: int | None = None, num_classes: int = 0,
-                   gate: str = "time", **options: Any) -> "ResidualTransform":
-        return cls(network_for(event_shape, num_classes=num_classes, **options), choose("gate", gate, GATES)())
+                   gate: str = "time", gate_options: dict[str, Any] | None = None,
+                   **options: Any) -> "ResidualTransform":
+        """`options` are those of the network."""
+        opened = choose("gate", gate, GATES)(**(gate_options or {}))
+        return cls(network_for(event_shape, num_classes=num_classes, **options), opened)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         return RememberedCurve(ResidualCurve(self, x, cond))
@@ -80,15 +83,11 @@ class ExpandedCurve(Curve):
     """
 
     def __init__(self, gate: Gate, x_hat: Tensor, update: Tensor, velocity: Tensor, t: Tensor) -> None:
-        self.gate, self.x_hat, self.update, self.velocity, self.t = gate, x_hat, update, velocity, t
+        self.gate, self.x_hat, self.update = gate, x_hat, LineCurve(update, velocity, t)
 
     def __call__(self, t: Tensor) -> Tensor:
-        return self.gate(self.x_hat, self._update(t), t)
+        return self.gate(self.x_hat, self.update(t), t)
 
     def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        update = self._update(t)
-        return self.gate(self.x_hat, update, t), self.gate.velocity(self.x_hat, update, self.velocity, t)
-
-    def _update(self, t: Tensor) -> Tensor:
-        """N^ + (t - its t) N^', (B, *event)."""
-        return self.update + like_event(t - self.t, self.x_hat) * self.velocity
+        update, velocity = self.update.with_velocity(t)
+        return self.gate(self.x_hat, update, t), self.gate.velocity(self.x_hat, update, velocity, t)

@@ -65,7 +65,7 @@ CASES = {
     "a folder as data": (f"train folder {TRAIN}", "the folder folder"),
     "unknown data": (f"train unheard {TRAIN}", "'unheard'", "8gaussians", "cities", "digits", "moons", ".npz"),
     # names
-    "unknown recipe": (f"train points.npz --recipe unheard {TRAIN}", "recipe 'unheard'", "cities, digits,", "images"),
+    "unknown recipe": (f"train points.npz --recipe unheard {TRAIN}", "recipe 'unheard'", "cities, ddim", "images"),
     "unknown transform": (f"train points.npz --transform unheard {TRAIN}", "transform 'unheard'", "time_basis"),
     "unknown schedule": (f"train points.npz --schedule unheard {TRAIN}", "schedule 'unheard'", "cosine, flow, learned"),
     "unknown predictor": (f"train points.npz --predictor unheard {TRAIN}", "predictor 'unheard'", "direct, plug_in"),

@@ -6,8 +6,10 @@ from torch import Tensor
 from torch.distributions import Normal
 
 import ndm
-from ndm.schedules import Level
+from ndm.bound import continuous_integrand, discrete_integrand
+from ndm.schedules import Level, Schedule
 from ndm.time_functions import Pieces
+from ndm.volatilities import Volatility
 
 from .independent import SHARES, WIDE, data_of, exact_model, levels_form
 from .models import ONE, ZERO, assert_close, derivative, perturbed, small_transform
@@ -109,3 +111,42 @@ def test_points_start_in_the_order_of_their_dimensions_and_in_continuous_time_in
     start = ndm.ScalingTransform.for_events((3,), timesteps=2).log_scale[0]
     torch.testing.assert_close(start, 3.0 * (1 - 2 * torch.tensor([1 / 6, 3 / 6, 5 / 6])))
     assert not ndm.ScalingTransform.for_events((3,)).log_scale.any()
+
+
+class MatchedSchedule(Schedule):
+    """gt = gamma - 2 log m(t): the noise schedule that F = m(t) x amounts to."""
+
+    def __init__(self, schedule: Schedule, transform: ndm.ScalingTransform) -> None:
+        super().__init__()
+        self.schedule, self.transform = schedule, transform
+
+    def gamma(self, t: Tensor) -> Tensor:
+        log_m, _ = self.transform.log_scale_with_velocity(t)
+        return self.schedule.gamma(t) - 2 * log_m[..., 0]
+
+
+@pytest.mark.parametrize("timesteps", [None, 7])
+def test_scaling_is_a_change_of_schedule(timesteps) -> None:
+    """Identity 2: F = m(t) x with eta = gt' / gamma' has the L_diff of VDM with gt = gamma - 2 log m.
+
+    Example by example: the latents differ by a factor, but the predictor sees y = z / sigma, in which they are equal.
+    """
+    schedule, transform = ndm.LinearSchedule(-6.0, 4.0), ndm.ScalingTransform((1,))
+    with torch.no_grad():
+        transform.log_scale.copy_(torch.tensor([[-0.7], [0.9]]))  # m = exp(-0.7 t + 0.9 t^2)
+
+    def model(noise_schedule: Schedule, f: ndm.ScalingTransform | ndm.IdentityTransform,
+              volatility: Volatility) -> ndm.NeuralDiffusion:
+        def predictor(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
+            return torch.tanh(z_t / noise_schedule(t).sigma[:, None])
+        return ndm.NeuralDiffusion(noise_schedule, f, predictor, ndm.GaussianDecoder(), volatility)
+
+    scaled = model(schedule, transform, ndm.MarkovVolatility())
+    plain = model(MatchedSchedule(schedule, transform), ndm.IdentityTransform(), ndm.ConstantVolatility(1.0))
+    x, noise, u = torch.randn(20, 1), torch.randn(20, 1), torch.rand(20)
+    if timesteps is None:
+        values = [continuous_integrand(m, m.curve(x), u, noise, None) for m in (scaled, plain)]
+    else:
+        values = [discrete_integrand(m, m.curve(x), (u * timesteps).long(), timesteps, noise, noise, None)
+                  for m in (scaled, plain)]
+    assert_close(values[0], values[1], rtol=1e-8)

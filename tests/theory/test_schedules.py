@@ -10,7 +10,6 @@ from ndm.registry import discover
 from ndm.schedules import Schedule
 
 from .models import ONE, ZERO, assert_close, derivative, perturbed, small_transform, squashing_model
-from .test_special_cases import BetaSchedule
 
 SCHEDULES = discover("ndm.schedules", Schedule)
 T = 5
@@ -129,8 +128,32 @@ def test_equal_steps_of_gamma(name) -> None:
     assert_close(schedule.gamma(times), expected, rtol=1e-8, atol=1e-8)
 
 
-def test_table_of_ddpm_is_a_schedule() -> None:
-    """DDPM's betas, as gamma = log((1 - abar) / abar), give back alpha^2 = abar."""
-    schedule = BetaSchedule()
-    k = torch.arange(1, 1001)
-    assert_close(torch.sigmoid(-schedule.gamma(k / 1000)), torch.cumprod(1 - schedule.betas, 0), rtol=1e-9)
+def ddpm_table(num: int, beta_min: float, beta_max: float) -> Tensor:
+    return torch.cumprod(1 - torch.linspace(beta_min, beta_max, num), 0)
+
+
+@pytest.mark.parametrize(("num", "beta_min", "beta_max", "gamma_min"), [
+    (1000, 1e-4, 0.02, -10.0), (1000, 1e-4, 0.02, -20.0), (1000, 1e-4, 0.02, -9.22), (2, 0.1, 0.9, -10.0),
+    (10, 1e-3, 0.999, -10.0)])
+def test_the_table_of_ddpm_is_a_schedule(num, beta_min, beta_max, gamma_min) -> None:
+    """gamma = log((1 - abar_k) / abar_k) at t = k / K and gamma_min at 0; between them it rises, however they lie."""
+    schedule = ndm.DdpmSchedule(num, beta_min, beta_max, gamma_min)
+    k, abar = torch.arange(1, num + 1), ddpm_table(num, beta_min, beta_max)
+    assert_close(schedule.gamma(k / num), torch.log((1 - abar) / abar), rtol=1e-9)
+    assert_close(schedule.gamma(ZERO), gamma_min)
+    gamma, gamma_prime = schedule.with_velocity(torch.linspace(0, 1, 20_001))
+    assert (gamma.diff() > 0).all() and (gamma_prime > 0).all()
+
+
+def test_the_velocity_of_ddpms_table_has_no_jumps() -> None:
+    """On both sides of an entry."""
+    schedule, k, h = ndm.DdpmSchedule(), torch.arange(1, 1000) / 1000, 1e-9
+    assert_close(schedule.with_velocity(k - h)[1], schedule.with_velocity(k + h)[1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("options", [
+    {"num": 1}, {"num": 10**6}, {"num": 2.5}, {"beta_min": 0.0}, {"beta_max": 1.0}, {"beta_min": 0.03},
+    {"gamma_min": -9.2}, {"gamma_min": -30.0}, {"gamma_min": float("nan")}], ids=str)
+def test_betas_that_make_no_table_are_refused(options) -> None:
+    with pytest.raises(ndm.InputError):
+        ndm.DdpmSchedule(**options)

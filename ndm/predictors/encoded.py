@@ -1,0 +1,24 @@
+"""DiffEnc's predictor: predict the encoded data, and take their motion for granted."""
+
+from torch import Tensor
+
+from ndm.curve import Curve, LineCurve
+from ndm.predictors._network import NetworkPredictor
+from ndm.schedules import Level
+from ndm.shapes import like_event
+from ndm.transforms import Transform
+
+
+class EncodedPredictor(NetworkPredictor):
+    """f^(u) = (1 - (u - t) gamma'_t sigma_t^2) x^(z_t, t), where x^ predicts F(x, t) and not x.
+
+    Nothing of F is evaluated, and the network has no heads for its motion: the slope -gamma' sigma^2 x^ is that of
+    F = alpha_t^2 x, around which the encoder F = alpha_t^2 x + sigma_t^2 y is built. With gamma linear in t it is
+    DiffEnc's p(z_s | z_t) for every s, elsewhere in the limit of many steps.
+    Source: Nielsen et al., DiffEnc (2023), https://arxiv.org/abs/2310.19789.
+    """
+
+    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
+        belief, _ = self.predict(z_t, t, cond, level, transform)
+        slope = like_event(-level.gamma_prime * level.sigma**2, z_t) * belief.mean
+        return LineCurve(belief.mean, slope, t)

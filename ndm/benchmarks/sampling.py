@@ -19,14 +19,16 @@ from ndm.benchmarks.comparison.stages import check_same
 from ndm.benchmarks.comparison.workers import Workers
 from ndm.benchmarks.samples.distances import DISTANCES
 from ndm.benchmarks.samples.figure import picture
+from ndm.benchmarks.samples.jobs import Walk
 from ndm.benchmarks.samples.measure import floor, measure, trial
 from ndm.benchmarks.samples.plan import PATHS, Case, Plan, floors, subset, trainings, trials, walks
 from ndm.benchmarks.samples.summary import as_json, best_grids, panels
 from ndm.benchmarks.samples.tables import markdown, on_screen
+from ndm.errors import InputError
 from ndm.registry import optional
 
 PLAN: Plan = (
-    Case("digits", seconds=60, draws=16, limit=297, samples=1000, trials=300, cost=6e-5),
+    Case("digits", seconds=60, draws=16, limit=297, samples=1000, trials=300, cost=8e-5),
     Case("8gaussians", seconds=30, draws=16, limit=1000, samples=5000, trials=2000, cost=1e-5),
 )
 
@@ -59,12 +61,19 @@ class Sampling(Resumable):
         check_same(jobs, rows)
         run_stage("trainings", partial(execute, models=models), jobs, rows, workers)
         trained = _trained(plan, rows)
-        run_stage("trials of grids", partial(trial, models), trials(plan, trained), rows, workers)
-        check_whole(trials(plan, trained), rows, ("grids",))
+        tried = trials(plan, trained)
+        _check_models(models, tried, rows)
+        run_stage("trials of grids", partial(trial, models), tried, rows, workers)
+        check_whole(tried, rows, ("data", "contender", "way", "evaluations", "grids", "code"))
         run_stage("floors", floor, floors(plan), rows, workers)
-        measured = walks(plan, trained, best_grids(rows_of(trials(plan, trained), rows)))
+        check_whole(floors(plan), rows, ("data", "code", *DISTANCES))
+        measured = walks(plan, trained, best_grids(rows_of(tried, rows)))
+        _check_models(models, measured, rows)
         run_stage("walks", partial(measure, models), measured, rows, workers)
-        check_whole([*measured, *floors(plan)], rows, DISTANCES)
+        check_whole(measured, rows, ("data", "contender", "seed", "way", "evaluations", "tolerance", "grid", "number",
+                                     "code"))
+        check_whole([walk for walk in measured if "failed" not in rows.by_key.get(walk.key, {})], rows,
+                    ("evaluations_made", "milliseconds_per_sample", *DISTANCES))
 
     def write(self, plan: Plan, rows: Rows) -> int:
         """results.json, tables.md and figure.png, and a table on the screen; returns how many jobs have no row."""
@@ -106,3 +115,11 @@ class Sampling(Resumable):
 def _trained(plan: Plan, rows: Rows) -> list[Job]:
     """The trainings that came to their end."""
     return [job for job in trainings(plan) if "failed" not in rows.by_key.get(job.key, {"failed": "not done yet"})]
+
+
+def _check_models(models: Path, jobs: Sequence[Walk], rows: Rows) -> None:
+    """Raise `InputError` where a job that is left needs a model that is gone."""
+    for job in jobs:
+        if job.key not in rows.by_key and not (models / job.model).is_dir():
+            raise InputError(f"{models} without {job.model}, which {rows.path} says was trained", "its model",
+                             "put it back, or choose another --out folder")

@@ -5,7 +5,8 @@ from torch import Tensor
 from ndm.benchmarks.comparison.quality import energy_distance
 from ndm.registry import optional
 
-DISTANCES = ("energy_distance", "sliced_wasserstein")
+DISTANCES = {"energy_distance": "energy distance", "sliced_wasserstein": "sliced Wasserstein distance"}
+"""What `distances` gives, and its names for people."""
 _PROJECTIONS, _SEED = 128, 0
 
 

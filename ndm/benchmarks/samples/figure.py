@@ -12,7 +12,6 @@ from ndm.benchmarks.samples.summary import Panel
 from ndm.benchmarks.samples.ways import Way
 from ndm.report.png import png
 
-_LABELS = {"energy_distance": "energy distance", "sliced_wasserstein": "sliced Wasserstein distance"}
 _FLOOR = "#bbbbbb"
 
 
@@ -31,7 +30,7 @@ def picture(panels: Sequence[Panel]) -> bytes:
         column[0].set_title(f"{panel.data}, {panel.contender}", color=INK)
         column[-1].set_xlabel("evaluations of the network")
     for axis, name in zip(axes[:, 0], DISTANCES, strict=True):
-        axis.set_ylabel(f"{_LABELS[name]} from test")
+        axis.set_ylabel(f"{DISTANCES[name]} from test")
     figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=6, frameon=False)
     return png(figure)
 
@@ -43,11 +42,10 @@ def _draw(axis: Axes, panel: Panel, name: str, samplers: Sequence[str]) -> None:
     else:
         axis.set_yscale("log")
     for way in panel.ways:
-        cells = panel.of(way)
-        values = [cell.distance(name) for cell in cells]
+        found = [(cell.made, value) for cell in panel.of(way) if (value := cell.distance(name))]
         index = samplers.index(way.sampler)
-        axis.errorbar([cell.made for cell in cells], [value.value for value in values],
-                      [value.error or 0.0 for value in values], label=way.name, color=COLOURS[index % len(COLOURS)],
+        axis.errorbar([made for made, _ in found], [value.value for _, value in found],
+                      [value.error or 0.0 for _, value in found], label=way.name, color=COLOURS[index % len(COLOURS)],
                       marker=MARKS[index % len(MARKS)], markersize=4, capsize=2, linewidth=1.2,
                       linestyle="--" if _is_own(way, panel) else "-")
     if panel.floor:

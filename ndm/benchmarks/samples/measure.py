@@ -1,5 +1,6 @@
 """The work of one job of a sampling benchmark: what becomes its row."""
 
+import math
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from ndm.benchmarks.comparison.quality import draw, energy_distance, scaled, tra
 from ndm.benchmarks.samples.distances import distances
 from ndm.benchmarks.samples.jobs import Floor, Walk
 from ndm.benchmarks.samples.ways import Evaluations, distinct_grids
+from ndm.errors import InputError
 from ndm.model import NeuralDiffusion
 from ndm.samplers.grids import GRIDS
 from ndm.samplers.sampler import Sampler
@@ -31,25 +33,32 @@ def trial(models: Path, walk: Walk) -> dict[str, Any]:
         sampler = walk.way.within(walk.evaluations or 1, model, grid)
         if sampler is not None:
             points = draw(sampler, data, walk.number, mix(walk.seed, _VALIDATION))
-            found[name] = energy_distance(points, target)
+            distance = energy_distance(points, target)
+            if math.isfinite(distance):
+                found[name] = distance
     return {"grids": found, "code": machine()["code"]}
 
 
 def measure(models: Path, walk: Walk) -> dict[str, Any]:
-    """Distances of samples, evaluations made and CPU time for each."""
+    """Distances of samples, evaluations made and CPU time for each; `failed` says why there are none."""
     model, data = _load(models / walk.model), load_once(walk.data)
     if walk.tolerance is not None:
         sampler: Sampler | None = walk.way.to(walk.tolerance, model)
     else:
         sampler = walk.way.within(walk.evaluations or 1, model, GRIDS[walk.grid or "time"])
     assert sampler is not None  # or its trial had chosen no grid
+    code = {"code": machine()["code"]}
     with Evaluations(model) as made:
         began = time.process_time()
-        points = draw(sampler, data, walk.number, walk.seed)
+        try:
+            points = draw(sampler, data, walk.number, walk.seed)
+        except InputError as error:  # an ODE that blows up
+            return {"failed": str(error)} | code
         seconds = time.process_time() - began
+    if not torch.isfinite(points).all():
+        return {"failed": "samples that are not finite"} | code
     return {"steps": sampler.steps, "evaluations_made": made.number / walk.number,
-            "milliseconds_per_sample": 1e3 * seconds / walk.number} | distances(points, _held_out(walk)) | {
-            "code": machine()["code"]}
+            "milliseconds_per_sample": 1e3 * seconds / walk.number} | distances(points, _held_out(walk)) | code
 
 
 def floor(job: Floor) -> dict[str, Any]:
@@ -66,5 +75,4 @@ def _held_out(job: Walk | Floor) -> Tensor:
 
 @lru_cache(maxsize=2)
 def _load(folder: Path) -> NeuralDiffusion:
-    torch.set_num_threads(1)
     return NeuralDiffusion.from_pretrained(folder)

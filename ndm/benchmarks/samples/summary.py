@@ -1,7 +1,8 @@
 """Means over seeds, and how few evaluations are enough."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ndm.benchmarks.comparison.aggregate import Mean, mean
@@ -23,15 +24,19 @@ class Cell:
     tolerance: float | None
     grid: str | None
     rows: tuple[Row, ...]
+    """Those that did not fail."""
+    failed: int
 
     @property
     def made(self) -> float:
         """Evaluations of the network for a sample, counted; the mean over seeds."""
+        if not self.rows:
+            return float(self.evaluations or math.inf)
         return mean([row["evaluations_made"] for row in self.rows]).value
 
-    def distance(self, name: str) -> Mean:
-        """Of samples from test."""
-        return mean([row[name] for row in self.rows])
+    def distance(self, name: str) -> Mean | None:
+        """Of samples from test; None where there is no row."""
+        return mean([row[name] for row in self.rows]) if self.rows else None
 
 
 @dataclass(frozen=True)
@@ -56,16 +61,15 @@ class Panel:
     def mark(self, distance: str) -> float | None:
         """What is to be reached: the mean of the deterministic sampler at 64 evaluations plus its standard error."""
         cell = next((cell for cell in self.cells if (cell.way, cell.evaluations) == MARK), None)
-        if cell is None:
-            return None
-        reached = cell.distance(distance)
-        return reached.value + (reached.error or 0.0)
+        reached = cell.distance(distance) if cell else None
+        return reached.value + (reached.error or 0.0) if reached else None
 
     def fewest(self, way: Way, distance: str) -> float | None:
         """The fewest evaluations at which its mean is at the mark or below, there and at all larger numbers."""
         mark, enough = self.mark(distance), None
         for cell in reversed(self.of(way)):
-            if mark is None or cell.distance(distance).value > mark:
+            found = cell.distance(distance)
+            if mark is None or found is None or cell.failed or found.value > mark:
                 break
             enough = cell.made
         return enough
@@ -102,19 +106,32 @@ def _cells(rows: Sequence[Row]) -> list[Cell]:
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault((Way(**row["way"]), row["evaluations"], row["tolerance"], row["grid"]), []).append(row)
-    return [Cell(way, evaluations, tolerance, grid, tuple(group))
-            for (way, evaluations, tolerance, grid), group in groups.items()]
+    found = []
+    for (way, evaluations, tolerance, grid), group in groups.items():
+        whole = tuple(row for row in group if "failed" not in row)
+        found.append(Cell(way, evaluations, tolerance, grid, whole, len(group) - len(whole)))
+    return found
 
 
 def as_json(panel: Panel) -> Row:
     """The panel as plain data."""
     return {
         "data": panel.data, "contender": panel.contender, "samples": panel.samples,
-        "floor": {name: asdict(value) for name, value in panel.floor.items()},
+        "floor": {name: {"mean": value.value, "standard_error": value.error} for name, value in panel.floor.items()},
         "mark": {name: panel.mark(name) for name in DISTANCES},
         "fewest": {way.name: {name: panel.fewest(way, name) for name in DISTANCES} for way in panel.ways},
-        "cells": [{"way": cell.way.name, "evaluations": cell.evaluations, "tolerance": cell.tolerance,
-                   "grid": cell.grid, "evaluations_made": cell.made, "seeds": [row["seed"] for row in cell.rows],
-                   "milliseconds_per_sample": mean([row["milliseconds_per_sample"] for row in cell.rows]).value}
-                  | {name: asdict(cell.distance(name)) for name in DISTANCES} for cell in panel.cells],
+        "cells": [_cell_as_json(cell) for cell in panel.cells],
     }
+
+
+def _cell_as_json(cell: Cell) -> Row:
+    def plain(name: str) -> Row | None:
+        value = cell.distance(name)
+        return {"mean": value.value, "standard_error": value.error} if value else None
+
+    found: Row = {"way": cell.way.name, "evaluations": cell.evaluations, "tolerance": cell.tolerance,
+                  "grid": cell.grid, "seeds": [row["seed"] for row in cell.rows], "failed": cell.failed}
+    if cell.rows:
+        found |= {name: mean([row[name] for row in cell.rows]).value
+                  for name in ("evaluations_made", "milliseconds_per_sample")}
+    return found | {name: plain(name) for name in DISTANCES}

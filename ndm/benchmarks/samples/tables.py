@@ -9,7 +9,12 @@ from ndm.benchmarks.comparison.tables import figure
 from ndm.benchmarks.samples.distances import DISTANCES
 from ndm.benchmarks.samples.summary import TARGET, Cell, Panel
 
-_TITLES = {"energy_distance": "Energy distance", "sliced_wasserstein": "Sliced Wasserstein distance"}
+_DIGITS = 4
+_HOW = (
+    "Samples and data are points of [-1, 1]: levels by their number, real values by the range of train. All ways of a "
+    "model start from the same noise, and all are measured against the same test examples: what chance has made of "
+    "those, all figures share, data from data included, and standard errors over seeds do not show it. The grid is "
+    "chosen on validation for each way and number of evaluations; grids that visit the same times count as one.")
 _CRITERION = (
     "Fewest evaluations at which the mean over seeds is at most that of the deterministic sampler at 64 evaluations "
     "plus its standard error over seeds, there and at every larger number that was measured: by the energy distance / "
@@ -18,7 +23,7 @@ _CRITERION = (
 
 def markdown(panels: Sequence[Panel]) -> str:
     """How few are enough, then every distance."""
-    parts = ["## Fewest evaluations", _CRITERION, _markdown_table(*_fewest(panels)), *map(_verdict, panels)]
+    parts = [_HOW, "## Fewest evaluations", _CRITERION, _markdown_table(*_fewest(panels)), *map(_verdict, panels)]
     for panel in panels:
         parts.append(f"## {panel.data}, {panel.contender}")
         parts += [_distances(panel, name) for name in DISTANCES]
@@ -28,7 +33,8 @@ def markdown(panels: Sequence[Panel]) -> str:
 def on_screen(panels: Sequence[Panel]) -> Table:
     """How few are enough."""
     header, rows = _fewest(panels)
-    table = Table(*(Column(name, no_wrap=not name) for name in header), box=SIMPLE, title="fewest evaluations")
+    columns = (Column(name.replace(", ", "\n"), no_wrap=not name, overflow="fold") for name in header)
+    table = Table(*columns, box=SIMPLE, title="fewest evaluations")
     for row in rows:
         table.add_row(*row)
     return table
@@ -42,15 +48,15 @@ def _fewest(panels: Sequence[Panel]) -> tuple[list[str], list[list[str]]]:
 
 
 def _number(evaluations: float | None) -> str:
-    return "-" if evaluations is None else f"{evaluations:.4g}"
+    return "-" if evaluations is None else f"{evaluations:.3g}"
 
 
 def _verdict(panel: Panel) -> str:
     """Whether the target is met."""
     best = [min(((fewest, way.name) for way in panel.ways if (fewest := panel.fewest(way, name)) is not None),
                 default=None) for name in DISTANCES]
-    said = [f"by the {_TITLES[name].lower()} {'met' if found and found[0] <= TARGET else 'missed'}"
-            + (f" ({found[1]}, {found[0]:.4g})" if found else "")
+    said = [f"by the {DISTANCES[name]} {'met' if found and found[0] <= TARGET else 'missed'}"
+            + (f" ({found[1]}, {found[0]:.3g})" if found else "")
             for name, found in zip(DISTANCES, best, strict=True)]
     return f"{panel.data}, {panel.contender}, {TARGET} or fewer: {', '.join(said)}."
 
@@ -58,29 +64,36 @@ def _verdict(panel: Panel) -> str:
 def _distances(panel: Panel, name: str) -> str:
     budgets = sorted({cell.evaluations for cell in panel.cells if cell.evaluations})
     fixed = [way for way in panel.ways if not way.is_adaptive]
-    digits = 4
-    floor = f" Data from data: {figure(panel.floor[name], digits)}." if panel.floor else ""
+    floor = f" Data from data: {figure(panel.floor[name], _DIGITS)}." if panel.floor else ""
     mark = panel.mark(name)
     at = {(cell.way, cell.evaluations): cell for cell in panel.cells}
     several = len({cell.grid for cell in panel.cells if cell.grid}) > 1
-    parts = [f"{_TITLES[name]} of {panel.samples} samples from test, by evaluations of the network.{floor}"
-             + (f" The mark: {mark:.{digits}f}." if mark is not None else ""),
+    parts = [f"{_title(name)} of {panel.samples} samples from test, by evaluations of the network.{floor}"
+             + (f" The mark: {mark:.{_DIGITS}f}." if mark is not None else ""),
              _markdown_table(["", *map(str, budgets)],
-                             [[way.name, *(_entry(at.get((way, number)), name, digits, several) for number in budgets)]
+                             [[way.name, *(_entry(at.get((way, number)), name, several) for number in budgets)]
                               for way in fixed])]
     adaptive = [cell for way in panel.ways if way.is_adaptive for cell in panel.of(way)]
     if adaptive:
-        parts.append(_markdown_table(["adaptive", "tolerance", "evaluations", _TITLES[name].lower()], [
-            [cell.way.name, f"{cell.tolerance:g}", f"{cell.made:.1f}", figure(cell.distance(name), digits)]
+        parts.append(_markdown_table(["adaptive", "tolerance", "evaluations", DISTANCES[name]], [
+            [cell.way.name, f"{cell.tolerance:g}", f"{cell.made:.1f}", _entry(cell, name, several=False)]
             for cell in adaptive]))
     return "\n\n".join(parts)
 
 
-def _entry(cell: Cell | None, name: str, digits: int, several: bool) -> str:
+def _entry(cell: Cell | None, name: str, several: bool) -> str:
+    """The distance, what grid if there is a choice, how many evaluations if fewer, and how many failed."""
+    value = cell.distance(name) if cell else None
     if cell is None:
         return ""
-    made = "" if cell.made == cell.evaluations else f", {cell.made:g} made"
-    return figure(cell.distance(name), digits) + (f" ({cell.grid}{made})" if several else made)
+    notes = [cell.grid] if several and cell.grid else []
+    notes += [f"{cell.made:g} made"] if cell.evaluations and cell.made != cell.evaluations else []
+    notes += [f"{cell.failed} failed"] if cell.failed else []
+    return " ".join(([figure(value, _DIGITS)] if value else []) + ([f"({', '.join(notes)})"] if notes else []))
+
+
+def _title(name: str) -> str:
+    return DISTANCES[name][0].upper() + DISTANCES[name][1:]
 
 
 def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

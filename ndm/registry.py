@@ -46,3 +46,17 @@ def choose(kind: str, name: str, known: dict):
     if name not in known:
         raise InputError(f"{kind} {name!r}", "one of " + ", ".join(sorted(known)))
     return known[name]
+
+
+def optional(package: str, extra: str) -> ModuleType:
+    """A package that few need, imported by whoever does; raises `InputError` that names the extra where it is absent.
+
+    Imported at the top of a module it would be loaded by every command: POT takes two seconds.
+    """
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        raise InputError(f"no package {package!r}", f"an installation with the extra {extra!r}",
+                         f"pip install 'ndm[{extra}]'") from error

@@ -56,6 +56,11 @@ def time_basis_control(config: Config, data: DataSet) -> Config:
     return replace(time_basis(config, data), transform_rate=0.0)
 
 
+def time_basis_quiet(config: Config, data: DataSet) -> Config:
+    """The same path, trained at eta = 0.3: a predicted curve is right for the eta of its bound, here one near 0."""
+    return replace(time_basis(config, data), volatility="constant", volatility_options={"value": 0.3})
+
+
 def frequencies(config: Config, data: DataSet) -> Config:
     """A learned noise schedule for each frequency of an image: blurring, learned."""
     return replace(config, transform="scaling", transform_options={"basis": "frequency"})
@@ -83,5 +88,6 @@ CONTENDERS: dict[str, Change] = {
     "time_basis": time_basis,
     "time_basis_linear": time_basis_linear,
     "time_basis_control": time_basis_control,
+    "time_basis_quiet": time_basis_quiet,
     "residual": residual,
 }

@@ -12,6 +12,7 @@ from ndm.training.build import as_array
 
 ODE_STEPS = (1, 2, 4, 8, 16, 32)
 _BATCH = 256
+_ORDER = 0  # the seed of the order in which training examples are taken
 
 
 def energy_distance(x: Tensor, y: Tensor) -> float:
@@ -45,8 +46,12 @@ def draw(sampler: Sampler, data: DataSet, number: int, seed: int) -> Tensor:
 
 
 def training_points(data: DataSet, number: int, seed: int) -> Tensor:
-    """As many training examples, other ones for each seed as far as there are, as points of [-1, 1]."""
-    return scaled(data.train.x[np.arange(seed * number, (seed + 1) * number) % len(data.train)], data)
+    """As many training examples, other ones for each seed as far as there are, as points of [-1, 1].
+
+    In an order of their own: toys have their classes in turn, so that neighbours are less alike than independent ones.
+    """
+    order = np.random.default_rng(_ORDER).permutation(len(data.train))
+    return scaled(data.train.x[order[np.arange(seed * number, (seed + 1) * number) % len(order)]], data)
 
 
 def energy_distances(model: NeuralDiffusion, data: DataSet, held_out: np.ndarray, number: int, seed: int,

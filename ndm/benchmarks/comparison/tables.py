@@ -47,7 +47,8 @@ def _table(names: Sequence[str], times: Sequence[int | None], entry: Callable[[s
     return "\n".join([caption, ""] * bool(caption) + lines)
 
 
-def _figure(value: Mean, digits: int = 3) -> str:
+def figure(value: Mean, digits: int = 3) -> str:
+    """The mean ± its standard error."""
     error = "" if value.error is None else f" ± {value.error:.{digits}f}"
     return f"{value.value:.{digits}f}{error}"
 
@@ -57,7 +58,7 @@ def _bound(cell: Cell | None) -> str:
         return ""
     total = cell.mean("total")
     diverged = f" ({cell.diverged} diverged)" if cell.diverged else ""
-    return (_figure(total) if total else "") + diverged
+    return (figure(total) if total else "") + diverged
 
 
 def _less(own: Sequence[Cell], cell: Cell | None) -> str:
@@ -97,12 +98,12 @@ def _quality(own: Sequence[Cell], names: Sequence[str]) -> list[str]:
         return []
     lines = ["| | " + " | ".join(ways) + " |", "|---" * (len(ways) + 1) + "|"]
     for name in names:
-        entries = (_figure(found[name, way], 4) if (name, way) in found else "" for way in ways)
+        entries = (figure(found[name, way], 4) if (name, way) in found else "" for way in ways)
         lines.append(f"| {name} | " + " | ".join(entries) + " |")
     floor = next(value for (_, way), value in found.items() if way == "floor")
     return ["Energy distance of samples from held-out data, mean ± standard error over seeds. Ancestral: models of "
             "that T; deterministic: models of continuous time. As many training examples are at "
-            f"{_figure(floor, 4)}.", "\n".join(lines)]
+            f"{figure(floor, 4)}.", "\n".join(lines)]
 
 
 def _seeds(own: Sequence[Cell]) -> str:

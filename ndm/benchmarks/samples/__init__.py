@@ -1,0 +1,1 @@
+"""Pieces of `ndm benchmark sampling`: the quality of samples against the evaluations that they take."""

@@ -1,0 +1,78 @@
+"""The work of one job of a sampling benchmark: what becomes its row."""
+
+import math
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ndm.benchmarks.comparison.execute import load_once
+from ndm.benchmarks.comparison.machine import machine
+from ndm.benchmarks.comparison.quality import draw, energy_distance, scaled, training_points
+from ndm.benchmarks.samples.distances import distances
+from ndm.benchmarks.samples.jobs import Floor, Walk
+from ndm.benchmarks.samples.ways import Evaluations, distinct_grids
+from ndm.errors import InputError
+from ndm.model import NeuralDiffusion
+from ndm.samplers.grids import GRIDS
+from ndm.samplers.sampler import Sampler
+from ndm.seeds import mix
+
+_VALIDATION = 1  # so that the noise of trials is not that of walks
+
+
+def trial(models: Path, walk: Walk) -> dict[str, Any]:
+    """The energy distance of samples from validation by the grid's name, for those that the sampler can walk."""
+    model, data = _load(models / walk.model), load_once(walk.data)
+    target = _held_out(walk)
+    found = {}
+    for name, grid in distinct_grids(model.schedule, walk.evaluations or 1).items():
+        sampler = walk.way.within(walk.evaluations or 1, model, grid)
+        if sampler is not None:
+            points = draw(sampler, data, walk.number, mix(walk.seed, _VALIDATION))
+            distance = energy_distance(points, target)
+            if math.isfinite(distance):
+                found[name] = distance
+    return {"grids": found, "code": machine()["code"]}
+
+
+def measure(models: Path, walk: Walk) -> dict[str, Any]:
+    """Distances of samples, evaluations made and CPU time for each; `failed` says why there are none."""
+    model, data = _load(models / walk.model), load_once(walk.data)
+    if walk.tolerance is not None:
+        sampler: Sampler | None = walk.way.to(walk.tolerance, model)
+    else:
+        sampler = walk.way.within(walk.evaluations or 1, model, GRIDS[walk.grid or "time"])
+    assert sampler is not None  # or its trial had chosen no grid
+    code = {"code": machine()["code"]}
+    with Evaluations(model) as made:
+        began = time.process_time()
+        try:
+            points = draw(sampler, data, walk.number, walk.seed)
+        except InputError as error:  # an ODE that blows up
+            return {"failed": str(error)} | code
+        seconds = time.process_time() - began
+    if not torch.isfinite(points).all():
+        return {"failed": "samples that are not finite"} | code
+    return {"steps": sampler.steps, "evaluations_made": made.number / walk.number,
+            "milliseconds_per_sample": 1e3 * seconds / walk.number} | distances(points, _held_out(walk)) | code
+
+
+def floor(job: Floor) -> dict[str, Any]:
+    """Distances of training examples from held-out ones."""
+    data = load_once(job.data)
+    return distances(training_points(data, job.number, job.seed), _held_out(job)) | {"code": machine()["code"]}
+
+
+def _held_out(job: Walk | Floor) -> Tensor:
+    """At most as many examples as there are samples, as points of [-1, 1]."""
+    data = load_once(job.data)
+    return scaled(data.split(job.split).x[: job.number], data)
+
+
+@lru_cache(maxsize=2)
+def _load(folder: Path) -> NeuralDiffusion:
+    return NeuralDiffusion.from_pretrained(folder)

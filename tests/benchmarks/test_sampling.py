@@ -1,0 +1,265 @@
+"""`ndm benchmark sampling`: evaluations are counted, choices are made on validation, and what is written says so."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from test_command import call
+
+import ndm
+from ndm.benchmarks import sampling
+from ndm.benchmarks.comparison.job import Job
+from ndm.benchmarks.comparison.quality import draw, scaled, training_points
+from ndm.benchmarks.samples.distances import DISTANCES, distances
+from ndm.benchmarks.samples.figure import picture
+from ndm.benchmarks.samples.jobs import Walk
+from ndm.benchmarks.samples.measure import measure
+from ndm.benchmarks.samples.plan import Case, trainings, trials, walks
+from ndm.benchmarks.samples.summary import best_grids, panels
+from ndm.benchmarks.samples.tables import markdown
+from ndm.benchmarks.samples.ways import Evaluations, Way, distinct_grids, evaluations_of, ways
+from ndm.data import load
+from ndm.errors import InputError
+from ndm.registry import discover, optional
+from ndm.samplers import Sampler
+from ndm.samplers.grids import GRIDS
+from ndm.solvers.adaptive import AdaptiveSolver
+
+FIXED = [way for way in ways((1.0, None)) if not way.is_adaptive]
+CASE = Case("moons", seconds=0.2, draws=4, limit=20, samples=60, trials=30, cost=1e-5, seeds=1, evaluations=(2, 6),
+            tolerances=(1e-2,))
+
+
+def exact_model(data) -> ndm.NeuralDiffusion:
+    """The exact denoiser of one Gaussian with the mean and the deviation of the data, in its standardised units."""
+    x = torch.from_numpy(data.train.x)
+
+    def denoise(z, t, cond):
+        level = schedule(t)
+        return (level.alpha / (level.alpha**2 + level.sigma**2))[:, None] * z
+
+    schedule = ndm.LinearSchedule(-10.0, 6.0)
+    return ndm.NeuralDiffusion(schedule, ndm.IdentityTransform(), denoise, ndm.GaussianDecoder(x.mean(0), x.std(0)))
+
+
+def gaussian_points(data, number: int, seed: int) -> torch.Tensor:
+    """The law that `exact_model` has learned, as points of [-1, 1]."""
+    x = torch.from_numpy(data.train.x)
+    normal = torch.randn(number, 2, generator=torch.Generator().manual_seed(seed))
+    return scaled((x.mean(0) + x.std(0) * normal).numpy(), data)
+
+
+def test_every_sampler_is_a_way_with_each_volatility_that_it_takes():
+    names = [way.name for way in ways((1.0, None))]
+    assert {way.sampler for way in ways((1.0,))} == set(discover("ndm.samplers", Sampler))
+    assert len(names) == len(set(names))
+    assert {"ancestral, eta = 1", "ancestral, own eta", "deterministic", "heun", "ode"} <= set(names)
+    assert Way("ode").is_adaptive and not Way("heun").is_adaptive
+
+
+@pytest.mark.parametrize("way", FIXED, ids=lambda way: way.name)
+@pytest.mark.parametrize("budget", [2, 7, 12])
+def test_a_way_takes_the_most_steps_that_its_budget_allows(way, budget):
+    """Counted on the model that is sampled, whatever its predictor is."""
+    model = exact_model(load("moons"))
+    sampler = way.within(budget, model)
+    if sampler is None:
+        assert evaluations_of(way, 1) > budget
+        return
+    with Evaluations(model) as made:
+        sampler((5, 2))
+    assert made.number == 5 * evaluations_of(way, sampler.steps)
+    assert evaluations_of(way, sampler.steps) <= budget < evaluations_of(way, sampler.steps + 1)
+
+
+def test_evaluations_are_what_the_samplers_say():
+    assert [evaluations_of(Way("heun"), steps) for steps in (1, 2, 5)] == [2, 4, 10]
+    for name in ("deterministic", "multistep", "ancestral"):
+        assert [evaluations_of(Way(name), steps) for steps in (1, 2, 5)] == [1, 2, 5]
+    assert Way("heun").within(1, exact_model(load("moons"))) is None
+
+
+def test_nobody_is_counted_once_the_count_is_over():
+    model = exact_model(load("moons"))
+    with Evaluations(model) as made:
+        ndm.AncestralSampler(model, 3)((4, 2))
+    ndm.AncestralSampler(model, 3)((4, 2))
+    assert made.number == 12
+
+
+def test_grids_that_visit_the_same_times_are_one():
+    assert list(distinct_grids(ndm.LinearSchedule(), 8)) == ["time"]
+    assert list(distinct_grids(ndm.CosineSchedule(), 8)) == list(GRIDS)
+
+
+def test_data_are_as_far_from_data_as_their_error_allows():
+    """The energy distance of two samples of one law is 0 on average; toys hold equally many of each class in a row."""
+    data = load("8gaussians")
+    found = torch.tensor([distances(*training_points(data, 1000, seed).split(500))["energy_distance"]
+                          for seed in range(20)])
+    assert abs(found.mean()) < 3 * found.std() / 20**0.5 and found.min() < 0 < found.max()
+
+
+def test_the_sliced_distance_of_a_shift_is_its_length_by_the_root_of_the_dimensions():
+    """W_2 along a unit vector u is |u . shift|, and the mean of (u . shift)^2 is |shift|^2 / D."""
+    x = torch.randn(200, 2, generator=torch.Generator().manual_seed(0)).double()
+    shift = torch.tensor([0.3, -0.4]).double()
+    assert distances(x, x + shift)["sliced_wasserstein"] == pytest.approx(0.5 / 2**0.5, rel=0.15)
+    assert distances(x, x)["sliced_wasserstein"] == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("way", FIXED, ids=lambda way: way.name)
+def test_more_evaluations_of_a_perfect_model_approach_the_floor(way):
+    data = load("moons")
+    model, target = exact_model(data), gaussian_points(data, 800, 1)
+    floor = abs(distances(gaussian_points(data, 800, 0), target)["energy_distance"])
+    few, many = (distances(draw(way.within(number, model), data, 800, seed=0), target)["energy_distance"]
+                 for number in (4, 32))
+    assert abs(many) < max(3 * floor, 0.005) and abs(many) < few + floor
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory) -> Path:
+    """A folder of models with one that is not trained, called `small`."""
+    folder = tmp_path_factory.mktemp("models")
+    predictor = ndm.DirectPredictor.for_events((2,), ndm.IdentityTransform(), network="mlp", width=8, depth=1)
+    model = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder())
+    model.save_pretrained(folder / "small")
+    return folder
+
+
+def walk(way: Way, evaluations: int | None, tolerance: float | None = None) -> Walk:
+    return Walk("moons", "small", "identity", 0, way, evaluations, tolerance, "time" if evaluations else None, "test",
+                20, 1e-5)
+
+
+def test_a_row_says_how_many_evaluations_were_made(model_folder, monkeypatch):
+    assert measure(model_folder, walk(Way("heun"), 7))["evaluations_made"] == 6
+    told = []
+    solve = AdaptiveSolver.__call__
+
+    def solve_and_tell(*arguments):
+        solution = solve(*arguments)
+        told.append(solution.evaluations.double().mean())
+        return solution
+
+    monkeypatch.setattr(AdaptiveSolver, "__call__", solve_and_tell)
+    row = measure(model_folder, walk(Way("ode"), None, 1e-3))
+    assert row["evaluations_made"] == pytest.approx(float(told[0])) and told[0] > 7
+    assert row["sliced_wasserstein"] > 0 and row["steps"] == 1
+
+
+def test_a_walk_that_fails_is_a_row(model_folder, monkeypatch):
+    monkeypatch.setattr(ndm.MultistepSampler, "walk", lambda self, z, *_: iter([z * torch.nan]))
+    assert measure(model_folder, walk(Way("multistep"), 4))["failed"] == "samples that are not finite"
+
+
+def rows_by_seed(way: Way, evaluations: int, values: list[float]) -> list[dict]:
+    return [{"data": "moons", "contender": "identity", "way": {"sampler": way.sampler, "eta": way.eta},
+             "evaluations": evaluations, "tolerance": None, "grid": "time", "number": 60, "seed": seed,
+             "evaluations_made": float(evaluations), "milliseconds_per_sample": 1.0,
+             "energy_distance": value, "sliced_wasserstein": 2 * value} for seed, value in enumerate(values)]
+
+
+def test_enough_is_enough_at_all_larger_numbers_too():
+    """The mark is 0.10 + 0.01; a dip at 4 does not count, as 8 is above it."""
+    first, second = Way("deterministic"), Way("multistep")
+    rows = [*rows_by_seed(first, 64, [0.09, 0.11]), *rows_by_seed(first, 16, [0.2, 0.2])]
+    for evaluations, value in ((4, 0.05), (8, 0.12), (12, 0.109), (64, 0.11)):
+        rows += rows_by_seed(second, evaluations, [value, value])
+    floor = [{"data": "moons", "energy_distance": 0.0, "sliced_wasserstein": 0.01}]
+    (panel,) = panels(rows, floor)
+    assert panel.mark("energy_distance") == pytest.approx(0.11)
+    assert panel.fewest(first, "energy_distance") == 64 and panel.fewest(second, "energy_distance") == 12
+    text = markdown([panel])
+    assert "| multistep | 12 / 12 |" in text and "energy distance met (multistep, 12)" in text
+    assert picture([panel])[:4] == b"\x89PNG"
+
+    failed = [row | {"failed": "an ODE that blows up"} if row["evaluations"] == 64 and row["way"]["sampler"] ==
+              "multistep" and row["seed"] == 0 else row for row in rows]
+    (panel,) = panels(failed, [])
+    assert panel.fewest(second, "energy_distance") is None and "(1 failed)" in markdown([panel])
+    assert picture([panel])[:4] == b"\x89PNG"
+
+
+def test_a_grid_is_chosen_by_the_mean_over_seeds_of_those_that_all_have_walked():
+    way = {"sampler": "heun", "eta": None}
+    key = {"data": "moons", "contender": "identity", "way": way}
+    found = best_grids([key | {"evaluations": 4, "grids": {"time": 0.3, "gamma": 0.1, "other": 0.0}},
+                        key | {"evaluations": 4, "grids": {"time": 0.1, "gamma": 0.2}},
+                        key | {"evaluations": 2, "grids": {}}])
+    assert found == {("moons", "identity", Way("heun"), 4): "gamma"}
+
+
+def test_a_plan_says_every_job_once_and_sees_test_only_on_walks():
+    jobs = trainings(sampling.PLAN)
+    tried = trials(sampling.PLAN, jobs)
+    grids = {(job.data, job.contender, job.way, job.evaluations): "gamma" for job in tried}
+    measured = walks(sampling.PLAN, jobs, grids)
+    assert all(job.split == "validation" for job in tried) and all(job.split == "test" for job in measured)
+    for stage in (jobs, tried, measured):
+        assert stage and len({job.key for job in stage}) == len(stage)
+    assert len({job.name for job in jobs}) == len(jobs) == 12 and isinstance(jobs[0], Job)
+    assert {job.way for job in measured if job.tolerance} == {way for way in ways((1.0,)) if way.is_adaptive}
+
+
+def test_the_command_trains_samples_resumes_and_takes_new_samplers(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(sampling.Sampling, "plan", (CASE,))
+    out = tmp_path / "out"
+    order = f"benchmark sampling --out {out} --workers 1"
+    code, shown, _ = call(order, capsys)
+    lines = (out / "rows.jsonl").read_text().splitlines()
+    rows = {row["key"]: row for row in map(json.loads, lines)}
+    assert code == 0 and "fewest evaluations" in shown and len(rows) == len(lines)
+    results = json.loads((out / "results.json").read_text())
+    assert results["missing"] == 0 and {panel["contender"] for panel in results["panels"]} \
+        == {"time_basis_quiet", "identity"}
+    for panel in results["panels"]:
+        etas = (1.0, None) if panel["contender"] == "time_basis_quiet" else (1.0,)
+        assert set(panel["fewest"]) == {way.name for way in ways(etas)}
+        assert all(cell["evaluations_made"] <= cell["evaluations"] for cell in panel["cells"] if cell["evaluations"])
+        assert panel["floor"]["sliced_wasserstein"]["mean"] > 0 and panel["samples"] == 60
+    assert (out / "figure.png").read_bytes()[:4] == b"\x89PNG"
+    assert "Data from data" in (out / "tables.md").read_text()
+    assert len(list((out / "models").iterdir())) == 2
+
+    kept = [line for line in lines if "heun" not in json.loads(line)["key"]]  # as before that sampler was there
+    (out / "rows.jsonl").write_text("".join(line + "\n" for line in kept))
+    code, _, err = call(order, capsys)
+    again = {row["key"]: row for row in map(json.loads, (out / "rows.jsonl").read_text().splitlines())}
+    assert code == 0 and "trainings:" not in err and f"{4} of " in err and again.keys() == rows.keys()
+    for key, row in rows.items():
+        assert all(again[key].get(name) == row.get(name) for name in ("grids", *DISTANCES, "total")), key
+
+    (out / "rows.jsonl").write_text("".join(line + "\n" for line in kept))
+    (out / "models").rename(tmp_path / "elsewhere")
+    code, _, err = call(order, capsys)
+    assert code == 2 and err.startswith("ndm: error: got ") and "its model" in err and err.count("\n") == 1
+
+
+def test_without_pot_the_extra_is_named(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "ot", None)
+    code, _, err = call(f"benchmark sampling --out {tmp_path / 'out'}", capsys)
+    assert code == 2 and "pip install 'ndm[peers]'" in err and err.count("\n") == 1 and not (tmp_path / "out").exists()
+    with pytest.raises(InputError, match="no package 'unheard_of'"):
+        optional("unheard_of", "peers")
+
+
+@pytest.mark.parametrize(("words", "fragments"), [
+    ("--data nope", ("'nope'", "8gaussians")), ("--seeds 0", ("0 seeds",)), ("--scale -1", ("scale = -1",)),
+    ("--workers 0", ("0 workers",))])
+def test_wrong_use_is_one_line(words, fragments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(f"benchmark sampling {words}", capsys)
+    assert code == 2 and out == "" and err.startswith("ndm: error: got ") and err.count("\n") == 1
+    assert all(fragment in err for fragment in fragments) and not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_does_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call("benchmark sampling --dry-run --seeds 1", capsys)
+    assert code == 0 and "minutes on 2 workers" in out and err == "" and not list(tmp_path.iterdir())
+    assert replace(sampling.PLAN[0], seeds=1).seeds == 1 and "1 trainings of 60 CPU seconds" in out

@@ -12,6 +12,7 @@ from ndm.commands.data import Data
 from ndm.commands.evaluate import Evaluate
 from ndm.commands.report import Report
 from ndm.commands.sample import Sample
+from ndm.commands.shards import Shards
 from ndm.commands.train import Train
 from ndm.commands.usage import UsageError, in_one_line
 from ndm.data import load
@@ -40,14 +41,20 @@ def main(arguments: list[str] | None = None) -> int:
         code: int = command.run()
         return code
     except (InputError, UsageError) as error:
-        print(f"ndm: error: {error}", file=sys.stderr)
+        _complain(f"error: {error}")
         return 2
     except KeyboardInterrupt:
-        print("ndm: interrupted", file=sys.stderr)
+        _complain("interrupted")
         return 1
     except FloatingPointError as error:
-        print(f"ndm: error: {error}", file=sys.stderr)
+        _complain(f"error: {error}")
         return 1
+
+
+def _complain(message: str) -> None:
+    """One line, whatever the number of processes: they fail together, and the main one says why."""
+    if Shards().is_main:
+        print(f"ndm: {message}", file=sys.stderr)
 
 
 def _with_recipe(words: list[str], config: Config, given: Train) -> Train:

@@ -14,6 +14,11 @@ from ndm.registry import choose
 from ndm.schedules import Level
 
 
+def without_noise(x: Tensor, decoder: Decoder, level: Level) -> Tensor:
+    """z_0 = alpha_0 x', x' the standardised data, for data x (B, *event) and the noise level at t = 0."""
+    return level.alpha * decoder.standardise(x)
+
+
 class Dequantisation(ABC):
     """z_0 and log w with log p(x) = log p(z_0) + log w, or >= in the mean where z_0 is drawn.
 
@@ -24,6 +29,10 @@ class Dequantisation(ABC):
 
     name: ClassVar[str]
     is_drawn = True
+
+    @abstractmethod
+    def check(self, decoder: Decoder, draws: int) -> None:
+        """Raise `InputError` for data that it is not for, and a number of draws that it does not have."""
 
     @abstractmethod
     def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
@@ -39,12 +48,16 @@ class NoDequantisation(Dequantisation):
     name = "none"
     is_drawn = False
 
-    def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
+    def check(self, decoder: Decoder, draws: int) -> None:
         if isinstance(decoder, LevelsDecoder):
             raise InputError("no dequantisation for data with levels", "uniform or posterior",
                              "a density at the levels alone says nothing of their probabilities")
+        if draws != 1:
+            raise InputError(f"{draws} draws of data that are not dequantised", "1", "leave it out")
+
+    def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
         log_w = x[0].numel() * level.alpha.log() - decoder.log_scale(x)
-        return level.alpha * decoder.standardise(x), log_w.expand(len(x))
+        return without_noise(x, decoder, level), log_w.expand(len(x))
 
 
 class UniformDequantisation(Dequantisation):
@@ -55,9 +68,13 @@ class UniformDequantisation(Dequantisation):
 
     name = "uniform"
 
-    def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
+    def check(self, decoder: Decoder, draws: int) -> None:
         if not isinstance(decoder, LevelsDecoder):
             raise InputError("uniform dequantisation for real values", "data with levels", "leave it out")
+        _check_draws(draws)
+
+    def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
+        assert isinstance(decoder, LevelsDecoder)
         width = 2 / (decoder.num_levels - 1)
         z_0 = level.alpha * (x + (noise.uniform() - 0.5) * width)
         return z_0, (x[0].numel() * (level.alpha * width).log()).expand(len(x))
@@ -73,10 +90,18 @@ class PosteriorDequantisation(Dequantisation):
 
     name = "q(z_0 | x)"
 
+    def check(self, decoder: Decoder, draws: int) -> None:
+        _check_draws(draws)
+
     def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
-        q = Gaussian(level.alpha * decoder.standardise(x), level.sigma)
+        q = Gaussian(without_noise(x, decoder, level), level.sigma)
         z_0 = q.sample(noise.normal())
         return z_0, decoder.log_prob(x, z_0, level) - q.log_prob(z_0)
+
+
+def _check_draws(draws: int) -> None:
+    if draws < 1:
+        raise InputError(f"{draws} draws of the dequantisation", "at least 1")
 
 
 DEQUANTISATIONS = {"none": NoDequantisation, "uniform": UniformDequantisation, "posterior": PosteriorDequantisation}

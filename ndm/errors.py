@@ -7,3 +7,7 @@ class InputError(ValueError):
     def __init__(self, got: str, expected: str, advice: str = "") -> None:
         self.got, self.expected, self.advice = got, expected, advice
         super().__init__(f"got {got}; expected {expected}" + (f"; {advice}" if advice else ""))
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        """How it goes from one process to another."""
+        return type(self), (self.got, self.expected, self.advice)

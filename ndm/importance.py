@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ndm.bound import MOST_TIMESTEPS
 from ndm.errors import InputError
+from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
 
 
@@ -39,19 +40,17 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
         batch_size: latents in one pass of the network.
 
     Raises:
-        InputError: for empty data, T or K below 1, data that the decoder cannot describe, and eta = 0.
+        InputError: for T or K below 1, eta = 0, and what `NeuralDiffusion.checked` refuses.
     """
-    model.decoder.check(x)
+    x = model.checked(x, cond)
     model.volatility.require_noise()
     if not 1 <= timesteps <= MOST_TIMESTEPS:
         raise InputError(f"timesteps = {timesteps} for importance weights", f"T from 1 to {MOST_TIMESTEPS}")
     if draws < 1:
         raise InputError(f"{draws} draws", "at least 1")
-    was_training = model.training
-    model.eval()
     examples = max(1, batch_size // draws)
     parts = []
-    try:
+    with evaluating(model):
         for start in range(0, len(x), examples):
             chunk = slice(start, start + examples)
             labels = None if cond is None else cond[chunk].repeat_interleave(draws, 0)
@@ -60,8 +59,6 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
             weights = [_log_weights(model, repeated[piece], None if labels is None else labels[piece], timesteps,
                                     generator) for piece in pieces]
             parts.append(torch.cat(weights).reshape(-1, draws))
-    finally:
-        model.train(was_training)
     log_weights = torch.cat(parts)
     total = math.log(draws) - torch.logsumexp(log_weights, 1)
     effective = torch.exp(-torch.logsumexp(2 * torch.log_softmax(log_weights, 1), 1))

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ndm.bound import Bound
 from ndm.errors import InputError
+from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
 from ndm.times import ImportanceTimes, StratifiedTimes, Times
 
@@ -39,27 +40,23 @@ def nelbo(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, time
     Raises:
         InputError: for empty data, fewer than 2 draws, and what `NeuralDiffusion.forward` refuses.
     """
-    if len(x) == 0:
-        raise InputError("no examples", "at least 1")
+    x = model.checked(x, cond)
     if draws < 2:
         raise InputError(f"{draws} draws", "at least 2", "the standard error needs two")
-    was_training = model.training
-    model.eval()
     times: Times = StratifiedTimes(draws)
     if density is not None:
         stratified = ImportanceTimes(density.num_bins, points=times)
         stratified.load_state_dict(density.state_dict())
         times = stratified.to(x.device)
     rows: list[Tensor] = []
-    try:
-        for start in range(0, len(x), max(1, batch_size // draws)):
-            chunk = slice(start, start + max(1, batch_size // draws))
+    examples = max(1, batch_size // draws)
+    with evaluating(model):
+        for start in range(0, len(x), examples):
+            chunk = slice(start, start + examples)
             repeated = x[chunk].repeat_interleave(draws, 0)
             labels = None if cond is None else cond[chunk].repeat_interleave(draws, 0)
             terms = model(repeated, labels, timesteps, times, generator)
             rows.append(torch.stack([terms.prior, terms.diffusion, terms.reconstruction]).reshape(3, -1, draws))
-    finally:
-        model.train(was_training)
     draws_of_terms = torch.cat(rows, 1)
     error = draws_of_terms.sum(0).std(-1) / math.sqrt(draws)
     prior, diffusion, reconstruction = draws_of_terms.mean(-1)

@@ -19,10 +19,11 @@ from ndm.files import parse_json
 from ndm.gaussian import Gaussian
 from ndm.mixture import Mixture
 from ndm.part import Part
+from ndm.precision import in_precision
 from ndm.predictors import Predictor
 from ndm.predictors.callable import CallablePredictor
 from ndm.schedules import Level, Schedule
-from ndm.shapes import like_event
+from ndm.shapes import check_labels, like_event
 from ndm.step_variances import StepVariance
 from ndm.step_variances.posterior import PosteriorStepVariance
 from ndm.times import LowDiscrepancyTimes, Times
@@ -78,13 +79,17 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
             InputError: for data that the decoder cannot describe or of another precision than the model, T < 1, or
                 eta = 0 (the bound is infinite).
         """
+        return bound(self, self.checked(x, cond), cond, timesteps, times or LowDiscrepancyTimes(), generator)
+
+    def checked(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
+        """The data x (B, *event), in float32 at least.
+
+        Raises `InputError` for data that the decoder cannot describe or of another precision than the model, and for
+        another number of labels `cond` than of examples.
+        """
         self.decoder.check(x)
-        x = x.to(torch.promote_types(x.dtype, torch.float32))  # the bound cancels heavily
-        weights = next((p.dtype for p in self.parameters() if p.is_floating_point()), x.dtype)
-        if weights != x.dtype:
-            raise InputError(f"data of {x.dtype} for a model of {weights}", "the same precision",
-                             "convert one of them: x.float(), or model.double()")
-        return bound(self, x, cond, timesteps, times or LowDiscrepancyTimes(), generator)
+        check_labels(cond, x)
+        return in_precision(self, x, "data")
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         """The curve t -> F(x, t) of data x (B, *event), as the model sees it (`Decoder.standardise`)."""

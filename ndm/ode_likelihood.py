@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ndm.dequantisation import Dequantisation, dequantisation_for
+from ndm.dequantisation import Dequantisation, dequantisation_for, without_noise
 from ndm.errors import InputError
+from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
 from ndm.noise import example_noise
-from ndm.solvers import Solver
+from ndm.precision import PRECISIONS, check_numbers, in_precision, precision_of
+from ndm.shapes import check_labels
+from ndm.solvers import Solution, Solver
 from ndm.solvers.adaptive import AdaptiveSolver
-from ndm.solvers.solver import State
+from ndm.solvers.solver import Field, State
 from ndm.traces import Trace, quadratic_forms, trace_for
 
 
@@ -57,29 +60,24 @@ def ode_likelihood(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
         batch_size: states in one pass of the network.
 
     Raises:
-        InputError: for data that the decoder cannot describe or of another precision than the model, an exact trace
-            of more than 4096 dimensions, tolerances out of reach, and an ODE that blows up.
+        InputError: for what `NeuralDiffusion.checked` refuses, an exact trace of more than 4096 dimensions, tolerances
+            out of reach, and an ODE that blows up.
     """
     model.decoder.check(x)
-    if draws < 1:
-        raise InputError(f"{draws} draws", "at least 1")
+    if dtype is not None:
+        if dtype not in PRECISIONS:
+            raise InputError(f"dtype={dtype}", "torch.float32 or torch.float64")
+        model = model if precision_of(model, dtype) == dtype else copy.deepcopy(model).to(dtype)
+        x = x.to(dtype)
+    x = model.checked(x, cond)
     trace = trace if isinstance(trace, Trace) else trace_for(trace)
     solver = solver or AdaptiveSolver()
     dequantisation = dequantisation or dequantisation_for(None, model.decoder)
-    if not dequantisation.is_drawn and draws > 1:
-        raise InputError(f"{draws} draws of data that are not dequantised", "1", "leave it out")
-    own = next((p.dtype for p in model.parameters() if p.is_floating_point()), x.dtype)
-    if dtype is not None and dtype != own:
-        model, own = copy.deepcopy(model).to(dtype), dtype
-    if dtype is not None:
-        x = x.to(dtype)
-    if x.dtype != own:
-        raise InputError(f"data of {x.dtype} for a model of {own}", "the same precision",
-                         f"convert the data, or say dtype={x.dtype}")
-    was_training = model.training
-    model.eval()
+    trace.check(x.shape[1:])
+    solver.check(x.dtype)
+    dequantisation.check(model.decoder, draws)
     values, evaluations = [], []
-    try:
+    with evaluating(model):
         for start in range(0, len(x), batch_size):
             chunk = slice(start, start + batch_size)
             noise = example_noise(seed, x[chunk])
@@ -89,10 +87,6 @@ def ode_likelihood(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
                 log_probs, count = _integrate(model, z_0, None if cond is None else cond[chunk], probes, trace, solver)
                 values.append(log_probs + log_w[:, None])
                 evaluations.append(count)
-    except InputError as error:
-        raise InputError(f"{error.got} (model: {_describe(model)})", error.expected, error.advice) from error
-    finally:
-        model.train(was_training)
     every = _by_draw(values, draws)  # (draws, N, estimates)
     of_draws = every.mean(2)
     repeats = of_draws.T if draws > 1 else every[0]  # (N, draws or estimates)
@@ -116,27 +110,34 @@ def _integrate(model: NeuralDiffusion, z_0: Tensor, cond: Tensor | None, probes:
         return v, trace.collect(forms)
 
     start = z_0.new_zeros(len(z_0), trace.collect(z_0.new_zeros(1, probes.shape[1])).shape[1])
-    solution = solver(field, (z_0, start), 0.0, 1.0)
+    solution = solve(solver, model, field, (z_0, start), 0.0, 1.0)
     z_1, divergence = solution.state
     return model.prior(z_1).log_prob(z_1)[:, None] + divergence, solution.evaluations
 
 
-def _describe(model: NeuralDiffusion) -> str:
-    parts = (model.schedule, model.transform, model.predictor)
-    return ", ".join(type(part).__name__ for part in parts)
+def solve(solver: Solver, model: NeuralDiffusion, field: Field, state: State, start: float, end: float) -> Solution:
+    """The solver's solution; where it finds none, the error names the model."""
+    try:
+        return solver(field, state, start, end)
+    except InputError as error:
+        parts = ", ".join(type(part).__name__ for part in (model.schedule, model.transform, model.predictor))
+        raise InputError(f"{error.got} (model: {parts})", error.expected, error.advice) from error
 
 
 @torch.no_grad()
 def encode(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
     """z_1 (N, *event): where the ODE takes data x (N, *event), from z_0 = alpha_0 x, the standardised data."""
-    model.decoder.check(x)
-    z_0 = model.schedule(x.new_zeros(())).alpha * model.decoder.standardise(x)
+    x = model.checked(x, cond)
+    z_0 = without_noise(x, model.decoder, model.schedule(x.new_zeros(())))
     return carry(model, z_0, cond, solver, 0.0, 1.0)
 
 
 @torch.no_grad()
 def decode(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
     """The inverse of `encode`, (N, *event): z_0 / alpha_0 in the units of the data, not rounded to levels."""
+    check_numbers(z_1, "latents")
+    check_labels(cond, z_1)
+    z_1 = in_precision(model, z_1, "latents")
     z_0 = carry(model, z_1, cond, solver, 1.0, 0.0)
     return model.decoder.destandardise(z_0 / model.schedule(z_1.new_zeros(())).alpha)
 
@@ -147,9 +148,5 @@ def carry(model: NeuralDiffusion, z: Tensor, cond: Tensor | None, solver: Solver
     def field(t: Tensor, state: State, rows: Tensor) -> State:
         return (model.predicted_velocity(state[0], t, None if cond is None else cond[rows]),)
 
-    was_training = model.training
-    model.eval()
-    try:
-        return (solver or AdaptiveSolver())(field, (z,), start, end).state[0]
-    finally:
-        model.train(was_training)
+    with evaluating(model):
+        return solve(solver or AdaptiveSolver(), model, field, (z,), start, end).state[0]

@@ -1,10 +1,44 @@
-"""Products that automatic mixed precision must leave alone: the bound cancels heavily."""
+"""The precision that the bound needs, which cancels heavily: float32 at least, and one for data and model."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from ndm.errors import InputError
+
+PRECISIONS = (torch.float32, torch.float64)
 
 
 def matmul(left: Tensor, right: Tensor) -> Tensor:
     """left @ right in the precision of its arguments, whatever `torch.autocast` says."""
     with torch.autocast(left.device.type, enabled=False):
         return left @ right
+
+
+def precision_of(model: nn.Module, default: torch.dtype) -> torch.dtype:
+    """That of the model's weights; `default` where it has none."""
+    return next((p.dtype for p in model.parameters() if p.is_floating_point()), default)
+
+
+def check_numbers(x: Tensor, what: str) -> None:
+    """Raise `InputError` unless x, which is called `what`, is of finite floating point numbers, and not empty."""
+    if not x.is_floating_point():
+        raise InputError(f"{what} of type {x.dtype}", "floating point numbers", "convert them, e.g. x.float()")
+    if x.numel() == 0:
+        raise InputError(f"an empty batch, of shape {tuple(x.shape)}", "at least 1 example")
+    finite = torch.isfinite(x)
+    if not finite.all():
+        bad = int((~finite).sum())
+        raise InputError(f"{what} with {bad} NaN or infinite value{'s' * (bad > 1)} of {x.numel()}",
+                         "finite numbers", "remove or repair those examples")
+
+
+def in_precision(model: nn.Module, x: Tensor, what: str) -> Tensor:
+    """x in float32 at least; `InputError` where the model's weights have another precision, or less."""
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    weights = precision_of(model, x.dtype)
+    if weights not in PRECISIONS:
+        raise InputError(f"a model of {weights}", "float32 or float64", "convert it: model.float()")
+    if weights != x.dtype:
+        raise InputError(f"{what} of {x.dtype} for a model of {weights}", "the same precision",
+                         "convert one of them, e.g. x.float(), or model.double()")
+    return x

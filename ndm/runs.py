@@ -34,6 +34,11 @@ class Run:
         return tuple(self.config["data"]["event_shape"])
 
     @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+    @property
     def is_image(self) -> bool:
         """Whether the model is one of images (levels), or of real values."""
         return self.config["data"]["num_levels"] is not None
@@ -64,7 +69,7 @@ def open_run(folder: Path) -> Run:
     checkpoint = latest(folder)
     if checkpoint is None:
         raise InputError(f"{folder}, which has no checkpoint yet", "a run that has been trained")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
     model = NeuralDiffusion.from_pretrained(checkpoint / "model", map_location=device)
     levels = model.decoder.num_levels if isinstance(model.decoder, LevelsDecoder) else None
     if levels != config["data"]["num_levels"]:

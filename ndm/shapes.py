@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from ndm.errors import InputError
+
 
 def like_event(value: Tensor, x: Tensor) -> Tensor:
     """Reshape `value`, one number per example (B,) or a scalar (), to broadcast against x (B, *event)."""
@@ -11,3 +13,10 @@ def like_event(value: Tensor, x: Tensor) -> Tensor:
 def sum_event(x: Tensor) -> Tensor:
     """Sum over everything but the batch: (B, *event) -> (B,)."""
     return x.flatten(1).sum(1)
+
+
+def check_labels(cond: Tensor | None, x: Tensor) -> None:
+    """Raise `InputError` unless there is one label for each example of x, or none at all."""
+    if cond is not None and cond.shape[:1] != x.shape[:1]:
+        raise InputError(f"cond of shape {tuple(cond.shape)} for {len(x)} examples", f"labels of shape ({len(x)},)",
+                         "give one for each example")

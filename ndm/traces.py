@@ -1,5 +1,6 @@
 """The divergence of a velocity: the trace of its Jacobian, exactly or by random probes."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
@@ -25,6 +26,10 @@ class Trace(ABC):
     name: ClassVar[str]
 
     @abstractmethod
+    def check(self, event_shape: tuple[int, ...]) -> None:
+        """Raise `InputError` for events that it would take too long for."""
+
+    @abstractmethod
     def probes(self, noise: Noise, like: Tensor) -> Tensor:
         """e for states shaped like `like` (B, *event), (B, K, *event); the same all along a path."""
 
@@ -42,11 +47,16 @@ class ExactTrace(Trace):
 
     name = "exact"
 
-    def probes(self, noise: Noise, like: Tensor) -> Tensor:
-        size = like[0].numel()
+    def check(self, event_shape: tuple[int, ...]) -> None:
+        size = math.prod(event_shape)
         if size > _MOST_DIMENSIONS:
-            raise InputError(f"an exact trace of {size} dimensions, {size} backward passes for every evaluation",
-                             f"at most {_MOST_DIMENSIONS} dimensions", "use trace=hutchinson")
+            raise InputError(f"an exact trace of {size} dimensions, {size} backward passes for each of the hundred or "
+                             "so evaluations of an example", f"at most {_MOST_DIMENSIONS} dimensions",
+                             "use trace=hutchinson, one backward pass for each probe")
+
+    def probes(self, noise: Noise, like: Tensor) -> Tensor:
+        self.check(like.shape[1:])
+        size = like[0].numel()
         units = torch.eye(size, dtype=like.dtype, device=like.device).reshape(size, *like.shape[1:])
         return units.expand(len(like), *units.shape)
 
@@ -70,6 +80,9 @@ class HutchinsonTrace(Trace):
         if not 1 <= num_probes <= _MOST_PROBES:
             raise InputError(f"{num_probes} probes", f"from 1 to {_MOST_PROBES}")
         self.num_probes = num_probes
+
+    def check(self, event_shape: tuple[int, ...]) -> None:
+        """Any event will do."""
 
     def probes(self, noise: Noise, like: Tensor) -> Tensor:
         return torch.stack([self.draw(noise) for _ in range(self.num_probes)], 1)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
+from ndm.ode_likelihood import solve
 from ndm.shapes import sum_event
 from ndm.solvers import Solver
 from ndm.solvers.adaptive import AdaptiveSolver
@@ -44,10 +46,7 @@ def transport(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *
         v = model.predicted_velocity(state[0], t, None if cond is None else cond[rows])
         return v, sum_event(v**2)[:, None]
 
-    was_training = model.training
-    model.eval()
-    try:
-        z_0, spent = (solver or AdaptiveSolver())(field, (z_1, z_1.new_zeros(len(z_1), 1)), 1.0, 0.0).state
-    finally:
-        model.train(was_training)
+    start = z_1, z_1.new_zeros(len(z_1), 1)
+    with evaluating(model):
+        z_0, spent = solve(solver or AdaptiveSolver(), model, field, start, 1.0, 0.0).state
     return Transport(z_0, -spent[:, 0], sum_event((z_1 - z_0) ** 2))

@@ -2,11 +2,10 @@
 
 from abc import ABC, abstractmethod
 
-import torch
 from torch import Tensor
 
-from ndm.errors import InputError
 from ndm.part import Part
+from ndm.precision import check_numbers
 from ndm.schedules import Level
 from ndm.shapes import like_event
 
@@ -41,12 +40,4 @@ class Decoder(Part, ABC):
 
     def check(self, x: Tensor) -> None:
         """Raise `InputError` for data that this decoder cannot describe."""
-        if not x.is_floating_point():
-            raise InputError(f"data of type {x.dtype}", "floating point numbers", "convert them, e.g. x.float()")
-        if x.numel() == 0:
-            raise InputError(f"an empty batch, of shape {tuple(x.shape)}", "at least 1 example")
-        finite = torch.isfinite(x)
-        if not finite.all():
-            bad = int((~finite).sum())
-            raise InputError(f"data with {bad} NaN or infinite value{'s' * (bad > 1)} of {x.numel()}",
-                             "finite numbers", "remove or repair those examples")
+        check_numbers(x, "data")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ndm.errors import InputError
+from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
 from ndm.noise import Noise, sample_noise
 from ndm.samplers.grids import uniform_time
@@ -76,11 +77,7 @@ class Sampler(ABC):
         return sample_noise(seed, first, shape, like), self.times.to(like)
 
     def _latents(self, noise: Noise, times: Tensor, cond: Tensor | None) -> Iterator[Tensor]:
-        was_training = self.model.training
-        self.model.eval()
-        try:
+        with evaluating(self.model):
             z_1 = noise.normal()
             yield z_1
             yield from self.walk(z_1, times, noise, cond)
-        finally:
-            self.model.train(was_training)

@@ -1,6 +1,5 @@
 """Methods that choose their steps by an estimate of the error, for each example by itself."""
 
-import math
 from functools import cached_property
 
 import torch
@@ -10,7 +9,7 @@ from torchdiffeq._impl.rk_common import RKAdaptiveStepsizeODESolver
 
 from ndm.errors import InputError
 from ndm.registry import choose
-from ndm.solvers.solver import Field, Solution, Solver, State
+from ndm.solvers.solver import Field, Solution, Solver, State, blow_up
 
 # The tables of torchdiffeq; its own step control measures the error of a batch as a whole, so that an example's value
 # would depend on its neighbours, and a hard one would slow down all.
@@ -34,15 +33,15 @@ class AdaptiveSolver(Solver):
         max_steps: after so many steps of one example it is given up.
 
     Raises:
-        InputError: for unknown methods and tolerances that are not positive.
+        InputError: for unknown methods, and tolerances that are not between 0 and 1.
     """
 
     def __init__(self, method: str = "dopri5", rtol: float = 1e-5, atol: float = 1e-5, *,
                  max_steps: int = 10_000) -> None:
         self.table = choose("adaptive method", method, METHODS)
         for name, value in (("rtol", rtol), ("atol", atol)):
-            if not 0 < value < math.inf:
-                raise InputError(f"{name} = {value}", "a positive number", "1e-5 is usual")
+            if not 0 < value <= 1:
+                raise InputError(f"{name} = {value}", f"0 < {name} <= 1", "1e-5 is usual")
         if max_steps < 1:
             raise InputError(f"{max_steps} steps at most", "at least 1")
         self.method, self.rtol, self.atol, self.max_steps = method, rtol, atol, max_steps
@@ -56,11 +55,15 @@ class AdaptiveSolver(Solver):
         tableau = self.table.tableau
         return bool(tableau.c_sol[-1] == 0 and torch.equal(tableau.c_sol[:-1], tableau.beta[-1]))
 
+    def check(self, precision: torch.dtype) -> None:
+        super().check(precision)
+        least = _RESOLUTIONS * torch.finfo(precision).eps
+        if self.rtol < least:
+            raise InputError(f"rtol = {self.rtol:g} in {precision}", f"at least {least:.1g}",
+                             "allow a larger error" + ", or compute in float64" * (precision != torch.float64))
+
     def __call__(self, field: Field, state: State, start: float, end: float) -> Solution:
-        resolution = torch.finfo(state[0].dtype).eps
-        if self.rtol < _RESOLUTIONS * resolution:
-            raise InputError(f"rtol = {self.rtol:g} in {state[0].dtype}", f"at least {_RESOLUTIONS * resolution:.1g}",
-                             "compute in float64, or allow a larger error")
+        self.check(state[0].dtype)
         batch = _Batch(self, field, state, start, end)
         while len(batch.rows):
             batch.step()
@@ -128,7 +131,7 @@ class _Batch:
         error = signed * _combine(tableau.c_error, stages)
         allowed = self.solver.atol + self.solver.rtol * torch.maximum(self.y.abs(), reached.abs())
         ratio = self._norm(error / allowed)
-        taken = ratio <= 1  # False for NaN
+        taken = (ratio <= 1) & torch.isfinite(reached).all(1)  # False for NaN
         factor = (_SAFETY * ratio ** (-1 / self.solver.table.order)).clamp(_LEAST_FACTOR, _LARGEST_FACTOR)
         factor = torch.where(taken, factor, factor.nan_to_num(nan=_LEAST_FACTOR).clamp(max=1.0))
         self._require_finite(taken | (h > _LEAST_STEP))
@@ -153,8 +156,7 @@ class _Batch:
     def _require_finite(self, fine: Tensor) -> None:
         if not fine.all():
             row = int((~fine).nonzero()[0])
-            raise InputError(f"an ODE that blows up at t = {float(self.t[row]):.4g} (example {int(self.rows[row])})",
-                             "a velocity that can be followed", "check the model's weights there, or its training")
+            raise blow_up(float(self.t[row]), int(self.rows[row]), "check the model's weights there, or its training")
 
     def solution(self) -> State:
         """The state of all examples, once all have arrived."""

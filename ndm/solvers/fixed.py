@@ -8,7 +8,7 @@ from torchdiffeq._impl.solvers import FixedGridODESolver
 
 from ndm.errors import InputError
 from ndm.registry import choose
-from ndm.solvers.solver import Field, Solution, Solver, State
+from ndm.solvers.solver import Field, Solution, Solver, State, blow_up
 
 METHODS = {name: kind for name, kind in SOLVERS.items() if issubclass(kind, FixedGridODESolver) and "adams" not in name}
 _MOST_STEPS = 1_000_000
@@ -35,6 +35,7 @@ class FixedSolver(Solver):
         return f"{self.method}, {self.steps} steps"
 
     def __call__(self, field: Field, state: State, start: float, end: float) -> Solution:
+        self.check(state[0].dtype)
         rows = torch.arange(len(state[0]), device=state[0].device)
         evaluations = 0
 
@@ -42,11 +43,19 @@ class FixedSolver(Solver):
             nonlocal evaluations
             evaluations += 1
             velocities = field(t.to(state[0]).expand(len(rows)), state, rows)
-            if not all(torch.isfinite(part).all() for part in velocities):
-                raise InputError(f"an ODE that blows up at t = {float(t):.4g}", "a finite velocity",
-                                 "take more steps, or an adaptive method")
+            _require_finite(velocities, float(t))
             return velocities
 
         times = torch.linspace(start, end, self.steps + 1, dtype=torch.float64, device=state[0].device)
-        path = odeint(velocity, state, times, method=self.method)
-        return Solution(tuple(part[-1] for part in path), torch.full_like(rows, evaluations))
+        path = odeint(velocity, state, times[[0, -1]], method=self.method,
+                      options={"grid_constructor": lambda *_: times})
+        final = tuple(part[-1] for part in path)
+        _require_finite(final, end)
+        return Solution(final, torch.full_like(rows, evaluations))
+
+
+def _require_finite(state: State, t: float) -> None:
+    for part in state:
+        finite = torch.isfinite(part).reshape(len(part), -1).all(1)
+        if not finite.all():
+            raise blow_up(t, int((~finite).nonzero()[0]), "take more steps, or an adaptive method")

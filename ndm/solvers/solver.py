@@ -4,7 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+
+from ndm.errors import InputError
+from ndm.precision import PRECISIONS
 
 State = tuple[Tensor, ...]  # parts, each (B, *shape), whose errors are weighed apart
 Field = Callable[[Tensor, State, Tensor], State]
@@ -19,11 +23,22 @@ class Solution:
     evaluations: Tensor  # (B,) int64, of the field, for each example
 
 
+def blow_up(t: float, row: int, advice: str) -> InputError:
+    """The error for a state or velocity that is not finite, of the example in that row of the batch."""
+    return InputError(f"an ODE that blows up at t = {t:.4g} (example {row} of its batch)", "a velocity that is finite",
+                      advice)
+
+
 class Solver(ABC):
     """dy/dt = field(t, y) from `start` to `end`, either of which may be the larger.
 
     The outcome of an example does not depend on the others of its batch.
     """
+
+    def check(self, precision: torch.dtype) -> None:
+        """Raise `InputError` for what cannot be reached in that precision."""
+        if precision not in PRECISIONS:
+            raise InputError(f"an ODE in {precision}", "float32 or float64")
 
     @abstractmethod
     def __call__(self, field: Field, state: State, start: float, end: float) -> Solution:

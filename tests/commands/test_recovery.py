@@ -174,7 +174,7 @@ def test_strangers_among_the_checkpoints_are_left_alone(run):
 def test_an_interruption_is_a_line_and_exit_code_1(run, capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
-    monkeypatch.setattr("ndm.commands.evaluate.nelbo", interrupted)
+    monkeypatch.setattr("ndm.commands.estimates.nelbo", interrupted)
     assert main(["evaluate", "run"]) == 1
     assert capsys.readouterr().err.endswith("ndm: interrupted\n") and not (run / "evaluation.json").exists()
 

@@ -76,7 +76,7 @@ def test_nelbo_refuses_wrong_use(arguments, got):
 
 def test_nelbo_refuses_no_examples_and_leaves_the_model_as_it_was():
     model = model_of_images().train()
-    with pytest.raises(ndm.InputError, match="no examples"):
+    with pytest.raises(ndm.InputError, match="empty batch"):
         ndm.nelbo(model, torch.randn(0, 1, 8, 8))
     ndm.nelbo(model, torch.randn(2, 1, 8, 8), draws=2)
     with pytest.raises(ndm.InputError, match="NaN"):

@@ -197,7 +197,7 @@ def test_float32_agrees_with_float64() -> None:
     assert single.dtype == torch.float32 and double.dtype == torch.float64
     assert next(model.parameters()).dtype == torch.float32
     assert_close(single.double(), double, rtol=2e-3, atol=2e-3)
-    with pytest.raises(InputError, match="convert the data"):
+    with pytest.raises(InputError, match="convert one of them"):
         ndm.ode_log_prob(model, x.double())
 
 

@@ -1,0 +1,156 @@
+"""What a run's model says of data, an object for each estimate: the NELBO, the importance-weighted bound, the ODE."""
+
+import copy
+import math
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ndm.commands.shards import Shards
+from ndm.dequantisation import Dequantisation
+from ndm.importance import importance_weighted
+from ndm.likelihood import Estimate, bits_per_dim, nelbo
+from ndm.model import NeuralDiffusion
+from ndm.ode_likelihood import decode, encode, ode_likelihood
+from ndm.runs import Run
+from ndm.seeds import mix
+from ndm.solvers import Solver
+from ndm.traces import Trace
+
+_CHUNK = 64  # examples that draw from one generator, of which a process has some
+_TOGETHER = 256  # examples that are integrated together, at most
+
+
+class Estimator(ABC):
+    """An estimate for every example of a split, shared out among processes; the mean is in the run's unit."""
+
+    @abstractmethod
+    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+        """What evaluation.json says of it. The numbers do not depend on how many processes there are.
+
+        Raises:
+            FloatingPointError: for an example whose estimate is not finite.
+        """
+
+
+@dataclass(frozen=True)
+class BoundEstimator(Estimator):
+    """The NELBO, of T = `timesteps` or in continuous time."""
+
+    timesteps: int | None
+    draws: int
+    seed: int
+
+    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+        # The density of t is that of the loss that was trained: for another T it would help little.
+        density = run.times if self.timesteps == run.config["timesteps"] else None
+
+        def terms(k: int, chunk: Tensor) -> list[Tensor]:
+            chunk = chunk.to(run.device)
+            part = nelbo(run.model, chunk, timesteps=self.timesteps, draws=self.draws, density=density,
+                         generator=_generator(self.seed, k, chunk))
+            return [part.prior, part.diffusion, part.reconstruction, part.standard_error]
+
+        estimate = Estimate(*shards.map(terms, x, _CHUNK, "evaluating", f"{len(x)} examples, {self.draws} draws each"))
+        draws = float((estimate.standard_error**2).sum().sqrt()) / len(x)
+        of_terms = {name: _in_unit(getattr(estimate, name).mean(), run)
+                    for name in ("prior", "diffusion", "reconstruction")}
+        found = _mean("NELBO", estimate.total, run) | of_terms
+        if len(x) == 1:  # no spread over examples: that of the draws is all there is
+            found["standard_error"] = _in_unit(draws, run)
+        return found | {"standard_error_of_draws": _in_unit(draws, run), "timesteps": self.timesteps,
+                        "draws": self.draws}
+
+
+@dataclass(frozen=True)
+class ImportanceEstimator(Estimator):
+    """The importance-weighted bound of `draws` chains of T = `timesteps`."""
+
+    timesteps: int
+    draws: int
+    seed: int
+
+    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+        def weighted(k: int, chunk: Tensor) -> list[Tensor]:
+            chunk = chunk.to(run.device)
+            part = importance_weighted(run.model, chunk, timesteps=self.timesteps, draws=self.draws,
+                                       generator=_generator(self.seed, k, chunk))
+            return [part.total, part.effective_draws]
+
+        total, effective = shards.map(weighted, x, _CHUNK, "weighing", f"{len(x)} examples, {self.draws} chains each")
+        return _mean("importance-weighted bound", total, run) | {
+            "draws": self.draws, "timesteps": self.timesteps, "effective_draws": float(effective.mean())}
+
+
+@dataclass(frozen=True)
+class OdeEstimator(Estimator):
+    """-log p of the ODE, and the error of the way there and back."""
+
+    trace: Trace
+    solver: Solver
+    dequantisation: Dequantisation
+    draws: int
+    dtype: torch.dtype
+    seed: int
+
+    def check(self, run: Run) -> None:
+        """Raise `InputError` for what cannot be asked of the run's model, before anything is computed."""
+        self.trace.check(run.event_shape)
+        self.solver.check(self.dtype)
+        self.dequantisation.check(run.model.decoder, self.draws)
+
+    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+        began = time.monotonic()
+        model = copy.deepcopy(run.model).to(self.dtype)
+        x = x.to(self.dtype)
+
+        def density(_: int, chunk: Tensor) -> list[Tensor]:
+            part = ode_likelihood(model, chunk.to(run.device), trace=self.trace, solver=self.solver,
+                                  dequantisation=self.dequantisation, draws=self.draws, seed=self.seed)
+            return [-part.log_prob, part.standard_error, part.evaluations]
+
+        def way(_: int, chunk: Tensor) -> list[Tensor]:
+            return [_there_and_back(model, chunk.to(run.device), self.solver)]
+
+        # An example's value is its own, so that chunks may be such that every process has as much to do.
+        size, status = min(_TOGETHER, math.ceil(len(x) / shards.number)), f"{len(x)} examples"
+        nats, errors, evaluations = shards.map(density, x, size, "integrating", status)
+        (squares,) = shards.map(way, x[:_TOGETHER], size, "there and back", status)
+        error = float((errors**2).sum().sqrt()) / len(x)
+        return _mean("ODE's density", nats, run) | {
+            "standard_error_of_estimate": _in_unit(error, run) if math.isfinite(error) else None,
+            "trace": self.trace.name, "solver": repr(self.solver), "dequantisation": self.dequantisation.name,
+            "draws": self.draws, "dtype": str(self.dtype).removeprefix("torch."),
+            "evaluations": {"mean": float(evaluations.mean()), "most": int(evaluations.max())},
+            "round_trip_error": float(squares.mean().sqrt()), "seconds": time.monotonic() - began,
+        }
+
+
+def _there_and_back(model: NeuralDiffusion, x: Tensor, solver: Solver) -> Tensor:
+    """The mean square of decode(encode(x)) - x over an event, in standard deviations of the data, (B,)."""
+    back = decode(model, encode(model, x, solver=solver), solver=solver)
+    return (model.decoder.standardise(back) - model.decoder.standardise(x)).square().flatten(1).mean(1)
+
+
+def _generator(seed: int, k: int, like: Tensor) -> torch.Generator:
+    """That of chunk k, whichever process has it."""
+    return torch.Generator(like.device).manual_seed(mix(seed, k))
+
+
+def _in_unit(nats: Tensor | float, run: Run) -> float:
+    """Nats for real values, bits/dim for images."""
+    return float(bits_per_dim(nats, run.event_shape) if run.is_image else nats)
+
+
+def _mean(what: str, nats: Tensor, run: Run) -> dict[str, float | None]:
+    """Over examples (N,), and its standard error, which a single example has not."""
+    wrong = (~torch.isfinite(nats)).nonzero()
+    if len(wrong):
+        raise FloatingPointError(f"the {what} is not finite for {len(wrong)} of {len(nats)} examples, "
+                                 f"the first of them example {int(wrong[0])}")
+    error = _in_unit(nats.std() / math.sqrt(len(nats)), run) if len(nats) > 1 else None
+    return {"total": _in_unit(nats.mean(), run), "standard_error": error}

@@ -1,0 +1,84 @@
+"""Examples shared out among processes that were started together: each evaluates its own, then all know all."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any, Self
+
+import torch
+from rich.console import Console
+from torch import Tensor, distributed
+
+from ndm.errors import InputError
+from ndm.training.progress import ProgressBar
+
+_LEFT_BY_LAUNCHERS = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"}  # torchrun, accelerate launch
+_PATIENCE = timedelta(days=30)  # of a process whose examples are easy with one whose examples are hard
+
+
+class Shards:
+    """The processes that torchrun or accelerate launch started, of which this is one; or this one alone.
+
+    Nothing is collective while examples are evaluated, so that an adaptive solver may take as long as it needs: what
+    was found, or the error that was met, is gathered afterwards. It travels by gloo on every device, as it is little.
+    """
+
+    def __init__(self) -> None:
+        together = os.environ.keys() >= _LEFT_BY_LAUNCHERS
+        self.number = int(os.environ["WORLD_SIZE"]) if together else 1
+        self.rank = int(os.environ["RANK"]) if together else 0
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process that speaks and writes."""
+        return self.rank == 0
+
+    def __enter__(self) -> Self:
+        if self.number > 1:
+            if torch.cuda.is_available():
+                torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+            distributed.init_process_group("gloo")
+            self.group = distributed.new_group(backend="gloo", timeout=_PATIENCE)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self.number > 1:
+            distributed.destroy_process_group()
+
+    def gather(self, value: Any) -> list[Any]:
+        """The values of all processes, in every one of them."""
+        if self.number == 1:
+            return [value]
+        values = [None] * self.number
+        distributed.all_gather_object(values, value, self.group)
+        return values
+
+    @contextlib.contextmanager
+    def agreed(self) -> Iterator[None]:
+        """What fails inside in one process fails in all of them, afterwards, with the same error."""
+        own = None
+        try:
+            yield
+        except (InputError, FloatingPointError) as error:
+            own = error
+        for met in self.gather(own):
+            if met is not None:
+                raise met
+
+    def map(self, work: Callable[[int, Tensor], Sequence[Tensor]], x: Tensor, size: int, what: str,
+            status: str) -> Tensor:
+        """work(k, x_k) for the chunks x_k of `size` examples of x, each by one process: rows of a number for each
+        example. All of them, (rows, N) of float64, in the order of x.
+
+        `what` and `status` are the words at the progress bar.
+        """
+        chunks = x.split(size)
+        mine = range(self.rank, len(chunks), self.number)
+        parts: dict[int, Tensor] = {}
+        with ProgressBar(what, None if self.is_main else Console(quiet=True)) as bar, self.agreed():
+            for done, k in enumerate(mine, 1):
+                parts[k] = torch.stack([row.double().cpu() for row in work(k, chunks[k])])
+                bar.update(done / len(mine), status)
+        found = {k: part for share in self.gather(parts) for k, part in share.items()}
+        return torch.cat([found[k] for k in range(len(chunks))], 1)

@@ -1,7 +1,9 @@
 """The exact log-density of the model's ODE, and the way of data to noise and back along it."""
 
+import contextlib
 import copy
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,9 +16,9 @@ from ndm.model import NeuralDiffusion
 from ndm.noise import example_noise
 from ndm.precision import PRECISIONS, check_numbers, in_precision, precision_of
 from ndm.shapes import check_labels
-from ndm.solvers import Solution, Solver
+from ndm.solvers import Solver
 from ndm.solvers.adaptive import AdaptiveSolver
-from ndm.solvers.solver import Field, State
+from ndm.solvers.solver import State
 from ndm.traces import Trace, quadratic_forms, trace_for
 
 
@@ -104,21 +106,37 @@ def _by_draw(parts: list[Tensor], draws: int) -> Tensor:
 def _integrate(model: NeuralDiffusion, z_0: Tensor, cond: Tensor | None, probes: Tensor, trace: Trace,
                solver: Solver) -> tuple[Tensor, Tensor]:
     """log p(z_0), (B, estimates), and the number of evaluations, (B,)."""
+    def velocity(z: Tensor, t: Tensor, rows: Tensor) -> Tensor:
+        return model.predicted_velocity(z, t, None if cond is None else cond[rows])
+
+    with naming(model):
+        z_1, divergence, evaluations = flow(velocity, z_0, probes, trace, solver, 0.0, 1.0)
+    return model.prior(z_1).log_prob(z_1)[:, None] + divergence, evaluations
+
+
+def flow(velocity: Callable[[Tensor, Tensor, Tensor], Tensor], z: Tensor, probes: Tensor, trace: Trace, solver: Solver,
+         start: float, end: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Where dz/dt = velocity(z, t, rows) takes z (B, *event) from `start` to `end`, and what it does to volume:
+
+        log p_start(z_start) = log p_end(z_end) + integral_start^end div velocity dt
+
+    Returns z_end, that integral for each estimate of the trace, (B, estimates), and the evaluations, (B,).
+    """
     def field(t: Tensor, state: State, rows: Tensor) -> State:
-        labels = None if cond is None else cond[rows]
-        v, forms = quadratic_forms(lambda z: model.predicted_velocity(z, t, labels), state[0], probes[rows])
+        v, forms = quadratic_forms(lambda z: velocity(z, t, rows), state[0], probes[rows])
         return v, trace.collect(forms)
 
-    start = z_0.new_zeros(len(z_0), trace.collect(z_0.new_zeros(1, probes.shape[1])).shape[1])
-    solution = solve(solver, model, field, (z_0, start), 0.0, 1.0)
-    z_1, divergence = solution.state
-    return model.prior(z_1).log_prob(z_1)[:, None] + divergence, solution.evaluations
+    volume = z.new_zeros(len(z), trace.collect(z.new_zeros(1, probes.shape[1])).shape[1])
+    solution = solver(field, (z, volume), start, end)
+    z_end, divergence = solution.state
+    return z_end, divergence, solution.evaluations
 
 
-def solve(solver: Solver, model: NeuralDiffusion, field: Field, state: State, start: float, end: float) -> Solution:
-    """The solver's solution; where it finds none, the error names the model."""
+@contextlib.contextmanager
+def naming(model: NeuralDiffusion) -> Iterator[None]:
+    """Where a solver finds no solution within, its error names the model."""
     try:
-        return solver(field, state, start, end)
+        yield
     except InputError as error:
         parts = ", ".join(type(part).__name__ for part in (model.schedule, model.transform, model.predictor))
         raise InputError(f"{error.got} (model: {parts})", error.expected, error.advice) from error
@@ -148,5 +166,5 @@ def carry(model: NeuralDiffusion, z: Tensor, cond: Tensor | None, solver: Solver
     def field(t: Tensor, state: State, rows: Tensor) -> State:
         return (model.predicted_velocity(state[0], t, None if cond is None else cond[rows]),)
 
-    with evaluating(model):
-        return solve(solver or AdaptiveSolver(), model, field, (z,), start, end).state[0]
+    with evaluating(model), naming(model):
+        return (solver or AdaptiveSolver())(field, (z,), start, end).state[0]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
-from ndm.ode_likelihood import solve
+from ndm.ode_likelihood import naming
 from ndm.shapes import sum_event
 from ndm.solvers import Solver
 from ndm.solvers.adaptive import AdaptiveSolver
@@ -47,6 +47,6 @@ def transport(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *
         return v, sum_event(v**2)[:, None]
 
     start = z_1, z_1.new_zeros(len(z_1), 1)
-    with evaluating(model):
-        z_0, spent = solve(solver or AdaptiveSolver(), model, field, start, 1.0, 0.0).state
+    with evaluating(model), naming(model):
+        z_0, spent = (solver or AdaptiveSolver())(field, start, 1.0, 0.0).state
     return Transport(z_0, -spent[:, 0], sum_event((z_1 - z_0) ** 2))

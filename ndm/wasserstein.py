@@ -2,20 +2,14 @@
 
 from torch import Tensor
 
-from ndm.errors import InputError
-
-try:
-    import ot
-except ImportError:
-    ot = None
+from ndm.registry import optional
 
 _MOST_ITERATIONS = 10_000_000
 
 
 def require_transport() -> None:
     """Raise `InputError` where Python Optimal Transport is not installed."""
-    if ot is None:
-        raise InputError("no Python Optimal Transport", "the package POT", "pip install 'ndm[peers]'")
+    optional("ot", "peers")
 
 
 def squared_wasserstein(x: Tensor, y: Tensor) -> float:
@@ -24,6 +18,6 @@ def squared_wasserstein(x: Tensor, y: Tensor) -> float:
     Two samples of one law are some way apart too: compare with such a floor, of the same sizes.
     Source: Flamary et al., POT (2021), https://jmlr.org/papers/v22/20-451.html.
     """
-    require_transport()
+    ot = optional("ot", "peers")
     cost = ot.dist(x.double().cpu().numpy(), y.double().cpu().numpy())
     return float(ot.emd2([], [], cost, numItermax=_MOST_ITERATIONS))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from ndm.benchmarks.comparison.aggregate import Mean, mean
 from ndm.benchmarks.comparison.machine import machines, made_on
@@ -42,7 +42,7 @@ class Straightening(Resumable):
     """What `--kinetic-weight` does to paths: their energy, length and straightness, and where they end."""
 
     plan: ClassVar[tuple[PathStudy, ...]] = tuple(
-        PathStudy(data, (None, 0.0, 0.1, 0.3, 1.0), seeds=3, seconds=30) for data in ("8gaussians", "moons"))
+        PathStudy(data, (None, 0.0, 0.1, 1.0, 3.0), seeds=3, seconds=30) for data in ("8gaussians", "moons"))
 
     out: Path = Path("benchmarks/straightening")
     """Folder of rows.jsonl, results.json, tables.md and paths.png."""
@@ -119,22 +119,17 @@ def _text(value: Mean) -> str:
 
 
 def _markdown(data: str, contenders: dict[str, list[dict[str, Any]]]) -> str:
-    lines: list[str] = []
-    for name, rows in contenders.items():
-        means = _means(rows)
-        if not lines:
-            lines = [f"## {data}", "", f"| | {' | '.join(means)} |", "|---" * (len(means) + 1) + "|"]
-        lines.append(f"| {name} | {' | '.join(map(_text, means.values()))} |")
+    means = {name: _means(rows) for name, rows in contenders.items()}
+    lines = [f"## {data}", "", f"| | {' | '.join(means)} |", "|---" * (len(means) + 1) + "|"]
+    lines += [f"| {figure} | {' | '.join(_text(own[figure]) for own in means.values())} |"
+              for figure in next(iter(means.values()))]
     return "\n".join(lines)
 
 
 def _show(data: str, contenders: dict[str, list[dict[str, Any]]]) -> None:
     """The table on screen, without errors."""
-    table = Table(data, box=SIMPLE)
-    for number, (name, rows) in enumerate(contenders.items()):
-        means = _means(rows)
-        if not number:
-            for heading in means:
-                table.add_column(heading, justify="right")
-        table.add_row(name, *(f"{value.value:.3f}" for value in means.values()))
+    means = {name: _means(rows) for name, rows in contenders.items()}
+    table = Table(data, *(Column(name, justify="right") for name in means), box=SIMPLE)
+    for figure in next(iter(means.values())):
+        table.add_row(figure, *(f"{own[figure].value:.3f}" for own in means.values()))
     Console().print(table)

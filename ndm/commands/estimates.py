@@ -15,14 +15,18 @@ from ndm.dequantisation import Dequantisation
 from ndm.importance import importance_weighted
 from ndm.likelihood import Estimate, bits_per_dim, nelbo
 from ndm.model import NeuralDiffusion
+from ndm.noise import sample_noise
 from ndm.ode_likelihood import decode, encode, ode_likelihood
 from ndm.runs import Run
 from ndm.seeds import mix
 from ndm.solvers import Solver
 from ndm.traces import Trace
+from ndm.transport import transport
+from ndm.wasserstein import squared_wasserstein
 
 _CHUNK = 64  # examples that draw from one generator, of which a process has some
 _TOGETHER = 256  # examples that are integrated together, at most
+_MOST_PATHS = 2000  # the exact transport between two samples is cubic in their size
 
 
 class Estimator(ABC):
@@ -127,6 +131,41 @@ class OdeEstimator(Estimator):
             "draws": self.draws, "dtype": str(self.dtype).removeprefix("torch."),
             "evaluations": {"mean": float(evaluations.mean()), "most": int(evaluations.max())},
             "round_trip_error": float(squares.mean().sqrt()), "seconds": time.monotonic() - began,
+        }
+
+
+@dataclass(frozen=True)
+class TransportEstimator(Estimator):
+    """How the ODE carries noise to data, beside the exact optimal transport: never its energy alone.
+
+    All in squared standard deviations of the data. `others` are examples of training, whose distance from the split is
+    the floor of that of samples.
+    """
+
+    others: Tensor
+    seed: int
+
+    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+        x, model = x[:_MOST_PATHS], run.model
+        size = min(_TOGETHER, math.ceil(len(x) / shards.number))
+
+        def paths(k: int, chunk: Tensor) -> list[Tensor]:
+            like = chunk.to(run.device)
+            z_1 = sample_noise(self.seed, k * size, tuple(like.shape), like).normal()
+            found = transport(model, z_1)
+            return [*z_1.flatten(1).T, *found.z_0.flatten(1).T, found.energy, found.displacement, found.straightness]
+
+        *ends, energy, displacement, straightness = shards.map(paths, x, size, "transporting", f"{len(x)} paths")
+        z_1, z_0 = torch.stack(ends, 1).chunk(2, 1)
+        alpha = float(model.schedule(torch.zeros((), device=run.device)).alpha)
+        data, others = (model.decoder.standardise(points.to(run.device)).flatten(1).double().cpu()
+                        for points in (x, self.others[:len(x)]))
+        return {
+            "energy": float(energy.mean()), "displacement": float(displacement.mean()),
+            "straightness": float(straightness.mean()),
+            "energy_standard_error": float(energy.std() / math.sqrt(len(x))) if len(x) > 1 else None,
+            "optimal": squared_wasserstein(z_1, alpha * data), "w2": squared_wasserstein(z_0 / alpha, data),
+            "floor": squared_wasserstein(others, data), "paths": len(x), "seed": self.seed,
         }
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from torch import Tensor
 
 from ndm.commands.arguments import RunFolder
-from ndm.commands.estimates import BoundEstimator, ImportanceEstimator, OdeEstimator
+from ndm.commands.estimates import BoundEstimator, ImportanceEstimator, OdeEstimator, TransportEstimator
 from ndm.commands.shards import Shards
 from ndm.data import DataSet
 from ndm.dequantisation import dequantisation_for
@@ -24,6 +24,7 @@ from ndm.runs import Run, open_run
 from ndm.seeds import check_seed
 from ndm.solvers.names import solver_for
 from ndm.traces import trace_for
+from ndm.wasserstein import require_transport
 
 _OF_THE_ODE = ("trace", "probes", "solver", "rtol", "atol", "ode_steps", "dequantisation", "dequantisation_draws",
                "float64")  # settings that say nothing without --ode
@@ -73,6 +74,9 @@ class Evaluate:
     """Draws of it for each example."""
     float64: bool = False
     """Integrate the ODE in float64."""
+    transport: bool = False
+    """Evaluate how the ODE carries noise to data as well: energy, displacement and straightness of its paths, and W_2^2
+    of samples to the split, beside the exact optimal transport (extra peers)."""
 
     def run(self) -> int:
         """Evaluate, write, show."""
@@ -82,12 +86,13 @@ class Evaluate:
                 run, data, x = self._opened()
                 timesteps = (run.config["timesteps"] if self.timesteps is None else self.timesteps) or None
                 bound = BoundEstimator(timesteps, self.draws, self.seed)
-                importance, ode = self._importance(timesteps), self._ode(run)
+                importance, ode, paths = self._importance(timesteps), self._ode(run), self._transport(run, data)
             began = time.monotonic()
             result = {
                 "data": data.name, "fingerprint": data.fingerprint(), "split": self.split, "num_examples": len(x),
                 "unit": "bits/dim" if run.is_image else "nats", "nelbo": bound(run, x, shards),
                 "importance": importance and importance(run, x, shards), "ode": ode and ode(run, x, shards),
+                "transport": paths and paths(run, x, shards),
                 "seconds": time.monotonic() - began,
                 "parameters": sum(p.numel() for p in run.model.parameters()), "seed": self.seed,
                 "training": {"seed": run.config["seed"]}
@@ -138,6 +143,13 @@ class Evaluate:
         ode.check(run)
         return ode
 
+    def _transport(self, run: Run, data: DataSet) -> TransportEstimator | None:
+        """None if it was not asked for."""
+        if not self.transport:
+            return None
+        require_transport()
+        return TransportEstimator(run.examples(data, "train"), self.seed)
+
 
 def show(result: dict[str, Any], console: Console) -> None:
     """The evaluation as a table."""
@@ -162,3 +174,9 @@ def show(result: dict[str, Any], console: Console) -> None:
         drawn = "" if ode["dequantisation"] == "none" else f"; {ode['draws']} draws of {ode['dequantisation']}"
         print(f"ODE: {ode['trace']} trace; {ode['solver']}; {ode['evaluations']['mean']:.0f} evaluations in the mean, "
               f"{ode['evaluations']['most']} at most{drawn}; there and back: error {ode['round_trip_error']:.1g}")
+    paths = result["transport"]
+    if paths is not None:
+        print(f"paths: energy {paths['energy']:.3f}, displacement {paths['displacement']:.3f}, straightness "
+              f"{paths['straightness']:.3f}; the exact optimal transport: {paths['optimal']:.3f}\n"
+              f"W2² of samples to data {paths['w2']:.4f}, of training examples {paths['floor']:.4f} "
+              f"({paths['paths']} of each; squared standard deviations of the data)")

@@ -1,6 +1,7 @@
 """ndm evaluate --ode and --importance: what is written, on screen, and refused."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,23 @@ def test_importance_weights(workplace) -> None:
     found = evaluated("points", "--importance 2")
     assert found["importance"]["timesteps"] == 100 and "importance-weighted" in found["screen"]
     assert evaluated("points", "")["importance"] is None
+
+
+def test_transport_stands_beside_the_exact_one(workplace) -> None:
+    found = evaluated("points", "--transport")
+    paths = found["transport"]
+    assert paths["energy"] == pytest.approx(paths["displacement"] + paths["straightness"], rel=1e-4)
+    assert paths["energy"] >= paths["straightness"] > 0 and paths["paths"] == 5
+    assert min(paths[name] for name in ("optimal", "w2", "floor", "energy_standard_error")) > 0
+    assert "the exact optimal transport" in found["screen"]
+    assert evaluated("points", "")["transport"] is None
+
+
+def test_transport_names_the_package_that_it_needs(workplace, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "ot", None)
+    before = content(workplace)
+    result = ndm(f"evaluate points {BASE} --transport")
+    assert result.code == 2 and "ndm[peers]" in result.err and content(workplace) == before
 
 
 @pytest.mark.parametrize("words, said", [

@@ -59,14 +59,15 @@ class PathJob:
 def configuration(job: PathJob) -> Config:
     """The recipe on the schedule of flow matching, whose F = identity has straight lines for single examples.
 
-    The volatility is random: the model is asked for its ODE.
+    The volatility is random, and x^ is plugged into F: the model is asked for its ODE.
     """
     config = replace(recipe(None, _load(job.data)), schedule="flow", schedule_options={}, transform="identity",
                      max_seconds=job.seconds, max_steps=None, seed=job.seed, threads=1, log_every=_NEVER,
                      save_every=_NEVER)
     if job.kinetic_weight is None:
         return config
-    return replace(config, transform="time_basis", volatility="random", kinetic_weight=job.kinetic_weight)
+    return replace(config, transform="time_basis", predictor="plug_in", volatility="random",
+                   kinetic_weight=job.kinetic_weight)
 
 
 def execute(job: PathJob) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from ndm.bound import MOST_TIMESTEPS
 from ndm.errors import InputError
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
+from ndm.shapes import check_batch_size
+
+_MOST_DRAWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,9 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
     model.volatility.require_noise()
     if not 1 <= timesteps <= MOST_TIMESTEPS:
         raise InputError(f"timesteps = {timesteps} for importance weights", f"T from 1 to {MOST_TIMESTEPS}")
-    if draws < 1:
-        raise InputError(f"{draws} draws", "at least 1")
+    if not 1 <= draws <= _MOST_DRAWS:
+        raise InputError(f"{draws} draws", f"from 1 to {_MOST_DRAWS}")
+    check_batch_size(batch_size)
     examples = max(1, batch_size // draws)
     parts = []
     with evaluating(model):

@@ -10,6 +10,7 @@ from ndm.bound import Bound
 from ndm.errors import InputError
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
+from ndm.shapes import check_batch_size
 from ndm.times import ImportanceTimes, StratifiedTimes, Times
 
 
@@ -43,6 +44,7 @@ def nelbo(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, time
     x = model.checked(x, cond)
     if draws < 2:
         raise InputError(f"{draws} draws", "at least 2", "the standard error needs two")
+    check_batch_size(batch_size)
     times: Times = StratifiedTimes(draws)
     if density is not None:
         stratified = ImportanceTimes(density.num_bins, points=times)

@@ -15,7 +15,8 @@ from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
 from ndm.noise import example_noise
 from ndm.precision import PRECISIONS, check_numbers, in_precision, precision_of
-from ndm.shapes import check_labels
+from ndm.seeds import check_seed
+from ndm.shapes import check_batch_size, check_labels
 from ndm.solvers import Solver
 from ndm.solvers.adaptive import AdaptiveSolver
 from ndm.solvers.solver import State
@@ -78,6 +79,8 @@ def ode_likelihood(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
     trace.check(x.shape[1:])
     solver.check(x.dtype)
     dequantisation.check(model.decoder, draws)
+    check_seed(seed)
+    check_batch_size(batch_size)
     values, evaluations = [], []
     with evaluating(model):
         for start in range(0, len(x), batch_size):
@@ -166,5 +169,7 @@ def carry(model: NeuralDiffusion, z: Tensor, cond: Tensor | None, solver: Solver
     def field(t: Tensor, state: State, rows: Tensor) -> State:
         return (model.predicted_velocity(state[0], t, None if cond is None else cond[rows]),)
 
+    solver = solver or AdaptiveSolver()
+    solver.check(z.dtype)
     with evaluating(model), naming(model):
-        return (solver or AdaptiveSolver())(field, (z,), start, end).state[0]
+        return solver(field, (z,), start, end).state[0]

@@ -23,6 +23,8 @@ def check_numbers(x: Tensor, what: str) -> None:
     """Raise `InputError` unless x, which is called `what`, is of finite floating point numbers, and not empty."""
     if not x.is_floating_point():
         raise InputError(f"{what} of type {x.dtype}", "floating point numbers", "convert them, e.g. x.float()")
+    if x.ndim < 2:
+        raise InputError(f"{what} of shape {tuple(x.shape)}", "(N, *event)", "for numbers give (N, 1)")
     if x.numel() == 0:
         raise InputError(f"an empty batch, of shape {tuple(x.shape)}", "at least 1 example")
     finite = torch.isfinite(x)

@@ -24,6 +24,7 @@ class Trace(ABC):
     """
 
     name: ClassVar[str]
+    num_probes: int | None = None  # drawn for each example; None where the trace is exact
 
     @abstractmethod
     def check(self, event_shape: tuple[int, ...]) -> None:
@@ -71,12 +72,13 @@ class HutchinsonTrace(Trace):
     https://arxiv.org/abs/1810.01367.
 
     Args:
-        num_probes: K, each with an estimate of its own, so that their spread is the error.
+        num_probes: K, each with an estimate of its own, so that their spread is the error; one alone has none.
     """
 
     name = "hutchinson, Rademacher"
+    num_probes: int
 
-    def __init__(self, num_probes: int = 1) -> None:
+    def __init__(self, num_probes: int = 2) -> None:
         if not 1 <= num_probes <= _MOST_PROBES:
             raise InputError(f"{num_probes} probes", f"from 1 to {_MOST_PROBES}")
         self.num_probes = num_probes
@@ -114,7 +116,7 @@ def trace_for(name: str, num_probes: int | None = None) -> Trace:
         if num_probes is not None:
             raise InputError(f"{num_probes} probes for the exact trace", "none", "use trace=hutchinson")
         return ExactTrace()
-    chosen: Trace = kind(1 if num_probes is None else num_probes)
+    chosen: Trace = kind() if num_probes is None else kind(num_probes)
     return chosen
 
 

@@ -127,8 +127,9 @@ class OdeEstimator(Estimator):
         error = float((errors**2).sum().sqrt()) / len(x)
         return _mean("ODE's density", nats, run) | {
             "standard_error_of_estimate": _in_unit(error, run) if math.isfinite(error) else None,
-            "trace": self.trace.name, "solver": repr(self.solver), "dequantisation": self.dequantisation.name,
-            "draws": self.draws, "dtype": str(self.dtype).removeprefix("torch."),
+            "trace": self.trace.name, "probes": self.trace.num_probes, "solver": repr(self.solver),
+            "dequantisation": self.dequantisation.name, "draws": self.draws,
+            "dtype": str(self.dtype).removeprefix("torch."),
             "evaluations": {"mean": float(evaluations.mean()), "most": int(evaluations.max())},
             "round_trip_error": float(squares.mean().sqrt()), "seconds": time.monotonic() - began,
         }

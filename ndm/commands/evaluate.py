@@ -58,7 +58,7 @@ class Evaluate:
     trace: str | None = None
     """Of the ODE's Jacobian: exact, hutchinson or gaussian probes; by default exact for up to 16 dimensions."""
     probes: int | None = None
-    """Probes for each example, where the trace is not exact."""
+    """Probes for each example, where the trace is not exact; 2 if not given."""
     solver: str = "dopri5"
     """dopri5, bosh3, dopri8, fehlberg2 or adaptive_heun, with tolerances; euler, midpoint, heun2, heun3 or rk4, with a
     number of steps."""
@@ -172,8 +172,13 @@ def show(result: dict[str, Any], console: Console) -> None:
               f"{weighted['effective_draws']:.1f} of them effective in the mean")
     if ode is not None:
         drawn = "" if ode["dequantisation"] == "none" else f"; {ode['draws']} draws of {ode['dequantisation']}"
-        print(f"ODE: {ode['trace']} trace; {ode['solver']}; {ode['evaluations']['mean']:.0f} evaluations in the mean, "
-              f"{ode['evaluations']['most']} at most{drawn}; there and back: error {ode['round_trip_error']:.1g}")
+        probes = "" if ode["probes"] is None else f" of {ode['probes']} probes"
+        evaluations = f"{ode['evaluations']['mean']:.0f} evaluations in the mean, {ode['evaluations']['most']} at most"
+        print(f"ODE: {ode['trace']} trace{probes}; {ode['solver']}; {evaluations}{drawn}; "
+              f"there and back: error {ode['round_trip_error']:.1g}")
+        if ode["standard_error_of_estimate"] is not None:
+            print(f"its ± is over examples, the noise of {'draws' if ode['draws'] > 1 else 'probes'} included, which "
+                  f"alone is ± {ode['standard_error_of_estimate']:.4f}")
     paths = result["transport"]
     if paths is not None:
         print(f"paths: energy {paths['energy']:.3f}, displacement {paths['displacement']:.3f}, straightness "

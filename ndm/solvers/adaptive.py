@@ -15,7 +15,7 @@ from ndm.solvers.solver import Field, Solution, Solver, State, blow_up
 # would depend on its neighbours, and a hard one would slow down all.
 METHODS = {name: kind for name, kind in SOLVERS.items() if issubclass(kind, RKAdaptiveStepsizeODESolver)}
 _SAFETY, _LEAST_FACTOR, _LARGEST_FACTOR = 0.9, 0.2, 10.0
-_RESOLUTIONS = 8  # machine epsilons that rtol must be at least
+_LEAST_TOLERANCES = {"rtol": 8.0, "atol": 0.005}  # in machine epsilons: less drowns in the rounding of one step
 _LEAST_STEP = 1e-10
 
 
@@ -57,10 +57,11 @@ class AdaptiveSolver(Solver):
 
     def check(self, precision: torch.dtype) -> None:
         super().check(precision)
-        least = _RESOLUTIONS * torch.finfo(precision).eps
-        if self.rtol < least:
-            raise InputError(f"rtol = {self.rtol:g} in {precision}", f"at least {least:.1g}",
-                             "allow a larger error" + ", or compute in float64" * (precision != torch.float64))
+        for name, value in (("rtol", self.rtol), ("atol", self.atol)):
+            least = _LEAST_TOLERANCES[name] * torch.finfo(precision).eps
+            if value < least:
+                raise InputError(f"{name} = {value:g} in {precision}", f"at least {least:.2g}",
+                                 "allow a larger error" + ", or compute in float64" * (precision != torch.float64))
 
     def __call__(self, field: Field, state: State, start: float, end: float) -> Solution:
         self.check(state[0].dtype)

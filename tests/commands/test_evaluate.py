@@ -65,13 +65,24 @@ def test_transport_names_the_package_that_it_needs(workplace, monkeypatch) -> No
 @pytest.mark.parametrize("words, said", [
     ("--ode --solver euler2", "euler2"),
     ("--ode --rtol 0", "rtol = 0"),
+    ("--ode --rtol -1e-3", "rtol = -0.001"),
+    ("--ode --rtol nan", "rtol = nan"),
+    ("--ode --atol inf", "atol = inf"),
+    ("--ode --atol 2", "0 < atol <= 1"),
     ("--ode --rtol 1e-12", "compute in float64"),
+    ("--ode --atol 1e-12", "compute in float64"),
+    ("--ode --float64 --rtol 1e-16", "rtol = 1e-16 in torch.float64"),
     ("--ode --ode-steps 5", "chooses its own"),
     ("--ode --solver rk4 --atol 1e-3", "a number of steps alone"),
     ("--ode --solver rk4 --ode-steps 0", "0 steps"),
+    ("--ode --solver rk4 --ode-steps -3", "-3 steps"),
+    ("--ode --solver rk4 --ode-steps 999999999", "999999999 steps"),
     ("--ode --trace half", "half"),
     ("--ode --trace exact --probes 3", "probes"),
     ("--ode --probes 0", "0 probes"),
+    ("--ode --dequantisation half", "'half'"),
+    ("--ode --dequantisation-draws 0", "0 draws"),
+    ("--ode --seed -1", "seed = -1"),
     ("--ode --dequantisation uniform", "real values"),
     ("--ode --dequantisation-draws 3", "not dequantised"),
     ("--rtol 1e-3", "without --ode"),
@@ -79,8 +90,13 @@ def test_transport_names_the_package_that_it_needs(workplace, monkeypatch) -> No
     ("--dequantisation-draws 2", "without --ode"),
     ("--float64", "--float64 without --ode"),
     ("--importance 0", "importance = 0"),
+    ("--importance 999999999", "999999999 draws"),
+    ("--importance 2 --timesteps 9999999", "timesteps = 9999999"),
 ])
-def test_what_cannot_be_is_one_line_and_leaves_nothing(workplace, words, said) -> None:
+def test_what_cannot_be_is_one_line_and_nothing_is_computed(workplace, words, said, monkeypatch) -> None:
+    monkeypatch.setattr("ndm.commands.estimates.ode_likelihood", lambda *_, **__: pytest.fail("integrated in vain"))
+    if words.startswith("--ode"):
+        monkeypatch.setattr("ndm.commands.estimates.nelbo", lambda *_, **__: pytest.fail("evaluated in vain"))
     before = content(workplace)
     result = ndm(f"evaluate points {BASE} {words}")
     assert result.code == 2 and said in result.err and result.err.count("\n") == 1

@@ -73,7 +73,8 @@ def test_mixture_steps_have_weights_too() -> None:
 
 def test_what_cannot_be_weighed_is_refused() -> None:
     model, x = coarse(), torch.randn(2, 1)
-    for options in ({"timesteps": 0}, {"timesteps": T, "draws": 0}):
+    for options in ({"timesteps": 0}, {"timesteps": T, "draws": 0}, {"timesteps": T, "draws": 10**9},
+                    {"timesteps": T, "batch_size": 0}):
         with pytest.raises(InputError, match=r"= 0|0 draws"):
             ndm.importance_weighted(model, x, **options)
     with pytest.raises(InputError, match="empty"):

@@ -80,7 +80,7 @@ def test_differences_of_curves(random) -> None:
 
 @pytest.mark.parametrize("gate", GATES)
 def test_residual_is_its_formula(gate) -> None:
-    """F = x + s N with s = t, sin^2(pi t / 2) or (sigma_t^2 - sigma_0^2) / (1 - sigma_0^2), or (1 - t) x + t (m x + N)."""
+    """F = x + s N, s = t, sin^2(pi t / 2) or (sigma_t^2 - sigma_0^2) / (1 - sigma_0^2); or (1 - t) x + t (m x + N)."""
     transform = perturbed(ResidualTransform.for_events((5,), gate=gate))
     x, t = torch.randn(4, 5), torch.rand(4)
     update, t_ = transform.network(x, t)[:, 0], t[:, None]

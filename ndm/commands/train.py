@@ -22,7 +22,8 @@ class Train:
     run_folder: Annotated[Path | None, tyro.conf.arg(name="run")] = None
     """Where the run is kept; runs/DATA by default."""
     recipe: str | None = None
-    """A named configuration (a file of ndm/recipes) to start from; by default the one made for the data."""
+    """What to start from (a file of ndm/recipes): a configuration, or a known model such as ddpm, on top of that of the
+    data; by default the one made for the data."""
     dry_run: bool = False
     """Print the configuration, the parameters of each part, the FLOPs of a step and the time it will take."""
     config: tyro.conf.OmitArgPrefixes[Config] = field(default_factory=Config)

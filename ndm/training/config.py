@@ -49,17 +49,19 @@ class Config:
     """A model, and how it is trained. Parts are named by their file; their options are arguments of that part."""
 
     schedule: str | None = None
-    """linear, cosine, flow, learned_linear (its ends) or learned (ends and shape): a file of ndm/schedules. By default
-    learned with --timesteps T, where the shape says how the steps are spent, and learned_linear in continuous time."""
+    """linear, cosine, flow, ddpm, learned_linear (its ends) or learned (ends and shape): a file of ndm/schedules. By
+    default learned with --timesteps T, where the shape says how the steps are spent, else learned_linear."""
     schedule_options: Options = field(default_factory=dict)
     """E.g. gamma_min=-13.3 gamma_max=5."""
     transform: str | None = None
-    """identity, scaling, residual or time_basis (a file of ndm/transforms). By default scaling with --timesteps T for
-    up to 8 steps, where a learned path pays, and identity beyond and in continuous time, where it does not."""
+    """identity, scaling, residual, time_basis or blurring (a file of ndm/transforms). By default scaling with
+    --timesteps T for up to 8 steps, where a learned path pays, and identity beyond and in continuous time, where it
+    does not."""
     transform_options: Options = field(default_factory=dict)
-    """E.g. basis=frequency for scaling; num_functions=3 width=128 for time_basis; gate=time for residual."""
+    """E.g. basis=frequency for scaling; num_functions=3 width=128 for time_basis; gate=time for residual;
+    sigma_blur_max=20 for blurring."""
     predictor: str | None = None
-    """direct or plug_in (a file of ndm/predictors); by default direct where the transformation allows it."""
+    """direct, plug_in or encoded (a file of ndm/predictors); by default direct where the transformation allows it."""
     predictor_options: Options = field(default_factory=dict)
     """Of the network and its form, e.g. network=unet channels=32 multipliers=[1,2] form=scaled. By default the form is
     gaussian_mixture where the step variance is mixture or moments, and scaled elsewhere."""

@@ -33,8 +33,11 @@ def test_every_file_is_covered() -> None:
 
 
 def test_starts_as_the_identity(fresh) -> None:
-    """F(x, t) = x for a fresh transformation: the model starts as a plain diffusion model."""
+    """F(x, t) = x for a fresh transformation that learns: the model starts as a plain diffusion model."""
     transform, x = fresh
+    if isinstance(transform, ndm.BlurringTransform):
+        assert not list(transform.parameters())
+        return
     assert_close(transform(x, torch.linspace(0, 1, len(x))), x)
     assert_close(transform.curve(x).with_velocity(torch.rand(len(x)))[1], 0.0)
 
@@ -77,13 +80,15 @@ def test_differences_of_curves(random) -> None:
 
 @pytest.mark.parametrize("gate", GATES)
 def test_residual_is_its_formula(gate) -> None:
-    """F = x + t N, x + sin^2(pi t / 2) N or (1 - t) x + t (m x + N)."""
+    """F = x + s N, s = t, sin^2(pi t / 2) or (sigma_t^2 - sigma_0^2) / (1 - sigma_0^2); or (1 - t) x + t (m x + N)."""
     transform = perturbed(ResidualTransform.for_events((5,), gate=gate))
     x, t = torch.randn(4, 5), torch.rand(4)
     update, t_ = transform.network(x, t)[:, 0], t[:, None]
+    variance, least = torch.sigmoid(-13.3 + 18.3 * t_), torch.sigmoid(torch.tensor(-13.3))
     expected = {
         "time": lambda: x + t_ * update,
         "variance": lambda: x + (1 - torch.cos(torch.pi * t_)) / 2 * update,
+        "encoder": lambda: x + (variance - least) / (1 - least) * update,
         "interpolation": lambda: (1 - t_) * x + t_ * (transform.gate.keep * x + update),
     }
     assert_close(transform(x, t), expected[gate]())

@@ -165,15 +165,19 @@ def rows_by_seed(way: Way, evaluations: int, values: list[float]) -> list[dict]:
 
 
 def test_enough_is_enough_at_all_larger_numbers_too():
-    """The mark is 0.10 + 0.01; a dip at 4 does not count, as 8 is above it."""
+    """To be reached: 0.10 ± 0.01; a dip at 4 does not count, as 8 is above it."""
     first, second = Way("deterministic"), Way("multistep")
     rows = [*rows_by_seed(first, 64, [0.09, 0.11]), *rows_by_seed(first, 16, [0.2, 0.2])]
-    for evaluations, value in ((4, 0.05), (8, 0.12), (12, 0.109), (64, 0.11)):
+    for evaluations, value in ((4, 0.05), (8, 0.12), (12, 0.109), (64, 0.1099)):
         rows += rows_by_seed(second, evaluations, [value, value])
+    unsure = Way("heun")  # 0.115 ± 0.012 is not above 0.10 ± 0.01 by their common error, 0.0156
+    rows += rows_by_seed(unsure, 32, [0.103, 0.127])
     floor = [{"data": "moons", "energy_distance": 0.0, "sliced_wasserstein": 0.01}]
     (panel,) = panels(rows, floor)
-    assert panel.mark("energy_distance") == pytest.approx(0.11)
+    mark = panel.mark("energy_distance")
+    assert (mark.value, mark.error) == (pytest.approx(0.10), pytest.approx(0.01))
     assert panel.fewest(first, "energy_distance") == 64 and panel.fewest(second, "energy_distance") == 12
+    assert panel.fewest(unsure, "energy_distance") == 32
     text = markdown([panel])
     assert "| multistep | 12 / 12 |" in text and "energy distance met (multistep, 12)" in text
     assert picture([panel])[:4] == b"\x89PNG"

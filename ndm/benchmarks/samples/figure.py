@@ -8,11 +8,12 @@ from matplotlib.figure import Figure
 
 from ndm.benchmarks.comparison.figure import COLOURS, INK, MARKS
 from ndm.benchmarks.samples.distances import DISTANCES
-from ndm.benchmarks.samples.summary import Panel
+from ndm.benchmarks.samples.summary import MARK, Panel
 from ndm.benchmarks.samples.ways import Way
 from ndm.report.png import png
 
 _FLOOR = "#bbbbbb"
+_TALLEST = 10  # times the largest distance of the deterministic sampler
 
 
 def picture(panels: Sequence[Panel]) -> bytes:
@@ -53,6 +54,9 @@ def _draw(axis: Axes, panel: Panel, name: str, samplers: Sequence[str]) -> None:
         error = 2 * (floor.error or 0.0)
         axis.axhspan(floor.value - error, floor.value + error, color=_FLOOR, alpha=0.5, linewidth=0)
         axis.axhline(floor.value, color=_FLOOR, linewidth=1, label="data from data")
+    usual = [value.value for cell in panel.of(MARK[0]) if (value := cell.distance(name))]
+    if usual:  # a sampler that explodes in few steps leaves the picture
+        axis.set_ylim(top=min(axis.get_ylim()[1], _TALLEST * max(usual)))
     ticks = [2**k for k in range(1, 8)]
     axis.set_xticks(ticks, list(map(str, ticks)))
     axis.spines[["top", "right"]].set_visible(False)

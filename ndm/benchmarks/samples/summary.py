@@ -58,18 +58,20 @@ class Panel:
         """Its cells by the evaluations that they made."""
         return sorted((cell for cell in self.cells if cell.way == way), key=lambda cell: cell.made)
 
-    def mark(self, distance: str) -> float | None:
-        """What is to be reached: the mean of the deterministic sampler at 64 evaluations plus its standard error."""
+    def mark(self, distance: str) -> Mean | None:
+        """What is to be reached: the distance of the deterministic sampler at 64 evaluations."""
         cell = next((cell for cell in self.cells if (cell.way, cell.evaluations) == MARK), None)
-        reached = cell.distance(distance) if cell else None
-        return reached.value + (reached.error or 0.0) if reached else None
+        return cell.distance(distance) if cell else None
 
     def fewest(self, way: Way, distance: str) -> float | None:
-        """The fewest evaluations at which its mean is at the mark or below, there and at all larger numbers."""
+        """The fewest evaluations at which it reaches the mark, there and at all larger numbers: its mean is above that
+        of the mark by no more than the standard error of their difference."""
         mark, enough = self.mark(distance), None
         for cell in reversed(self.of(way)):
             found = cell.distance(distance)
-            if mark is None or found is None or cell.failed or found.value > mark:
+            if mark is None or found is None or cell.failed:
+                break
+            if found.value - mark.value > math.hypot(found.error or 0.0, mark.error or 0.0):
                 break
             enough = cell.made
         return enough
@@ -117,21 +119,21 @@ def as_json(panel: Panel) -> Row:
     """The panel as plain data."""
     return {
         "data": panel.data, "contender": panel.contender, "samples": panel.samples,
-        "floor": {name: {"mean": value.value, "standard_error": value.error} for name, value in panel.floor.items()},
-        "mark": {name: panel.mark(name) for name in DISTANCES},
+        "floor": {name: _plain(value) for name, value in panel.floor.items()},
+        "mark": {name: _plain(panel.mark(name)) for name in DISTANCES},
         "fewest": {way.name: {name: panel.fewest(way, name) for name in DISTANCES} for way in panel.ways},
         "cells": [_cell_as_json(cell) for cell in panel.cells],
     }
 
 
 def _cell_as_json(cell: Cell) -> Row:
-    def plain(name: str) -> Row | None:
-        value = cell.distance(name)
-        return {"mean": value.value, "standard_error": value.error} if value else None
-
     found: Row = {"way": cell.way.name, "evaluations": cell.evaluations, "tolerance": cell.tolerance,
                   "grid": cell.grid, "seeds": [row["seed"] for row in cell.rows], "failed": cell.failed}
     if cell.rows:
         found |= {name: mean([row[name] for row in cell.rows]).value
                   for name in ("evaluations_made", "milliseconds_per_sample")}
-    return found | {name: plain(name) for name in DISTANCES}
+    return found | {name: _plain(cell.distance(name)) for name in DISTANCES}
+
+
+def _plain(value: Mean | None) -> Row | None:
+    return {"mean": value.value, "standard_error": value.error} if value else None

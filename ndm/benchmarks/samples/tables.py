@@ -16,9 +16,9 @@ _HOW = (
     "those, all figures share, data from data included, and standard errors over seeds do not show it. The grid is "
     "chosen on validation for each way and number of evaluations; grids that visit the same times count as one.")
 _CRITERION = (
-    "Fewest evaluations at which the mean over seeds is at most that of the deterministic sampler at 64 evaluations "
-    "plus its standard error over seeds, there and at every larger number that was measured: by the energy distance / "
-    "by the sliced Wasserstein distance; -: at none.")
+    "Fewest evaluations at which a way reaches the quality of the deterministic sampler at 64, there and at every "
+    "larger number that was measured: its mean over seeds is above that one by no more than the standard error of "
+    "their difference, sqrt(SE^2 + SE^2). By the energy distance / by the sliced Wasserstein distance; -: at none.")
 
 
 def markdown(panels: Sequence[Panel]) -> str:
@@ -69,7 +69,7 @@ def _distances(panel: Panel, name: str) -> str:
     at = {(cell.way, cell.evaluations): cell for cell in panel.cells}
     several = len({cell.grid for cell in panel.cells if cell.grid}) > 1
     parts = [f"{_title(name)} of {panel.samples} samples from test, by evaluations of the network.{floor}"
-             + (f" The mark: {mark:.{_DIGITS}f}." if mark is not None else ""),
+             + (f" To be reached: {figure(mark, _DIGITS)}." if mark else ""),
              _markdown_table(["", *map(str, budgets)],
                              [[way.name, *(_entry(at.get((way, number)), name, several) for number in budgets)]
                               for way in fixed])]

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -110,15 +111,29 @@ def _by_draw(parts: list[Tensor], draws: int) -> Tensor:
 def _integrate(model: NeuralDiffusion, z_0: Tensor, cond: Tensor | None, probes: Tensor, trace: Trace,
                solver: Solver) -> tuple[Tensor, Tensor]:
     """log p(z_0), (B, estimates), and the number of evaluations, (B,)."""
+    def velocity(z: Tensor, t: Tensor, rows: Tensor) -> Tensor:
+        return _velocity(model, z, t, None if cond is None else cond[rows])
+
+    z_1, divergence, evaluations = flow(velocity, z_0, probes, trace, solver, 0.0, 1.0)
+    return model.prior(z_1).log_prob(z_1)[:, None] + divergence, evaluations
+
+
+def flow(velocity: Callable[[Tensor, Tensor, Tensor], Tensor], z: Tensor, probes: Tensor, trace: Trace, solver: Solver,
+         start: float, end: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Where dz/dt = velocity(z, t, rows) takes z (B, *event) from `start` to `end`, and what it does to volume:
+
+        log p_start(z_start) = log p_end(z_end) + integral_start^end div velocity dt
+
+    Returns z_end, that integral for each estimate of the trace, (B, estimates), and the evaluations, (B,).
+    """
     def field(t: Tensor, state: State, rows: Tensor) -> State:
-        labels = None if cond is None else cond[rows]
-        v, forms = quadratic_forms(lambda z: _velocity(model, z, t, labels), state[0], probes[rows])
+        v, forms = quadratic_forms(lambda z: velocity(z, t, rows), state[0], probes[rows])
         return v, trace.collect(forms)
 
-    start = z_0.new_zeros(len(z_0), trace.collect(z_0.new_zeros(1, probes.shape[1])).shape[1])
-    solution = solver(field, (z_0, start), 0.0, 1.0)
-    z_1, divergence = solution.state
-    return model.prior(z_1).log_prob(z_1)[:, None] + divergence, solution.evaluations
+    volume = z.new_zeros(len(z), trace.collect(z.new_zeros(1, probes.shape[1])).shape[1])
+    solution = solver(field, (z, volume), start, end)
+    z_end, divergence = solution.state
+    return z_end, divergence, solution.evaluations
 
 
 def _velocity(model: NeuralDiffusion, z: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:

@@ -29,6 +29,6 @@ class Ablations(Comparison):
     out: Path = Path("benchmarks/ablations")
     """Folder of rows.jsonl, results.json, tables.md and figure.png."""
 
-    def picture(self, cells: Sequence[Cell]) -> bytes:
+    def pictures(self, cells: Sequence[Cell]) -> dict[str, bytes]:
         """figure.png: one line for each ablation."""
-        return dots(cells)
+        return {"figure.png": dots(cells)}

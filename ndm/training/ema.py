@@ -1,22 +1,23 @@
 """The exponential moving average of a model's weights."""
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from ndm.model import NeuralDiffusion
+Model = TypeVar("Model", bound=nn.Module)
 
 
-class ExponentialMovingAverage:
+class ExponentialMovingAverage(Generic[Model]):
     """m <- d m + (1 - d) w after every step, d = min(decay, (1 + n) / (10 + n)) at step n.
 
     The warm-up forgets the first weights as fast as they change. Buffers (running estimates) are copied.
     """
 
-    def __init__(self, model: NeuralDiffusion, decay: float) -> None:
+    def __init__(self, model: Model, decay: float) -> None:
         self.decay = decay
-        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.model: Model = copy.deepcopy(model).eval().requires_grad_(False)
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:

@@ -27,10 +27,20 @@ def make_optimizer(model: NeuralDiffusion, config: Config) -> torch.optim.AdamW:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, config: Config, step: int, fraction: float) -> float:
-    """Warm up linearly over steps, then decay by (1 + cos(pi fraction)) / 2 over the budget; returns the rate."""
-    warm_up = min(1.0, (step + 1) / (config.warmup_steps + 1))
-    decay = (1 + math.cos(math.pi * min(fraction, 1.0))) / 2 if config.decay == "cosine" else 1.0
-    rate = config.learning_rate * warm_up * decay
+    """Set that of every group, for this step and fraction of the budget; returns the rate."""
+    rate = config.learning_rate * warm_up(step, config.warmup_steps)
+    if config.decay == "cosine":
+        rate *= cosine(fraction)
     for group in optimizer.param_groups:
         group["lr"] = rate * group["rate"]
     return rate
+
+
+def warm_up(step: int, steps: int) -> float:
+    """The factor on the learning rate that rises to 1 over so many steps."""
+    return min(1.0, (step + 1) / (steps + 1))
+
+
+def cosine(fraction: float) -> float:
+    """(1 + cos(pi fraction)) / 2: the factor on the learning rate that falls to 0 over the budget."""
+    return (1 + math.cos(math.pi * min(fraction, 1.0))) / 2

@@ -10,7 +10,7 @@ import numpy as np
 from ndm.benchmarks.comparison.job import budget
 
 Row = dict[str, Any]
-_REFERENCES = ("default", "scaling")  # the first that was run; where the default is F = x, its path
+REFERENCES = ("default", "scaling")  # the first that was run; where the default is F = x, its path
 FIGURES = ("total", "prior", "diffusion", "reconstruction", "standard_error", "standard_error_of_draws", "ms_per_step",
           "training_seconds", "steps_trained", "parameters", "gamma_0", "gamma_1", "variance_ratio")
 
@@ -37,8 +37,9 @@ class Cell:
     diverged: int
 
     def mean(self, name: str) -> Mean | None:
-        """Of this figure of the rows; None where there is no row."""
-        return mean([row[name] for row in self.rows]) if self.rows else None
+        """Of this figure of the rows; None where no row has it."""
+        values = [row[name] for row in self.rows if name in row]
+        return mean(values) if values else None
 
     def energy_distances(self) -> dict[str, Mean]:
         """By the way that the samples were drawn."""
@@ -93,15 +94,15 @@ def cells(rows: Sequence[Row]) -> list[Cell]:
     return found
 
 
-def reference(cells: Sequence[Cell], like: Cell) -> Cell | None:
-    """What a cell is compared with: the default for the same data, T and budget, or else the path by scaling."""
+def reference(cells: Sequence[Cell], like: Cell, names: Sequence[str] = REFERENCES) -> Cell | None:
+    """What a cell is compared with: the first of these contenders that there is for the same data, T and budget."""
     at = {cell.contender: cell for cell in cells
           if (cell.data, cell.timesteps, cell.budget) == (like.data, like.timesteps, like.budget)}
-    found = next((at[name] for name in _REFERENCES if name in at), None)
+    found = next((at[name] for name in names if name in at), None)
     return None if found is like else found
 
 
-def as_json(cell: Cell, beside: Cell | None) -> Row:
+def as_json(cell: Cell, beside: Cell | None, figures: Sequence[str] = FIGURES) -> Row:
     """The cell as plain data, with its difference from its reference."""
     def plain(value: Mean | None) -> Row | None:
         return None if value is None else {"mean": value.value, "standard_error": value.error}
@@ -112,7 +113,7 @@ def as_json(cell: Cell, beside: Cell | None) -> Row:
         "timesteps": cell.timesteps, "seeds": [row["seed"] for row in cell.rows], "diverged": cell.diverged,
         "num_examples": cell.rows[0]["num_examples"] if cell.rows else None,
         "warnings": sorted({warning for row in cell.rows for warning in row["warnings"]}),
-    } | {name: plain(cell.mean(name)) for name in FIGURES} | {
+    } | {name: plain(cell.mean(name)) for name in figures} | {
         "energy_distance": {name: plain(value) for name, value in cell.energy_distances().items()},
         "minus_reference": None if less is None or beside is None else {
             "reference": beside.contender, "mean": less.value, "standard_error_over_seeds": less.error_over_seeds,

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ndm.benchmarks.comparison.aggregate import Cell, as_json, cells, reference
+from ndm.benchmarks.comparison.aggregate import REFERENCES, Cell, as_json, cells, reference
 from ndm.benchmarks.comparison.figure import picture
 from ndm.benchmarks.comparison.machine import machines, made_on
 from ndm.benchmarks.comparison.plan import Plan, measurements, sizings, subset, tunings
 from ndm.benchmarks.comparison.resumable import Resumable
 from ndm.benchmarks.comparison.rows import Rows
-from ndm.benchmarks.comparison.stages import collect, run_plan
+from ndm.benchmarks.comparison.stages import BOUNDS, Method, Outcome, collect, run_plan
 from ndm.benchmarks.comparison.tables import markdown
 from ndm.benchmarks.comparison.workers import Workers
 
@@ -24,6 +24,9 @@ class Comparison(Resumable):
     """
 
     plan: ClassVar[Plan]
+    method: ClassVar[Method] = BOUNDS
+    references: ClassVar[tuple[str, ...]] = REFERENCES
+    """Contenders that the others are compared with: the first that was run."""
 
     timesteps: tuple[int, ...] = ()
     """Only these of the plan's T; 0: continuous time."""
@@ -34,10 +37,10 @@ class Comparison(Resumable):
 
     def work(self, plan: Plan, rows: Rows, workers: Workers) -> None:
         """Do what is not done yet, stage by stage."""
-        run_plan(plan, rows, workers)
+        run_plan(plan, rows, workers, self.method)
 
     def write(self, plan: Plan, rows: Rows) -> int:
-        """results.json, tables.md and figure.png; returns how many jobs have no row."""
+        """results.json, tables.md and pictures; returns how many jobs have no row."""
         outcome = collect(plan, rows)
         found = cells(outcome.rows)
         if not found:
@@ -49,17 +52,21 @@ class Comparison(Resumable):
             "learning_rates": [{"data": data, "contender": name, "continuous_time": limit, "factor": factor}
                                for (data, name, limit), factor in outcome.rates.items()],
             "trials": [{key: row.get(key) for key in told} for row in outcome.trials], "missing": outcome.missing,
-            "cells": [as_json(cell, reference(found, cell)) for cell in found],
+            "cells": [as_json(cell, reference(found, cell, self.references), self.method.figures + self.method.more)
+                      for cell in found],
         }
-        tables = [f"`{self.command}`", made_on(outcome.rows), markdown(found, outcome.rates, outcome.sizes)]
+        tables = [f"`{self.command}`", made_on(outcome.rows), self.tables(found, outcome)]
         self.write_files({"results.json": (json.dumps(results, indent=1) + "\n").encode(),
-                          "tables.md": "\n\n".join(tables).encode(),
-                          "figure.png": self.picture(found)})
+                          "tables.md": "\n\n".join(tables).encode()} | self.pictures(found))
         return outcome.missing
 
-    def picture(self, cells: Sequence[Cell]) -> bytes:
+    def tables(self, cells: Sequence[Cell], outcome: Outcome) -> str:
+        """tables.md: bounds, differences and the quality of samples."""
+        return markdown(cells, outcome.rates, outcome.sizes)
+
+    def pictures(self, cells: Sequence[Cell]) -> dict[str, bytes]:
         """figure.png: the bound against T."""
-        return picture(cells)
+        return {"figure.png": picture(cells)}
 
     def summary(self, plan: Plan) -> str:
         """The size of a plan, by data set and stage."""

@@ -4,6 +4,7 @@ import math
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +30,7 @@ from ndm.training.loop import Trainer
 from ndm.training.statistics import variance_ratio
 
 _EVALUATION_SEED = 0  # the same draws for all
-_NEVER = 10**9
+NEVER = 10**9
 _MOST_STORED = 1000
 
 
@@ -41,7 +42,7 @@ def configuration(job: Job) -> Config:
     if job.size is not None:
         config = with_size(config, job.size)
     return replace(config, max_seconds=job.seconds, max_steps=job.steps, seed=job.seed, threads=1,
-                   learning_rate=config.learning_rate * job.learning_rate, log_every=_NEVER, save_every=_NEVER)
+                   learning_rate=config.learning_rate * job.learning_rate, log_every=NEVER, save_every=NEVER)
 
 
 def execute(job: Job, models: Path | None = None) -> dict[str, Any]:
@@ -49,23 +50,38 @@ def execute(job: Job, models: Path | None = None) -> dict[str, Any]:
 
     The model is kept in the folder `models` under the job's name, if that is given.
     """
-    data = load_once(job.data)
-    config = configuration(job)
-    row: dict[str, Any] = {"unit": "bits/dim" if data.is_image else "nats", "config": asdict(config),
-                           "machine": machine()}
-    with warnings.catch_warnings(record=True) as caught, tempfile.TemporaryDirectory() as folder:
+    data, config = load_once(job.data), configuration(job)
+
+    def measure() -> dict[str, Any]:
+        trainer = trained(config, data, TRAINERS.get(job.contender, Trainer))
+        figures = _figures(job, trainer)
+        if models is not None:
+            trainer.ema.model.save_pretrained(models / job.name)
+        return figures
+
+    return {"unit": "bits/dim" if data.is_image else "nats", "config": asdict(config)} | attempt(measure)
+
+
+def attempt(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `measure` returns, or `failed`, where a number is not finite; with the machine and all warnings."""
+    row: dict[str, Any] = {"machine": machine()}
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        trainer = TRAINERS.get(job.contender, Trainer)(config, data, Path(folder) / "run", clock=time.process_time)
         try:
-            if not trainer.fit():
-                raise KeyboardInterrupt
-            row |= _figures(job, trainer)
-            if models is not None:
-                trainer.ema.model.save_pretrained(models / job.name)
+            row |= measure()
         except FloatingPointError as error:
             row["failed"] = str(error).partition("; its batch is saved")[0]
         row["warnings"] = [str(warning.message) for warning in caught]
     return row
+
+
+def trained(config: Config, data: DataSet, kind: Callable[..., Trainer] = Trainer) -> Trainer:
+    """A trainer that has spent its budget, counted in CPU time."""
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = kind(config, data, Path(folder) / "run", clock=time.process_time)
+        if not trainer.fit():
+            raise KeyboardInterrupt
+    return trainer
 
 
 @torch.no_grad()
@@ -90,9 +106,7 @@ def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
         "diffusion": convert(estimate.diffusion.mean()), "reconstruction": convert(estimate.reconstruction.mean()),
         "standard_error": convert(total.std() / math.sqrt(number)),
         "standard_error_of_draws": convert((estimate.standard_error**2).sum().sqrt() / number),
-        # The mean over each of at most 1000 groups of neighbours, for differences between contenders.
-        "per_example": [round(float(group.mean()) * unit, 4)
-                        for group in np.array_split(total.numpy(), min(number, _MOST_STORED))],
+        "per_example": stored(total * unit),
         "num_examples": number, "steps_trained": trainer.step, "training_seconds": trainer.seconds,
         "ms_per_step": 1e3 * trainer.seconds / max(trainer.step, 1),
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -101,6 +115,11 @@ def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
     if job.num_samples:
         figures["energy_distance"] = energy_distances(model, data, held_out, job.num_samples, job.seed, job.timesteps)
     return figures | {"evaluation_seconds": time.process_time() - began}
+
+
+def stored(values: torch.Tensor) -> list[float]:
+    """The mean over each of at most 1000 groups of neighbours, for differences between contenders."""
+    return [round(float(group.mean()), 4) for group in np.array_split(values.numpy(), min(len(values), _MOST_STORED))]
 
 
 @lru_cache

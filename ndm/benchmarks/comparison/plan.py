@@ -44,6 +44,8 @@ class Study:
     tuning_seconds: float | None
     blocks: tuple[Block, ...]
     tuning_seeds: int = 1
+    tuning_limit: int | None = None
+    """Trials are evaluated on the first so many examples; None: on `limit`."""
 
     def tuned(self, name: str) -> tuple[int | None, ...]:
         """Where the contender's learning rate is chosen: at `reference` for its chains, None for continuous time."""
@@ -101,9 +103,9 @@ def sizings(plan: Plan) -> list[Sizing]:
 def tunings(plan: Plan, sizes: Sizes) -> list[Job]:
     """The trials of the learning rate: as many for each contender, in chains and in continuous time."""
     return [Job(study.data, name, time, study.tuning_seconds, None, _FIRST_TUNING_SEED + seed, factor, "validation",
-                study.draws, study.limit, 0, sizes.get((study.data, name)))
+                study.draws, study.tuning_limit or study.limit, 0, sizes.get((study.data, name)))
             for factor in FACTORS for study in plan if study.tuning_seconds is not None
-            for seed in range(study.tuning_seeds) for time in (study.reference, None)
+            for seed in range(study.tuning_seeds) for time in dict.fromkeys((study.reference, None))
             for name in study.contenders if time in study.tuned(name)]
 
 

@@ -2,9 +2,10 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
+from typing import Any
 
 from ndm.benchmarks.comparison.aggregate import FIGURES
 from ndm.benchmarks.comparison.execute import configuration, execute
@@ -28,17 +29,33 @@ class Outcome:
     missing: int
 
 
-def run_plan(plan: Plan, rows: Rows, workers: Workers) -> None:
+@dataclass(frozen=True)
+class Method:
+    """How a job becomes a row, and what is in it."""
+
+    execute: Callable[[Job], Row]
+    configuration: Callable[[Job], dict[str, Any]]
+    """What the job trains, as plain data."""
+    figures: tuple[str, ...]
+    """That every row has, unless its training diverged."""
+    more: tuple[str, ...] = ()
+    """That some rows have."""
+
+
+BOUNDS = Method(execute, lambda job: asdict(configuration(job)), FIGURES)
+
+
+def run_plan(plan: Plan, rows: Rows, workers: Workers, method: Method = BOUNDS) -> None:
     """Do what is not done yet, stage by stage; raises `InputError` for rows of other configurations."""
     run_stage("sizes", search, sizings(plan), rows, workers)
     check_whole(sizings(plan), rows, ("size",))
     sizes = _sizes(plan, rows)
     trials = tunings(plan, sizes)
-    check_same(trials, rows)
-    run_stage("learning rates", execute, trials, rows, workers)
+    check_same(trials, rows, method)
+    run_stage("learning rates", method.execute, trials, rows, workers)
     jobs = measurements(plan, sizes, best_rates(rows_of(trials, rows)))
-    check_same(jobs, rows)
-    run_stage("measurements", execute, jobs, rows, workers)
+    check_same(jobs, rows, method)
+    run_stage("measurements", method.execute, jobs, rows, workers)
 
 
 def collect(plan: Plan, rows: Rows) -> Outcome:
@@ -56,13 +73,13 @@ def _sizes(plan: Plan, rows: Rows) -> Sizes:
     return {(row["data"], row["contender"]): row["size"] for row in rows_of(sizings(plan), rows)}
 
 
-def check_same(jobs: Sequence[Job], rows: Rows) -> None:
+def check_same(jobs: Sequence[Job], rows: Rows, method: Method = BOUNDS) -> None:
     """The recipe or the contender may have changed since a row was written: old and new ones do not mix."""
-    check_whole([job for job in jobs if "failed" not in rows.by_key.get(job.key, {})], rows, FIGURES)
+    check_whole([job for job in jobs if "failed" not in rows.by_key.get(job.key, {})], rows, method.figures)
     check_whole(jobs, rows, ("data", "contender", "learning_rate", "unit", "config", "machine", "warnings"))
     for job in jobs:
         if job.key in rows.by_key:
-            now = json.loads(json.dumps(asdict(configuration(job))))
+            now = json.loads(json.dumps(method.configuration(job)))
             before = rows.by_key[job.key]["config"]
             changed = [name for name in now if now[name] != before.get(name)]
             if changed:

@@ -1,0 +1,69 @@
+"""Our contenders: one line of configuration each."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ndm.benchmarks.comparison.execute import NEVER, trained
+from ndm.benchmarks.densities.contender import Contender, Fitted
+from ndm.data import DataSet
+from ndm.likelihood import nelbo
+from ndm.ode_likelihood import ode_log_prob
+from ndm.recipes import recipe
+from ndm.samplers.ode import OdeSampler
+from ndm.solvers.adaptive import AdaptiveSolver
+from ndm.times import ImportanceTimes
+from ndm.training.config import Config
+from ndm.training.loop import Trainer
+
+_DRAWS = 16  # of the bound, for each example
+
+OURS: dict[str, Callable[[Config], Config]] = {
+    "identity": lambda config: replace(config, transform="identity", predictor="direct"),
+    "learned": lambda config: replace(config, transform="time_basis", predictor="direct"),
+}
+
+
+@dataclass(frozen=True)
+class NeuralDiffusionContender(Contender):
+    """A change of the data's recipe, in continuous time."""
+
+    change: Callable[[Config], Config]
+
+    def configuration(self, data: DataSet, seconds: float, seed: int, rate: float) -> dict[str, Any]:
+        return asdict(self._config(data, seconds, seed, rate))
+
+    def _config(self, data: DataSet, seconds: float, seed: int, rate: float) -> Config:
+        config = self.change(recipe(None, data))
+        return replace(config, max_seconds=seconds, max_steps=None, seed=seed, threads=1,
+                       learning_rate=config.learning_rate * rate, log_every=NEVER, save_every=NEVER)
+
+    def fit(self, data: DataSet, seconds: float, seed: int, rate: float) -> Fitted:
+        return FittedNeuralDiffusion(trained(self._config(data, seconds, seed, rate), data))
+
+
+class FittedNeuralDiffusion(Fitted):
+    """The averaged model: its density is that of its ODE."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.model, self.steps = trainer.ema.model, trainer.step
+        self.density = trainer.times if isinstance(trainer.times, ImportanceTimes) else None
+        self.solver = AdaptiveSolver()
+        self.sampler = repr(self.solver)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return ode_log_prob(self.model, x, solver=self.solver)
+
+    def sample(self, shape: tuple[int, ...], seed: int) -> Tensor:
+        return OdeSampler(self.model, solver=self.solver)(shape, seed=seed)
+
+    @property
+    def num_parameters(self) -> int:
+        return sum(p.numel() for p in self.model.parameters())
+
+    def bound(self, x: Tensor) -> Tensor:
+        generator = torch.Generator().manual_seed(0)
+        return nelbo(self.model, x, draws=_DRAWS, density=self.density, generator=generator).total

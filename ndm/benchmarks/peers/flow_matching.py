@@ -1,0 +1,81 @@
+"""Flow matching by torchcfm: a velocity field with noise at t = 0 and data at t = 1, and the density of its ODE."""
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ndm.benchmarks.peers.peer import FittedPeer, Peer
+from ndm.decoders import Decoder
+from ndm.errors import InputError
+from ndm.noise import example_noise
+from ndm.ode_likelihood import flow
+from ndm.solvers.adaptive import AdaptiveSolver
+from ndm.solvers.solver import State
+from ndm.traces import ExactTrace
+
+try:
+    import torchcfm
+    from torchcfm.models import MLP
+except ImportError:
+    torchcfm = None
+
+
+@dataclass(frozen=True)
+class FlowMatching(Peer):
+    """torchcfm's MLP v(x, t) of three hidden layers, fitted to the velocity of a conditional path.
+
+    Tong et al. (2023), https://arxiv.org/abs/2302.00482.
+    """
+
+    width: int = 128
+    sigma: float = 0.0  # wider paths blur the data
+
+    @abstractmethod
+    def matcher(self) -> Any:
+        """torchcfm's object for the path."""
+
+    def check(self) -> None:
+        if torchcfm is None:
+            raise InputError("no package torchcfm, or no POT, which it needs", "both, for flow matching",
+                             "pip install 'ndm[peers]' && pip install --no-deps torchcfm")
+
+    def network(self, dimension: int) -> nn.Module:
+        network: nn.Module = MLP(dimension, w=self.width, time_varying=True)
+        return network
+
+    def loss(self, network: nn.Module, x: Tensor) -> Tensor:
+        t, x_t, velocity = self.matcher().sample_location_and_conditional_flow(torch.randn_like(x), x)
+        return (network(torch.cat([x_t, t[:, None]], 1)) - velocity).square().mean()
+
+    def fitted(self, network: nn.Module, decoder: Decoder, steps: int) -> FittedPeer:
+        return FittedVelocity(network, decoder, steps)
+
+
+class FittedVelocity(FittedPeer):
+    """log p(x) = log N(x_0; 0, I) + integral_1^0 div v dt along dx/dt = v(x, t) from x_1 = x, with the exact trace."""
+
+    def __init__(self, network: nn.Module, decoder: Decoder, steps: int) -> None:
+        super().__init__(network, decoder, steps)
+        self.solver = AdaptiveSolver()
+        self.sampler = repr(self.solver)
+
+    def velocity(self, x: Tensor, t: Tensor, rows: Tensor) -> Tensor:
+        """v(x, t) of points (N, D) at times (N,)."""
+        v: Tensor = self.network(torch.cat([x, t[:, None]], 1))
+        return v
+
+    def standard_log_prob(self, x: Tensor) -> Tensor:
+        trace = ExactTrace()
+        probes = trace.probes(example_noise(0, x), x)
+        x_0, divergence, _ = flow(self.velocity, x, probes, trace, self.solver, 1.0, 0.0)
+        return -0.5 * (x_0.square() + math.log(2 * math.pi)).sum(1) + divergence[:, 0]
+
+    def standard_sample(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        def field(t: Tensor, state: State, rows: Tensor) -> State:
+            return (self.velocity(state[0], t, rows),)
+
+        return self.solver(field, (torch.randn(shape, generator=generator),), 0.0, 1.0).state[0]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from ndm.benchmarks.comparison.aggregate import Cell, Difference, Mean, difference, reference
 from ndm.benchmarks.comparison.plan import Rates
@@ -27,17 +27,17 @@ def markdown(cells: Sequence[Cell], rates: Rates) -> str:
 
 
 def show(cells: Sequence[Cell]) -> None:
-    """The figures that matter most, on the screen; errors are over seeds."""
-    table = Table("data", "contender", "nats", "excess", "bound", "energy distance", "density, s", "samples, s",
-                  box=SIMPLE)
-    for index, cell in enumerate(cells):
-        begins = index == 0 or cells[index - 1].data != cell.data
-        if begins and index:
-            table.add_section()
-        table.add_row(cell.data if begins else "", cell.contender, _of(cell, "total") + _diverged(cell),
-                      _of(cell, "excess"), _of(cell, "bound"), _distance(cell), _of(cell, "likelihood_seconds", 1),
-                      _of(cell, "sampling_seconds", 2))
-    Console().print(table)
+    """The figures that matter most, on the screen: a table for each data set, errors over seeds."""
+    for data in dict.fromkeys(cell.data for cell in cells):
+        table = Table(Column(data, no_wrap=True), Column("-log p, nats", no_wrap=True),
+                      Column("excess", no_wrap=True), "bound", "energy", "density, s", "samples, s", box=SIMPLE)
+        for cell in cells:
+            if cell.data == data:
+                distance = cell.energy_distances().get(_sampler(cell))
+                table.add_row(cell.contender, _of(cell, "total") + _diverged(cell), _of(cell, "excess"),
+                              _plain(cell, "bound", ".3f"), f"{distance.value:.4f}" if distance else "",
+                              _plain(cell, "likelihood_seconds", ".2f"), _plain(cell, "sampling_seconds", ".2f"))
+        Console().print(table)
 
 
 def _section(own: Sequence[Cell], rates: Rates) -> str:

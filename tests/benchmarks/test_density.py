@@ -179,7 +179,8 @@ def test_every_contender_is_tuned_alike_and_measured_once():
     assert {job.split for job in trials} == {"validation"} and {job.split for job in jobs} == {"test"}
     assert {job.limit for job in trials} == {500} and {job.limit for job in jobs} == {3000}
     assert {job.contender for job in jobs} == set(contenders()) == {"identity", "learned", *PEERS}
-    assert [job.contender for job in jobs[:6]] == list(density.CONTENDERS) and jobs[0].seed == jobs[89 - 60].seed == 0
+    assert [job.contender for job in jobs] == 15 * list(density.CONTENDERS)
+    assert [job.seed for job in jobs] == sorted(30 * [0, 1, 2])
 
 
 @needs_peers

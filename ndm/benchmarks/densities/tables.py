@@ -9,12 +9,12 @@ from rich.table import Column, Table
 from ndm.benchmarks.comparison.aggregate import Cell, Difference, Mean, difference, reference
 from ndm.benchmarks.comparison.plan import Rates
 
-REFERENCE = ("nsf",)
+REFERENCE = "nsf"  # the contender that all others are compared with
 
 _LIKELIHOOD = """-log p(x), nats: mean over seeds ± standard error over {seeds} seeds (over {number} test examples). Of
 ours it is the density of the ODE; the bound that they are trained by stands beside it. The excess is that over the true
-density, on the same examples. Less nsf: paired by seed and example, negative is better; **bold**: beyond two standard
-errors of both kinds."""
+density, on the same examples. Less {reference}: paired by seed and example, negative is better; **bold**: beyond two
+standard errors of both kinds."""
 _SAMPLES = """Energy distance of {number} samples from the test examples, mean ± standard error over seeds; as many
 training examples are at {floor}."""
 _COST = """CPU seconds on one thread, for the {number} likelihoods above and {samples} samples, and the training."""
@@ -49,10 +49,10 @@ def _section(own: Sequence[Cell], rates: Rates) -> str:
     factors = ", ".join(f"{cell.contender} {rates[data, cell.contender, True]:g}" for cell in own
                         if (data, cell.contender, True) in rates)
     seeds = "/".join(map(str, sorted({len(cell.rows) for cell in whole})))
-    parts = [title, _paragraph(_LIKELIHOOD, seeds=seeds, number=row["num_examples"])]
+    parts = [title, _paragraph(_LIKELIHOOD, reference=REFERENCE, seeds=seeds, number=row["num_examples"])]
     if truth := whole[0].mean("truth"):
         parts.append(f"The truth: {truth.value:.3f}.")
-    parts.append(_table(["-log p", "excess", "less nsf", "bound"], [
+    parts.append(_table(["-log p", "excess", f"less {REFERENCE}", "bound"], [
         [cell.contender, _with_examples(cell, "total", "standard_error") + _diverged(cell),
          _with_examples(cell, "excess", "excess_standard_error"), _less(own, cell),
          _with_examples(cell, "bound", "bound_standard_error")] for cell in own]))
@@ -102,7 +102,7 @@ def _with_examples(cell: Cell, name: str, error: str) -> str:
 
 
 def _less(own: Sequence[Cell], cell: Cell) -> str:
-    beside = reference(own, cell, REFERENCE)
+    beside = reference(own, cell, [REFERENCE])
     less: Difference | None = difference(cell, beside) if beside else None
     if less is None:
         return ""

@@ -6,8 +6,9 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
-from ndm.benchmarks.comparison.aggregate import Cell, Difference, Mean, difference, reference
+from ndm.benchmarks.comparison.aggregate import Cell, Difference, difference, reference
 from ndm.benchmarks.comparison.plan import Rates
+from ndm.benchmarks.comparison.tables import figure
 
 REFERENCE = "nsf"  # the contender that all others are compared with
 
@@ -58,7 +59,7 @@ def _section(own: Sequence[Cell], rates: Rates) -> str:
          _with_examples(cell, "bound", "bound_standard_error")] for cell in own]))
     floor = next(iter(cell.energy_distances()["floor"] for cell in whole if cell.energy_distances()), None)
     if floor is not None:
-        parts += [_paragraph(_SAMPLES, number=row["num_samples"], floor=_number(floor, 4)),
+        parts += [_paragraph(_SAMPLES, number=row["num_samples"], floor=figure(floor, 4)),
                   _table(["energy distance", "sampler"], [[cell.contender, _distance(cell), _sampler(cell)]
                                                           for cell in own])]
     parts += [_paragraph(_COST, number=row["num_examples"], samples=row.get("num_samples", 0)),
@@ -80,15 +81,9 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
-def _number(value: Mean | None, digits: int = 3) -> str:
-    if value is None:
-        return ""
-    error = "" if value.error is None else f" ± {value.error:.{digits}f}"
-    return f"{value.value:.{digits}f}{error}"
-
-
 def _of(cell: Cell, name: str, digits: int = 3) -> str:
-    return _number(cell.mean(name), digits)
+    value = cell.mean(name)
+    return "" if value is None else figure(value, digits)
 
 
 def _plain(cell: Cell, name: str, form: str) -> str:
@@ -116,7 +111,8 @@ def _sampler(cell: Cell) -> str:
 
 
 def _distance(cell: Cell) -> str:
-    return _number(cell.energy_distances().get(_sampler(cell)), 4)
+    value = cell.energy_distances().get(_sampler(cell))
+    return "" if value is None else figure(value, 4)
 
 
 def _diverged(cell: Cell) -> str:

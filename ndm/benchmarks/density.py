@@ -16,12 +16,12 @@ from ndm.benchmarks.densities.contenders import contenders
 from ndm.benchmarks.densities.execute import METHOD
 from ndm.benchmarks.densities.figure import picture
 from ndm.benchmarks.densities.scatter import scatter
-from ndm.benchmarks.densities.tables import markdown, show
+from ndm.benchmarks.densities.tables import REFERENCE, markdown, show
 
 CONTENDERS = ("identity", "learned", "nsf", "i_cfm", "ot_cfm", "vp_cfm")
 
 PLAN: Plan = tuple(
-    Study(data, draws=0, limit=3000, num_samples=3000, reference=None, tuning_seconds=4, tuning_limit=500, blocks=(
+    Study(data, draws=0, limit=3000, num_samples=3000, reference=None, tuning_seconds=5, tuning_limit=500, blocks=(
         Block((None,), CONTENDERS, seeds=3, seconds=30),
     )) for data in ("moons", "8gaussians", "checkerboard", "pinwheel", "cities")
 )
@@ -33,7 +33,7 @@ class Density(Comparison):
 
     plan: ClassVar[Plan] = PLAN
     method = METHOD
-    references: ClassVar[tuple[str, ...]] = ("nsf",)
+    references: ClassVar[tuple[str, ...]] = (REFERENCE,)
 
     out: Path = Path("benchmarks/density")
     """Folder of rows.jsonl, results.json, tables.md, figure.png and samples.png."""

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from ndm.benchmarks.comparison.aggregate import Cell, Difference, Mean, difference, reference
+from ndm.benchmarks.comparison.aggregate import Cell, Difference, difference, reference
 from ndm.benchmarks.comparison.plan import Rates
+from ndm.benchmarks.comparison.tables import figure
 
-REFERENCE = ("nsf",)
+REFERENCE = "nsf"  # the contender that all others are compared with
 
 _LIKELIHOOD = """-log p(x), nats: mean over seeds ± standard error over {seeds} seeds (over {number} test examples). Of
 ours it is the density of the ODE; the bound that they are trained by stands beside it. The excess is that over the true
-density, on the same examples. Less nsf: paired by seed and example, negative is better; **bold**: beyond two standard
-errors of both kinds."""
+density, on the same examples. Less {reference}: paired by seed and example, negative is better; **bold**: beyond two
+standard errors of both kinds."""
 _SAMPLES = """Energy distance of {number} samples from the test examples, mean ± standard error over seeds; as many
 training examples are at {floor}."""
 _COST = """CPU seconds on one thread, for the {number} likelihoods above and {samples} samples, and the training."""
@@ -27,17 +28,17 @@ def markdown(cells: Sequence[Cell], rates: Rates) -> str:
 
 
 def show(cells: Sequence[Cell]) -> None:
-    """The figures that matter most, on the screen; errors are over seeds."""
-    table = Table("data", "contender", "nats", "excess", "bound", "energy distance", "density, s", "samples, s",
-                  box=SIMPLE)
-    for index, cell in enumerate(cells):
-        begins = index == 0 or cells[index - 1].data != cell.data
-        if begins and index:
-            table.add_section()
-        table.add_row(cell.data if begins else "", cell.contender, _of(cell, "total") + _diverged(cell),
-                      _of(cell, "excess"), _of(cell, "bound"), _distance(cell), _of(cell, "likelihood_seconds", 1),
-                      _of(cell, "sampling_seconds", 2))
-    Console().print(table)
+    """The figures that matter most, on the screen: a table for each data set, errors over seeds."""
+    for data in dict.fromkeys(cell.data for cell in cells):
+        table = Table(Column(data, no_wrap=True), Column("-log p, nats", no_wrap=True),
+                      Column("excess", no_wrap=True), "bound", "energy", "density, s", "samples, s", box=SIMPLE)
+        for cell in cells:
+            if cell.data == data:
+                distance = cell.energy_distances().get(_sampler(cell))
+                table.add_row(cell.contender, _of(cell, "total") + _diverged(cell), _of(cell, "excess"),
+                              _plain(cell, "bound", ".3f"), f"{distance.value:.4f}" if distance else "",
+                              _plain(cell, "likelihood_seconds", ".2f"), _plain(cell, "sampling_seconds", ".2f"))
+        Console().print(table)
 
 
 def _section(own: Sequence[Cell], rates: Rates) -> str:
@@ -49,16 +50,16 @@ def _section(own: Sequence[Cell], rates: Rates) -> str:
     factors = ", ".join(f"{cell.contender} {rates[data, cell.contender, True]:g}" for cell in own
                         if (data, cell.contender, True) in rates)
     seeds = "/".join(map(str, sorted({len(cell.rows) for cell in whole})))
-    parts = [title, _paragraph(_LIKELIHOOD, seeds=seeds, number=row["num_examples"])]
+    parts = [title, _paragraph(_LIKELIHOOD, reference=REFERENCE, seeds=seeds, number=row["num_examples"])]
     if truth := whole[0].mean("truth"):
         parts.append(f"The truth: {truth.value:.3f}.")
-    parts.append(_table(["-log p", "excess", "less nsf", "bound"], [
+    parts.append(_table(["-log p", "excess", f"less {REFERENCE}", "bound"], [
         [cell.contender, _with_examples(cell, "total", "standard_error") + _diverged(cell),
          _with_examples(cell, "excess", "excess_standard_error"), _less(own, cell),
          _with_examples(cell, "bound", "bound_standard_error")] for cell in own]))
     floor = next(iter(cell.energy_distances()["floor"] for cell in whole if cell.energy_distances()), None)
     if floor is not None:
-        parts += [_paragraph(_SAMPLES, number=row["num_samples"], floor=_number(floor, 4)),
+        parts += [_paragraph(_SAMPLES, number=row["num_samples"], floor=figure(floor, 4)),
                   _table(["energy distance", "sampler"], [[cell.contender, _distance(cell), _sampler(cell)]
                                                           for cell in own])]
     parts += [_paragraph(_COST, number=row["num_examples"], samples=row.get("num_samples", 0)),
@@ -80,15 +81,9 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
-def _number(value: Mean | None, digits: int = 3) -> str:
-    if value is None:
-        return ""
-    error = "" if value.error is None else f" ± {value.error:.{digits}f}"
-    return f"{value.value:.{digits}f}{error}"
-
-
 def _of(cell: Cell, name: str, digits: int = 3) -> str:
-    return _number(cell.mean(name), digits)
+    value = cell.mean(name)
+    return "" if value is None else figure(value, digits)
 
 
 def _plain(cell: Cell, name: str, form: str) -> str:
@@ -102,7 +97,7 @@ def _with_examples(cell: Cell, name: str, error: str) -> str:
 
 
 def _less(own: Sequence[Cell], cell: Cell) -> str:
-    beside = reference(own, cell, REFERENCE)
+    beside = reference(own, cell, [REFERENCE])
     less: Difference | None = difference(cell, beside) if beside else None
     if less is None:
         return ""
@@ -116,7 +111,8 @@ def _sampler(cell: Cell) -> str:
 
 
 def _distance(cell: Cell) -> str:
-    return _number(cell.energy_distances().get(_sampler(cell)), 4)
+    value = cell.energy_distances().get(_sampler(cell))
+    return "" if value is None else figure(value, 4)
 
 
 def _diverged(cell: Cell) -> str:

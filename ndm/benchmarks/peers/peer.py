@@ -24,7 +24,7 @@ class Peer(Contender):
     and an exponential moving average of the weights, which is what is evaluated.
     """
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     batch_size: int = 512
     warmup_steps: int = 100
     clip: float = 1.0

@@ -25,7 +25,9 @@ from ndm.samplers.deterministic import DeterministicSampler
 from ndm.samplers.exponential import ExponentialSampler
 from ndm.samplers.heun import HeunSampler
 from ndm.samplers.multistep import MultistepSampler
+from ndm.samplers.multistep_third import ThirdOrderMultistepSampler
 from ndm.samplers.ode import OdeSampler
+from ndm.samplers.sde import SdeSampler
 from ndm.schedules.cosine import CosineSchedule
 from ndm.schedules.flow import FlowSchedule
 from ndm.schedules.learned import LearnedSchedule
@@ -53,16 +55,16 @@ from ndm.volatilities.markov import MarkovVolatility
 from ndm.volatilities.per_dimension import PerDimensionVolatility
 
 __all__ = [
-    "MLP", "AdaptiveSolver", "AnalyticStepVariance", "AncestralSampler", "BestVolatility", "Bound",
-    "CallablePredictor", "ConstantVolatility", "ConvolutionalLayer", "CosineBasis", "CosineSchedule", "Curve",
-    "DeterministicSampler", "DirectPredictor", "Estimate", "ExactTrace", "ExponentialSampler", "FixedSolver",
-    "FlowSchedule", "Gaussian", "GaussianDecoder", "GaussianTrace", "HeunSampler", "HiddenLayer", "HutchinsonTrace",
-    "IdentityTransform", "ImportanceTimes", "ImportanceWeighted", "InputError", "IntegratedBumps",
-    "LearnedLinearSchedule", "LearnedSchedule", "LearnedStepVariance", "LearnedVolatility", "LevelsDecoder",
-    "LinearSchedule", "LowDiscrepancyTimes", "MarkovVolatility", "Mixture", "MixtureStepVariance",
-    "MomentsStepVariance", "Monomials", "MultistepSampler", "NeuralDiffusion", "NoDequantisation", "OdeLikelihood",
-    "OdeSampler", "PerDimensionVolatility", "Pieces", "PlugInPredictor", "PosteriorDequantisation",
-    "PosteriorStepVariance", "ResidualTransform", "ScalingTransform", "Sigmoids", "StandardBasis",
-    "TimeBasisTransform", "UNet", "UniformDequantisation", "__version__", "bits_per_dim", "decode", "encode",
-    "importance_weighted", "nelbo", "ode_likelihood", "ode_log_prob",
+    "MLP", "AdaptiveSolver", "AnalyticStepVariance", "AncestralSampler", "BestVolatility", "Bound", "CallablePredictor",
+    "ConstantVolatility", "ConvolutionalLayer", "CosineBasis", "CosineSchedule", "Curve", "DeterministicSampler",
+    "DirectPredictor", "Estimate", "ExactTrace", "ExponentialSampler", "FixedSolver", "FlowSchedule", "Gaussian",
+    "GaussianDecoder", "GaussianTrace", "HeunSampler", "HiddenLayer", "HutchinsonTrace", "IdentityTransform",
+    "ImportanceTimes", "ImportanceWeighted", "InputError", "IntegratedBumps", "LearnedLinearSchedule",
+    "LearnedSchedule", "LearnedStepVariance", "LearnedVolatility", "LevelsDecoder", "LinearSchedule",
+    "LowDiscrepancyTimes", "MarkovVolatility", "Mixture", "MixtureStepVariance", "MomentsStepVariance", "Monomials",
+    "MultistepSampler", "NeuralDiffusion", "NoDequantisation", "OdeLikelihood", "OdeSampler", "PerDimensionVolatility",
+    "Pieces", "PlugInPredictor", "PosteriorDequantisation", "PosteriorStepVariance", "ResidualTransform",
+    "ScalingTransform", "SdeSampler", "Sigmoids", "StandardBasis", "ThirdOrderMultistepSampler", "TimeBasisTransform",
+    "UNet", "UniformDequantisation", "__version__", "bits_per_dim", "decode", "encode", "importance_weighted", "nelbo",
+    "ode_likelihood", "ode_log_prob",
 ]

@@ -131,6 +131,15 @@ def test_wrong_use_is_refused(name, model):
             kind(model, 2, eta=-0.1)
 
 
+def test_what_the_sde_needs_is_named(monkeypatch):
+    monkeypatch.setattr("ndm.samplers.sde.torchsde", None)
+    with pytest.raises(InputError, match=r"pip install 'ndm\[sde\]'"):
+        ndm.SdeSampler(tiny_model((3,)))
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="euler, srk"):
+        ndm.SdeSampler(tiny_model((3,)), method="heun")
+
+
 @pytest.mark.parametrize("name", FOUND["schedule"])
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("steps", [1, 2, 50, 1000])

@@ -27,6 +27,7 @@ from ndm.samplers.heun import HeunSampler
 from ndm.samplers.multistep import MultistepSampler
 from ndm.samplers.multistep_third import ThirdOrderMultistepSampler
 from ndm.samplers.ode import OdeSampler
+from ndm.samplers.optimised_grid import OptimisedGrid
 from ndm.samplers.sde import SdeSampler
 from ndm.schedules.cosine import CosineSchedule
 from ndm.schedules.flow import FlowSchedule
@@ -62,9 +63,9 @@ __all__ = [
     "ImportanceTimes", "ImportanceWeighted", "InputError", "IntegratedBumps", "LearnedLinearSchedule",
     "LearnedSchedule", "LearnedStepVariance", "LearnedVolatility", "LevelsDecoder", "LinearSchedule",
     "LowDiscrepancyTimes", "MarkovVolatility", "Mixture", "MixtureStepVariance", "MomentsStepVariance", "Monomials",
-    "MultistepSampler", "NeuralDiffusion", "NoDequantisation", "OdeLikelihood", "OdeSampler", "PerDimensionVolatility",
-    "Pieces", "PlugInPredictor", "PosteriorDequantisation", "PosteriorStepVariance", "ResidualTransform",
-    "ScalingTransform", "SdeSampler", "Sigmoids", "StandardBasis", "ThirdOrderMultistepSampler", "TimeBasisTransform",
-    "UNet", "UniformDequantisation", "__version__", "bits_per_dim", "decode", "encode", "importance_weighted", "nelbo",
-    "ode_likelihood", "ode_log_prob",
+    "MultistepSampler", "NeuralDiffusion", "NoDequantisation", "OdeLikelihood", "OdeSampler", "OptimisedGrid",
+    "PerDimensionVolatility", "Pieces", "PlugInPredictor", "PosteriorDequantisation", "PosteriorStepVariance",
+    "ResidualTransform", "ScalingTransform", "SdeSampler", "Sigmoids", "StandardBasis", "ThirdOrderMultistepSampler",
+    "TimeBasisTransform", "UNet", "UniformDequantisation", "__version__", "bits_per_dim", "decode", "encode",
+    "importance_weighted", "nelbo", "ode_likelihood", "ode_log_prob",
 ]

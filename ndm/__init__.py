@@ -27,7 +27,10 @@ from ndm.samplers.deterministic import DeterministicSampler
 from ndm.samplers.exponential import ExponentialSampler
 from ndm.samplers.heun import HeunSampler
 from ndm.samplers.multistep import MultistepSampler
+from ndm.samplers.multistep_third import ThirdOrderMultistepSampler
 from ndm.samplers.ode import OdeSampler
+from ndm.samplers.optimised_grid import OptimisedGrid
+from ndm.samplers.sde import SdeSampler
 from ndm.schedules.cosine import CosineSchedule
 from ndm.schedules.ddpm import DdpmSchedule
 from ndm.schedules.flow import FlowSchedule
@@ -67,8 +70,9 @@ __all__ = [
     "IntegratedBumps", "LearnedLinearSchedule", "LearnedSchedule", "LearnedStepVariance", "LearnedVolatility",
     "LevelsDecoder", "LinearSchedule", "LowDiscrepancyTimes", "MarkovVolatility", "Mixture", "MixtureStepVariance",
     "MomentsStepVariance", "Monomials", "MultistepSampler", "NeuralDiffusion", "NoDequantisation", "OdeLikelihood",
-    "OdeSampler", "PerDimensionVolatility", "Pieces", "PlugInPredictor", "PosteriorDequantisation",
-    "PosteriorStepVariance", "RandomVolatility", "ResidualTransform", "ScalingTransform", "Sigmoids", "StandardBasis",
-    "TimeBasisTransform", "Transport", "UNet", "UniformDequantisation", "__version__", "bits_per_dim", "decode",
-    "encode", "importance_weighted", "kinetic_energy", "nelbo", "ode_likelihood", "ode_log_prob", "transport",
+    "OdeSampler", "OptimisedGrid", "PerDimensionVolatility", "Pieces", "PlugInPredictor", "PosteriorDequantisation",
+    "PosteriorStepVariance", "RandomVolatility", "ResidualTransform", "ScalingTransform", "SdeSampler", "Sigmoids",
+    "StandardBasis", "ThirdOrderMultistepSampler", "TimeBasisTransform", "Transport", "UNet", "UniformDequantisation",
+    "__version__", "bits_per_dim", "decode", "encode", "importance_weighted", "kinetic_energy", "nelbo",
+    "ode_likelihood", "ode_log_prob", "transport",
 ]

@@ -165,11 +165,16 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         """
         level = self.schedule(t)
         drift = self.velocity(z_t, curve, t, level)  # first, so that a curve that remembers is evaluated once
-        eta = like_event((volatility or self.volatility).eta(t, self.schedule, self.transform), z_t)
-        rate = eta * like_event(level.gamma_prime, z_t)
+        g = self.diffusion(z_t, t, volatility, level)
         deviation = z_t - like_event(level.alpha, z_t) * curve(t)
-        g = like_event(level.sigma, z_t) * rate.sqrt()
-        return drift + self.transform.basis.scale(rate / 2, deviation), g
+        return drift + self.transform.basis.scale((g / like_event(level.sigma, z_t)) ** 2 / 2, deviation), g
+
+    def diffusion(self, like: Tensor, t: Tensor, volatility: Volatility | None = None,
+                  level: Level | None = None) -> Tensor:
+        """g of the reverse SDE, g^2 = eta sigma^2 gamma', for latents shaped like `like` (B, *event)."""
+        level = level or self.schedule(t)
+        eta = like_event((volatility or self.volatility).eta(t, self.schedule, self.transform), like)
+        return like_event(level.sigma, like) * (eta * like_event(level.gamma_prime, like)).sqrt()
 
     def reverse(self, z_t: Tensor, predicted: Curve, step: Tensor, timesteps: int) -> Gaussian | Mixture:
         """p(z_s | z_t) of the chain of T = `timesteps` steps, from t = (k + 1) / T to s = k / T, k = `step` (B,).

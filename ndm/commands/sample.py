@@ -14,7 +14,7 @@ from ndm.files import write_atomically
 from ndm.registry import choose, discover
 from ndm.report.pictures import picture_of
 from ndm.runs import Run, open_run
-from ndm.samplers.grids import GRIDS
+from ndm.samplers.optimised_grid import grids_for
 from ndm.samplers.sampler import Sampler
 from ndm.seeds import check_seed
 from ndm.training.build import as_array
@@ -35,15 +35,17 @@ class Sample:
     num: int = 64
     """Number of samples. Sample i depends on the seed and i only."""
     sampler: str | None = None
-    """ancestral or exponential (any volatility), deterministic, heun, multistep or ode: a file of
-    ndm/samplers; by default the run's own, ancestral unless ndm train was told otherwise."""
+    """ancestral, exponential or sde (any volatility; sde is slow, and an extra), deterministic, heun, multistep,
+    multistep_third or ode: a file of ndm/samplers; by default the run's own, ancestral unless ndm train was told
+    otherwise."""
     steps: int | None = None
     """Steps of the sampler; by default the T that the model was trained with, or 50 (ode: 1 piece, in
     which it chooses its own)."""
     eta: float | None = None
     """Volatility: 0 deterministic, 1 DDPM's; by default the model's own."""
     grid: str = "time"
-    """Times that are visited: equal steps of time or of gamma."""
+    """Times that are visited: equal steps of time or of gamma, or optimised for the model and the number
+    of steps (for deterministic, heun and ancestral)."""
     seed: int = 0
     """Of the samples."""
 
@@ -73,15 +75,16 @@ def draw(run: Run, num: int, sampler: str | None = None, steps: int | None = Non
     check_seed(seed)
     sampler = sampler or run.config["sampler"]
     kind = choose("sampler", sampler, discover("ndm.samplers", Sampler))
-    options: dict[str, Any] = {"grid": choose("grid", grid, GRIDS)}
+    options: dict[str, Any] = {"grid": choose("grid", grid, grids_for(run.model, run.event_shape))}
     if eta is not None:
         if "eta" not in inspect.signature(kind).parameters:
             raise InputError(f"--eta for the {sampler} sampler", "a sampler with a volatility", "leave it out")
         options["eta"] = eta
     own = inspect.signature(kind).parameters["steps"].default
-    walk = kind(run.model, run.config["timesteps"] or own if steps is None else steps, **options)
+    steps = run.config["timesteps"] or own if steps is None else steps
     parts = []
     with ProgressBar("sampling") as bar:
+        walk = kind(run.model, steps, **options)  # here, as a grid that is optimised takes its time
         for first in range(0, num, _BATCH):
             shape = (min(_BATCH, num - first), *run.event_shape)
             parts.append(as_array(walk(shape, seed=seed, first=first), run.model.decoder))

@@ -1,21 +1,17 @@
 """The deterministic process, one predicted curve at a time."""
 
-from torch import Tensor
-
-from ndm.samplers.sampler import Sampler
-from ndm.volatilities.constant import ConstantVolatility
-
-STILL = ConstantVolatility(0.0)
+from ndm.model import NeuralDiffusion
+from ndm.samplers.ancestral import AncestralSampler
+from ndm.samplers.grids import uniform_time
+from ndm.samplers.sampler import Grid
 
 
-class DeterministicSampler(Sampler):
-    """z_s = alpha_s f^(s) + (sigma_s / sigma_t) (z_t - alpha_t f^(t)), the curve predicted at z_t: DDIM's step.
+class DeterministicSampler(AncestralSampler):
+    """z_s = alpha_s f^(s) + (sigma_s / sigma_t) (z_t - alpha_t f^(t)), the curve predicted at z_t: eta = 0.
 
-    Of first order in the step, and exact where the predicted curve does not change along the way.
-    Source: Song et al., DDIM (2020), https://arxiv.org/abs/2010.02502.
+    Of first order in the step, and exact where the predicted curve does not change along the way. For F = identity it
+    is DDIM: Song et al. (2020), https://arxiv.org/abs/2010.02502.
     """
 
-    order = 1
-
-    def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
-        return self.model.posterior(z_t, self.model.predict(z_t, t, cond), s, t, STILL).mean
+    def __init__(self, model: NeuralDiffusion, steps: int = 50, *, grid: Grid = uniform_time) -> None:
+        super().__init__(model, steps, eta=0.0, grid=grid)

@@ -6,7 +6,7 @@ from torch import Tensor
 from ndm.errors import InputError
 from ndm.schedules import Schedule
 
-_NO_SIGNAL = 20.0  # gamma
+NO_SIGNAL = 20.0  # gamma
 _MOST_STEPS = 1_000_000
 _BISECTIONS = 60  # halvings of [0, 1]: past the resolution of float64
 
@@ -25,7 +25,7 @@ def uniform_gamma(schedule: Schedule, steps: int) -> Tensor:
     """
     check_steps(steps)
     parameter = next(schedule.parameters(), torch.zeros((), dtype=torch.float64))
-    ends = schedule.gamma(torch.tensor([0.0, 1.0]).to(parameter)).detach().double().cpu().clamp(max=_NO_SIGNAL)
+    ends = schedule.gamma(torch.tensor([0.0, 1.0]).to(parameter)).detach().double().cpu().clamp(max=NO_SIGNAL)
     targets = ends[1] + (ends[0] - ends[1]) * torch.arange(steps + 1, dtype=torch.float64) / steps
     low, high = torch.zeros_like(targets), torch.ones_like(targets)
     for _ in range(_BISECTIONS):

@@ -8,9 +8,18 @@ from making import EVENTS, FOUND, disturbed, each, make, partner, tiny_model
 
 import ndm
 from ndm.errors import InputError
-from ndm.samplers.grids import GRIDS
+from ndm.samplers.grids import uniform_gamma
+from ndm.samplers.optimised_grid import grids_for
+from ndm.samplers.sampler import Grid
 
 each_sampler = each("sampler")
+each_grid = pytest.mark.parametrize("grid", grids_for(tiny_model((3,)), (3,)))
+
+
+def grid_for(name: str, model: ndm.NeuralDiffusion, event_shape: tuple[int, ...]) -> Grid:
+    """The grid of that name, with a small search."""
+    small = {"optimised": ndm.OptimisedGrid(model, event_shape, samples=3, fine=8)}
+    return (grids_for(model, event_shape) | small)[name]
 
 
 @pytest.fixture(params=EVENTS, ids=str)
@@ -26,9 +35,9 @@ def test_the_samplers_of_the_library_are_found():
 
 @each_sampler
 @pytest.mark.parametrize("steps", [1, 2, 7])
-@pytest.mark.parametrize("grid", GRIDS)
+@each_grid
 def test_any_number_of_steps_on_any_grid(name, model, steps, grid):
-    x = FOUND["sampler"][name](model, steps, grid=GRIDS[grid])((2, *model.event_shape))
+    x = FOUND["sampler"][name](model, steps, grid=grid_for(grid, model, model.event_shape))((2, *model.event_shape))
     assert x.shape == (2, *model.event_shape)
     model.decoder.check(x)
 
@@ -131,13 +140,22 @@ def test_wrong_use_is_refused(name, model):
             kind(model, 2, eta=-0.1)
 
 
+def test_what_the_sde_needs_is_named(monkeypatch):
+    monkeypatch.setattr("ndm.samplers.sde.torchsde", None)
+    with pytest.raises(InputError, match=r"pip install 'ndm\[sde\]'"):
+        ndm.SdeSampler(tiny_model((3,)))
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="euler, srk"):
+        ndm.SdeSampler(tiny_model((3,)), method="heun")
+
+
 @pytest.mark.parametrize("name", FOUND["schedule"])
-@pytest.mark.parametrize("grid", GRIDS)
+@each_grid
 @pytest.mark.parametrize("steps", [1, 2, 50, 1000])
 def test_grids_walk_from_one_down_to_zero(name, grid, steps):
     """Strictly, and in single precision too: the posterior needs s < t."""
     schedule = make("schedule", name, ())
-    times = GRIDS[grid](schedule, steps)
+    times = grid_for(grid, tiny_model((3,), schedule=schedule), (3,))(schedule, steps)
     assert times.shape == (steps + 1,) and times[0] == 1 and times[-1] == 0
     assert (times.diff() < 0).all() and (times.float().diff() < 0).all()
 
@@ -145,15 +163,15 @@ def test_grids_walk_from_one_down_to_zero(name, grid, steps):
 @pytest.mark.parametrize("name", [name for name in FOUND["schedule"] if name != "flow"])
 def test_the_gamma_grid_takes_equal_steps_of_gamma(name):
     schedule = make("schedule", name, ())
-    gamma = schedule.double().gamma(GRIDS["gamma"](schedule, 20))
+    gamma = schedule.double().gamma(uniform_gamma(schedule, 20))
     torch.testing.assert_close(gamma.diff(), ((gamma[-1] - gamma[0]) / 20).expand(20), rtol=1e-3, atol=1e-3)
 
 
 @each_sampler
 @pytest.mark.parametrize("schedule", FOUND["schedule"])
-@pytest.mark.parametrize("grid", GRIDS)
+@each_grid
 def test_fifty_steps_of_every_schedule_on_every_grid(name, schedule, grid):
     model = tiny_model((3,), schedule=make("schedule", schedule, ()))
-    x = FOUND["sampler"][name](model, 50, grid=GRIDS[grid])((2, 3))
+    x = FOUND["sampler"][name](model, 50, grid=grid_for(grid, model, (3,)))((2, 3))
     model.decoder.check(x)
     assert x.shape == (2, 3) and x.isfinite().all()

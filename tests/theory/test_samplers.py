@@ -1,15 +1,19 @@
 """Samplers of the deterministic process: their orders of convergence, and where a step is exact."""
 
+import inspect
 import math
 
 import pytest
 import torch
+import torchsde
 from torch import Tensor
 
 import ndm
+from ndm.noise import sample_noise
 from ndm.registry import discover
 from ndm.samplers import Sampler
 from ndm.samplers.grids import uniform_gamma, uniform_time
+from ndm.samplers.sde import WhiteNoise
 
 from .models import assert_close, gaussian_model, growth, squashing_model
 
@@ -20,7 +24,8 @@ DATA = torch.tensor([[2.3]], dtype=torch.float64)
 
 def still(name: str, model: ndm.NeuralDiffusion, steps: int, grid=uniform_time) -> Sampler:
     """The sampler of that name, without noise."""
-    return SAMPLERS[name](model, steps, grid=grid, **{"eta": 0.0} if name in ("ancestral", "exponential") else {})
+    options = inspect.signature(SAMPLERS[name]).parameters
+    return SAMPLERS[name](model, steps, grid=grid, **{"eta": 0.0} if "eta" in options else {})
 
 
 def slope(steps: list[int], errors: list[float]) -> float:
@@ -34,7 +39,7 @@ def slope(steps: list[int], errors: list[float]) -> float:
 @pytest.mark.parametrize("grid", [uniform_time, uniform_gamma])
 def test_the_declared_order_on_gaussian_data(name, path, grid) -> None:
     """Against z_0 = z_1 s_0 / s_1, s_t the standard deviation of z_t: the ODE's exact solution."""
-    model = gaussian_model(DATA, path(), ndm.CosineSchedule(-5.0, 4.0))
+    model = gaussian_model(DATA, path(), ndm.CosineSchedule(-4.0, 3.0))
 
     def std(t: float) -> Tensor:
         level = model.schedule(torch.tensor(t))
@@ -62,7 +67,7 @@ def test_the_declared_order_for_a_non_linear_predictor(name) -> None:
     assert SAMPLERS[name].order - 0.25 < found < SAMPLERS[name].order + 0.6, f"{name}: {found:.2f}, {errors}"
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "sde"])  # whose solver knows of no curve
 @pytest.mark.parametrize("schedule", [ndm.LinearSchedule, ndm.CosineSchedule, ndm.FlowSchedule])
 def test_any_number_of_steps_is_exact_where_the_curve_is_constant(name, schedule) -> None:
     """x^ = 0.7 whatever z: z_0 = alpha_0 F(0.7, 0) + (sigma_0 / sigma_1) (z_1 - alpha_1 F(0.7, 1))."""
@@ -105,6 +110,44 @@ def test_multistep_is_dpm_solver() -> None:
         assert_close(path[i], z, rtol=1e-9)
 
 
+@pytest.mark.parametrize("grid", [uniform_time, uniform_gamma])
+def test_third_order_multistep_is_dpm_solver(grid) -> None:
+    """DPM-Solver++(3M) for F = identity: the integral of exp(lambda) times the Taylor polynomial whose derivatives are
+    those of the parabola through the last three predictions. (The published code has phi_3 D2, half of the last term.)
+    """
+    model = squashing_model(schedule=ndm.CosineSchedule(-5.0, 4.0))
+    path, times = (sampler := ndm.ThirdOrderMultistepSampler(model, 9, grid=grid)).trajectory((4, 2)), sampler.times
+    level = model.schedule(times)
+    lam = -level.gamma / 2
+    x_hat = [torch.tanh(z - t) for z, t in zip(path, times, strict=True)]
+    for i in range(5, 10):  # whose three predictions belong to the path
+        h, h_0, h_1 = lam[i] - lam[i - 1], lam[i - 1] - lam[i - 2], lam[i - 2] - lam[i - 3]
+        r_0, r_1 = h_0 / h, h_1 / h
+        d_0, d_1 = (x_hat[i - 1] - x_hat[i - 2]) / r_0, (x_hat[i - 2] - x_hat[i - 3]) / r_1
+        first, second = d_0 + r_0 / (r_0 + r_1) * (d_0 - d_1), 2 / (r_0 + r_1) * (d_0 - d_1)
+        phi_1 = torch.expm1(-h)
+        phi_2 = phi_1 / h + 1
+        phi_3 = phi_2 / h - 0.5
+        z = level.sigma[i] / level.sigma[i - 1] * path[i - 1] + level.alpha[i] * (
+            -phi_1 * x_hat[i - 1] + phi_2 * first - phi_3 * second)
+        assert_close(path[i], z, rtol=1e-9)
+
+
+def test_third_order_multistep_evaluates_the_network_once_a_step() -> None:
+    asked = []
+
+    def predictor(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
+        asked.append(float(t[0]))
+        return torch.tanh(z_t)
+
+    model = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder())
+    for steps in (1, 2, 5):
+        sampler = ndm.ThirdOrderMultistepSampler(model, steps)
+        asked.clear()
+        sampler((3, 2))
+        assert asked == sampler.times[:-1].tolist()
+
+
 def deviation_of_variance(name: str, model: ndm.NeuralDiffusion, steps: int, eta: float) -> float:
     """|std of z_0 - the process's|, exactly: z_0 is linear in all noise, whose gains are found one by one."""
     class Units:
@@ -114,7 +157,7 @@ def deviation_of_variance(name: str, model: ndm.NeuralDiffusion, steps: int, eta
             self.asked = 0
 
         def normal(self) -> Tensor:
-            row = torch.zeros(steps + 1, 1)
+            row = torch.zeros(2 * steps + 1, 1)  # at most two numbers a step
             row[self.asked] = 1
             self.asked += 1
             return row
@@ -131,7 +174,34 @@ def deviation_of_variance(name: str, model: ndm.NeuralDiffusion, steps: int, eta
 def test_with_noise_the_law_converges(eta) -> None:
     """Gaussian data, the standard deviation of z_0: at first order, with extrapolation at second."""
     model, steps = gaussian_model(DATA, schedule=ndm.LinearSchedule(-4.0, 5.0)), [40, 80, 160]
-    names = ("ancestral", "exponential")
+    names = ("ancestral", "exponential", "sde")
     errors = {name: [deviation_of_variance(name, model, n, eta) for n in steps] for name in names}
     assert 0.9 < slope(steps, errors["ancestral"]) < 1.1, errors
     assert 1.9 < slope(steps, errors["exponential"]) < 2.1, errors
+    assert 1.8 < slope(steps, errors["sde"]) < 2.2, errors
+
+
+def test_the_noise_of_the_sde_is_a_brownian_motion() -> None:
+    """The covariance of W and of its integral U over an interval, (h, h^2 / 2; h^2 / 2, h^3 / 3), as torchsde's."""
+    start, end = torch.tensor(0.2), torch.tensor(0.7)
+    theirs = torchsde.BrownianInterval(0.0, 1.0, (40_000, 1), entropy=3, levy_area_approximation="space-time")
+    ours = WhiteNoise(sample_noise(3, 0, (40_000, 1), torch.zeros(())), torch.Size((40_000, 1)))
+    h = end - start
+    exact = torch.stack([torch.stack([h, h**2 / 2]), torch.stack([h**2 / 2, h**3 / 3])])
+    for motion in (theirs, ours):
+        found = torch.cov(torch.cat(motion(start, end, return_U=True), 1).mT)
+        assert_close(found, exact, rtol=0.03)
+
+
+def test_the_sde_asks_the_network_no_more_than_it_says() -> None:
+    asked = []
+
+    def predictor(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
+        asked.append(float(t[0]))
+        return torch.tanh(z_t)
+
+    model = ndm.NeuralDiffusion(ndm.FlowSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder())
+    for method, times in (("euler", [1.0, 0.75, 0.5, 0.25]), ("srk", [1.0, 0.75, 0.5625, 0.5, 0.3125, 0.25, 0.0625])):
+        asked.clear()
+        ndm.SdeSampler(model, 4, method=method)((2, 1))
+        assert asked == times  # the first step, from no signal, is the exact one

@@ -1,0 +1,114 @@
+"""The reverse SDE by an off-the-shelf solver."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ndm.errors import InputError
+from ndm.model import NeuralDiffusion
+from ndm.noise import Noise
+from ndm.registry import choose
+from ndm.samplers.exponential import ExponentialSampler
+from ndm.samplers.grids import NO_SIGNAL, uniform_time
+from ndm.samplers.sampler import Grid
+from ndm.volatilities import Volatility
+
+try:
+    import torchsde
+except ImportError:  # the extra sde
+    torchsde = None
+
+METHODS = {"euler": 1, "srk": 2}  # of torchsde, that differ where g depends on t alone: their orders
+
+
+class SdeSampler(ExponentialSampler):
+    """z_s from z_t by dz = drift dt + B^T diag(g) B dw, `NeuralDiffusion.reverse_sde`, one step of torchsde's.
+
+    It knows nothing of the linear part of the drift, so that it needs steps with eta (gamma_t - gamma_s) well below 2,
+    and it is slow. What it is good for is to check the others, and to try methods of the literature. Where gamma_t
+    exceeds 20 there is no signal, and g may be infinite (flow matching at t = 1): that step is the exact one of the
+    predicted curve.
+    Source: Li et al., Scalable Gradients for SDEs (2020), https://arxiv.org/abs/2001.01328.
+
+    Args:
+        eta: a constant volatility; the model's own if not given.
+        method: srk (Roessler's SRA1: two evaluations of the network in a step, of second order in law, strong order
+            3/2) or euler (one, of first order in both).
+
+    Raises:
+        InputError: where torchsde is not installed, and for unknown methods.
+    """
+
+    order = METHODS["srk"]
+
+    def __init__(self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *,
+                 grid: Grid = uniform_time, method: str = "srk") -> None:
+        if torchsde is None:
+            raise InputError("the sde sampler without torchsde", "the extra sde", "pip install 'ndm[sde]'")
+        choose("method of torchsde", method, METHODS)
+        super().__init__(model, steps, eta, grid=grid)
+        self.method = method
+
+    def walk(self, z_1: Tensor, times: Tensor, noise: Noise, cond: Tensor | None) -> Iterator[Tensor]:
+        z = z_1
+        for t, s in pairwise(times):
+            if self.model.schedule.gamma(t) > NO_SIGNAL:
+                z = self.step(z, s, t, noise.normal(), cond)
+            else:
+                process = ReverseProcess(self.model, t, z.shape, cond, self.volatility)
+                way, motion = torch.stack([torch.zeros_like(t), t - s]), WhiteNoise(noise, z.flatten(1).shape)
+                with torch.random.fork_rng([z.device] if z.is_cuda else []):  # it tries g_prod on a random vector
+                    path = torchsde.sdeint(process, process.coordinates(z), way, motion, self.method, dt=1.0)  # a step
+                z = process.event(path[-1])
+            yield z
+
+
+class ReverseProcess:
+    """The reverse SDE from t on as torchsde wants it: states (B, d), coordinates in the transformation's basis, and a
+    time tau = t - u that runs forwards.
+
+    Its diffusion is a product with what depends on time alone, and no matrix (B, d, d).
+    """
+
+    noise_type, sde_type = "additive", "ito"
+
+    def __init__(self, model: NeuralDiffusion, t: Tensor, shape: torch.Size, cond: Tensor | None,
+                 volatility: Volatility | None) -> None:
+        self.model, self.t, self.shape, self.cond, self.volatility = model, t, shape, cond, volatility
+        self.last: tuple[Tensor, Tensor, Tensor] | None = None  # tau, state and drift: solvers ask again
+
+    def coordinates(self, z: Tensor) -> Tensor:
+        return self.model.transform.basis(z).flatten(1)
+
+    def event(self, state: Tensor) -> Tensor:
+        return self.model.transform.basis.inverse(state.reshape(self.shape))
+
+    def f(self, tau: Tensor, state: Tensor) -> Tensor:
+        """The drift, (B, d)."""
+        if self.last is None or self.last[1] is not state or self.last[0] != tau:
+            z, u = self.event(state), (self.t - tau).expand(len(state))
+            drift, _ = self.model.reverse_sde(z, self.model.predict(z, u, self.cond), u, self.volatility)
+            self.last = tau, state, -self.coordinates(drift)
+        return self.last[2]
+
+    def g_prod(self, tau: Tensor, state: Tensor, v: Tensor) -> Tensor:
+        """g times v (B, d)."""
+        v = v.reshape(self.shape)
+        return (self.model.diffusion(v, (self.t - tau).expand(len(v)), self.volatility) * v).flatten(1)
+
+
+class WhiteNoise:
+    """The increments W of a Brownian motion (B, d) and their integrals U over the way, for intervals that follow one
+    another: W = sqrt(h) n, U = h/2 W + sqrt(h^3 / 12) n', with the noise of each sample."""
+
+    levy_area_approximation = "space-time"
+
+    def __init__(self, noise: Noise, shape: torch.Size) -> None:
+        self.noise, self.shape = noise, shape
+
+    def __call__(self, start: Tensor, end: Tensor, return_U: bool = False, return_A: bool = False):
+        h = end - start
+        w = h.sqrt() * self.noise.normal().flatten(1)
+        return (w, h / 2 * w + (h**3 / 12).sqrt() * self.noise.normal().flatten(1)) if return_U else w

@@ -6,19 +6,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ndm.errors import InputError
 from ndm.model import NeuralDiffusion
 from ndm.noise import Noise
-from ndm.registry import choose
+from ndm.registry import choose, optional
 from ndm.samplers.exponential import ExponentialSampler
 from ndm.samplers.grids import NO_SIGNAL, uniform_time
 from ndm.samplers.sampler import Grid
 from ndm.volatilities import Volatility
-
-try:
-    import torchsde
-except ImportError:  # the extra sde
-    torchsde = None
 
 METHODS = {"euler": 1, "srk": 2}  # of torchsde, that differ where g depends on t alone: their orders
 
@@ -45,8 +39,7 @@ class SdeSampler(ExponentialSampler):
 
     def __init__(self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *,
                  grid: Grid = uniform_time, method: str = "srk") -> None:
-        if torchsde is None:
-            raise InputError("the sde sampler without torchsde", "the extra sde", "pip install 'ndm[sde]'")
+        self.torchsde = optional("torchsde", "sde")
         choose("method of torchsde", method, METHODS)
         super().__init__(model, steps, eta, grid=grid)
         self.method = method
@@ -60,7 +53,7 @@ class SdeSampler(ExponentialSampler):
                 process = ReverseProcess(self.model, t, z.shape, cond, self.volatility)
                 way, motion = torch.stack([torch.zeros_like(t), t - s]), WhiteNoise(noise, z.flatten(1).shape)
                 with torch.random.fork_rng([z.device] if z.is_cuda else []):  # it tries g_prod on a random vector
-                    path = torchsde.sdeint(process, process.coordinates(z), way, motion, self.method, dt=1.0)  # a step
+                    path = self.torchsde.sdeint(process, process.coordinates(z), way, motion, self.method, dt=1.0)  # a step
                 z = process.event(path[-1])
             yield z
 

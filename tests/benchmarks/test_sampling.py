@@ -91,8 +91,8 @@ def test_nobody_is_counted_once_the_count_is_over():
 
 
 def test_grids_that_visit_the_same_times_are_one():
-    assert list(distinct_grids(ndm.LinearSchedule(), 8)) == ["time"]
-    assert list(distinct_grids(ndm.CosineSchedule(), 8)) == list(GRIDS)
+    assert list(distinct_grids(GRIDS, ndm.LinearSchedule(), 8)) == ["time"]
+    assert list(distinct_grids(GRIDS, ndm.CosineSchedule(), 8)) == list(GRIDS)
 
 
 def test_data_are_as_far_from_data_as_their_error_allows():

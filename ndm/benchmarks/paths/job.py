@@ -57,11 +57,11 @@ class PathJob:
 
 
 def configuration(job: PathJob) -> Config:
-    """The recipe on the schedule of flow matching, whose F = identity has straight lines for single examples.
+    """The recipe of the plane on the schedule of flow matching, whose F = identity has straight lines for single examples.
 
     The volatility is random, and x^ is plugged into F: the model is asked for its ODE.
     """
-    config = replace(recipe(None, _load(job.data)), schedule="flow", schedule_options={}, transform="identity",
+    config = replace(recipe("plane", _load(job.data)), schedule="flow", schedule_options={}, transform="identity",
                      max_seconds=job.seconds, max_steps=None, seed=job.seed, threads=1, log_every=_NEVER,
                      save_every=_NEVER)
     if job.kinetic_weight is None:

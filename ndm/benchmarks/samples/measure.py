@@ -17,8 +17,8 @@ from ndm.benchmarks.samples.jobs import Floor, Walk
 from ndm.benchmarks.samples.ways import Evaluations, distinct_grids
 from ndm.errors import InputError
 from ndm.model import NeuralDiffusion
-from ndm.samplers.grids import GRIDS
-from ndm.samplers.sampler import Sampler
+from ndm.samplers.optimised_grid import grids_for
+from ndm.samplers.sampler import Grid, Sampler
 from ndm.seeds import mix
 
 _VALIDATION = 1  # so that the noise of trials is not that of walks
@@ -29,7 +29,7 @@ def trial(models: Path, walk: Walk) -> dict[str, Any]:
     model, data = _load(models / walk.model), load_once(walk.data)
     target = _held_out(walk)
     found = {}
-    for name, grid in distinct_grids(model.schedule, walk.evaluations or 1).items():
+    for name, grid in distinct_grids(_grids(models / walk.model, walk.data), model.schedule, walk.evaluations or 1).items():
         sampler = walk.way.within(walk.evaluations or 1, model, grid)
         if sampler is not None:
             points = draw(sampler, data, walk.number, mix(walk.seed, _VALIDATION))
@@ -45,7 +45,7 @@ def measure(models: Path, walk: Walk) -> dict[str, Any]:
     if walk.tolerance is not None:
         sampler: Sampler | None = walk.way.to(walk.tolerance, model)
     else:
-        sampler = walk.way.within(walk.evaluations or 1, model, GRIDS[walk.grid or "time"])
+        sampler = walk.way.within(walk.evaluations or 1, model, _grids(models / walk.model, walk.data)[walk.grid or "time"])
     assert sampler is not None  # or its trial had chosen no grid
     code = {"code": machine()["code"]}
     with Evaluations(model) as made:
@@ -71,6 +71,12 @@ def _held_out(job: Walk | Floor) -> Tensor:
     """At most as many examples as there are samples, as points of [-1, 1]."""
     data = load_once(job.data)
     return scaled(data.split(job.split).x[: job.number], data)
+
+
+@lru_cache(maxsize=2)
+def _grids(folder: Path, data: str) -> dict[str, Grid]:
+    """Those for that model: one of them is dear, and remembers what it has computed."""
+    return grids_for(_load(folder), load_once(data).event_shape)
 
 
 @lru_cache(maxsize=2)

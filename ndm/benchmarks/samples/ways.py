@@ -2,7 +2,7 @@
 
 import inspect
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Self
@@ -13,7 +13,7 @@ from torch import Tensor
 from ndm.decoders.gaussian import GaussianDecoder
 from ndm.model import NeuralDiffusion
 from ndm.registry import discover
-from ndm.samplers.grids import GRIDS, uniform_time
+from ndm.samplers.grids import uniform_time
 from ndm.samplers.sampler import Grid, Sampler
 from ndm.schedules import Schedule
 from ndm.schedules.linear import LinearSchedule
@@ -93,10 +93,10 @@ def ways(etas: Sequence[float | None]) -> list[Way]:
             for eta in (etas if _takes(kind, "eta") else (None,))]
 
 
-def distinct_grids(schedule: Schedule, steps: int) -> dict[str, Grid]:
+def distinct_grids(grids: Mapping[str, Grid], schedule: Schedule, steps: int) -> dict[str, Grid]:
     """The grids by name, each that visits other times than those before it."""
     found: dict[str, tuple[Grid, Tensor]] = {}
-    for name, grid in GRIDS.items():
+    for name, grid in grids.items():
         times = grid(schedule, steps)
         if not any(torch.allclose(times, others, rtol=0, atol=_SAME) for _, others in found.values()):
             found[name] = grid, times

@@ -27,17 +27,22 @@ OURS: dict[str, Callable[[Config], Config]] = {
 }
 
 
+def configured(name: str, data: DataSet) -> Config:
+    """The configuration of that name for this data."""
+    return OURS[name](recipe(None, data))
+
+
 @dataclass(frozen=True)
 class NeuralDiffusionContender(Contender):
-    """A change of the data's recipe, in continuous time."""
+    """One of `OURS`, in continuous time."""
 
-    change: Callable[[Config], Config]
+    name: str
 
     def configuration(self, data: DataSet, seconds: float, seed: int, rate: float) -> dict[str, Any]:
         return asdict(self._config(data, seconds, seed, rate))
 
     def _config(self, data: DataSet, seconds: float, seed: int, rate: float) -> Config:
-        config = self.change(recipe(None, data))
+        config = configured(self.name, data)
         return replace(config, max_seconds=seconds, max_steps=None, seed=seed, threads=1,
                        learning_rate=config.learning_rate * rate, log_every=NEVER, save_every=NEVER)
 

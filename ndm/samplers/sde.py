@@ -39,7 +39,7 @@ class SdeSampler(ExponentialSampler):
 
     def __init__(self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *,
                  grid: Grid = uniform_time, method: str = "srk") -> None:
-        self.torchsde = optional("torchsde", "sde")
+        self.sdeint = optional("torchsde", "sde").sdeint
         choose("method of torchsde", method, METHODS)
         super().__init__(model, steps, eta, grid=grid)
         self.method = method
@@ -53,7 +53,7 @@ class SdeSampler(ExponentialSampler):
                 process = ReverseProcess(self.model, t, z.shape, cond, self.volatility)
                 way, motion = torch.stack([torch.zeros_like(t), t - s]), WhiteNoise(noise, z.flatten(1).shape)
                 with torch.random.fork_rng([z.device] if z.is_cuda else []):  # it tries g_prod on a random vector
-                    path = self.torchsde.sdeint(process, process.coordinates(z), way, motion, self.method, dt=1.0)  # a step
+                    path = self.sdeint(process, process.coordinates(z), way, motion, self.method, dt=1.0)  # one step
                 z = process.event(path[-1])
             yield z
 

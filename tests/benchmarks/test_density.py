@@ -18,14 +18,16 @@ from ndm.benchmarks.densities.contender import Contender, Fitted
 from ndm.benchmarks.densities.contenders import contenders
 from ndm.benchmarks.densities.execute import execute
 from ndm.benchmarks.densities.figure import picture
+from ndm.benchmarks.densities.ours import configured
 from ndm.benchmarks.peers import flow_matching, nsf
 from ndm.benchmarks.peers.flow_matching import FittedVelocity
 from ndm.benchmarks.peers.peer import FittedPeer, Peer
 from ndm.cli import main
-from ndm.data import DataSet, Split
+from ndm.data import DataSet, Split, load
 from ndm.decoders import Decoder
 from ndm.decoders.gaussian import GaussianDecoder
 from ndm.registry import discover
+from ndm.training.build import build_model
 
 PEERS: dict[str, type[Contender]] = discover("ndm.benchmarks.peers", Contender)
 ABSENT = {name for name in PEERS if (nsf.zuko if name == "nsf" else flow_matching.torchcfm) is None}
@@ -90,8 +92,8 @@ class GaussianVelocity(nn.Module):
         super().__init__()
         self.mean, self.std = mean, std
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        x, t = inputs[:, :-1], inputs[:, -1:]
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        x, t = x[:, None], t[:, None, None]
         variance = (1 - t) ** 2 + (t * self.std) ** 2
         return self.mean + (t * self.std**2 - (1 - t)) / variance * (x - t * self.mean)
 
@@ -106,6 +108,13 @@ def test_flow_matching_goes_from_noise_at_0_to_data_at_1():
     torch.testing.assert_close(model.log_prob(x), truth, atol=2e-3, rtol=0)
     drawn = (decoder.standardise(model.sample((4000, 2), seed=0)) - mean) / std
     assert float(drawn.mean().abs()) < 0.05 and float(drawn.std()) == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("data", ["moons", "cities"])
+def test_flow_matching_has_the_network_of_our_identity(data):
+    found = contenders()["i_cfm"].network(load(data))
+    ours = build_model(configured("identity", load(data)), load(data)).predictor.network
+    assert found.config == ours.config
 
 
 @needs_peers
@@ -131,9 +140,9 @@ def test_a_peer_that_is_absent_is_one_line(name, monkeypatch, capsys, tmp_path):
 class Diverges(Peer):
     """A loss that is not a number from the third step on."""
 
-    def network(self, dimension: int) -> nn.Module:
+    def network(self, data: DataSet) -> nn.Module:
         self.__dict__["calls"] = 0
-        return nn.Linear(dimension, 1)
+        return nn.Linear(data.event_shape[0], 1)
 
     def loss(self, network: nn.Module, x: Tensor) -> Tensor:
         self.__dict__["calls"] += 1
@@ -146,8 +155,8 @@ class Diverges(Peer):
 class BlowsUp(nn.Module):
     """dx/dt = -50 x^3: backwards in time it leaves every bound."""
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        return -50 * inputs[:, :-1] ** 3
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return -50 * x[:, None] ** 3
 
 
 @dataclass(frozen=True)

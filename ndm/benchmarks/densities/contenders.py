@@ -10,5 +10,5 @@ from ndm.registry import discover
 @cache
 def contenders() -> dict[str, Contender]:
     """Found when they are asked for: importing other libraries takes its time."""
-    ours = {name: NeuralDiffusionContender(change) for name, change in OURS.items()}
+    ours = {name: NeuralDiffusionContender(name) for name in OURS}
     return ours | {name: kind() for name, kind in discover("ndm.benchmarks.peers", Contender).items()}

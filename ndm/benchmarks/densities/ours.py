@@ -25,21 +25,26 @@ _DRAWS = 16  # of the bound, for each example
 _RECIPES = {"moons": "plane", "8gaussians": "plane", "pinwheel": "plane", "checkerboard": "plane_edges"}
 OURS: dict[str, Callable[[Config], Config]] = {
     "identity": lambda config: replace(config, transform="identity", predictor="direct"),
-    "learned": lambda config: replace(config, transform="time_basis", predictor="direct", volatility="random"),
+    "learned": lambda config: replace(config, transform="scaling", predictor="direct"),
 }
+
+
+def configured(name: str, data: DataSet) -> Config:
+    """The configuration of that name for this data."""
+    return OURS[name](recipe(_RECIPES.get(data.name), data))
 
 
 @dataclass(frozen=True)
 class NeuralDiffusionContender(Contender):
-    """A change of the data's recipe, in continuous time."""
+    """One of `OURS`, in continuous time."""
 
-    change: Callable[[Config], Config]
+    name: str
 
     def configuration(self, data: DataSet, seconds: float, seed: int, rate: float) -> dict[str, Any]:
         return asdict(self._config(data, seconds, seed, rate))
 
     def _config(self, data: DataSet, seconds: float, seed: int, rate: float) -> Config:
-        config = self.change(recipe(_RECIPES.get(data.name), data))
+        config = configured(self.name, data)
         return replace(config, max_seconds=seconds, max_steps=None, seed=seed, threads=1,
                        learning_rate=config.learning_rate * rate, log_every=NEVER, save_every=NEVER)
 

@@ -61,8 +61,8 @@ def configuration(job: PathJob) -> Config:
 
     The volatility is random, and x^ is plugged into F: the model is asked for its ODE.
     """
-    config = replace(recipe("plane", _load(job.data)), schedule="flow", schedule_options={}, transform="identity",
-                     max_seconds=job.seconds, max_steps=None, seed=job.seed, threads=1, log_every=_NEVER,
+    config = replace(recipe("plane", _load(job.data)), schedule="flow", schedule_options={},
+                     transform="identity", max_seconds=job.seconds, max_steps=None, seed=job.seed, threads=1, log_every=_NEVER,
                      save_every=_NEVER)
     if job.kinetic_weight is None:
         return config

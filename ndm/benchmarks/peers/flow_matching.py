@@ -8,9 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ndm.benchmarks.comparison.contenders import network_options
+from ndm.benchmarks.densities.ours import configured
 from ndm.benchmarks.peers.peer import FittedPeer, Peer
+from ndm.data import DataSet
 from ndm.decoders import Decoder
 from ndm.errors import InputError
+from ndm.nn.build import network_for
 from ndm.noise import example_noise
 from ndm.ode_likelihood import flow
 from ndm.solvers.adaptive import AdaptiveSolver
@@ -19,20 +23,19 @@ from ndm.traces import ExactTrace
 
 try:
     import torchcfm
-    from torchcfm.models import MLP
 except ImportError:
     torchcfm = None
 
 
 @dataclass(frozen=True)
 class FlowMatching(Peer):
-    """torchcfm's MLP v(x, t) of three hidden layers, fitted to the velocity of a conditional path.
+    """v(x, t), fitted to the velocity of a conditional path. Tong et al. (2023), https://arxiv.org/abs/2302.00482.
 
-    Tong et al. (2023), https://arxiv.org/abs/2302.00482.
+    The network is that of our identity, so that what differs is the path and the loss: torchcfm's own, an MLP with SELU
+    between its layers, had a larger excess over the truth on validation.
     """
 
-    width: int = 128
-    sigma: float = 0.0  # wider paths blur the data
+    sigma: float = 0.0  # of the paths: wider ones blur the data
 
     @abstractmethod
     def matcher(self) -> Any:
@@ -43,16 +46,22 @@ class FlowMatching(Peer):
             raise InputError("no package torchcfm, or no POT, which it needs", "both, for flow matching",
                              "pip install 'ndm[peers]' && pip install --no-deps torchcfm")
 
-    def network(self, dimension: int) -> nn.Module:
-        network: nn.Module = MLP(dimension, w=self.width, time_varying=True)
-        return network
+    def configuration(self, data: DataSet, seconds: float, seed: int, rate: float) -> dict[str, Any]:
+        return super().configuration(data, seconds, seed, rate) | {"network": _network_options(data)}
+
+    def network(self, data: DataSet) -> nn.Module:
+        return network_for(data.event_shape, **_network_options(data))
 
     def loss(self, network: nn.Module, x: Tensor) -> Tensor:
         t, x_t, velocity = self.matcher().sample_location_and_conditional_flow(torch.randn_like(x), x)
-        return (network(torch.cat([x_t, t[:, None]], 1)) - velocity).square().mean()
+        return (network(x_t, t)[:, 0] - velocity).square().mean()
 
     def fitted(self, network: nn.Module, decoder: Decoder, steps: int) -> FittedPeer:
         return FittedVelocity(network, decoder, steps)
+
+
+def _network_options(data: DataSet) -> dict[str, Any]:
+    return network_options(configured("identity", data))
 
 
 class FittedVelocity(FittedPeer):
@@ -65,7 +74,7 @@ class FittedVelocity(FittedPeer):
 
     def velocity(self, x: Tensor, t: Tensor, rows: Tensor) -> Tensor:
         """v(x, t) of points (N, D) at times (N,)."""
-        v: Tensor = self.network(torch.cat([x, t[:, None]], 1))
+        v: Tensor = self.network(x, t)[:, 0]
         return v
 
     def standard_log_prob(self, x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ndm.benchmarks.peers.peer import FittedPeer, Peer
+from ndm.data import DataSet
 from ndm.decoders import Decoder
 from ndm.errors import InputError
 
@@ -27,8 +28,8 @@ class NeuralSplineFlow(Peer):
         if zuko is None:
             raise InputError("no package zuko", "zuko for the neural spline flow", "pip install 'ndm[peers]'")
 
-    def network(self, dimension: int) -> nn.Module:
-        flow: nn.Module = zuko.flows.NSF(dimension, transforms=self.transforms, bins=self.bins,
+    def network(self, data: DataSet) -> nn.Module:
+        flow: nn.Module = zuko.flows.NSF(data.event_shape[0], transforms=self.transforms, bins=self.bins,
                                          hidden_features=self.hidden)
         return flow
 

@@ -31,8 +31,8 @@ class Peer(Contender):
     ema_decay: float = 0.999
 
     @abstractmethod
-    def network(self, dimension: int) -> nn.Module:
-        """A new network for points (N, dimension)."""
+    def network(self, data: DataSet) -> nn.Module:
+        """A new network for data of points (N, D)."""
 
     @abstractmethod
     def loss(self, network: nn.Module, x: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class Peer(Contender):
         torch.manual_seed(seed)
         np.random.seed(seed)  # minibatches of optimal transport are drawn from it
         decoder = decoder_for(data)
-        network = self.network(data.event_shape[0])
+        network = self.network(data)
         ema = ExponentialMovingAverage(network, self.ema_decay)
         optimizer = torch.optim.Adam(network.parameters(), fused=True)
         batches = Batches(data.train, self.batch_size, seed)

@@ -26,10 +26,10 @@ _VALIDATION = 1  # so that the noise of trials is not that of walks
 
 def trial(models: Path, walk: Walk) -> dict[str, Any]:
     """The energy distance of samples from validation by the grid's name, for those that the sampler can walk."""
-    model, data = _load(models / walk.model), load_once(walk.data)
+    model, data, grids = _load(models / walk.model), load_once(walk.data), _grids(models / walk.model, walk.data)
     target = _held_out(walk)
     found = {}
-    for name, grid in distinct_grids(_grids(models / walk.model, walk.data), model.schedule, walk.evaluations or 1).items():
+    for name, grid in distinct_grids(grids, model.schedule, walk.evaluations or 1).items():
         sampler = walk.way.within(walk.evaluations or 1, model, grid)
         if sampler is not None:
             points = draw(sampler, data, walk.number, mix(walk.seed, _VALIDATION))
@@ -45,7 +45,8 @@ def measure(models: Path, walk: Walk) -> dict[str, Any]:
     if walk.tolerance is not None:
         sampler: Sampler | None = walk.way.to(walk.tolerance, model)
     else:
-        sampler = walk.way.within(walk.evaluations or 1, model, _grids(models / walk.model, walk.data)[walk.grid or "time"])
+        grids = _grids(models / walk.model, walk.data)
+        sampler = walk.way.within(walk.evaluations or 1, model, grids[walk.grid or "time"])
     assert sampler is not None  # or its trial had chosen no grid
     code = {"code": machine()["code"]}
     with Evaluations(model) as made:

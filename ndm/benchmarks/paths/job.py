@@ -57,13 +57,13 @@ class PathJob:
 
 
 def configuration(job: PathJob) -> Config:
-    """The recipe of the plane on the schedule of flow matching, whose F = identity has straight lines for single examples.
+    """The recipe of the plane on the schedule of flow matching: with F = identity single examples have straight lines.
 
     The volatility is random, and x^ is plugged into F: the model is asked for its ODE.
     """
     config = replace(recipe("plane", _load(job.data)), schedule="flow", schedule_options={},
-                     transform="identity", max_seconds=job.seconds, max_steps=None, seed=job.seed, threads=1, log_every=_NEVER,
-                     save_every=_NEVER)
+                     transform="identity", max_seconds=job.seconds, max_steps=None, seed=job.seed, threads=1,
+                     log_every=_NEVER, save_every=_NEVER)
     if job.kinetic_weight is None:
         return config
     return replace(config, transform="time_basis", predictor="plug_in", volatility="random",

@@ -13,5 +13,7 @@ class OptimalTransportFlowMatching(flow_matching.FlowMatching):
     Tong et al. (2023), https://arxiv.org/abs/2302.00482.
     """
 
+    batch_size: int = 256  # torchcfm's own: the cost of a plan is cubic in it
+
     def matcher(self) -> Any:
         return flow_matching.torchcfm.ExactOptimalTransportConditionalFlowMatcher(self.sigma)

@@ -20,10 +20,10 @@ METHODS = {"euler": 1, "srk": 2}  # of torchsde, that differ where g depends on 
 class SdeSampler(ExponentialSampler):
     """z_s from z_t by dz = drift dt + B^T diag(g) B dw, `NeuralDiffusion.reverse_sde`, one step of torchsde's.
 
-    It knows nothing of the linear part of the drift, so that it needs steps with eta (gamma_t - gamma_s) well below 2,
-    and it is slow. What it is good for is to check the others, and to try methods of the literature. Where gamma_t
-    exceeds 20 there is no signal, and g may be infinite (flow matching at t = 1): that step is the exact one of the
-    predicted curve.
+    It knows nothing of the linear part of the drift, so that it needs small steps, (1 + eta) (gamma_t - gamma_s) well
+    below 2, where the exponential sampler is exact. What it is good for is to check the others by another route. Where
+    gamma_t exceeds 20 there is no signal, and g may be infinite (flow matching at t = 1): that step is the exact one of
+    the predicted curve.
     Source: Li et al., Scalable Gradients for SDEs (2020), https://arxiv.org/abs/2001.01328.
 
     Args:

@@ -77,7 +77,7 @@ CASES = {
     "unknown gate": (f"train points.npz {SMALL} --transform residual --transform-options gate=unheard",
                      "gate 'unheard'", "interpolation, time, variance"),
     "unknown sampler": ("sample points --out x.npz --sampler unheard", "sampler 'unheard'", "ancestral"),
-    "unknown grid": ("sample points --out x.npz --grid unheard", "grid 'unheard'", "gamma, time"),
+    "unknown grid": ("sample points --out x.npz --grid unheard", "grid 'unheard'", "gamma, optimised, time"),
     "unknown split": ("evaluate points --split unheard", "split 'unheard'", "train, validation, test"),
     # options of parts
     "unknown option": (f"train points.npz {SMALL} --transform-options colour=3", "colour"),

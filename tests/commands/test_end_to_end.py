@@ -170,7 +170,7 @@ def test_every_choice_trains_evaluates_and_samples(workplace, options):
     assert result.code == 0, result.err
     assert ndm("evaluate new --draws 2 --limit 3").code == 0
     check_evaluation(json.loads(Path("new/evaluation.json").read_text()), None)
-    for grid in ("time", "gamma"):
+    for grid in ("time", "gamma", "optimised"):
         assert ndm(f"sample new --num 2 --steps 3 --grid {grid} --out samples.npz").code == 0
 
 

@@ -13,5 +13,7 @@ class VariancePreservingFlowMatching(flow_matching.FlowMatching):
     Albergo and Vanden-Eijnden (2022), https://arxiv.org/abs/2209.15571.
     """
 
+    batch_size: int = 2048  # on validation no worse than 512 on checkerboard, and better on moons
+
     def matcher(self) -> Any:
         return flow_matching.torchcfm.VariancePreservingConditionalFlowMatcher(self.sigma)

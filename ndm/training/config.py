@@ -149,7 +149,7 @@ class Config:
 # What may change when a run goes on: how long it is, what it writes, how it is sampled, and the machine it is on.
 _MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "sampler", "threads"}
 # Settings that came later: a run from before them has their defaults.
-_LATER = {"sampler": Config.sampler}
+LATER = {"sampler": Config.sampler, "kinetic_weight": Config.kinetic_weight}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path.parent}, without a readable {path.name}", "the folder of a run",
                          "make one with: ndm train DATA --run FOLDER") from error
-    values = _LATER | values if isinstance(values, dict) else values
+    values = LATER | values if isinstance(values, dict) else values
     known = {"data", *(field.name for field in dataclasses.fields(Config))}
     about = {"name", "from", "fingerprint", "event_shape", "num_levels"}
     if not isinstance(values, dict) or not known <= set(values) or not isinstance(values["data"], dict) \

@@ -51,6 +51,7 @@ def volatilities() -> dict[str, Volatility]:
         "best": best,
         "per_dimension": perturbed(ndm.PerDimensionVolatility(IMAGE), std=0.5),
         "markov": ndm.MarkovVolatility(),
+        "random": ndm.RandomVolatility().eval(),
     }
 
 

@@ -6,6 +6,7 @@ from torch import Tensor
 
 import ndm
 from ndm.bound import continuous_integrand, discrete_integrand
+from ndm.errors import InputError
 from ndm.volatilities import Volatility
 
 from .models import assert_close, derivative, gaussian_model, growth, small_transform, squashing_model
@@ -97,3 +98,46 @@ def test_markov_volatility_is_that_of_the_matched_schedule() -> None:
 
     eta = ndm.MarkovVolatility().eta(t, model.schedule, model.transform)
     assert_close(eta * 10, derivative(matched, t), rtol=1e-6)
+
+
+def test_a_random_volatility_is_log_uniform_for_each_example_while_training() -> None:
+    """log eta / log r ~ U(-1, 1): mean 0, variance 1/3; D = eta (gamma_t - gamma_s)."""
+    schedule, path = ndm.LinearSchedule(**SCHEDULE), ndm.IdentityTransform()
+    volatility = ndm.RandomVolatility(ratio=3.0)
+    t, s = torch.full((40_000,), 0.7), torch.full((40_000,), 0.2)
+    span = schedule.gamma(t) - schedule.gamma(s)
+    for eta in (volatility.eta(t, schedule, path), volatility.integral(s, t, schedule, path) / span):
+        u = eta.log() / torch.tensor(3.0).log()
+        assert u.abs().max() <= 1 and len(u.unique()) > 39_000
+        assert u.mean().abs() < 0.015 and (u.var() - 1 / 3).abs() < 0.01
+    volatility.eval()
+    assert torch.equal(volatility.eta(t, schedule, path), torch.ones_like(t))
+    assert_close(volatility.integral(s, t, schedule, path), span)
+
+
+def test_a_random_volatility_tells_curve_and_velocity_apart() -> None:
+    """A curve that is wrong by d and whose velocity is wrong by gamma' d: no loss at eta = 1, and one at other eta."""
+    model = squashing_model(schedule=ndm.LinearSchedule(**SCHEDULE), volatility=ndm.ConstantVolatility(1.0))
+    gamma = model.schedule.gamma
+
+    class Growing(ndm.Curve):
+        """t -> x + 0.1 exp(gamma(t) - gamma(0.4)), whose error d at t = 0.4 grows at the rate gamma' d."""
+
+        def __init__(self, x: Tensor) -> None:
+            self.x = x
+
+        def __call__(self, t: Tensor) -> Tensor:
+            return self.x + 0.1 * (gamma(t) - gamma(torch.tensor(0.4))).exp()[:, None]
+
+    x, t = torch.randn(8, 1), torch.full((8,), 0.4)
+    model.predict = lambda z_t, t, cond=None, level=None: Growing(x)
+    at_one = continuous_integrand(model, model.curve(x), t, torch.randn(8, 1), None)
+    model.volatility = ndm.RandomVolatility().train()
+    assert at_one.abs().max() < 1e-12
+    assert continuous_integrand(model, model.curve(x), t, torch.randn(8, 1), None).min() > 1e-6
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.5, float("nan"), float("inf")])
+def test_a_random_volatility_needs_a_range(ratio) -> None:
+    with pytest.raises(InputError, match="ratio = "):
+        ndm.RandomVolatility(ratio)

@@ -22,6 +22,7 @@ from ndm.samplers.sampler import Grid, Sampler
 from ndm.seeds import mix
 
 _VALIDATION = 1  # so that the noise of trials is not that of walks
+_KEPT = 32  # models in memory: jobs go from one to the next
 
 
 def trial(models: Path, walk: Walk) -> dict[str, Any]:
@@ -74,12 +75,12 @@ def _held_out(job: Walk | Floor) -> Tensor:
     return scaled(data.split(job.split).x[: job.number], data)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=_KEPT)
 def _grids(folder: Path, data: str) -> dict[str, Grid]:
     """Those for that model: one of them is dear, and remembers what it has computed."""
     return grids_for(_load(folder), load_once(data).event_shape)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=_KEPT)
 def _load(folder: Path) -> NeuralDiffusion:
     return NeuralDiffusion.from_pretrained(folder)

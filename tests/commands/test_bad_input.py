@@ -67,8 +67,8 @@ CASES = {
     # names
     "unknown recipe": (f"train points.npz --recipe unheard {TRAIN}", "recipe 'unheard'", "cities, ddim", "images"),
     "unknown transform": (f"train points.npz --transform unheard {TRAIN}", "transform 'unheard'", "time_basis"),
-    "unknown schedule": (f"train points.npz --schedule unheard {TRAIN}", "schedule 'unheard'", "cosine, flow, learned"),
-    "unknown predictor": (f"train points.npz --predictor unheard {TRAIN}", "predictor 'unheard'", "direct, plug_in"),
+    "unknown schedule": (f"train points.npz --schedule unheard {TRAIN}", "schedule 'unheard'", "cosine, ddpm, flow"),
+    "unknown predictor": (f"train points.npz --predictor unheard {TRAIN}", "'unheard'", "direct, encoded, plug_in"),
     "callable predictor": (f"train points.npz --predictor callable {TRAIN}", "direct or plug_in"),
     "unknown volatility": (f"train points.npz --volatility unheard {TRAIN}", "volatility 'unheard'", "best, constant"),
     "unknown step variance": (f"train points.npz --step-variance unheard {TRAIN}", "'unheard'", "analytic, learned"),

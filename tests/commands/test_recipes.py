@@ -12,7 +12,8 @@ from ndm.registry import modules
 
 RECIPES = modules("ndm.recipes")
 MODELS = [name for name, module in RECIPES.items() if hasattr(module, "MODEL")]
-OF_POINTS, OF_IMAGES = ("cities", "vectors"), ("digits", "fashion_mnist", "fashion_mnist_16", "images")
+OF_POINTS = ("cities", "plane", "plane_edges", "vectors")
+OF_IMAGES = ("digits", "fashion_mnist", "fashion_mnist_16", "images")
 SMALL = {"points.npz": (TINY_MLP, "width=8 depth=1"), "images.npz": (TINY_UNET, "channels=8 multipliers=[1,2]")}
 
 

@@ -77,6 +77,7 @@ def test_the_bound_of_an_example_does_not_depend_on_its_neighbours(case):
 
 def test_distributions_take_one_time_or_one_for_each_example(case):
     _, model, x = case
+    model.eval()  # what is random while training is another each time
     curve, z_t = model.curve(x), torch.randn_like(x)
     s, t = torch.tensor(0.3), torch.tensor(0.6)
     single = (model.marginal(curve, t), model.posterior(z_t, curve, s, t))

@@ -22,12 +22,18 @@ def kinetic_energy(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
     theorem its gradient with respect to F, w held still as a function of z_t, is then that of K. No other parameter
     gets a gradient: a predictor that were told to move slowly would stop following q.
     K is at least W_2^2(q(z_0), q(z_1)), with equality exactly where the ODE is the optimal transport.
+
+    Raises:
+        InputError: for data that the decoder cannot describe, and of another precision than the model.
+
     Source of the dynamic form: Benamou, Brenier (2000), https://doi.org/10.1007/s002110050002.
     """
+    x = model.checked(x, cond)
     t, _ = LowDiscrepancyTimes()(len(x), x, generator)
     noise = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)
     with _still(model, but=model.transform):
         curve = model.curve(x, cond)
+        curve.with_velocity(t)  # first, so that a curve that remembers is evaluated once
         z_t = model.marginal(curve, t).sample(noise)
         u = model.velocity(z_t, curve, t)
     with _still(model):

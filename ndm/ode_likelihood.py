@@ -126,7 +126,8 @@ def flow(velocity: Callable[[Tensor, Tensor, Tensor], Tensor], z: Tensor, probes
     Returns z_end, that integral for each estimate of the trace, (B, estimates), and the evaluations, (B,).
     """
     def field(t: Tensor, state: State, rows: Tensor) -> State:
-        v, forms = quadratic_forms(lambda z: velocity(z, t, rows), state[0], probes[rows])
+        own = probes if len(probes) == 1 else probes[rows]
+        v, forms = quadratic_forms(lambda z: velocity(z, t, rows), state[0], own)
         return v, trace.collect(forms)
 
     volume = z.new_zeros(len(z), trace.collect(z.new_zeros(1, probes.shape[1])).shape[1])

@@ -32,7 +32,10 @@ class Trace(ABC):
 
     @abstractmethod
     def probes(self, noise: Noise, like: Tensor) -> Tensor:
-        """e for states shaped like `like` (B, *event), (B, K, *event); the same all along a path."""
+        """e for states shaped like `like` (B, *event), (B, K, *event), or (1, K, *event) where all have the same.
+
+        They are the same all along a path.
+        """
 
     @abstractmethod
     def collect(self, forms: Tensor) -> Tensor:
@@ -59,7 +62,7 @@ class ExactTrace(Trace):
         self.check(like.shape[1:])
         size = like[0].numel()
         units = torch.eye(size, dtype=like.dtype, device=like.device).reshape(size, *like.shape[1:])
-        return units.expand(len(like), *units.shape)
+        return units[None]
 
     def collect(self, forms: Tensor) -> Tensor:
         return forms.sum(1, keepdim=True)
@@ -122,11 +125,15 @@ def trace_for(name: str, num_probes: int | None = None) -> Trace:
 
 @torch.enable_grad()
 def quadratic_forms(velocity: Callable[[Tensor], Tensor], z: Tensor, probes: Tensor) -> tuple[Tensor, Tensor]:
-    """v = velocity(z), (B, *event), and e_k^T (dv/dz) e_k, (B, K), for a velocity that treats examples apart."""
+    """v = velocity(z), (B, *event), and e_k^T (dv/dz) e_k, (B, K), for a velocity that treats examples apart.
+
+    The probes e are (B or 1, K, *event).
+    """
     z = z.detach().requires_grad_()
     v = velocity(z)
     forms = []
     for k in range(probes.shape[1]):
-        (product,) = torch.autograd.grad(v, z, probes[:, k], retain_graph=k + 1 < probes.shape[1])
-        forms.append((product * probes[:, k]).flatten(1).sum(1))
+        e = probes[:, k].expand_as(v)
+        (product,) = torch.autograd.grad(v, z, e, retain_graph=k + 1 < probes.shape[1])
+        forms.append((product * e).flatten(1).sum(1))
     return v.detach(), torch.stack(forms, 1)

@@ -8,7 +8,8 @@ from torch import Tensor
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
 from ndm.ode_likelihood import naming
-from ndm.shapes import sum_event
+from ndm.precision import check_numbers, in_precision
+from ndm.shapes import check_labels, sum_event
 from ndm.solvers import Solver
 from ndm.solvers.adaptive import AdaptiveSolver
 from ndm.solvers.solver import State
@@ -41,7 +42,14 @@ def transport(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *
 
     Args:
         solver: dopri5 with tolerances of 1e-5 if not given.
+
+    Raises:
+        InputError: for latents that are not finite numbers of the model's precision, and an ODE that blows up.
     """
+    check_numbers(z_1, "latents")
+    check_labels(cond, z_1)
+    z_1 = in_precision(model, z_1, "latents")
+
     def field(t: Tensor, state: State, rows: Tensor) -> State:
         v = model.predicted_velocity(state[0], t, None if cond is None else cond[rows])
         return v, sum_event(v**2)[:, None]

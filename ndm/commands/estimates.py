@@ -20,6 +20,7 @@ from ndm.ode_likelihood import decode, encode, ode_likelihood
 from ndm.runs import Run
 from ndm.seeds import mix
 from ndm.solvers import Solver
+from ndm.solvers.adaptive import AdaptiveSolver
 from ndm.traces import Trace
 from ndm.transport import transport
 from ndm.wasserstein import squared_wasserstein
@@ -139,8 +140,8 @@ class OdeEstimator(Estimator):
 class TransportEstimator(Estimator):
     """How the ODE carries noise to data, beside the exact optimal transport: never its energy alone.
 
-    All in squared standard deviations of the data. `others` are examples of training, whose distance from the split is
-    the floor of that of samples.
+    All in squared standard deviations of the data. `others` are examples of another split, whose distance from this
+    one is the floor of that of samples. Distances of finite samples are larger than those of their laws.
     """
 
     others: Tensor
@@ -158,7 +159,7 @@ class TransportEstimator(Estimator):
 
         *ends, energy, displacement, straightness = shards.map(paths, x, size, "transporting", f"{len(x)} paths")
         z_1, z_0 = torch.stack(ends, 1).chunk(2, 1)
-        alpha = float(model.schedule(torch.zeros((), device=run.device)).alpha)
+        alpha = float(model.schedule(torch.zeros((), device=run.device)).alpha.detach())
         data, others = (model.decoder.standardise(points.to(run.device)).flatten(1).double().cpu()
                         for points in (x, self.others[:len(x)]))
         return {
@@ -166,7 +167,8 @@ class TransportEstimator(Estimator):
             "straightness": float(straightness.mean()),
             "energy_standard_error": float(energy.std() / math.sqrt(len(x))) if len(x) > 1 else None,
             "optimal": squared_wasserstein(z_1, alpha * data), "w2": squared_wasserstein(z_0 / alpha, data),
-            "floor": squared_wasserstein(others, data), "paths": len(x), "seed": self.seed,
+            "floor": squared_wasserstein(others, data), "paths": len(x), "solver": repr(AdaptiveSolver()),
+            "seed": self.seed,
         }
 
 

@@ -148,7 +148,7 @@ class Evaluate:
         if not self.transport:
             return None
         require_transport()
-        return TransportEstimator(run.examples(data, "train"), self.seed)
+        return TransportEstimator(run.examples(data, "validation" if self.split == "train" else "train"), self.seed)
 
 
 def show(result: dict[str, Any], console: Console) -> None:
@@ -183,5 +183,5 @@ def show(result: dict[str, Any], console: Console) -> None:
     if paths is not None:
         print(f"paths: energy {paths['energy']:.3f}, displacement {paths['displacement']:.3f}, straightness "
               f"{paths['straightness']:.3f}; the exact optimal transport: {paths['optimal']:.3f}\n"
-              f"W2² of samples to data {paths['w2']:.4f}, of training examples {paths['floor']:.4f} "
-              f"({paths['paths']} of each; squared standard deviations of the data)")
+              f"W2² of samples to data {paths['w2']:.4f}, of other examples {paths['floor']:.4f} (squared standard "
+              f"deviations of the data; the last three from {paths['paths']} points of each, which makes them large)")

@@ -1,12 +1,17 @@
 """DiffEnc's predictor: predict the encoded data, and take their motion for granted."""
 
+import torch
 from torch import Tensor
 
 from ndm.curve import Curve, LineCurve
+from ndm.errors import InputError
 from ndm.predictors._network import NetworkPredictor
-from ndm.schedules import Level
+from ndm.schedules import Level, Schedule
 from ndm.shapes import like_event
 from ndm.transforms import Transform
+from ndm.transforms.gates import EncoderGate
+
+_SAME = 1e-3  # of gamma
 
 
 class EncodedPredictor(NetworkPredictor):
@@ -17,6 +22,18 @@ class EncodedPredictor(NetworkPredictor):
     DiffEnc's p(z_s | z_t) for every s, elsewhere in the limit of many steps.
     Source: Nielsen et al., DiffEnc (2023), https://arxiv.org/abs/2310.19789.
     """
+
+    def check(self, schedule: Schedule, transform: Transform) -> None:
+        gate = getattr(transform, "gate", None)
+        if not isinstance(gate, EncoderGate):
+            raise InputError(f"the encoded predictor for a {type(transform).__name__}", "DiffEnc's encoder",
+                             "--transform residual --transform-options gate=encoder")
+        t = torch.tensor([0.0, 0.5, 1.0])
+        gamma, own = (each.gamma(t).detach() for each in (schedule, gate.schedule))
+        if not torch.allclose(gamma, own, atol=_SAME):
+            raise InputError(f"gamma of {gamma.tolist()} at t = 0, 1/2, 1 for an encoder made for {own.tolist()}",
+                             "the same, linear in t",
+                             "--transform-options 'gate_options={gamma_min: ..., gamma_max: ...}' moves the encoder's")
 
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
         belief, _ = self.predict(z_t, t, cond, level, transform)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ndm.curve import Curve
 from ndm.part import Part
-from ndm.schedules import Level
+from ndm.schedules import Level, Schedule
 from ndm.transforms import Transform
 
 
@@ -29,6 +29,9 @@ class Predictor(Part, ABC):
 
     def initialise(self, x: Tensor) -> None:
         """Take from the training data x (N, *event), as the model sees them, what can be read off them."""
+
+    def check(self, schedule: Schedule, transform: Transform) -> None:
+        """Raise `InputError` for a schedule or a transformation that this predictor is not for."""
 
     @abstractmethod
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ndm.errors import InputError
+from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
 from ndm.noise import sample_noise
 from ndm.samplers.grids import GRIDS, check_steps, uniform_gamma, uniform_time
@@ -35,7 +36,8 @@ class OptimisedGrid:
     https://arxiv.org/abs/2106.03802, which sums terms of the bound.
 
     Args:
-        model: what the times are for; the first call costs two evaluations and a gradient for each fine time.
+        model: what the times are for, as it is at the first call, which costs two evaluations and a gradient for each
+            fine time.
         event_shape: of its events.
         cond: labels (samples,), for models that take them.
         samples: how many walk.
@@ -79,9 +81,7 @@ class OptimisedGrid:
         errors = torch.full((len(times), len(times)), torch.inf, dtype=torch.float64)
         adjoints = torch.empty_like(path)  # lambda
         adjoints[-1] = sample_noise(self.seed, len(path[0]), self.shape, path).normal().sign()  # of samples that follow
-        was_training = self.model.training
-        self.model.eval()
-        try:
+        with evaluating(self.model):
             for i in reversed(range(len(times) - 1)):
                 t = times[i]
                 with torch.enable_grad():
@@ -92,8 +92,6 @@ class OptimisedGrid:
                 for j, s in enumerate(times[i + 1:], i + 1):
                     missed = self.model.posterior(path[i], predicted, s, t, still).mean - path[j]
                     errors[i, j] = sum_event(adjoints[j] * missed).square().mean().sqrt()
-        finally:
-            self.model.train(was_training)
         return errors
 
 

@@ -54,10 +54,16 @@ class Sampler(ABC):
 
         Sample i depends on the seed and on `first` + i, not on the batch size. A `generator` takes the place of the
         seed: one number is drawn from it.
+
+        Raises:
+            FloatingPointError: for samples that are not finite.
         """
         noise, times = self._start(shape, seed, first, generator)
         for z in self._latents(noise, times, cond):
             z_0 = z  # all others are let go
+        if not torch.isfinite(z_0).all():
+            raise FloatingPointError(f"samples of {type(self).__name__} in {self.steps} steps are not finite: take "
+                                     "more steps, or another sampler; if none helps, check the model's weights")
         return self.model.decoder.sample(z_0, self.model.schedule(times[-1]), noise.uniform())
 
     @torch.no_grad()

@@ -1,5 +1,6 @@
 """The reverse SDE by an off-the-shelf solver."""
 
+import warnings
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -12,8 +13,10 @@ from ndm.registry import choose, optional
 from ndm.samplers.exponential import ExponentialSampler
 from ndm.samplers.grids import NO_SIGNAL, uniform_time
 from ndm.samplers.sampler import Grid
+from ndm.shapes import like_event
 from ndm.volatilities import Volatility
 
+_STABLE = 4.0  # of (1 + eta) (gamma_t - gamma_s): twice the rate at which the drift draws back, in one step
 METHODS = {"euler": 1, "srk": 2}  # of torchsde, that differ where g depends on t alone: their orders
 
 
@@ -42,9 +45,10 @@ class SdeSampler(ExponentialSampler):
         self.sdeint = optional("torchsde", "sde").sdeint
         choose("method of torchsde", method, METHODS)
         super().__init__(model, steps, eta, grid=grid)
-        self.method = method
+        self.method, self.order = method, METHODS[method]
 
     def walk(self, z_1: Tensor, times: Tensor, noise: Noise, cond: Tensor | None) -> Iterator[Tensor]:
+        self._warn_of_large_steps(times)
         z = z_1
         for t, s in pairwise(times):
             if self.model.schedule.gamma(t) > NO_SIGNAL:
@@ -56,6 +60,17 @@ class SdeSampler(ExponentialSampler):
                     path = self.sdeint(process, process.coordinates(z), way, motion, self.method, dt=1.0)  # one step
                 z = process.event(path[-1])
             yield z
+
+    def _warn_of_large_steps(self, times: Tensor) -> None:
+        gamma, volatility = self.model.schedule.gamma(times), self.volatility or self.model.volatility
+        eta = volatility.eta(times, self.model.schedule, self.model.transform)
+        eta = eta[:-1] if len(eta) == len(times) else eta
+        rates = (1 + eta) * like_event(-gamma.diff(), eta)
+        walked = rates[gamma[:-1] <= NO_SIGNAL]
+        if walked.numel() and walked.max() > _STABLE:
+            warnings.warn(f"steps too large for sde: (1 + eta) (gamma_t - gamma_s) reaches {float(walked.max()):.3g}, "
+                          f"and errors grow beyond {_STABLE:g}; take more steps, or the exponential sampler",
+                          stacklevel=3)
 
 
 class ReverseProcess:

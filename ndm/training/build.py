@@ -55,6 +55,7 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
         raise InputError(f"kinetic_weight = {config.kinetic_weight} for the {chosen} transform", "a learned F",
                          "F has nothing to straighten its paths with: choose another, or leave it out")
     model.volatility.eta(torch.tensor(0.5), model.schedule, model.transform)
+    model.predictor.check(model.schedule, model.transform)
     if model.step_variance.believes:
         _take_a_step(model, shape)
     # Channels-last weights make convolutions faster, on CPUs and GPUs; nothing else changes.

@@ -66,9 +66,9 @@ class Config:
     """Of the network and its form, e.g. network=unet channels=32 multipliers=[1,2] form=scaled. By default the form is
     gaussian_mixture where the step variance is mixture or moments, and scaled elsewhere."""
     volatility: str = "markov"
-    """markov, constant, learned, best or per_dimension (a file of ndm/volatilities)."""
+    """markov, constant, learned, best, per_dimension or random (a file of ndm/volatilities)."""
     volatility_options: Options = field(default_factory=dict)
-    """E.g. value=1 for constant."""
+    """E.g. value=1 for constant, ratio=4 for random."""
     step_variance: str | None = None
     """Spread of p(z_s|z_t) at --timesteps T: mixture, moments, learned, analytic or posterior (a file of
     ndm/step_variances). By default mixture, or analytic where the predictor believes in a point alone."""

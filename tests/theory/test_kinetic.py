@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 import ndm
+from ndm.errors import InputError
 from ndm.kinetic import kinetic_energy
 
 from .models import assert_close, derivative, gauss_legendre, gaussian_model, growth, small_transform, squashing_model
@@ -115,3 +116,25 @@ def test_the_energy_is_at_least_that_of_the_optimal_transport() -> None:
     model = model_of_growth()
     start, end = deviation(model, torch.tensor([0.0, 1.0]))
     assert energy(model) > (end - start) ** 2
+
+
+def test_a_dear_path_is_evaluated_once() -> None:
+    transform = small_transform("residual")
+    calls = []
+    transform.network.register_forward_hook(lambda *call: calls.append(call))
+    model = ndm.NeuralDiffusion(ndm.LinearSchedule(-5.0, 4.0), transform,
+                                ndm.DirectPredictor.for_events((3,), transform, network="mlp", width=16, depth=1),
+                                ndm.GaussianDecoder())
+    kinetic_energy(model, torch.randn(5, 3))
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("wrong, said", [
+    (torch.full((3, 1), torch.nan), "NaN"), (torch.zeros(0, 1), "empty"), (torch.zeros(3), r"\(N, \*event\)"),
+    (torch.zeros(3, 1, dtype=torch.int64), "int64"),
+])
+def test_what_is_no_data_is_refused(wrong, said) -> None:
+    model = squashing_model(growth())
+    for function in (kinetic_energy, ndm.transport):
+        with pytest.raises(InputError, match=said):
+            function(model, wrong)

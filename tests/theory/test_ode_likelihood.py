@@ -298,3 +298,13 @@ def test_data_and_model_have_one_precision_and_every_example_its_label(name) -> 
     for dtype in (torch.float16, torch.int64):
         with pytest.raises(InputError, match="dtype="):
             ndm.ode_log_prob(single, x, dtype=dtype)
+
+
+def test_an_exact_trace_holds_its_probes_once() -> None:
+    """The unit vectors are the same for every example: no (B, d, d) is made."""
+    z = torch.randn(5, 3)
+    units = ndm.ExactTrace().probes(None, z)
+    assert units.shape == (1, 3, 3)
+    v, forms = quadratic_forms(lambda z: z**3, z, units)
+    assert_close(forms, 3 * z**2)
+    assert_close(v, z**3)

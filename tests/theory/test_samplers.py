@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import warnings
 
 import pytest
 import torch
@@ -205,3 +206,25 @@ def test_the_sde_asks_the_network_no_more_than_it_says() -> None:
         asked.clear()
         ndm.SdeSampler(model, 4, method=method)((2, 1))
         assert asked == times  # the first step, from no signal, is the exact one
+
+
+def test_the_sde_warns_of_steps_too_large_for_it() -> None:
+    """(1 + eta) (gamma_t - gamma_s) = 2 * 9 / 4 beyond 4, and 2 * 9 / 5 below."""
+    model = gaussian_model(DATA, schedule=ndm.LinearSchedule(-4.0, 5.0))
+    with pytest.warns(UserWarning, match=r"reaches 4\.5"):
+        ndm.SdeSampler(model, 4, eta=1.0)((2, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        ndm.SdeSampler(model, 5, eta=1.0)((2, 1))
+
+
+def test_samples_that_are_not_finite_are_not_given() -> None:
+    model = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(),
+                                lambda z_t, t, cond: torch.full_like(z_t, torch.nan), ndm.GaussianDecoder())
+    with pytest.raises(FloatingPointError, match="AncestralSampler in 3 steps are not finite"):
+        ndm.AncestralSampler(model, 3)((2, 1))
+
+
+def test_the_order_of_the_sde_is_that_of_its_method() -> None:
+    model = gaussian_model(DATA)
+    assert ndm.SdeSampler(model).order == 2 and ndm.SdeSampler(model, method="euler").order == 1

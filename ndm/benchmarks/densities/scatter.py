@@ -46,4 +46,4 @@ def _samples(cell: Cell) -> np.ndarray | None:
 
 
 def _dots(axis: Axes, points: np.ndarray, colour: str) -> None:
-    axis.plot(points[:, 0], points[:, 1], ".", color=colour, markersize=1.6, markeredgewidth=0)
+    axis.plot(points[:, 0], points[:, 1], ".", color=colour, markersize=2.2, markeredgewidth=0)

@@ -31,7 +31,7 @@ def show(cells: Sequence[Cell]) -> None:
     """The figures that matter most, on the screen: a table for each data set, errors over seeds."""
     for data in dict.fromkeys(cell.data for cell in cells):
         table = Table(Column(data, no_wrap=True), Column("-log p, nats", no_wrap=True),
-                      Column("excess", no_wrap=True), "bound", "energy", "density, s", "samples, s", box=SIMPLE)
+                      Column("excess", no_wrap=True), "bound", "energy", "log p, s", "draw, s", box=SIMPLE)
         for cell in cells:
             if cell.data == data:
                 distance = cell.energy_distances().get(_sampler(cell))

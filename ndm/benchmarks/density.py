@@ -21,7 +21,7 @@ from ndm.benchmarks.densities.tables import REFERENCE, markdown, show
 CONTENDERS = ("identity", "learned", "nsf", "i_cfm", "ot_cfm", "vp_cfm")
 
 PLAN: Plan = tuple(
-    Study(data, draws=0, limit=3000, num_samples=3000, reference=None, tuning_seconds=4, tuning_limit=500, blocks=(
+    Study(data, draws=0, limit=3000, num_samples=3000, reference=None, tuning_seconds=5, tuning_limit=500, blocks=(
         Block((None,), CONTENDERS, seeds=3, seconds=30),
     )) for data in ("moons", "8gaussians", "checkerboard", "pinwheel", "cities")
 )

@@ -154,7 +154,7 @@ def test_a_row_says_how_many_evaluations_were_made(model_folder, monkeypatch):
 
 def test_a_walk_that_fails_is_a_row(model_folder, monkeypatch):
     monkeypatch.setattr(ndm.MultistepSampler, "walk", lambda self, z, *_: iter([z * torch.nan]))
-    assert measure(model_folder, walk(Way("multistep"), 4))["failed"] == "samples that are not finite"
+    assert "are not finite" in measure(model_folder, walk(Way("multistep"), 4))["failed"]
 
 
 def rows_by_seed(way: Way, evaluations: int, values: list[float]) -> list[dict]:

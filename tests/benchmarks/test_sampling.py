@@ -153,8 +153,10 @@ def test_a_row_says_how_many_evaluations_were_made(model_folder, monkeypatch):
 
 
 def test_a_walk_that_fails_is_a_row(model_folder, monkeypatch):
+    way = Way("multistep")
+    assert [evaluations_of(way, steps) for steps in (1, 2, 3, 4)] == [1, 2, 3, 4]  # counted before it is broken
     monkeypatch.setattr(ndm.MultistepSampler, "walk", lambda self, z, *_: iter([z * torch.nan]))
-    assert "are not finite" in measure(model_folder, walk(Way("multistep"), 4))["failed"]
+    assert "are not finite" in measure(model_folder, walk(way, 4))["failed"]
 
 
 def rows_by_seed(way: Way, evaluations: int, values: list[float]) -> list[dict]:

@@ -170,8 +170,9 @@ class Trainer:
         self.accelerator.backward(loss)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip * np.log(2))
         if not torch.isfinite(norm):
-            self._stop([name for name, weight in self.raw_model.named_parameters()
-                        if weight.grad is not None and not torch.isfinite(weight.grad).all()], "gradient", x)
+            names = [name for name, weight in self.raw_model.named_parameters()
+                     if weight.grad is not None and not torch.isfinite(weight.grad).all()]
+            self._stop(names or ["norm of the"], "gradient", x)
         self.optimizer.step()
         self.ema.update(self.raw_model, self.step)
         means = {name: float(term.detach().mean()) for name, term in terms.items()}

@@ -25,7 +25,7 @@ from ndm.training.loop import Trainer
 from ndm.transport import transport
 from ndm.wasserstein import squared_wasserstein
 
-NUMBER = 2000  # of paths, samples and held-out points: exact transport is cubic in it
+NUMBER = 1500  # of paths, samples and held-out points: exact transport is cubic in it
 FEW = (2, 4, 8)  # steps of the first-order sampler
 _DRAWN, _MOMENTS, _DIGITS = 80, 24, 4  # of the picture: paths, points of a path, decimals
 _NEVER = 10**9

@@ -31,6 +31,13 @@ class GaussianDecoder(Decoder):
             raise InputError("a decoder's loc or scale that is not finite or not positive",
                              "a finite loc and a scale > 0", "is a column of the data constant?")
 
+    def check(self, x: Tensor) -> None:
+        super().check(x)
+        event, own = tuple(x.shape[1:]), tuple(torch.broadcast_shapes(self.loc.shape, self.scale.shape))
+        sizes = zip(own[::-1], event[::-1], strict=False)
+        if len(own) > len(event) or any(mine not in (1, size) for mine, size in sizes):
+            raise InputError(f"events of shape {event}", f"shape {own}, as the model was trained on")
+
     def standardise(self, x: Tensor) -> Tensor:
         return (x - self.loc) / self.scale
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import ndm
+from ndm.errors import InputError
 
 from .models import ZERO, assert_close, cubature
 
@@ -104,3 +105,15 @@ def test_bound_is_that_of_the_data_in_its_own_units(scaled) -> None:
     x = torch.randn(7, 2)
     ours = total(scaled, scaled.destandardise(x))
     assert_close(ours, total(ndm.GaussianDecoder(), x) + scaled.scale.log().expand(2).sum(), rtol=1e-8)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3)])
+def test_events_of_another_shape_are_refused(shape) -> None:
+    with pytest.raises(InputError, match="as the model was trained on"):
+        ndm.GaussianDecoder(loc=torch.zeros(2), scale=torch.ones(2)).check(torch.zeros(4, *shape))
+
+
+def test_a_decoder_may_have_a_number_for_each_of_the_last_axis() -> None:
+    decoder = ndm.GaussianDecoder(loc=torch.zeros(2), scale=torch.ones(2))
+    for shape in ((2,), (3, 2), (1, 2, 2)):
+        decoder.check(torch.zeros(4, *shape))

@@ -73,7 +73,8 @@ class Straightening(Resumable):
                        "cells": {data: {name: {figure: _plain(value) for figure, value in _means(own).items()}
                                         for name, own in contenders.items()} for data, contenders in cells.items()}}
             tables = [f"`{self.command}`", made_on(found), *(_markdown(data, own) for data, own in cells.items())]
-            panels = [[(name, own[0]) for name, own in contenders.items()] for contenders in cells.values()]
+            panels = [[(f"{data}, {name}", own[0]) for name, own in contenders.items()]
+                      for data, contenders in cells.items()]
             self.write_files({"results.json": (json.dumps(results, indent=1) + "\n").encode(),
                               "tables.md": ("\n\n".join(tables) + "\n").encode(), "paths.png": picture(panels)})
             for data, contenders in cells.items():

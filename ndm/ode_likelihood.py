@@ -19,7 +19,7 @@ from ndm.seeds import check_seed
 from ndm.shapes import check_batch_size, check_labels
 from ndm.solvers import Solver
 from ndm.solvers.adaptive import AdaptiveSolver
-from ndm.solvers.solver import State
+from ndm.solvers.solver import NoSolution, State
 from ndm.traces import Trace, quadratic_forms, trace_for
 
 
@@ -141,9 +141,9 @@ def naming(model: NeuralDiffusion) -> Iterator[None]:
     """Where a solver finds no solution within, its error names the model."""
     try:
         yield
-    except InputError as error:
+    except NoSolution as error:
         parts = ", ".join(type(part).__name__ for part in (model.schedule, model.transform, model.predictor))
-        raise InputError(f"{error.got} (model: {parts})", error.expected, error.advice) from error
+        raise NoSolution(f"{error.got} (model: {parts})", error.expected, error.advice) from error
 
 
 @torch.no_grad()

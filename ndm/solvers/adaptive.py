@@ -9,7 +9,7 @@ from torchdiffeq._impl.rk_common import RKAdaptiveStepsizeODESolver
 
 from ndm.errors import InputError
 from ndm.registry import choose
-from ndm.solvers.solver import Field, Solution, Solver, State, blow_up
+from ndm.solvers.solver import Field, NoSolution, Solution, Solver, State, blow_up
 
 # The tables of torchdiffeq; its own step control measures the error of a batch as a whole, so that an example's value
 # would depend on its neighbours, and a hard one would slow down all.
@@ -138,7 +138,7 @@ class _Batch:
         self._require_finite(taken | (h > _LEAST_STEP))
         self.steps += 1
         if self.steps > self.solver.max_steps:
-            raise InputError(f"{self.solver.max_steps} steps without arriving (t = {float(self.t[0]):.4g})",
+            raise NoSolution(f"{self.solver.max_steps} steps without arriving (t = {float(self.t[0]):.4g})",
                              "an ODE that this tolerance can follow", "allow a larger error, or compute in float64")
         velocity = stages[-1] if self.solver._repeats else self._evaluate(self.t + self.direction * h, reached)
         self.y = torch.where(taken[:, None], reached, self.y)

@@ -15,6 +15,10 @@ Field = Callable[[Tensor, State, Tensor], State]
 """(t (N,), state of N examples, rows (N,)) -> the velocity of the state; rows are the examples' places in the batch."""
 
 
+class NoSolution(InputError):
+    """An ODE that a solver cannot follow to its end."""
+
+
 @dataclass(frozen=True)
 class Solution:
     """Where the examples arrived, and what it took."""
@@ -23,9 +27,9 @@ class Solution:
     evaluations: Tensor  # (B,) int64, of the field, for each example
 
 
-def blow_up(t: float, row: int, advice: str) -> InputError:
+def blow_up(t: float, row: int, advice: str) -> NoSolution:
     """The error for a state or velocity that is not finite, of the example in that row of the batch."""
-    return InputError(f"an ODE that blows up at t = {t:.4g} (example {row} of its batch)", "a velocity that is finite",
+    return NoSolution(f"an ODE that blows up at t = {t:.4g} (example {row} of its batch)", "a velocity that is finite",
                       advice)
 
 

@@ -308,3 +308,17 @@ def test_an_exact_trace_holds_its_probes_once() -> None:
     v, forms = quadratic_forms(lambda z: z**3, z, units)
     assert_close(forms, 3 * z**2)
     assert_close(v, z**3)
+
+
+def test_an_error_names_the_model_where_the_ode_is_at_fault_alone() -> None:
+    def runaway(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
+        return -1e3 * z_t**3
+
+    def refusing(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
+        raise InputError("labels in cond", "cond=None")
+
+    for predictor, named in ((runaway, True), (refusing, False)):
+        model = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder())
+        with pytest.raises(InputError) as error:
+            ndm.ode_log_prob(model, torch.ones(2, 1))
+        assert ("(model: LinearSchedule, IdentityTransform" in str(error.value)) == named

@@ -186,7 +186,8 @@ def test_every_contender_is_tuned_alike_and_measured_once():
     trials, jobs = tunings(density.PLAN, {}), measurements(density.PLAN, {}, {})
     assert len({job.key for job in trials}) == len(trials) == 5 * 6 * 4 and len({job.key for job in jobs}) == 5 * 6 * 3
     assert {job.split for job in trials} == {"validation"} and {job.split for job in jobs} == {"test"}
-    assert {job.limit for job in trials} == {500} and {job.limit for job in jobs} == {3000}
+    assert {job.seconds for job in (*trials, *jobs)} == {30.0}  # trials at the budget that they are for
+    assert {job.limit for job in trials} == {1000} and {job.limit for job in jobs} == {3000}
     assert {job.contender for job in jobs} == set(contenders()) == {"identity", "learned", *PEERS}
     assert [job.contender for job in jobs] == 15 * list(density.CONTENDERS)
     assert [job.seed for job in jobs] == sorted(30 * [0, 1, 2])

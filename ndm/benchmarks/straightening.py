@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,15 +10,15 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
-from ndm.benchmarks.comparison.aggregate import Mean, mean
+from ndm.benchmarks.comparison.aggregate import Mean, mean, plain
 from ndm.benchmarks.comparison.machine import machines, made_on
-from ndm.benchmarks.comparison.resumable import Resumable
+from ndm.benchmarks.comparison.resumable import Resumable, of_data
 from ndm.benchmarks.comparison.rows import Rows
 from ndm.benchmarks.comparison.stage import check_whole, rows_of, run_stage
+from ndm.benchmarks.comparison.tables import figure
 from ndm.benchmarks.comparison.workers import Workers
 from ndm.benchmarks.paths.figure import picture
 from ndm.benchmarks.paths.job import FEW, PathJob, execute
-from ndm.errors import InputError
 from ndm.wasserstein import require_transport
 
 _FIGURES = {"energy": "energy", "displacement": "displacement", "straightness": "straightness", "optimal": "exact OT",
@@ -50,14 +50,8 @@ class Straightening(Resumable):
     def chosen(self) -> tuple[PathStudy, ...]:
         """The studies that are asked for."""
         require_transport()
-        if not 0 < self.scale < float("inf"):
-            raise InputError(f"scale = {self.scale}", "a positive number")
-        known = [study.data for study in self.plan]
-        for name in self.data:
-            if name not in known:
-                raise InputError(f"data {name!r}", "some of " + ", ".join(known))
-        return tuple(PathStudy(study.data, study.weights, study.seeds, study.seconds * self.scale)
-                     for study in self.plan if study.data in self.data or not self.data)
+        return tuple(replace(study, seconds=study.seconds * self.scale)
+                     for study in of_data(self.plan, self.data, self.scale))
 
     def work(self, plan: Sequence[PathStudy], rows: Rows, workers: Workers) -> None:
         """Train and measure what has no row yet."""
@@ -69,9 +63,9 @@ class Straightening(Resumable):
         found = rows_of(_jobs(plan), rows)
         if found:
             cells = _cells(_jobs(plan), rows)
-            results = {"command": self.command, "machines": machines(found),
-                       "cells": {data: {name: {figure: _plain(value) for figure, value in _means(own).items()}
-                                        for name, own in contenders.items()} for data, contenders in cells.items()}}
+            figures = {data: {contender: {name: plain(value) for name, value in _means(own).items()}
+                              for contender, own in contenders.items()} for data, contenders in cells.items()}
+            results = {"command": self.command, "machines": machines(found), "cells": figures}
             tables = [f"`{self.command}`", made_on(found), *(_markdown(data, own) for data, own in cells.items())]
             panels = [[(f"{data}, {name}", own[0]) for name, own in contenders.items()]
                       for data, contenders in cells.items()]
@@ -111,19 +105,11 @@ def _means(rows: Sequence[dict[str, Any]]) -> dict[str, Mean]:
     return plain | few
 
 
-def _plain(value: Mean) -> dict[str, float | None]:
-    return {"mean": value.value, "standard_error": value.error}
-
-
-def _text(value: Mean) -> str:
-    return f"{value.value:.3f}" + ("" if value.error is None else f" ± {value.error:.3f}")
-
-
 def _markdown(data: str, contenders: dict[str, list[dict[str, Any]]]) -> str:
     means = {name: _means(rows) for name, rows in contenders.items()}
     lines = [f"## {data}", "", f"| | {' | '.join(means)} |", "|---" * (len(means) + 1) + "|"]
-    lines += [f"| {figure} | {' | '.join(_text(own[figure]) for own in means.values())} |"
-              for figure in next(iter(means.values()))]
+    lines += [f"| {name} | {' | '.join(figure(own[name]) for own in means.values())} |"
+              for name in next(iter(means.values()))]
     return "\n".join(lines)
 
 
@@ -131,6 +117,6 @@ def _show(data: str, contenders: dict[str, list[dict[str, Any]]]) -> None:
     """The table on screen, without errors."""
     means = {name: _means(rows) for name, rows in contenders.items()}
     table = Table(data, *(Column(name, justify="right") for name in means), box=SIMPLE)
-    for figure in next(iter(means.values())):
-        table.add_row(figure, *(f"{own[figure].value:.3f}" for own in means.values()))
+    for name in next(iter(means.values())):
+        table.add_row(name, *(f"{own[name].value:.3f}" for own in means.values()))
     Console().print(table)

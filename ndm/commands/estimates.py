@@ -121,8 +121,7 @@ class OdeEstimator(Estimator):
         def way(_: int, chunk: Tensor) -> list[Tensor]:
             return [_there_and_back(model, chunk.to(run.device), self.solver)]
 
-        # An example's value is its own, so that chunks may be such that every process has as much to do.
-        size, status = min(_TOGETHER, math.ceil(len(x) / shards.number)), f"{len(x)} examples"
+        size, status = _together(x, shards), f"{len(x)} examples"
         nats, errors, evaluations = shards.map(density, x, size, "integrating", status)
         (squares,) = shards.map(way, x[:_TOGETHER], size, "there and back", status)
         error = float((errors**2).sum().sqrt()) / len(x)
@@ -149,7 +148,7 @@ class TransportEstimator(Estimator):
 
     def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
         x, model = x[:_MOST_PATHS], run.model
-        size = min(_TOGETHER, math.ceil(len(x) / shards.number))
+        size = _together(x, shards)
 
         def paths(k: int, chunk: Tensor) -> list[Tensor]:
             like = chunk.to(run.device)
@@ -176,6 +175,11 @@ def _there_and_back(model: NeuralDiffusion, x: Tensor, solver: Solver) -> Tensor
     """The mean square of decode(encode(x)) - x over an event, in standard deviations of the data, (B,)."""
     back = decode(model, encode(model, x, solver=solver), solver=solver)
     return (model.decoder.standardise(back) - model.decoder.standardise(x)).square().flatten(1).mean(1)
+
+
+def _together(x: Tensor, shards: Shards) -> int:
+    """Examples in a chunk whose values are their own, so that every process has as much to do."""
+    return min(_TOGETHER, math.ceil(len(x) / shards.number))
 
 
 def _generator(seed: int, k: int, like: Tensor) -> torch.Generator:

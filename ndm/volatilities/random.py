@@ -31,9 +31,11 @@ class RandomVolatility(ConstantVolatility):
         self.ratio = ratio
 
     def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
-        eta = super().eta(t, schedule, transform)
-        return eta * self.ratio ** (2 * torch.rand_like(eta) - 1) if self.training else eta
+        return self._drawn(super().eta(t, schedule, transform))
 
     def integral(self, s: Tensor, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
-        span = super().integral(s, t, schedule, transform)
-        return span * self.ratio ** (2 * torch.rand_like(span) - 1) if self.training else span
+        return self._drawn(super().integral(s, t, schedule, transform))
+
+    def _drawn(self, at_one: Tensor) -> Tensor:
+        """What is there at eta = 1, at an eta of each example's own."""
+        return at_one * self.ratio ** (2 * torch.rand_like(at_one) - 1) if self.training else at_one

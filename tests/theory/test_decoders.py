@@ -116,4 +116,6 @@ def test_events_of_another_shape_are_refused(shape) -> None:
 def test_a_decoder_may_have_a_number_for_each_of_the_last_axis() -> None:
     decoder = ndm.GaussianDecoder(loc=torch.zeros(2), scale=torch.ones(2))
     for shape in ((2,), (3, 2), (1, 2, 2)):
-        decoder.check(torch.zeros(4, *shape))
+        x = torch.zeros(4, *shape)
+        decoder.check(x)
+        assert decoder.standardise(x).shape == x.shape

@@ -102,11 +102,13 @@ def reference(cells: Sequence[Cell], like: Cell, names: Sequence[str] = REFERENC
     return None if found is like else found
 
 
+def plain(value: Mean | None) -> Row | None:
+    """The mean as plain data."""
+    return None if value is None else {"mean": value.value, "standard_error": value.error}
+
+
 def as_json(cell: Cell, beside: Cell | None, figures: Sequence[str] = FIGURES) -> Row:
     """The cell as plain data, with its difference from its reference."""
-    def plain(value: Mean | None) -> Row | None:
-        return None if value is None else {"mean": value.value, "standard_error": value.error}
-
     less = difference(cell, beside) if beside else None
     return {
         "data": cell.data, "unit": cell.unit, "budget": cell.budget, "contender": cell.contender,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ndm.benchmarks.comparison.job import Job
+from ndm.benchmarks.comparison.resumable import of_data
 from ndm.benchmarks.comparison.sizes import LARGER, Sizing
 from ndm.errors import InputError
 
@@ -66,14 +67,8 @@ def subset(plan: Plan, data: Sequence[str], timesteps: Sequence[int], scale: flo
 
     Raises `InputError` where a name or a time is not in the plan.
     """
-    if not 0 < scale < math.inf:
-        raise InputError(f"scale = {scale}", "a positive number")
     wanted = {time or None for time in timesteps}
-    known = {study.data for study in plan}
-    for name in data:
-        if name not in known:
-            raise InputError(f"data {name!r}", "some of " + ", ".join(sorted(known)))
-    asked = [study for study in plan if study.data in data or not data]
+    asked = of_data(plan, data, scale)
     chosen = [_smaller(study, wanted, scale) for study in asked]
     found = {time for study in chosen for block in study.blocks for time in block.timesteps}
     if wanted - found:

@@ -1,11 +1,13 @@
 """A benchmark of many jobs: its options, and that the same command goes on where it was stopped."""
 
 import dataclasses
+import math
 import shlex
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from ndm.benchmarks.comparison.rows import Rows
 from ndm.benchmarks.comparison.workers import Workers
@@ -14,6 +16,31 @@ from ndm.errors import InputError
 from ndm.files import write_atomically
 
 _MOST_WORKERS = 1024
+
+
+class _OfData(Protocol):
+    """A part of a plan."""
+
+    @property
+    def data(self) -> str:
+        """The name of its data."""
+
+
+Part = TypeVar("Part", bound=_OfData)
+
+
+def of_data(plan: Sequence[Part], data: Sequence[str], scale: float) -> list[Part]:
+    """The parts of a plan with these data (nothing: all).
+
+    Raises `InputError` where a name is not in the plan, and for a factor on its budgets that is not positive.
+    """
+    if not 0 < scale < math.inf:
+        raise InputError(f"scale = {scale}", "a positive number")
+    known = {part.data for part in plan}
+    for name in data:
+        if name not in known:
+            raise InputError(f"data {name!r}", "some of " + ", ".join(sorted(known)))
+    return [part for part in plan if part.data in data or not data]
 
 
 @dataclass(frozen=True)

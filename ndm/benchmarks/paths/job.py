@@ -1,17 +1,14 @@
 """One training with a weight of the kinetic energy, and what became of the paths."""
 
-import tempfile
-import time
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ndm.benchmarks.comparison.execute import NEVER, load_once, trained
 from ndm.benchmarks.comparison.machine import machine
-from ndm.data import DataSet, load
+from ndm.data import DataSet
 from ndm.likelihood import nelbo
 from ndm.model import NeuralDiffusion
 from ndm.noise import sample_noise
@@ -21,14 +18,12 @@ from ndm.samplers.deterministic import DeterministicSampler
 from ndm.samplers.ode import OdeSampler
 from ndm.training.build import as_tensor
 from ndm.training.config import Config
-from ndm.training.loop import Trainer
 from ndm.transport import transport
 from ndm.wasserstein import squared_wasserstein
 
 NUMBER = 1500  # of paths, samples and held-out points: exact transport is cubic in it
 FEW = (2, 4, 8)  # steps of the first-order sampler
 _DRAWN, _MOMENTS, _DIGITS = 80, 24, 4  # of the picture: paths, points of a path, decimals
-_NEVER = 10**9
 
 
 @dataclass(frozen=True)
@@ -61,9 +56,9 @@ def configuration(job: PathJob) -> Config:
 
     The volatility is random, and x^ is plugged into F: the model is asked for its ODE.
     """
-    config = replace(recipe("plane", _load(job.data)), schedule="flow", schedule_options={},
+    config = replace(recipe("plane", load_once(job.data)), schedule="flow", schedule_options={},
                      transform="identity", max_seconds=job.seconds, max_steps=None, seed=job.seed, threads=1,
-                     log_every=_NEVER, save_every=_NEVER)
+                     log_every=NEVER, save_every=NEVER)
     if job.kinetic_weight is None:
         return config
     return replace(config, transform="time_basis", predictor="plug_in", volatility="random",
@@ -72,11 +67,8 @@ def configuration(job: PathJob) -> Config:
 
 def execute(job: PathJob) -> dict[str, Any]:
     """The row of a job, all figures on test."""
-    data = _load(job.data)
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(configuration(job), data, Path(folder) / "run", clock=time.process_time)
-        if not trainer.fit():
-            raise KeyboardInterrupt
+    data = load_once(job.data)
+    trainer = trained(configuration(job), data)
     return figures(trainer.ema.model, data, job.seed) | {"steps_trained": trainer.step, "machine": machine()}
 
 
@@ -110,8 +102,3 @@ def figures(model: NeuralDiffusion, data: DataSet, seed: int) -> dict[str, Any]:
         "excess": float((likelihood - truth).mean()),
         "paths": [[[round(value, _DIGITS) for value in point] for point in path] for path in drawn.tolist()],
     }
-
-
-@lru_cache
-def _load(name: str) -> DataSet:
-    return load(name)

@@ -1,10 +1,10 @@
 """What is sampled: data, paths and their volatilities, evaluations, and the jobs that they stand for."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ndm.benchmarks.comparison.job import Job
+from ndm.benchmarks.comparison.resumable import of_data
 from ndm.benchmarks.samples.jobs import Floor, Walk
 from ndm.benchmarks.samples.ways import Way, ways
 from ndm.errors import InputError
@@ -41,17 +41,11 @@ Effort = tuple[int | None, float | None, str | None]  # evaluations, tolerance, 
 
 def subset(plan: Plan, data: Sequence[str], seeds: int | None, scale: float) -> Plan:
     """The cases of these data (nothing: all), with budgets and numbers of samples `scale` times as large."""
-    if not 0 < scale < math.inf:
-        raise InputError(f"scale = {scale}", "a positive number")
     if seeds is not None and not 1 <= seeds <= 100:
         raise InputError(f"{seeds} seeds", "1 to 100")
-    known = {case.data for case in plan}
-    for name in data:
-        if name not in known:
-            raise InputError(f"data {name!r}", "some of " + ", ".join(sorted(known)))
     return tuple(replace(case, seconds=case.seconds * scale, samples=_scaled(case.samples, scale),
                          trials=_scaled(case.trials, scale), seeds=seeds or case.seeds)
-                 for case in plan if case.data in data or not data)
+                 for case in of_data(plan, data, scale))
 
 
 def _scaled(number: int, scale: float) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ndm.benchmarks.comparison.aggregate import Mean, mean
+from ndm.benchmarks.comparison.aggregate import Mean, mean, plain
 from ndm.benchmarks.comparison.stage import Row
 from ndm.benchmarks.samples.distances import DISTANCES
 from ndm.benchmarks.samples.plan import Grids
@@ -119,8 +119,8 @@ def as_json(panel: Panel) -> Row:
     """The panel as plain data."""
     return {
         "data": panel.data, "contender": panel.contender, "samples": panel.samples,
-        "floor": {name: _plain(value) for name, value in panel.floor.items()},
-        "mark": {name: _plain(panel.mark(name)) for name in DISTANCES},
+        "floor": {name: plain(value) for name, value in panel.floor.items()},
+        "mark": {name: plain(panel.mark(name)) for name in DISTANCES},
         "fewest": {way.name: {name: panel.fewest(way, name) for name in DISTANCES} for way in panel.ways},
         "cells": [_cell_as_json(cell) for cell in panel.cells],
     }
@@ -132,8 +132,4 @@ def _cell_as_json(cell: Cell) -> Row:
     if cell.rows:
         found |= {name: mean([row[name] for row in cell.rows]).value
                   for name in ("evaluations_made", "milliseconds_per_sample")}
-    return found | {name: _plain(cell.distance(name)) for name in DISTANCES}
-
-
-def _plain(value: Mean | None) -> Row | None:
-    return {"mean": value.value, "standard_error": value.error} if value else None
+    return found | {name: plain(cell.distance(name)) for name in DISTANCES}

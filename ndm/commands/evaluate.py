@@ -148,7 +148,8 @@ class Evaluate:
         if not self.transport:
             return None
         require_transport()
-        return TransportEstimator(run.examples(data, "validation" if self.split == "train" else "train"), self.seed)
+        name = "validation" if self.split == "train" else "train"
+        return TransportEstimator(run.examples(data, name)[data.split(name).order()], self.seed)
 
 
 def show(result: dict[str, Any], console: Console) -> None:

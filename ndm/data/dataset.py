@@ -22,6 +22,13 @@ class Split:
     def __len__(self) -> int:
         return len(self.x)
 
+    def order(self) -> np.ndarray:
+        """A random order of the examples, (N,), always the same.
+
+        Toys have their classes in turn, so that neighbours are less alike than independent examples.
+        """
+        return np.random.default_rng(0).permutation(len(self))
+
 
 @dataclass(frozen=True, eq=False)
 class DataSet:

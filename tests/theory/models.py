@@ -183,3 +183,18 @@ def small_transform(name: str, event_shape: tuple[int, ...] = (3,)) -> Transform
         "residual": lambda: ndm.ResidualTransform(ndm.MLP(event_shape, width=16, depth=1)),
     }
     return perturbed(made[name](), std=0.2)
+
+
+def correlated() -> ndm.NeuralDiffusion:
+    """A model whose Jacobian is not diagonal."""
+    return gaussian_model(torch.tensor([[1.0, 0.8], [0.8, 1.0]]), schedule=ndm.LinearSchedule(-4.0, 3.0))
+
+
+def levels_model() -> ndm.NeuralDiffusion:
+    """Three levels, and a predictor that knows nothing: x^ is the posterior mean of N(0, 1)."""
+    schedule = ndm.LinearSchedule(-2.0, 4.0)
+
+    def predictor(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
+        return schedule(t).alpha[:, None] * z_t
+
+    return ndm.NeuralDiffusion(schedule, ndm.IdentityTransform(), predictor, ndm.LevelsDecoder(3)).eval()

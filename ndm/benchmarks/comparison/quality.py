@@ -12,7 +12,6 @@ from ndm.training.build import as_array
 
 ODE_STEPS = (1, 2, 4, 8, 16, 32)
 _BATCH = 256
-_ORDER = 0  # the seed of the order in which training examples are taken
 
 
 def energy_distance(x: Tensor, y: Tensor) -> float:
@@ -46,12 +45,14 @@ def draw(sampler: Sampler, data: DataSet, number: int, seed: int) -> Tensor:
 
 
 def training_points(data: DataSet, number: int, seed: int) -> Tensor:
-    """As many training examples, other ones for each seed as far as there are, as points of [-1, 1].
+    """`training_examples` as points of [-1, 1]."""
+    return scaled(training_examples(data, number, seed), data)
 
-    In an order of their own: toys have their classes in turn, so that neighbours are less alike than independent ones.
-    """
-    order = np.random.default_rng(_ORDER).permutation(len(data.train))
-    return scaled(data.train.x[order[np.arange(seed * number, (seed + 1) * number) % len(order)]], data)
+
+def training_examples(data: DataSet, number: int, seed: int) -> np.ndarray:
+    """As many training examples, other ones for each seed as far as there are."""
+    order = data.train.order()
+    return data.train.x[order[np.arange(seed * number, (seed + 1) * number) % len(order)]]
 
 
 def energy_distances(model: NeuralDiffusion, data: DataSet, held_out: np.ndarray, number: int, seed: int,

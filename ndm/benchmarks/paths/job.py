@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ndm.benchmarks.comparison.execute import NEVER, load_once, trained
 from ndm.benchmarks.comparison.machine import machine
+from ndm.benchmarks.comparison.quality import training_examples
 from ndm.data import DataSet
 from ndm.likelihood import nelbo
 from ndm.model import NeuralDiffusion
@@ -77,8 +78,7 @@ def figures(model: NeuralDiffusion, data: DataSet, seed: int) -> dict[str, Any]:
     """Of the paths: energy, displacement, straightness, evaluations; W_2^2 of their ends from the data, with its
     floor (of as many training examples) and that of a few steps; the cost of the exact transport; the likelihood."""
     x = as_tensor(data.test.x[:NUMBER], model.decoder)
-    first = seed * len(x) % len(data.train)
-    others = as_tensor(data.train.x[first : first + len(x)], model.decoder)
+    others = as_tensor(training_examples(data, len(x), seed), model.decoder)
     held_out, floor = model.decoder.standardise(x).flatten(1), model.decoder.standardise(others).flatten(1)
     z_1 = sample_noise(seed, 0, tuple(x.shape), x).normal()
     paths = transport(model, z_1)

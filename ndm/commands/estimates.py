@@ -60,7 +60,7 @@ class BoundEstimator(Estimator):
                          generator=_generator(self.seed, k, chunk))
             return [part.prior, part.diffusion, part.reconstruction, part.standard_error]
 
-        estimate = Estimate(*shards.map(terms, x, _CHUNK, "evaluating", f"{len(x)} examples, {self.draws} draws each"))
+        estimate = Estimate(*shards.map(terms, x, _CHUNK, "evaluating", f"{len(x)} examples, draws of each: {self.draws}"))
         draws = float((estimate.standard_error**2).sum().sqrt()) / len(x)
         of_terms = {name: _in_unit(getattr(estimate, name).mean(), run)
                     for name in ("prior", "diffusion", "reconstruction")}

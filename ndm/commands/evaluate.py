@@ -172,7 +172,7 @@ def show(result: dict[str, Any], console: Console) -> None:
         print(f"importance weights: {weighted['draws']} chains of T = {weighted['timesteps']} for each example, "
               f"{weighted['effective_draws']:.1f} of them effective in the mean")
     if ode is not None:
-        drawn = "" if ode["dequantisation"] == "none" else f"; {ode['draws']} draws of {ode['dequantisation']}"
+        drawn = f"; dequantisation: {ode['dequantisation']}" + f", draws: {ode['draws']}" * (ode["draws"] > 1)
         probes = "" if ode["probes"] is None else f" of {ode['probes']} probes"
         evaluations = f"{ode['evaluations']['mean']:.0f} evaluations in the mean, {ode['evaluations']['most']} at most"
         print(f"ODE: {ode['trace']} trace{probes}; {ode['solver']}; {evaluations}{drawn}; "

@@ -99,8 +99,8 @@ class Sharded(Parallel):
         return module
 
     def share(self, module: nn.Module) -> None:
-        # Weights are cut along their first dimension, and must be laid out by it.
-        module.to(self.accelerator.device, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        for parameter in module.to(self.accelerator.device).parameters():
+            parameter.data = parameter.data.contiguous()  # it is cut along its first dimension
         # A single number cannot be cut: every process has it.
         numbers = {p for p in module.parameters() if p.ndim == 0}
         fully_shard(module, mesh=self.mesh, ignored_params=numbers)

@@ -10,6 +10,7 @@ from torch import Tensor
 from ndm.curve import Curve
 from ndm.errors import InputError
 from ndm.gaussian import Gaussian
+from ndm.noise import Rows
 from ndm.shapes import like_event, sum_event
 from ndm.times import Times
 
@@ -35,26 +36,28 @@ class Bound:
 
 
 def bound(model: "NeuralDiffusion", x: Tensor, cond: Tensor | None, timesteps: int | None, times: Times,
-          generator: torch.Generator | None = None) -> Bound:
+          generator: torch.Generator | None = None, rows: Rows | None = None) -> Bound:
     """One Monte-Carlo draw of the NELBO of x (B, *event).
 
     Args:
         timesteps: T of the discrete chain, or None for continuous time.
         times: where the integrand over time is evaluated.
+        rows: which rows of a larger batch x are, where it is computed in shares.
     """
+    rows = rows or Rows(0, len(x))
     if timesteps is not None and not 1 <= timesteps <= MOST_TIMESTEPS:
         raise InputError(f"timesteps = {timesteps}", f"T from 1 to {MOST_TIMESTEPS}, or none for continuous time")
     curve = model.curve(x, cond)
     start, end = torch.zeros((), dtype=x.dtype, device=x.device), torch.ones((), dtype=x.dtype, device=x.device)
-    noise, noise_0 = (torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator) for _ in range(2))
+    noise, noise_0 = (rows.normal(x, generator) for _ in range(2))
 
-    prior = _prior(model, curve, x, cond, end, generator)
+    prior = _prior(model, curve, x, cond, end, rows, generator)
 
-    u, density = times(len(x), x, generator)
+    u, density = (rows.take(part, len(x)) for part in times(rows.total, x, generator))
     if timesteps is None:
         integrand = continuous_integrand(model, curve, u, noise, cond)
     else:
-        noise_s = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)
+        noise_s = rows.normal(x, generator)
         integrand = discrete_integrand(model, curve, (u * timesteps).long(), timesteps, noise, noise_s, cond)
     if model.training:
         times.observe(u, integrand.detach())
@@ -63,20 +66,23 @@ def bound(model: "NeuralDiffusion", x: Tensor, cond: Tensor | None, timesteps: i
     return Bound(prior, integrand / density, reconstruction)
 
 
-def _prior(model: "NeuralDiffusion", curve: Curve, x: Tensor, cond: Tensor | None, end: Tensor,
+def _prior(model: "NeuralDiffusion", curve: Curve, x: Tensor, cond: Tensor | None, end: Tensor, rows: Rows,
            generator: torch.Generator | None) -> Tensor:
     """KL(q(z_1 | x) || p(z_1)) in nats, (B,).
 
-    In training it is an unbiased draw where F is dear (`Transform.prior_share`): that of n of the B examples, times
-    B / n, and 0 for the others.
+    In training it is an unbiased draw where F is dear (`Transform.prior_share`): that of n of the B examples of the
+    whole batch, times B / n, and 0 for the others.
     """
-    size = math.ceil(model.transform.prior_share * len(x)) if model.training else len(x)
-    if size == len(x):
+    size = math.ceil(model.transform.prior_share * rows.total) if model.training else rows.total
+    if size == rows.total:
         return model.marginal(curve, end).kl(model.prior(x))
-    part = torch.randperm(len(x), generator=generator, device=x.device)[:size]
+    part = torch.randperm(rows.total, generator=generator, device=x.device)[:size] - rows.first
+    part = part[(part >= 0) & (part < len(x))]
+    if not len(part):
+        return torch.zeros(len(x), dtype=x.dtype, device=x.device)
     curve = model.curve(x[part], None if cond is None else cond[part])
     kl = model.marginal(curve, end).kl(model.prior(x[part]))
-    return torch.zeros(len(x), dtype=kl.dtype, device=kl.device).index_put((part,), kl * (len(x) / size))
+    return torch.zeros(len(x), dtype=kl.dtype, device=kl.device).index_put((part,), kl * (rows.total / size))
 
 
 def continuous_integrand(model: "NeuralDiffusion", curve: Curve, t: Tensor, noise: Tensor,

@@ -12,13 +12,13 @@ from ndm.commands.data import Data
 from ndm.commands.evaluate import Evaluate
 from ndm.commands.report import Report
 from ndm.commands.sample import Sample
-from ndm.commands.shards import Shards
 from ndm.commands.train import Train
 from ndm.commands.usage import UsageError, in_one_line
 from ndm.data import load
 from ndm.errors import InputError
 from ndm.recipes import recipe
 from ndm.training.config import Config
+from ndm.training.shards import Shards
 from ndm.version import __version__
 
 _COMMANDS = {kind.__name__.lower(): kind for kind in (Train, Evaluate, Sample, Report, Data, Benchmark)}

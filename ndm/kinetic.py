@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from ndm.model import NeuralDiffusion
+from ndm.noise import Rows
 from ndm.shapes import sum_event
 from ndm.times import LowDiscrepancyTimes
 
 
 def kinetic_energy(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None,
-                   generator: torch.Generator | None = None) -> Tensor:
+                   generator: torch.Generator | None = None, rows: Rows | None = None) -> Tensor:
     """One draw of the kinetic energy of q's marginal velocity, (B,), for data x (B, *event):
 
         K = integral_0^1 E|E[u | z_t]|^2 dt = max over w of integral_0^1 E[ 2 <u, w(z_t, t)> - |w(z_t, t)|^2 ] dt
@@ -21,6 +22,7 @@ def kinetic_energy(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
     draws to it, so that the value is a lower bound of K that is tight where the predictor is right. By the envelope
     theorem its gradient with respect to F, w held still as a function of z_t, is then that of K. No other parameter
     gets a gradient: a predictor that were told to move slowly would stop following q.
+    `rows` says which rows of a larger batch x are, where it is computed in shares.
     K is at least W_2^2(q(z_0), q(z_1)), with equality exactly where the ODE is the optimal transport.
 
     Raises:
@@ -29,8 +31,9 @@ def kinetic_energy(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
     Source of the dynamic form: Benamou, Brenier (2000), https://doi.org/10.1007/s002110050002.
     """
     x = model.checked(x, cond)
-    t, _ = LowDiscrepancyTimes()(len(x), x, generator)
-    noise = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)
+    rows = rows or Rows(0, len(x))
+    t = rows.take(LowDiscrepancyTimes()(rows.total, x, generator)[0], len(x))
+    noise = rows.normal(x, generator)
     with _still(model, but=model.transform):
         curve = model.curve(x, cond)
         curve.with_velocity(t)  # first, so that a curve that remembers is evaluated once

@@ -18,6 +18,7 @@ from ndm.errors import InputError
 from ndm.files import parse_json
 from ndm.gaussian import Gaussian
 from ndm.mixture import Mixture
+from ndm.noise import Rows
 from ndm.part import Part
 from ndm.precision import in_precision
 from ndm.predictors import Predictor
@@ -67,19 +68,23 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         self.step_variance = step_variance or PosteriorStepVariance()
 
     def forward(self, x: Tensor, cond: Tensor | None = None, timesteps: int | None = None,
-                times: Times | None = None, generator: torch.Generator | None = None) -> Bound:
+                times: Times | None = None, generator: torch.Generator | None = None,
+                rows: Rows | None = None) -> Bound:
         """One Monte-Carlo draw of the bound of data x (B, *event), in nats: the training loss is its total's mean.
 
         Args:
             cond: class labels (B,), for models that take them.
             timesteps: T of the discrete chain; None for continuous time.
             times: where the integrand over time is evaluated; low-discrepancy uniform times if not given.
+            rows: which rows of a larger batch x are, where it is computed in shares: with a generator in the same state
+                each share has the values that it has in the whole.
 
         Raises:
             InputError: for data that the decoder cannot describe or of another precision than the model, T < 1, or
                 eta = 0 (the bound is infinite).
         """
-        return bound(self, self.checked(x, cond), cond, timesteps, times or LowDiscrepancyTimes(), generator)
+        return bound(self, self.checked(x, cond), cond, timesteps, times or LowDiscrepancyTimes(), generator,
+                     rows)
 
     def checked(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """The data x (B, *event), in float32 at least.

@@ -1,11 +1,33 @@
-"""Noise that belongs to an example: it does not depend on the batch that the example is in."""
+"""Noise that belongs to an example: it does not depend on the batch that the example is in, or on who computes it."""
 
 import hashlib
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ndm.seeds import mix
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows `first`, `first + 1`, ... of a batch of `total` examples that is computed in shares.
+
+    A share draws what the whole batch would draw, and takes its own rows of it: what comes out does not depend on how
+    the batch is shared out.
+    """
+
+    first: int
+    total: int
+
+    def take(self, whole: Tensor, number: int) -> Tensor:
+        """The rows of a share of `number` examples, out of those of all."""
+        return whole[self.first : self.first + number]
+
+    def normal(self, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """N(0, 1) for the examples `like` (B, *event), of their type and on their device."""
+        whole = torch.randn((self.total, *like.shape[1:]), dtype=like.dtype, device=like.device, generator=generator)
+        return self.take(whole, len(like))
 
 
 class Noise:

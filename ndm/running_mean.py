@@ -1,5 +1,8 @@
 """Averages that follow a model while it trains."""
 
+import contextlib
+from collections.abc import Callable, Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -20,14 +23,41 @@ class RunningMean(nn.Module):
         self.count: Tensor
         self.register_buffer("value", torch.zeros(shape, dtype=dtype))
         self.register_buffer("count", torch.zeros(shape[0], dtype=torch.int64))
+        self._seen: list[tuple[Tensor, Tensor]] | None = None  # sums and counts that wait for the rest of their batch
 
     @torch.no_grad()
     def update(self, index: Tensor, values: Tensor) -> None:
         """Take `values` (B, *value) for the bins `index` (B,)."""
         sums = torch.zeros_like(self.value).index_add(0, index, values.to(self.value.dtype))
         new = torch.bincount(index, minlength=len(self.value))
+        if self._seen is None:
+            self._take(sums, new)
+        else:
+            self._seen.append((sums, new))
+
+    def _take(self, sums: Tensor, new: Tensor) -> None:
         self.count += new
         weight = torch.maximum(new / self.count.clamp_min(1), torch.where(new > 0, 1 - self.decay, 0.0))
         per_bin = (-1, *[1] * (sums.ndim - 1))
         means = sums / new.clamp_min(1).reshape(per_bin)
         self.value.lerp_(means, weight.to(means.dtype).reshape(per_bin))
+
+
+@contextlib.contextmanager
+def as_one_batch(module: nn.Module, total: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Within, what the running means of `module` see waits, and is taken at the end as one batch, in shares or not.
+
+    `total` adds up what several processes have seen; they must all have seen something, or none.
+    """
+    means = [part for part in module.modules() if isinstance(part, RunningMean)]
+    for mean in means:
+        mean._seen = []
+    try:
+        yield
+        for mean in means:
+            if mean._seen:
+                sums, new = (torch.stack(parts).sum(0) for parts in zip(*mean._seen, strict=True))
+                mean._take(total(sums), total(new))
+    finally:
+        for mean in means:
+            mean._seen = None

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ndm.commands.shards import Shards
 from ndm.dequantisation import Dequantisation
 from ndm.importance import importance_weighted
 from ndm.likelihood import Estimate, bits_per_dim, nelbo
@@ -22,6 +21,7 @@ from ndm.seeds import mix
 from ndm.solvers import Solver
 from ndm.solvers.adaptive import AdaptiveSolver
 from ndm.traces import Trace
+from ndm.training.shards import Shards
 from ndm.transport import transport
 from ndm.wasserstein import squared_wasserstein
 
@@ -60,7 +60,8 @@ class BoundEstimator(Estimator):
                          generator=_generator(self.seed, k, chunk))
             return [part.prior, part.diffusion, part.reconstruction, part.standard_error]
 
-        estimate = Estimate(*shards.map(terms, x, _CHUNK, "evaluating", f"{len(x)} examples, draws of each: {self.draws}"))
+        status = f"{len(x)} examples, draws of each: {self.draws}"
+        estimate = Estimate(*shards.map(terms, x, _CHUNK, "evaluating", status))
         draws = float((estimate.standard_error**2).sum().sqrt()) / len(x)
         of_terms = {name: _in_unit(getattr(estimate, name).mean(), run)
                     for name in ("prior", "diffusion", "reconstruction")}

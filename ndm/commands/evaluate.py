@@ -14,7 +14,6 @@ from torch import Tensor
 
 from ndm.commands.arguments import RunFolder
 from ndm.commands.estimates import BoundEstimator, ImportanceEstimator, OdeEstimator, TransportEstimator
-from ndm.commands.shards import Shards
 from ndm.data import DataSet
 from ndm.dequantisation import dequantisation_for
 from ndm.errors import InputError
@@ -24,6 +23,7 @@ from ndm.runs import Run, open_run
 from ndm.seeds import check_seed
 from ndm.solvers.names import solver_for
 from ndm.traces import trace_for
+from ndm.training.shards import Shards
 from ndm.wasserstein import require_transport
 
 _OF_THE_ODE = ("trace", "probes", "solver", "rtol", "atol", "ode_steps", "dequantisation", "dequantisation_draws",

@@ -36,10 +36,12 @@ class Train:
         folder = self.run_folder or Path("runs") / Path(self.data).stem
         source = str(Path(self.data).resolve()) if Path(self.data).is_file() else self.data
         trainer = Trainer(self.config, data, folder, source)
-        if trainer.step:
-            print(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far)")
-        if not trainer.fit():
-            print(f"stopped and saved at step {trainer.step}: the same command resumes")
-            return 1
-        print(f"trained for {trainer.step} steps, {trainer.seconds:.0f} s; next: ndm evaluate {folder}")
+        with trainer.shards:
+            say = print if trainer.shards.is_main else lambda _: None
+            if trainer.step:
+                say(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far)")
+            if not trainer.fit():
+                say(f"stopped and saved at step {trainer.step}: the same command resumes")
+                return 1
+            say(f"trained for {trainer.step} steps, {trainer.seconds:.0f} s; next: ndm evaluate {folder}")
         return 0

@@ -27,7 +27,11 @@ class Batches:
         return self._epochs[epoch]
 
     def __getitem__(self, step: int) -> np.ndarray:
-        positions = step * self.batch_size + np.arange(self.batch_size)
+        return self.rows(step, 0, self.batch_size)
+
+    def rows(self, step: int, first: int, last: int) -> np.ndarray:
+        """Rows first .. last - 1 of the batch of a step."""
+        positions = step * self.batch_size + np.arange(first, last)
         epochs, offsets = np.divmod(positions, len(self.split))
         indices = [self._permutation(epoch)[offsets[epochs == epoch]] for epoch in np.unique(epochs)]
         return self.split.x[np.concatenate(indices)]

@@ -85,7 +85,11 @@ class Config:
     max_seconds: float | None = None
     """Stop after this many seconds of training (all sittings together). The learning rate decays over it."""
     batch_size: int = 64
-    """Examples in a step."""
+    """Examples in a step, all processes together."""
+    accumulate: int = 1
+    """Shares of its part of a batch that a process computes one after the other: less memory, the same gradient."""
+    parallel: Literal["ddp", "fsdp"] = "ddp"
+    """What each of several processes has of the model: ddp, a copy; fsdp, a share of weights, gradients and moments."""
     learning_rate: float = 2e-3
     """Of AdamW, after the warm-up."""
     schedule_rate: float = 10.0
@@ -120,7 +124,7 @@ class Config:
     def check(self) -> None:
         """Raise `InputError` for a setting that cannot be."""
         for name in ("max_steps", "max_seconds", "timesteps", "threads", "batch_size", "learning_rate", "clip",
-                     "log_every", "save_every"):
+                     "log_every", "save_every", "accumulate"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"{name} = {value}", "a positive number")
@@ -147,9 +151,9 @@ class Config:
 
 
 # What may change when a run goes on: how long it is, what it writes, how it is sampled, and the machine it is on.
-_MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "sampler", "threads"}
+_MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "sampler", "threads", "accumulate", "parallel"}
 # Settings that came later: a run from before them has their defaults.
-LATER = {"sampler": Config.sampler, "kinetic_weight": Config.kinetic_weight}
+LATER = {name: getattr(Config, name) for name in ("sampler", "kinetic_weight", "accumulate", "parallel")}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -4,7 +4,9 @@ import copy
 from typing import Generic, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+from ndm.training.parallel import own
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -22,7 +24,7 @@ class ExponentialMovingAverage(Generic[Model]):
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         decay = min(self.decay, (1 + step) / (10 + step))
-        averages: list[Tensor] = list(self.model.parameters())
-        torch._foreach_lerp_(averages, list[Tensor](model.parameters()), 1 - decay)
+        averages, weights = ([own(p) for p in module.parameters()] for module in (self.model, model))
+        torch._foreach_lerp_(averages, weights, 1 - decay)
         for average, value in zip(self.model.buffers(), model.buffers(), strict=True):
             average.copy_(value)

@@ -1,35 +1,40 @@
 """The training loop: the full bound, nothing left out, and nothing lost."""
 
 import contextlib
-import signal
+import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from filelock import FileLock, Timeout
-from torch import Tensor
+from rich.console import Console
+from torch import Tensor, nn
 
 from ndm.bound import Bound
 from ndm.data import DataSet
 from ndm.data.batches import Batches
 from ndm.errors import InputError
-from ndm.files import make_folder, write_atomically
-from ndm.kinetic import kinetic_energy
 from ndm.likelihood import bits_per_dim
 from ndm.model import NeuralDiffusion
+from ndm.noise import Rows
+from ndm.running_mean import as_one_batch
 from ndm.seeds import mix
 from ndm.training import checkpoint
 from ndm.training.build import as_tensor, build_model, make_times
-from ndm.training.config import Config, check_same
+from ndm.training.config import Config
 from ndm.training.ema import ExponentialMovingAverage
+from ndm.training.folder import alone, check_folder, write_configuration
+from ndm.training.interruption import Interruption
 from ndm.training.metrics import Metrics
+from ndm.training.objective import Terms
 from ndm.training.optimizer import make_optimizer, set_learning_rate
+from ndm.training.parallel import WAYS, Parallel, load, make_accelerator, own, whole
 from ndm.training.progress import ProgressBar
+from ndm.training.shards import Shards
 from ndm.training.state import read_state, write_state
 from ndm.training.statistics import COLLAPSED, variance_ratio
 
@@ -42,8 +47,13 @@ class Trainer:
 
     All randomness of a step is a function of (seed, step), so that a resumed run repeats an unbroken one bit by bit.
 
+    Processes that were started together take equal rows of each batch, and draw what the whole batch would draw: a run
+    does not depend on how many there are, up to rounding (dropout and random volatilities excepted, which each process
+    draws for itself). The first of them speaks and writes.
+
     Raises:
-        InputError: for a folder that holds something else, another configuration, or a damaged checkpoint.
+        InputError: for a folder that holds something else, another configuration, a damaged checkpoint, or a batch that
+            the processes cannot share equally.
     """
 
     def __init__(self, config: Config, data: DataSet, run: Path, source: str | None = None,
@@ -55,17 +65,18 @@ class Trainer:
             torch.set_num_threads(config.threads)
         self.config, self.data, self.run, self.clock = config, data, run, clock
         text = config.to_yaml(data, source or data.name)
-        _check_folder(run, text)
+        check_folder(run, text)
+        self.accelerator, self.interruption = make_accelerator(), Interruption()
+        self.shards = Shards().join()
+        self.rows = _rows(config, self.shards)
+        self.parallel: Parallel = WAYS[config.parallel](self.accelerator)
         torch.manual_seed(config.seed)
-        self.raw_model = build_model(config, data)  # without what Accelerate wraps around it
+        self.raw_model = build_model(config, data)  # without what is wrapped around it
         self.ema = ExponentialMovingAverage(self.raw_model, config.ema_decay)
-        self.accelerator = Accelerator()
-        if self.accelerator.num_processes > 1:
-            raise InputError(f"{self.accelerator.num_processes} processes", "one", "training on many is not built yet")
-        optimizer = make_optimizer(self.raw_model, config)
-        self.model, self.optimizer = self.accelerator.prepare(self.raw_model, optimizer)
-        self.ema.model.to(self.accelerator.device)
-        self.times = make_times(config).to(self.accelerator.device)
+        self.times = make_times(config)
+        self.terms = self.parallel.prepare(Terms(self.raw_model, self.times, config))
+        self.parallel.share(nn.Sequential(self.ema.model))
+        self.optimizer = make_optimizer(self.raw_model, config)
         self.batches = Batches(data.train, config.batch_size, config.seed)
         self.step, self.seconds = 0, 0.0
         self.metrics = Metrics(run, "bits/dim" if data.is_image else "nats")
@@ -73,23 +84,25 @@ class Trainer:
         if config.max_steps is not None and config.max_steps < self.step:
             raise InputError(f"max_steps = {config.max_steps} for a run of {self.step} steps", "at least as many",
                              "choose another --run folder for a shorter run")
-        _write_configuration(run, text)
+        with self.shards.agreed():
+            if self.shards.is_main:
+                write_configuration(run, text)
 
     def fit(self) -> bool:
         """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same)."""
         if self.fraction >= 1:
             return True
-        bar = ProgressBar(f"training on {self.data.name}")
-        with self._alone(), _Interruption() as interruption, self.metrics, bar:
-            began, before, first = self.clock(), self.seconds, self.step
-            self.model.train()
-            while self.fraction < 1 and not interruption:
+        bar = ProgressBar(f"training on {self.data.name}", None if self.shards.is_main else Console(quiet=True))
+        with alone(self.run, self.shards), self.interruption, self._writing(), bar:
+            before, first = self.seconds, self.step
+            self.began, stopped = self.clock() - before, False
+            self.terms.train()
+            while self.fraction < 1 and not stopped:
                 values = self._train_step()
                 self.step += 1
-                sitting = self.clock() - began
-                self.seconds = before + sitting
+                self.seconds, stopped = values.pop("seconds"), values.pop("interrupted") > 0
                 self.metrics.add(values)
-                rate = (self.step - first) * self.config.batch_size / sitting
+                rate = (self.step - first) * self.config.batch_size / (self.seconds - before)
                 status = f"{self._to_unit(self.metrics.recent_total):.3f} {self.metrics.unit}  {rate:.0f}/s"
                 bar.update(self.fraction, status)
                 if self.step % self.config.log_every == 0:
@@ -99,19 +112,9 @@ class Trainer:
             self.save()
         return self.fraction >= 1
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Refuse a folder in which another process trains; the system gives the lock back, however a process ends."""
-        lock = FileLock(self.run / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise InputError(f"{self.run}, where another process trains", "a run that nobody else is training",
-                             "wait for it, or choose another --run folder") from error
-        try:
-            yield
-        finally:
-            lock.release()
+    def _writing(self) -> AbstractContextManager[Any]:
+        """Metrics as files, in the process that writes."""
+        return self.metrics if self.shards.is_main else contextlib.nullcontext()
 
     @property
     def fraction(self) -> float:
@@ -123,71 +126,113 @@ class Trainer:
         """What is minimised, (B,): the bound, all of its terms alike."""
         return bound.total
 
-    def batch(self, step: int) -> Tensor:
-        """The examples of a step, as the model takes them, on its device."""
-        return as_tensor(self.batches[step], self.raw_model.decoder).to(self.accelerator.device)
+    def batch(self, step: int, rows: Rows | None = None) -> Tensor:
+        """The examples of a step, or a share of them, as the model takes them, on its device."""
+        first, number = (0, self.config.batch_size) if rows is None else (rows.first, self.share)
+        x = self.batches.rows(step, first, first + number)
+        return as_tensor(x, self.raw_model.decoder).to(self.accelerator.device)
+
+    @property
+    def share(self) -> int:
+        """Examples that are computed at once."""
+        return self.config.batch_size // (self.shards.number * len(self.rows))
 
     def save(self) -> None:
         """Write the checkpoint of this step, if there is none; raises `FloatingPointError` if it would hold a NaN."""
-        for name, value in self.raw_model.state_dict().items():
+        weights, averaged = whole(self.raw_model.state_dict()), self.parallel.plain(self.ema.model)
+        moments = {name: whole(self.optimizer.state.get(weight, {})) for name, weight in self.raw_model.named_parameters()}
+        for name, value in weights.items():
             if not torch.isfinite(value).all():
                 raise FloatingPointError(f"{name} is not finite after step {self.step}: the checkpoint is not written")
 
         def write(folder: Path) -> None:
-            self.ema.model.save_pretrained(folder / "model")
+            averaged.save_pretrained(folder / "model")
             progress = {"step": self.step, "seconds": self.seconds, "examples": self.step * self.config.batch_size,
                         "metrics": self.metrics.state()}
-            write_state(folder / "state", self.raw_model, self.optimizer, self.times, progress)
+            write_state(folder / "state", weights, moments, self.times.state_dict(), progress)
 
-        checkpoint.save(self.run, self.step, write)
+        with self.shards.agreed():
+            if self.shards.is_main:
+                checkpoint.save(self.run, self.step, write)
 
     def _resume(self) -> None:
         folder = checkpoint.latest(self.run)
         if folder is None:
             return
         progress = read_state(folder / "state", self.raw_model, self.optimizer, self.times)
-        averaged = NeuralDiffusion.from_pretrained(folder / "model")
-        self.ema.model.load_state_dict(averaged.state_dict())
+        load(self.ema.model, NeuralDiffusion.from_pretrained(folder / "model").state_dict())
         self.step, self.seconds = progress["step"], progress["seconds"]
         self.metrics.load(self.step, progress["metrics"])
 
     def _train_step(self) -> dict[str, float]:
-        """One step; the means over the batch of all that was computed."""
-        x = self.batch(self.step)
-        torch.manual_seed(mix(self.config.seed, self.step))
+        """One step; the means over the batch of all that was computed, the same in every process."""
+        step_seed = mix(self.config.seed, self.step)
         rate = set_learning_rate(self.optimizer, self.config, self.step, self.fraction)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            bound = self.model(x, None, self.config.timesteps, self.times)
-            terms = {"prior": bound.prior, "diffusion": bound.diffusion, "reconstruction": bound.reconstruction}
-            loss = self.objective(bound).mean()
-            if self.config.kinetic_weight:
-                terms["kinetic"] = kinetic_energy(self.raw_model, x)
-                loss = loss + self.config.kinetic_weight * terms["kinetic"].mean()
-        loss = loss / x[0].numel()
-        if not torch.isfinite(loss):
-            self._stop([name for name, term in terms.items() if not torch.isfinite(term).all()], "term", x)
         self.optimizer.zero_grad()
-        self.accelerator.backward(loss)
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip * np.log(2))
-        if not torch.isfinite(norm):
-            names = [name for name, weight in self.raw_model.named_parameters()
-                     if weight.grad is not None and not torch.isfinite(weight.grad).all()]
-            self._stop(names or ["norm of the"], "gradient", x)
+        sums: dict[str, Tensor] = {}
+        with as_one_batch(self.terms, self._total):
+            for rows in self.rows:
+                x = self.batch(self.step, rows)
+                torch.manual_seed(mix(step_seed, 1 + rows.first))  # of what a share draws for itself
+                generator = torch.Generator(x.device).manual_seed(step_seed)  # of what the whole batch draws
+                unshared = contextlib.nullcontext() if rows is self.rows[-1] else self.parallel.held_back(self.terms)
+                with unshared:
+                    for name, value in self._backward(x, rows, generator).items():
+                        sums[name] = sums.get(name, 0) + value
+        norm = self.parallel.clip(self.terms, self.config.clip * math.log(2))
+        values = self._agreed(sums)
+        if not all(math.isfinite(value) for value in (*values.values(), norm)):
+            self._stop(values)
         self.optimizer.step()
         self.ema.update(self.raw_model, self.step)
-        means = {name: float(term.detach().mean()) for name, term in terms.items()}
-        return means | {"gradient_norm": float(norm), "learning_rate": rate}
+        return values | {"gradient_norm": float(norm), "learning_rate": rate}
 
-    def _stop(self, names: list[str], what: str, x: Tensor) -> None:
+    def _backward(self, x: Tensor, rows: Rows, generator: torch.Generator) -> dict[str, Tensor]:
+        """Add the gradient of a share of the batch to that of its process; the sums of all terms over it."""
+        bound, energy = self.terms(x, rows, generator)
+        terms = {"prior": bound.prior, "diffusion": bound.diffusion, "reconstruction": bound.reconstruction}
+        loss = self.objective(bound)
+        if energy is not None:
+            terms["kinetic"] = energy
+            loss = loss + self.config.kinetic_weight * energy
+        # Gradients are means over processes, each of which has a sum over its share.
+        self.accelerator.backward(loss.sum() * self.shards.number / (rows.total * x[0].numel()))
+        return {name: term.detach().double().sum() for name, term in terms.items()}
+
+    def _agreed(self, sums: dict[str, Tensor]) -> dict[str, float]:
+        """The means over the batch, the clock of the first process and whether any was interrupted, in all of them."""
+        own = [value / self.config.batch_size for value in sums.values()]
+        own += [torch.as_tensor(value, dtype=torch.float64, device=self.accelerator.device)
+                for value in (self.clock() - self.began if self.shards.is_main else 0.0, float(self.interruption.came))]
+        return dict(zip((*sums, "seconds", "interrupted"), self._total(torch.stack(own)).tolist(), strict=True))
+
+    def _total(self, value: Tensor) -> Tensor:
+        """The sum over all processes."""
+        total: Tensor = self.accelerator.reduce(value, "sum")
+        return total
+
+    def _stop(self, values: dict[str, float]) -> None:
+        """Raise `FloatingPointError` in every process: what is not finite, and where the batch is saved."""
+        names, what = [name for name, value in values.items() if not math.isfinite(value)], "term"
+        if not names:
+            mine = [name for name, weight in self.raw_model.named_parameters()
+                    if weight.grad is not None and not torch.isfinite(own(weight.grad)).all()]
+            names = sorted({name for found in self.shards.gather(mine) for name in found}) or ["norm of the"]
+            what = "gradient"
         path = self.run / f"failure-{self.step:08d}.npz"
-        np.savez(path, x=x.cpu().numpy())
+        with self.shards.agreed():
+            if self.shards.is_main:
+                np.savez(path, x=self.batch(self.step).cpu().numpy())
         raise FloatingPointError(f"the {' and '.join(names)} {what} is not finite at step {self.step}; "
                                  f"its batch is saved in {path}")
 
     def _log(self, rate: float) -> None:
-        ratio = variance_ratio(self.raw_model, self.batch(self.step))
-        ends = self.raw_model.schedule.gamma(torch.tensor([0.0, 1.0], device=self.accelerator.device)).detach()
-        self.metrics.write(self.step, {
+        model, means = self.parallel.plain(self.raw_model), self.metrics.means()
+        if not self.shards.is_main:
+            return
+        ratio = variance_ratio(model, self.batch(self.step))
+        ends = model.schedule.gamma(torch.tensor([0.0, 1.0], device=self.accelerator.device)).detach()
+        self.metrics.write(self.step, means | {
             "unit": self.metrics.unit, "total": self._to_unit(self.metrics.recent_total), "variance_ratio": ratio,
             "gamma_0": float(ends[0]), "gamma_1": float(ends[1]),
             "examples_per_second": rate, "seconds": self.seconds})
@@ -198,41 +243,12 @@ class Trainer:
         return float(bits_per_dim(nats, self.data.event_shape)) if self.data.is_image else nats
 
 
-def _check_folder(run: Path, text: str) -> None:
-    """Raise `InputError` unless the folder is this run's, empty, or not there yet."""
-    if (run / "config.yaml").exists():
-        check_same(run / "config.yaml", text)
-    elif run.exists() and (not run.is_dir() or any(run.iterdir())):
-        raise InputError(f"{run}, which exists and is not a run", "a new or empty folder, or that of this run",
-                         "choose another --run folder")
-
-
-def _write_configuration(run: Path, text: str) -> None:
-    path = run / "config.yaml"
-    make_folder(run)
-    if not path.exists() or path.read_text() != text:
-        write_atomically(path, text.encode())
-
-
-class _Interruption:
-    """True once SIGINT or SIGTERM has come: the step under way ends, and all is saved. A second one stops at once."""
-
-    def __enter__(self) -> "_Interruption":
-        self.came = False
-        try:
-            self.before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:  # not the main thread, which is the only one that signals reach
-            self.before = {}
-        return self
-
-    def _note(self, number: int, frame: Any) -> None:
-        if self.came:
-            raise KeyboardInterrupt
-        self.came = True
-
-    def __bool__(self) -> bool:
-        return self.came
-
-    def __exit__(self, *error: Any) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
+def _rows(config: Config, shards: Shards) -> list[Rows]:
+    """The shares of every batch that this process computes, one after the other."""
+    shares = shards.number * config.accumulate
+    if config.batch_size % shares:
+        raise InputError(f"batch_size = {config.batch_size} for {shards.number} processes, accumulate = "
+                         f"{config.accumulate}", "equal shares", f"make it a multiple of {shares}")
+    size = config.batch_size // shares
+    first = shards.rank * config.accumulate
+    return [Rows((first + i) * size, config.batch_size) for i in range(config.accumulate)]

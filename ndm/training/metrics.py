@@ -57,11 +57,15 @@ class Metrics:
             self.pending.setdefault(name, []).append(value)
         self.totals.append(values["prior"] + values["diffusion"] + values["reconstruction"])
 
-    def write(self, step: int, values: dict[str, Any]) -> None:
-        """Write the means since the last line, and `values`."""
+    def means(self) -> dict[str, float]:
+        """Those since the last call."""
         means = {name: sum(column) / len(column) for name, column in self.pending.items()}
         self.pending = {}
-        line = {"step": step} | means | values
+        return means
+
+    def write(self, step: int, values: dict[str, Any]) -> None:
+        """Write a line."""
+        line = {"step": step} | values
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
         for name, value in line.items():

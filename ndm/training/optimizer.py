@@ -12,17 +12,17 @@ def make_optimizer(model: NeuralDiffusion, config: Config) -> torch.optim.AdamW:
     """AdamW; the schedule's ends, volatility and step variances, and the transformation, have rates of their own."""
     rates = {"schedule": config.schedule_rate, "volatility": config.schedule_rate,
              "step_variance": config.schedule_rate, "transform": config.transform_rate * model.transform.rate}
-    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    groups: dict[tuple[float, float, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         part = name.partition(".")[0]
         is_weight = parameter.ndim >= 2 and name.endswith(".weight")  # of a layer: scales and histograms do not decay
         # The end points of gamma are numbers with a clear gradient; its shape has a faint one in continuous time.
         faint = part == "schedule" and parameter.ndim > 0 and config.timesteps is None
         rate = 1.0 if faint else rates.get(part, 1.0)
-        key = (rate, config.weight_decay if is_weight else 0.0)
+        key = (rate, config.weight_decay if is_weight else 0.0, parameter.ndim > 0)  # numbers are never shared out
         groups.setdefault(key, []).append(parameter)
     return torch.optim.AdamW(
-        [{"params": parameters, "weight_decay": decay, "rate": rate} for (rate, decay), parameters in groups.items()],
+        [{"params": parameters, "weight_decay": decay, "rate": rate} for (rate, decay, _), parameters in groups.items()],
         lr=config.learning_rate, betas=config.betas, fused=True)
 
 

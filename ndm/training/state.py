@@ -14,17 +14,19 @@ from torch import Tensor, nn
 from ndm.errors import InputError
 from ndm.files import parse_json
 from ndm.times import ImportanceTimes
+from ndm.training.parallel import load, shared_like
+
+_LIKE_WEIGHTS = {"exp_avg", "exp_avg_sq"}  # AdamW's moments; beside them it keeps a number of steps
 
 
-def write_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, times: nn.Module,
-                progress: dict[str, Any]) -> None:
-    """Raw weights, optimiser moments, t-sampler statistics and progress, into `folder`."""
+def write_state(folder: Path, weights: dict[str, Tensor], moments: dict[str, dict[str, Tensor]],
+                times: dict[str, Tensor], progress: dict[str, Any]) -> None:
+    """Raw weights, the optimiser's moments of each, t-sampler statistics and progress, into `folder`."""
     folder.mkdir()
-    _save(model.state_dict(), folder / "weights.safetensors")
-    _save(times.state_dict(), folder / "times.safetensors")
-    moments = {f"{index}.{name}": value for index, state in optimizer.state_dict()["state"].items()
-               for name, value in state.items()}
-    _save(moments, folder / "optimizer.safetensors")
+    _save(weights, folder / "weights.safetensors")
+    _save(times, folder / "times.safetensors")
+    _save({f"{weight}:{name}": value for weight, state in moments.items() for name, value in state.items()},
+          folder / "optimizer.safetensors")
     (folder / "progress.json").write_text(json.dumps(progress, indent=2) + "\n")
 
 
@@ -42,16 +44,15 @@ def _readable(folder: Path) -> Iterator[None]:
 def read_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, times: nn.Module) -> dict[str, Any]:
     """The inverse of `write_state`; returns the progress. Raises `InputError` for what cannot be read."""
     with _readable(folder):
-        model.load_state_dict(load_file(folder / "weights.safetensors"))
+        load(model, load_file(folder / "weights.safetensors"))
         times.load_state_dict(load_file(folder / "times.safetensors"))
-        weights: list[Tensor] = [weight for group in optimizer.param_groups for weight in group["params"]]
-        state: dict[int, dict[str, Tensor]] = {}
+        weights = dict(model.named_parameters())
         for key, value in load_file(folder / "optimizer.safetensors").items():
-            index, _, name = key.partition(".")
+            name, _, what = key.partition(":")
             # Moments must lie in memory as their weight does (files hold plain order); the step count is a number.
-            moment = torch.empty_like(weights[int(index)]).copy_(value) if value.ndim else value
-            state.setdefault(int(index), {})[name] = moment
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+            like = weights[name]
+            moment = torch.empty_like(like).copy_(shared_like(value, like)) if what in _LIKE_WEIGHTS else value.to(like.device)
+            optimizer.state[like][what] = moment
     return read_progress(folder)
 
 

@@ -1,15 +1,12 @@
 """ndm evaluate in several processes, by gloo: the same numbers, and one end for all."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from calling import content, ndm
+from launching import together
 
 from ndm.data import load
 
@@ -25,26 +22,6 @@ def poisoned(self, z, *rest):
 ndm.model.NeuralDiffusion.velocity = poisoned
 sys.exit(ndm.cli.main(sys.argv[1:]))
 """
-
-
-def together(number: int, command: list[str], folders: list[str]) -> list[tuple[int, str, str]]:
-    """The ends of `number` processes, started as a launcher does: (exit code, out, err), by rank."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    processes = []
-    for rank, folder in zip(range(number), folders, strict=True):
-        about = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": number, "MASTER_ADDR": "127.0.0.1",
-                 "MASTER_PORT": port, "OMP_NUM_THREADS": 1}
-        processes.append(subprocess.Popen(
-            [sys.executable, *command], cwd=folder, env=os.environ | {key: str(value) for key, value in about.items()},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-    try:
-        said = [process.communicate(timeout=120) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    return [(process.returncode, *words) for process, words in zip(processes, said, strict=True)]
 
 
 @pytest.fixture

@@ -62,14 +62,15 @@ def content(folder: Path) -> dict[Path, bytes]:
 
 @contextmanager
 def signal_at(step: int, number: int = signal.SIGINT) -> Iterator[None]:
-    """Within, this process gets a real signal when the batch of `step` is asked for."""
-    original = Batches.__getitem__
+    """Within, this process gets a real signal, once, when the batch of `step` is asked for."""
+    original, sent = Batches.rows, []
 
-    def interrupted(batches: Batches, k: int) -> np.ndarray:
-        if k == step:
+    def interrupted(batches: Batches, k: int, first: int, last: int) -> np.ndarray:
+        if k == step and not sent:
+            sent.append(k)
             os.kill(os.getpid(), number)
-        return original(batches, k)
+        return original(batches, k, first, last)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Batches, "__getitem__", interrupted)
+        patch.setattr(Batches, "rows", interrupted)
         yield

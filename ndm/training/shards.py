@@ -28,22 +28,28 @@ class Shards:
         together = os.environ.keys() >= _LEFT_BY_LAUNCHERS
         self.number = int(os.environ["WORLD_SIZE"]) if together else 1
         self.rank = int(os.environ["RANK"]) if together else 0
+        self.group: distributed.ProcessGroup | None = None
 
     @property
     def is_main(self) -> bool:
         """Whether this is the process that speaks and writes."""
         return self.rank == 0
 
-    def __enter__(self) -> Self:
-        if self.number > 1:
-            if torch.cuda.is_available():
-                torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-            distributed.init_process_group("gloo")
+    def join(self) -> Self:
+        """Meet the others, in the process group that there is or a new one."""
+        if self.number > 1 and self.group is None:
+            if not distributed.is_initialized():
+                if torch.cuda.is_available():
+                    torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+                distributed.init_process_group("gloo")
             self.group = distributed.new_group(backend="gloo", timeout=_PATIENCE)
         return self
 
+    def __enter__(self) -> Self:
+        return self.join()
+
     def __exit__(self, *error: Any) -> None:
-        if self.number > 1:
+        if self.number > 1 and distributed.is_initialized():
             distributed.destroy_process_group()
 
     def gather(self, value: Any) -> list[Any]:
@@ -60,7 +66,7 @@ class Shards:
         own = None
         try:
             yield
-        except (InputError, FloatingPointError) as error:
+        except (InputError, FloatingPointError, OSError) as error:
             own = error
         for met in self.gather(own):
             if met is not None:

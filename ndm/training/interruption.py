@@ -1,0 +1,30 @@
+"""Signals that end a run in good order."""
+
+import signal
+from typing import Any, Self
+
+
+class Interruption:
+    """True once SIGINT or SIGTERM has come: the step under way ends, and all is saved. A second one stops at once."""
+
+    came = False
+
+    def __enter__(self) -> Self:
+        self.came = False
+        try:
+            self.before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not the main thread, which is the only one that signals reach
+            self.before = {}
+        return self
+
+    def _note(self, number: int, frame: Any) -> None:
+        if self.came:
+            raise KeyboardInterrupt
+        self.came = True
+
+    def __bool__(self) -> bool:
+        return self.came
+
+    def __exit__(self, *error: Any) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,170 @@
+"""How several processes train one model: each has a copy of it, or a share."""
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from ndm.errors import InputError
+from ndm.model import NeuralDiffusion
+from ndm.part import Part
+from ndm.training.shards import Shards
+
+
+def make_accelerator() -> Accelerator:
+    """The processes that `torchrun` or `accelerate launch` started, and the device of this one."""
+    # Several processes without an accelerator must say that they want the CPU, or each would be alone.
+    cpu = Shards().number > 1 and not torch.accelerator.is_available()
+    # Buffers are statistics that all processes agree on already.
+    return Accelerator(cpu=cpu, kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)])
+
+
+class Parallel(ABC):
+    """A way to share out training; gradients are means over the processes."""
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        self.accelerator = accelerator
+
+    @abstractmethod
+    def prepare(self, module: nn.Module) -> nn.Module:
+        """The module on its device, shared out; its parameters are those to be optimised from now on."""
+
+    @abstractmethod
+    def share(self, module: nn.Module) -> None:
+        """Lay out a module that is not trained as `prepare` lays out one that is."""
+
+    @abstractmethod
+    def held_back(self, module: nn.Module) -> AbstractContextManager[Any]:
+        """Within, gradients of a prepared module add up in each process, and are not yet shared."""
+
+    @abstractmethod
+    def clip(self, module: nn.Module, largest: float) -> Tensor:
+        """Scale the gradients of a prepared module to a norm of `largest` at most; the norm before, ()."""
+
+    @abstractmethod
+    def plain(self, model: NeuralDiffusion) -> NeuralDiffusion:
+        """The model with whole parameters, for what is not a training step; a call of all processes together."""
+
+
+class Replicated(Parallel):
+    """Every process has all parameters: distributed data parallel.
+
+    Source: Li et al., PyTorch Distributed (2020), https://arxiv.org/abs/2006.15704.
+    """
+
+    def prepare(self, module: nn.Module) -> nn.Module:
+        prepared: nn.Module = self.accelerator.prepare_model(module)
+        return prepared
+
+    def share(self, module: nn.Module) -> None:
+        module.to(self.accelerator.device)
+
+    def held_back(self, module: nn.Module) -> AbstractContextManager[Any]:
+        return self.accelerator.no_sync(module)
+
+    def clip(self, module: nn.Module, largest: float) -> Tensor:
+        norm: Tensor = self.accelerator.clip_grad_norm_(module.parameters(), largest)
+        return norm
+
+    def plain(self, model: NeuralDiffusion) -> NeuralDiffusion:
+        return model
+
+
+class Sharded(Parallel):
+    """Every process keeps a share of the parameters, gradients, moments and averages: FSDP2.
+
+    The whole model is one unit, gathered before a step and let go after it: its parts are entered with dual numbers,
+    through which the hooks of units of their own have no derivative.
+    Source: Zhao et al., PyTorch FSDP (2023), https://arxiv.org/abs/2304.11277.
+    """
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        super().__init__(accelerator)
+        if accelerator.num_processes < 2:
+            raise InputError("parallel = fsdp in one process", "several, started by torchrun or accelerate launch",
+                             "leave it out: one process has nothing to share")
+        self.mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
+
+    def prepare(self, module: nn.Module) -> nn.Module:
+        self.share(module)
+        return module
+
+    def share(self, module: nn.Module) -> None:
+        for parameter in module.to(self.accelerator.device).parameters():
+            parameter.data = parameter.data.contiguous()  # it is cut along its first dimension
+        # A single number cannot be cut: every process has it.
+        numbers = {p for p in module.parameters() if p.ndim == 0}
+        fully_shard(module, mesh=self.mesh, ignored_params=numbers)
+
+    @contextlib.contextmanager
+    def held_back(self, module: nn.Module) -> Any:
+        assert isinstance(module, FSDPModule)
+        module.set_requires_gradient_sync(False)
+        try:
+            yield
+        finally:
+            module.set_requires_gradient_sync(True)
+
+    def clip(self, module: nn.Module, largest: float) -> Tensor:
+        shares, numbers = [], []
+        for parameter in module.parameters():
+            if isinstance(parameter.grad, DTensor):
+                shares.append(own(parameter.grad))
+            elif parameter.grad is not None:  # what is not cut is not yet a mean over the processes
+                parameter.grad = self.accelerator.reduce(parameter.grad, "mean")
+                numbers.append(parameter.grad)
+        square = self.accelerator.reduce(_square(shares, self.accelerator.device), "sum")
+        norm = (square + _square(numbers, self.accelerator.device)).sqrt()
+        torch._foreach_mul_(shares + numbers, (largest / (norm + 1e-6)).clamp(max=1.0))
+        return norm
+
+    def plain(self, model: NeuralDiffusion) -> NeuralDiffusion:
+        copy = Part.from_config(model.config)
+        assert isinstance(copy, NeuralDiffusion)
+        copy.load_state_dict(whole(model.state_dict()))
+        return copy.to(self.accelerator.device).train(model.training)
+
+
+WAYS: dict[str, type[Parallel]] = {"ddp": Replicated, "fsdp": Sharded}
+
+
+def _square(tensors: list[Tensor], device: torch.device) -> Tensor:
+    """The sum of the squares of all their elements, ()."""
+    norms = torch._foreach_norm(tensors) if tensors else []
+    return torch.stack([torch.zeros((), device=device), *norms]).square().sum()
+
+
+def own(tensor: Tensor) -> Tensor:
+    """The part of a tensor that this process has."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def gathered(tensor: Tensor) -> Tensor:
+    """The whole tensor; a call of all processes together."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def whole(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """All of the tensors `gathered`."""
+    return {name: gathered(value) for name, value in state.items()}
+
+
+def shared_like(value: Tensor, like: Tensor) -> Tensor:
+    """A whole tensor, laid out and shared out as `like` is."""
+    value = value.to(like.device)
+    return distribute_tensor(value, like.device_mesh, like.placements) if isinstance(like, DTensor) else value
+
+
+def load(module: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load whole tensors into a module, whatever its layout; raises as `load_state_dict` does."""
+    layout = module.state_dict()
+    module.load_state_dict({name: shared_like(value, layout.get(name, value)) for name, value in state.items()})

@@ -1,0 +1,36 @@
+"""Train every case in the processes that a launcher started: python many.py FOLDER PARALLEL. See test_many.py."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from tiny import IMAGES, POINTS, images, points
+
+from ndm.data import DataSet
+from ndm.training.config import Config
+from ndm.training.loop import Trainer
+
+_SMALL = {"width": 8, "depth": 1}
+CASES: dict[str, tuple[Config, DataSet]] = {name: (replace(config, max_steps=4), data) for name, (config, data) in {
+    "a U-Net, learned times": (replace(IMAGES, predictor_options={"channels": 8, "multipliers": [1, 2]}), images()),
+    "a residual path, plugged in": (replace(POINTS, transform="residual", transform_options=_SMALL,
+                                            predictor="plug_in"), points()),
+    "a residual path, predicted": (replace(POINTS, transform="residual", transform_options=_SMALL), points()),
+    "the best volatility": (replace(POINTS, transform="time_basis", volatility="best"), points()),
+    "kinetic energy": (replace(POINTS, transform="time_basis", kinetic_weight=1.0), points()),
+    "a chain of mixtures": (replace(POINTS, timesteps=4), points()),
+    "a chain of estimated variances": (replace(POINTS, timesteps=4, step_variance="analytic"), points()),
+    "shares of shares": (replace(POINTS, accumulate=2), points()),
+}.items()}
+
+
+def train(folder: Path, parallel: str) -> None:
+    """One run for every case."""
+    torch.set_num_threads(1)
+    for name, (config, data) in CASES.items():
+        assert Trainer(replace(config, parallel=parallel), data, folder / name).fit()
+
+
+if __name__ == "__main__":
+    train(Path(sys.argv[1]), sys.argv[2])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function, forward_ad
 from torch.autograd.function import once_differentiable
+from torch.func import functional_call
 from torch.utils.checkpoint import get_device_states, set_device_states
 
 from ndm.derivative import with_tangent
@@ -83,9 +84,20 @@ def _recomputed(block: Block, inputs: tuple[Tensor, ...]) -> Tensor:
     # A tangent is an input of its own: the dual numbers are gone when the backward pass comes. So are weights, as
     # what waits for their gradients, to share them between processes, looks for them in the graph.
     values, tangents = zip(*map(forward_ad.unpack_dual, inputs), strict=True)
-    weights = (weight for weight in block.parameters() if weight.requires_grad)
-    value, tangent = _Recomputed.apply(block, circumstances, len(inputs), *result, *values, *tangents, *weights)
+    value, tangent = _Recomputed.apply(block, circumstances, len(inputs), *result, *values, *tangents,
+                                       *block.parameters())
     return value if tangent is None else forward_ad.make_dual(value, tangent)
+
+
+class _Computed(nn.Module):
+    """A block as what it computes."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__()
+        self.block = block
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.block.compute(*inputs)
 
 
 class _Recomputed(Function):
@@ -102,16 +114,23 @@ class _Recomputed(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        n, needed = ctx.num_inputs, ctx.needs_input_grad[-len(ctx.saved_tensors):]
-        given = list(ctx.saved_tensors)
-        for k, x in enumerate(given[:2 * n]):  # as new inputs, whose graph begins here; weights are the block's own
-            given[k] = None if x is None else x.detach().requires_grad_(needed[k])
-        values, tangents = given[:n], given[n:2 * n]
+        # All are new inputs, whose graph begins here: a hook on a weight or an input sees its gradient once.
+        needed = ctx.needs_input_grad[-len(ctx.saved_tensors):]
+        given = [None if x is None else x.detach().requires_grad_(need)
+                 for x, need in zip(ctx.saved_tensors, needed, strict=True)]
+        n = ctx.num_inputs
+        # Views, because counters of operations hang hooks on what modules are given, and cannot on leaves.
+        with torch.enable_grad():
+            values = [x.view_as(x) for x in given[:n]]
+        tangents, weights = given[n:2 * n], given[2 * n:]
+        block = _Computed(ctx.block)
+        named = dict(zip(dict(block.named_parameters()), weights, strict=True))
         moving = [k for k, tangent in enumerate(tangents) if tangent is not None]
 
         def compute(*moved: Tensor) -> Tensor:
             at = dict(zip(moving, moved, strict=True))
-            return ctx.block.compute(*(at.get(k, value) for k, value in enumerate(values)))
+            result: Tensor = functional_call(block, named, tuple(at.get(k, value) for k, value in enumerate(values)))
+            return result
 
         def results() -> tuple[Tensor, Tensor | None]:
             if not moving:
@@ -121,7 +140,7 @@ class _Recomputed(Function):
         with torch.enable_grad():
             computed = ctx.circumstances.again(results)
         wanted = [x for x, need in zip(given, needed, strict=True) if need]
-        outputs, weights = zip(*((y, g) for y, g in zip(computed, gradients, strict=True) if g is not None),
+        outputs, factors = zip(*((y, g) for y, g in zip(computed, gradients, strict=True) if g is not None),
                                strict=True)
-        found = iter(torch.autograd.grad(outputs, wanted, weights, allow_unused=True))
+        found = iter(torch.autograd.grad(outputs, wanted, factors, allow_unused=True))
         return (*(None,) * 5, *(next(found) if need else None for need in needed))

@@ -33,5 +33,5 @@ def with_tangent(f: Callable[..., Tensor], x: tuple[Tensor, ...],
             return dual.primal, dual.tangent
     except RuntimeError:  # e.g. inside another derivative
         with Replaced(IN_PARTS):
-            value, tangent = torch.func.jvp(f, x, v)
+            value, tangent = torch.func.jvp(f, x, v)[:2]
             return value, tangent

@@ -1,6 +1,5 @@
 """Blocks that can forget what they computed until the gradient needs it: less memory for a third more work."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from ndm.derivative import with_tangent
 from ndm.errors import InputError
 
 
-class Block(nn.Module, ABC):
+class Block(nn.Module):
     """A block of a network, values in and a value out, that a subclass computes in `compute`.
 
     While training, a block that is `recomputed` keeps its inputs alone and computes once more in the backward pass
@@ -24,6 +23,7 @@ class Block(nn.Module, ABC):
     the functions of `torch.func` it does not: what they nest ends before the backward pass comes.
     """
 
+    compute: Callable[..., Tensor]
     recomputed = False
 
     def forward(self, *inputs: Tensor) -> Tensor:
@@ -31,11 +31,6 @@ class Block(nn.Module, ABC):
         if self.recomputed and self.training and torch.is_grad_enabled() and not inside:
             return _recomputed(self, inputs)
         return self.compute(*inputs)
-
-    @abstractmethod
-    def compute(self, *inputs: Tensor) -> Tensor:
-        """The block's value."""
-
 
 def checkpoint_activations(model: nn.Module) -> None:
     """Let every `Block` of a model be recomputed; raises `InputError` where there is none."""
@@ -116,8 +111,8 @@ class _Recomputed(Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         # All are new inputs, whose graph begins here: a hook on a weight or an input sees its gradient once.
         needed = ctx.needs_input_grad[-len(ctx.saved_tensors):]
-        given = [None if x is None else x.detach().requires_grad_(need)
-                 for x, need in zip(ctx.saved_tensors, needed, strict=True)]
+        given: list[Any] = [None if x is None else x.detach().requires_grad_(need)
+                            for x, need in zip(ctx.saved_tensors, needed, strict=True)]
         n = ctx.num_inputs
         # Views, because counters of operations hang hooks on what modules are given, and cannot on leaves.
         with torch.enable_grad():

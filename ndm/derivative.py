@@ -1,4 +1,4 @@
-"""The derivative in time of a function that has no closed form."""
+"""Forward-mode derivatives: in time, of a function that has no closed form, and of a part of such a function."""
 
 from collections.abc import Callable
 
@@ -10,21 +10,28 @@ from ndm.in_parts import IN_PARTS, REFUSED, Replaced
 
 
 def with_velocity(f: Callable[[Tensor], Tensor], t: Tensor) -> tuple[Tensor, Tensor]:
-    """f(t) and df/dt by one forward-mode derivative, for f elementwise in t: a time each, (B,) or ().
-
-    Dual numbers where they do, `torch.func.jvp` where they do not: it nests and has fewer gaps, but small networks
-    take a third longer.
-    """
+    """f(t) and df/dt by one forward-mode derivative, for f elementwise in t: a time each, (B,) or ()."""
     # Forward mode needs memory of its own for t: an expanded tensor shares it between examples.
     t = t.clone()
-    try:
-        with forward_ad.dual_level(), Replaced(IN_PARTS | REFUSED):
-            dual = forward_ad.unpack_dual(f(forward_ad.make_dual(t, torch.ones_like(t))))
-            value, velocity = dual.primal, dual.tangent
-    except RuntimeError:  # e.g. inside another derivative
-        with Replaced(IN_PARTS):
-            value, velocity = torch.func.jvp(f, (t,), (torch.ones_like(t),))[:2]
+    value, velocity = with_tangent(f, (t,), (torch.ones_like(t),))
     if velocity is None:  # f does not depend on t
         return value, torch.zeros_like(value)
     # The forward derivative of a 0-dimensional float32 times a Python number comes out as float64 (torch 2.13).
     return value, velocity.to(value.dtype)
+
+
+def with_tangent(f: Callable[..., Tensor], x: tuple[Tensor, ...],
+                 v: tuple[Tensor, ...]) -> tuple[Tensor, Tensor | None]:
+    """f(x) and its derivative along v, J(x) v; None in its place where f is seen not to depend on x.
+
+    Dual numbers where they do, `torch.func.jvp` where they do not: it nests and has fewer gaps, but small networks
+    take a third longer.
+    """
+    try:
+        with forward_ad.dual_level(), Replaced(IN_PARTS | REFUSED):
+            dual = forward_ad.unpack_dual(f(*map(forward_ad.make_dual, x, v)))
+            return dual.primal, dual.tangent
+    except RuntimeError:  # e.g. inside another derivative
+        with Replaced(IN_PARTS):
+            value, tangent = torch.func.jvp(f, x, v)[:2]
+            return value, tangent

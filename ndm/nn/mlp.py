@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from ndm.nn.embeddings import FourierFeatures, TimeEmbedding
 from ndm.nn.layers import Linear, modulate, silu
 from ndm.nn.network import Network, check_sizes, zero_init
+from ndm.nn.recomputed import Block
 
 
-class Block(nn.Module):
+class ResidualBlock(Block):
     """h + W_2 silu((1 + scale) W_1 h + shift): h (B, width), the embedding (B, embedding_width) -> (B, width).
 
     (scale, shift) is linear in the embedding: FiLM (Perez et al., 2018, https://arxiv.org/abs/1709.07871).
@@ -22,7 +23,7 @@ class Block(nn.Module):
         self.modulation = Linear(embedding_width, 2 * width)
         self.leave = Linear(width, width)
 
-    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+    def compute(self, h: Tensor, embedding: Tensor) -> Tensor:
         scale, shift = self.modulation(embedding).chunk(2, dim=1)
         return h + self.leave(silu(modulate(self.enter(h), scale, shift)))
 
@@ -47,7 +48,7 @@ class MLP(Network):
         self.embedding = TimeEmbedding(embedding_width, num_classes)
         self.features = FourierFeatures(num_frequencies, max_frequency)
         self.enter = Linear(size * (1 + 2 * num_frequencies), width)
-        self.blocks = nn.ModuleList(Block(width, embedding_width) for _ in range(depth))
+        self.blocks = nn.ModuleList(ResidualBlock(width, embedding_width) for _ in range(depth))
         self.leave = zero_init(Linear(width, num_outputs * size))
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:

@@ -11,13 +11,14 @@ from ndm.nn.attention import ImageNorm, SelfAttention
 from ndm.nn.embeddings import TimeEmbedding
 from ndm.nn.layers import Conv2d, Linear, SiLU, modulate
 from ndm.nn.network import Network, check_sizes, zero_init
+from ndm.nn.recomputed import Block
 
 
 def conv3x3(in_channels: int, out_channels: int) -> Conv2d:
     return Conv2d(in_channels, out_channels, 3, padding=1)
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Block):
     """W_0 h + W_2 silu((1 + scale) norm(W_1 silu(norm(h))) + shift): (B, C_in, H, W) -> (B, C_out, H, W).
 
     W_1 and W_2 are 3x3 convolutions, (scale, shift) is linear in the embedding, W_0 is the identity or, where the
@@ -34,7 +35,7 @@ class ResidualBlock(nn.Module):
         self.shortcut = nn.Identity() if same else Conv2d(in_channels, out_channels, 1)
         self.attention = SelfAttention(out_channels) if attend else nn.Identity()
 
-    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+    def compute(self, h: Tensor, embedding: Tensor) -> Tensor:
         scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, dim=1)
         hidden = modulate(self.norm(self.enter(h)), scale, shift)
         return self.attention(self.shortcut(h) + self.leave(hidden))

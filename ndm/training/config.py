@@ -118,6 +118,12 @@ class Config:
     """Steps between lines of metrics.jsonl."""
     save_every: int = 2000
     """Steps between checkpoints; one more is written at the end and on Ctrl-C."""
+    checkpointing: bool = False
+    """Keep only the inputs of a network's blocks, and compute them again for the gradient: a third more work for a
+    fraction of the memory."""
+    compile: bool = False
+    """Compile the predictor's network with torch.compile: needs a C++ compiler, and a minute at the start. The
+    transformation's, whose derivative in time is taken, stays as it is."""
     threads: int | None = None
     """CPU threads; PyTorch's own choice if not given."""
 
@@ -151,9 +157,11 @@ class Config:
 
 
 # What may change when a run goes on: how long it is, what it writes, how it is sampled, and the machine it is on.
-_MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "sampler", "threads", "accumulate", "parallel"}
+_MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "sampler", "threads", "accumulate", "parallel",
+               "checkpointing", "compile"}
 # Settings that came later: a run from before them has their defaults.
-LATER = {name: getattr(Config, name) for name in ("sampler", "kinetic_weight", "accumulate", "parallel")}
+LATER = {name: getattr(Config, name) for name in ("sampler", "kinetic_weight", "accumulate", "parallel", "checkpointing",
+                                                  "compile")}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

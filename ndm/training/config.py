@@ -48,6 +48,12 @@ Options = Annotated[dict[str, Any], tyro.constructors.PrimitiveConstructorSpec(
 class Config:
     """A model, and how it is trained. Parts are named by their file; their options are arguments of that part."""
 
+    data_options: Options = field(default_factory=dict)
+    """How the data are read, e.g. release=new for imagenet32, size=32 crop=center for a folder of images, columns=[a,b]
+    for a table."""
+    flip: bool = False
+    """Train on images as they are or flipped from left to right, half and half."""
+
     schedule: str | None = None
     """linear, cosine, flow, ddpm, learned_linear (its ends) or learned (ends and shape): a file of ndm/schedules. By
     default learned with --timesteps T, where the shape says how the steps are spent, else learned_linear."""
@@ -140,7 +146,7 @@ class Config:
 
     def to_yaml(self, data: DataSet, source: str) -> str:
         """This configuration, with the data it is for and the name or path they came from."""
-        about = {"name": data.name, "from": source, "fingerprint": data.fingerprint(),
+        about = {"name": data.name, "from": source, "source": data.source, "fingerprint": data.fingerprint(),
                  "event_shape": list(data.event_shape), "num_levels": data.num_levels}
         values = dataclasses.asdict(self) | {"betas": list(self.betas)}
         return yaml.safe_dump({"data": about} | values, sort_keys=False)
@@ -149,7 +155,8 @@ class Config:
 # What may change when a run goes on: how long it is, what it writes, how it is sampled, and the machine it is on.
 _MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "sampler", "threads"}
 # Settings that came later: a run from before them has their defaults.
-LATER = {"sampler": Config.sampler, "kinetic_weight": Config.kinetic_weight}
+LATER = {"sampler": Config.sampler, "kinetic_weight": Config.kinetic_weight, "data_options": {},
+         "flip": Config.flip}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ SPLITS = ("train", "validation", "test")
 class Split:
     """Examples `x` (N, *event), in memory or not, and their class numbers `y` (N,), or None without labels."""
 
-    x: Examples
+    x: Any  # Examples: what has the interface of an array as far as rows go
     y: np.ndarray | None = None
 
     def __len__(self) -> int:

@@ -1,0 +1,41 @@
+"""What `ndm data` asks of data: whether they are here, what they hold, and which checksums are published for them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ndm.data import data_sets
+from ndm.data.lazy import Examples, chunks
+from ndm.data.supplied import folders
+from ndm.errors import InputError
+
+
+def findings(x: Examples) -> tuple[float, float, float]:
+    """Least, largest and mean value, every example fetched and therefore decoded."""
+    parts = [(float(part.min()), float(part.max()), float(part.mean(dtype=np.float64)), len(part))
+             for _, part in chunks(x)]
+    lows, highs, means, nums = zip(*parts, strict=True)
+    return min(lows), max(highs), float(np.average(means, weights=nums))
+
+
+def archives(name: str) -> list[tuple[Path, str]]:
+    """The files of the data set that are here and have a published sha256, which is too slow to compute at each load.
+
+    Those of the other sets have theirs verified whenever they are loaded.
+    """
+    known = getattr(data_sets().get(name), "ARCHIVES", {})
+    places = folders(name, name.replace("imagenet", "imagenet-")) if known else []
+    return [(place / file, digest) for file, digest in known.items() for place in places if (place / file).is_file()]
+
+
+def is_here(name: str) -> bool:
+    """Whether the files of the data set are on this machine: it travels with the package, or a folder of it exists."""
+    module = data_sets()[name]
+    if hasattr(module, "ADVICE") or name.startswith(("imagenet", "fashion_mnist")):
+        try:
+            places = folders(name, name.replace("_", "-"), "fashion-mnist" if "fashion" in name else name,
+                             installed=getattr(module, "INSTALLED", None))
+        except InputError:
+            return False
+        return any(place.is_dir() and any(place.iterdir()) for place in places)
+    return True

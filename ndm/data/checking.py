@@ -6,7 +6,7 @@ import numpy as np
 
 from ndm.data import data_sets
 from ndm.data.lazy import Examples, chunks
-from ndm.data.supplied import folders
+from ndm.data.supplied import find_any, folders
 from ndm.errors import InputError
 
 
@@ -24,18 +24,17 @@ def archives(name: str) -> list[tuple[Path, str]]:
     Those of the other sets have theirs verified whenever they are loaded.
     """
     known = getattr(data_sets().get(name), "ARCHIVES", {})
-    places = folders(name, name.replace("imagenet", "imagenet-")) if known else []
+    places = folders(*data_sets()[name].FOLDERS) if known else []
     return [(place / file, digest) for file, digest in known.items() for place in places if (place / file).is_file()]
 
 
 def is_here(name: str) -> bool:
-    """Whether the files of the data set are on this machine: it travels with the package, or a folder of it exists."""
+    """Whether the files of the data set are on this machine; those that travel with the package always are."""
     module = data_sets()[name]
-    if hasattr(module, "ADVICE") or name.startswith(("imagenet", "fashion_mnist")):
-        try:
-            places = folders(name, name.replace("_", "-"), "fashion-mnist" if "fashion" in name else name,
-                             installed=getattr(module, "INSTALLED", None))
-        except InputError:
-            return False
-        return any(place.is_dir() and any(place.iterdir()) for place in places)
+    if not hasattr(module, "FIRST"):
+        return True
+    try:
+        find_any(module.FIRST, folders(*module.FOLDERS, installed=getattr(module, "INSTALLED", None)), "")
+    except InputError:
+        return False
     return True

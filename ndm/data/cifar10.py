@@ -16,6 +16,7 @@ from ndm.errors import InputError
 NAME = "cifar10"
 SOURCE = "Krizhevsky, CIFAR-10, 2009, https://www.cs.toronto.edu/~kriz/cifar.html"
 ARCHIVE, FOLDER = "cifar-10-python.tar.gz", "cifar-10-batches-py"
+FOLDERS, FIRST = ("cifar10", "cifar-10"), (ARCHIVE, FOLDER, "data_batch_1")
 ADVICE = f"put {ARCHIVE} of https://www.cs.toronto.edu/~kriz/cifar.html, packed or not, into ${VARIABLE}/cifar10"
 
 # md5 of the batches, whether they lie in the archive or in a folder.
@@ -31,7 +32,7 @@ CHECKSUMS = {
 
 def load() -> DataSet:
     """45000 / 5000 / 10000 images (3, 32, 32), uint8, values 0..255; validation is the end of the training images."""
-    return read(folders("cifar10", "cifar-10"), CHECKSUMS)
+    return read(folders(*FOLDERS), CHECKSUMS)
 
 
 def read(places: Sequence[Path], checksums: Mapping[str, str]) -> DataSet:
@@ -39,7 +40,7 @@ def read(places: Sequence[Path], checksums: Mapping[str, str]) -> DataSet:
 
     Raises `InputError` where they are absent, damaged, or pickles of anything but arrays, lists and text.
     """
-    path = find_any((ARCHIVE, FOLDER, "data_batch_1"), places, ADVICE)
+    path = find_any(FIRST, places, ADVICE)
     path = path.parent if path.name == "data_batch_1" else path
     contents = _of_folder(path, checksums) if path.is_dir() else _of_archive(path, checksums)
     batches = {name: _batch(contents[name], md5, f"{path}: {name}") for name, md5 in checksums.items()}
@@ -77,7 +78,7 @@ def _batch(content: bytes, md5: str, where: str) -> tuple[np.ndarray, np.ndarray
         raise InputError(f"{where} of md5 {found}", f"md5 {md5}", "get the file again")
     batch = unpickled(content, where)
     x, y = (batch.get(key) for key in ("data", "labels")) if isinstance(batch, dict) else (None, None)
-    right = isinstance(x, np.ndarray) and x.dtype == np.uint8 and x.ndim == 2 and x.shape[1] == 3 * 32 * 32
-    if not right or not isinstance(y, list) or len(x) != len(y) or not all(isinstance(each, int) for each in y):
+    if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.shape[1:] != (3 * 32 * 32,) or not isinstance(y, list) \
+            or len(x) != len(y) or not all(isinstance(each, int) for each in y):
         raise InputError(f"{where} of other content", "data, uint8 (N, 3072), and labels, a list of N numbers")
     return x.reshape(-1, 3, 32, 32), np.array(y, np.int64)

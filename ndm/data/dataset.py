@@ -128,12 +128,12 @@ def check_values(x: Examples, num_levels: int | None, where: str) -> None:
         )
     if num_levels == 256:  # any byte is a level: images need not be decoded to know
         return
-    count, first = 0, ()
+    count, first = 0, ""
     for start, part in chunks(x):
         wrong = ~np.isfinite(part) if num_levels is None else part >= num_levels
         if wrong.any() and not count:
             row, *place = (int(i) for i in np.unravel_index(wrong.argmax(), part.shape))
-            first = (start + row, *place)
+            first = str((start + row, *place))
         count += int(wrong.sum())
     if count:
         what = "NaN or infinite" if num_levels is None else f"above {num_levels - 1}"

@@ -11,6 +11,8 @@ from ndm.data.supplied import VARIABLE, find, folders
 from ndm.errors import InputError
 
 NAME = "fashion_mnist"
+FOLDERS = ("fashion-mnist", "fashion_mnist")
+FIRST = ("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz")
 SOURCE = "Xiao, Rasul, Vollgraf, Fashion-MNIST, 2017, https://arxiv.org/abs/1708.07747, MIT licence"
 INSTALLED = "/usr/share/datasets/fashion-mnist"  # by Debian's package
 ADVICE = (
@@ -33,7 +35,7 @@ def load() -> DataSet:
     The files are looked for in $NDM_DATA and where Debian's package puts them. Raises `InputError` where they are
     absent, which says how to get them, or damaged.
     """
-    return read(folders("fashion-mnist", "fashion_mnist", installed=INSTALLED), CHECKSUMS)
+    return read(folders(*FOLDERS, installed=INSTALLED), CHECKSUMS)
 
 
 def read(places: Sequence[Path], checksums: Mapping[str, str], advice: str = ADVICE) -> DataSet:

@@ -71,11 +71,7 @@ def _old(size: int, places: Sequence[Path], part: str) -> Split:
 
 def _new(size: int, places: Sequence[Path], part: str) -> Split:
     """The batches, of a zip archive or unpacked. They are held in memory, 4 GB at 32 pixels and 16 GB at 64."""
-    batch, official = ("train_data_batch_1", "train") if part == "train" else ("val_data", "val")
-    stem = f"Imagenet{size}_{official}"
-    parts = [f"{stem}_part1_npz.zip", f"{stem}_part1.zip"] if part == "train" else []
-    names = (f"{stem}_npz.zip", f"{stem}.zip", *parts, stem, f"{stem}_npz", f"{batch}.npz")
-    path = find_any(names, places, f"{ADVICE}imagenet{size}")
+    path = find_any(new_names(size, part), places, f"{ADVICE}imagenet{size}")
     if path.suffix == ".zip":
         paths = sorted(path.parent.glob(path.name.replace("part1", "part*")))
         batches = [found for each in paths for found in _of_zip(each)]
@@ -94,8 +90,16 @@ def _new(size: int, places: Sequence[Path], part: str) -> Split:
         xs.append(x.reshape(-1, 3, size, size))
         ys.append(y.astype(np.int64) - 1)
     if not xs:
-        raise InputError(f"{path} without batches", f"{batch}.npz and so on")
+        raise InputError(f"{path} without batches", "npz files, one for each batch")
     return Split(xs[0] if len(xs) == 1 else Rows(xs), np.concatenate(ys))
+
+
+def new_names(size: int, part: str) -> tuple[str, ...]:
+    """What the files of the new release are called: archives, the folders that they unpack to, or the first batch."""
+    stem = f"Imagenet{size}_{'train' if part == 'train' else 'val'}"
+    parts = [f"{stem}_part1_npz.zip", f"{stem}_part1.zip"] if part == "train" else []
+    batch = "train_data_batch_1.npz" if part == "train" else "val_data.npz"
+    return (f"{stem}_npz.zip", f"{stem}.zip", *parts, stem, f"{stem}_npz", batch)
 
 
 def _of_zip(path: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:

@@ -105,7 +105,7 @@ def stamps_of_values(x: Examples) -> Iterator[bytes]:
     dtype = x.dtype.newbyteorder("<")
     yield f"{dtype.str} {x.shape};".encode()
     for _, part in chunks(x):
-        yield np.ascontiguousarray(part, dtype).data
+        yield np.ascontiguousarray(part, dtype).tobytes()
 
 
 def moments(x: Examples) -> tuple[np.ndarray, np.ndarray]:

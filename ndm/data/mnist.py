@@ -9,6 +9,7 @@ from ndm.data.dataset import DataSet
 from ndm.data.supplied import VARIABLE, folders
 
 NAME = "mnist"
+FOLDERS, FIRST = ("mnist", "MNIST/raw"), ("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz")
 SOURCE = "LeCun, Cortes, Burges, MNIST, 1998, http://yann.lecun.com/exdb/mnist"
 ADVICE = f"put train-images-idx3-ubyte.gz and the three other files of MNIST into ${VARIABLE}/mnist"
 
@@ -23,7 +24,7 @@ CHECKSUMS = {
 
 def load() -> DataSet:
     """55000 / 5000 / 10000 images (1, 28, 28), uint8, values 0..255; validation is the end of the training images."""
-    return read(folders("mnist", "MNIST/raw"), CHECKSUMS)
+    return read(folders(*FOLDERS), CHECKSUMS)
 
 
 def read(places: Sequence[Path], checksums: Mapping[str, str]) -> DataSet:

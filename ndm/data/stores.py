@@ -47,7 +47,7 @@ class Tar(Store):
         try:
             with tarfile.open(path, "r:") as archive:
                 while (member := archive.next()) is not None:
-                    archive.members = []  # or a million of them fill a gigabyte  # type: ignore[attr-defined]
+                    archive.members = []  # type: ignore[attr-defined]  # a million of them fill a gigabyte
                     if member.isfile() and not is_hidden(Path(member.name).parts):
                         members.append((member.name, member.offset_data, member.size))
         except (OSError, tarfile.TarError) as error:

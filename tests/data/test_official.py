@@ -106,11 +106,11 @@ class Attack:
 def test_a_pickle_that_asks_for_anything_but_data_is_refused(tmp_path, protocol):
     sprung = tmp_path / "sprung"
     for trap in (Attack(os.system, f"touch {sprung}"), Attack(eval, f"open({str(sprung)!r}, 'w')"),
-                 Attack(getattr, np, "load"), Attack(np.load, str(sprung))):
+                 Attack(getattr, "text", "upper"), Attack(np.load, str(sprung))):
         content = pickle.dumps({"data": trap, "labels": []}, protocol)
         bad = BATCHES | {"data_batch_1": content}
         write_cifar(tmp_path, bad)
-        with pytest.raises(InputError, match="not a pickle of data alone .*it asks for"):
+        with pytest.raises(InputError, match=r"not a pickle of data alone .*it asks for"):
             cifar10.read([tmp_path], MD5 | {"data_batch_1": hashlib.md5(content).hexdigest()})
     assert not sprung.exists()
 
@@ -200,11 +200,11 @@ def test_the_release_must_be_named():
 
 def test_another_number_of_images_or_a_cut_archive_is_refused(tmp_path):
     write_old(tmp_path)
-    with pytest.raises(InputError, match="12 training images of imagenet32 .*expected 13"):
+    with pytest.raises(InputError, match=r"12 training images of imagenet32 .*expected 13"):
         imagenet.read(32, "old", [tmp_path], Counts(13, 4, 2))
     path = tmp_path / "train_32x32.tar"
     path.write_bytes(path.read_bytes()[:20_000])
-    with pytest.raises(InputError, match="train_32x32.tar"):
+    with pytest.raises(InputError, match=r"train_32x32\.tar"):
         imagenet.read(32, "old", [tmp_path], SMALL)
 
 
@@ -247,7 +247,7 @@ def test_images_that_stay_in_their_archive_are_decoded_only_when_asked_for(tmp_p
     images = Images(Tar(tmp_path / "train_32x32.tar"), Policy(32, 32, "rgb"))
     split = data.Split(images)
     batch = Batches(split, 4, seed=0).rows(0, 1, 3)
-    assert (len(read) == 2 and (batch == x[read[:]]).all()) or sorted(read) == sorted(set(read))
-    assert len(read) == 2
+    order = np.random.default_rng((0, 0)).permutation(12)
+    assert sorted(read) == sorted(order[1:3]) and (batch == x[order[1:3]]).all()
     assert (images.subset(np.array([5, 2]))[:] == x[[5, 2]]).all() and (np.asarray(images) == x[:12]).all()
     assert data.DataSet("lazy", split, split, split, num_levels=256, num_classes=0, source="here").event_shape

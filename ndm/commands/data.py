@@ -50,7 +50,8 @@ def check(name: str, data: DataSet) -> None:
         low, high, mean = findings(split.x)
         classes = "none" if split.y is None else f"{len(set(split.y.tolist()))} of {data.num_classes}"
         shape = " x ".join(map(str, data.event_shape))
-        table.add_row(part, f"{len(split):,}", shape, str(split.x.dtype), f"{low:g} .. {high:g}", f"{mean:.4g}", classes)
+        values = str(split.x.dtype), f"{low:g} .. {high:g}", f"{mean:.4g}"
+        table.add_row(part, f"{len(split):,}", shape, *values, classes)
     Console().print(table)
     print(f"fingerprint {data.fingerprint()}")
     for path, expected in archives(name):

@@ -92,7 +92,8 @@ class Evaluate:
                 importance, ode, paths = self._importance(timesteps), self._ode(run), self._transport(run, data)
             began = time.monotonic()
             result = {
-                "data": data.name, "source": data.source, "fingerprint": data.fingerprint(), "split": self.split, "num_examples": len(x),
+                "data": data.name, "source": data.source,
+                "fingerprint": data.fingerprint(), "split": self.split, "num_examples": len(x),
                 "unit": "bits/dim" if run.is_image else "nats", "nelbo": bound(run, x, shards),
                 "importance": importance and importance(run, x, shards), "ode": ode and ode(run, x, shards),
                 "transport": paths and paths(run, x, shards),

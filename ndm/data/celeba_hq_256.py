@@ -19,7 +19,7 @@ PIXELS = 256
 
 
 def load() -> DataSet:
-    """26000 / 1000 / 3000 images (3, 256, 256), uint8, in the order of their names: 27,000 / 3,000 as papers have it."""
+    """26000 / 1000 / 3000 images (3, 256, 256), uint8, in the order of their names; papers have 27,000 / 3,000."""
     return read(folders(*FOLDERS), SIZES, PIXELS)
 
 

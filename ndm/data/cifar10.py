@@ -78,7 +78,7 @@ def _batch(content: bytes, md5: str, where: str) -> tuple[np.ndarray, np.ndarray
         raise InputError(f"{where} of md5 {found}", f"md5 {md5}", "get the file again")
     batch = unpickled(content, where)
     x, y = (batch.get(key) for key in ("data", "labels")) if isinstance(batch, dict) else (None, None)
-    if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.shape[1:] != (3 * 32 * 32,) or not isinstance(y, list) \
-            or len(x) != len(y) or not all(isinstance(each, int) for each in y):
+    if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.shape[1:] != (3 * 32 * 32,) \
+            or not isinstance(y, list) or len(x) != len(y) or not all(isinstance(each, int) for each in y):
         raise InputError(f"{where} of other content", "data, uint8 (N, 3072), and labels, a list of N numbers")
     return x.reshape(-1, 3, 32, 32), np.array(y, np.int64)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ndm.data.dataset import DataSet, Split
 from ndm.data.examples import divide
@@ -16,12 +17,14 @@ from ndm.data.lazy import rows_of
 from ndm.data.stores import Folder
 from ndm.errors import InputError
 
+SUFFIXES_OF_IMAGES = set(Image.registered_extensions())
 PARTS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
 
 
 def holds(path: Path) -> bool:
     """Whether the folder, or one below it, has anything in it that may be an image."""
-    return any(path.rglob("*")) and not any((path / name).exists() for name in ("dataset_info.json", "dataset_dict.json"))
+    of_datasets = any((path / name).exists() for name in ("dataset_info.json", "dataset_dict.json"))
+    return not of_datasets and any(each.suffix.lower() in SUFFIXES_OF_IMAGES for each in path.rglob("*"))
 
 
 def load_folder(path: Path, *, size: Any = None, crop: Any = None, mode: Any = None) -> DataSet:

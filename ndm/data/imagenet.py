@@ -58,8 +58,9 @@ def read(size: int, release: Any, places: Sequence[Path] | None = None, counts: 
                              "get the files again")
     end = len(train) - counts.validation
     first, last = slice(0, end), slice(end, len(train))
-    own, held_out = (Split(rows_of(train.x, rows), None if train.y is None else train.y[rows]) for rows in (first, last))
-    return DataSet(name, own, held_out, test, num_levels=256, num_classes=0 if train.y is None else CLASSES, source=source)
+    y = train.y
+    own, held_out = (Split(rows_of(train.x, rows), None if y is None else y[rows]) for rows in (first, last))
+    return DataSet(name, own, held_out, test, num_levels=256, num_classes=0 if y is None else CLASSES, source=source)
 
 
 def _old(size: int, places: Sequence[Path], part: str) -> Split:

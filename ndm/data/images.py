@@ -133,6 +133,7 @@ def opened(store: Store, i: int) -> Image.Image:
     """The image, its header read; raises `InputError` that names it."""
     try:
         image = Image.open(io.BytesIO(store.read(i)))
+        image.getexif()  # some formats are decoded to find it
     except InputError:
         raise
     except Exception as error:  # Pillow's plug-ins raise whatever damaged content makes them raise

@@ -65,7 +65,7 @@ def _parquet(path: Path) -> dict[str, list[Any]]:
         return {name: table[name].to_pylist() for name in table.column_names}
     except Exception as error:  # damaged files make pyarrow raise many types
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{path}, which cannot be read ({reason})", "a whole .parquet file", "make it again") from error
+        raise InputError(f"{path}, which cannot be read ({reason})", "a whole .parquet file") from error
 
 
 def _chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) -> list[str]:

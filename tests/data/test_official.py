@@ -82,7 +82,7 @@ def test_cifar10(tmp_path, packed):
 def test_a_tampered_truncated_or_absent_batch_is_named(tmp_path):
     tampered = BATCHES | {"data_batch_3": BATCHES["data_batch_3"][:-40] + b"\x07" + BATCHES["data_batch_3"][-39:]}
     write_cifar(tmp_path, tampered)
-    with pytest.raises(InputError, match="data_batch_3 of md5 .* expected md5"):
+    with pytest.raises(InputError, match=r"data_batch_3 of md5 .* expected md5"):
         cifar10.read([tmp_path], MD5)
     path = tmp_path / "cifar-10-python.tar.gz"
     whole = path.read_bytes()

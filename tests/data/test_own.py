@@ -45,11 +45,11 @@ def test_sizes_crops_and_modes(pictures):
     image = Image.fromarray(np.repeat(np.uint8([[0, 255, 255, 0]]), 2, axis=0))
     assert (Policy(2, 2, "grey", "center")(image) == 255).all()  # the middle
     assert (Policy(2, 2, "grey", "none")(image) < 255).any()  # all of it
-    prints = {data.load(str(pictures), options).fingerprint() for options in ({"size": 4}, {"size": 5}, {"mode": "grey"},
-                                                                           {"size": 4, "crop": "none"})}
+    different = ({"size": 4}, {"size": 5}, {"mode": "grey"}, {"size": 4, "crop": "none"})
+    prints = {data.load(str(pictures), options).fingerprint() for options in different}
     assert len(prints) == 4
-    for options, message in (({"crop": "none"}, "without a size"), ({"size": 0}, "size=0"), ({"mode": "cmyk"}, "mode=grey"),
-                             ({"size": 4, "crop": "left"}, "crop=center")):
+    for options, message in (({"crop": "none"}, "without a size"), ({"size": 0}, "size=0"),
+                             ({"mode": "cmyk"}, "mode=grey"), ({"size": 4, "crop": "left"}, "crop=center")):
         with pytest.raises(InputError, match=message):
             data.load(str(pictures), options)
 
@@ -90,8 +90,8 @@ def test_a_mapped_file_is_not_read_whole(tmp_path, monkeypatch):
     whole = data.load(str(tmp_path / "x.npy"))
     monkeypatch.setattr(arrays, "IN_MEMORY", 0)
     monkeypatch.setattr(lazy, "CHUNK", 60)
-    monkeypatch.setattr(lazy.Rows, "take", (lambda take, sizes: lambda self, at: sizes.append(len(at)) or take(self, at))(
-        lazy.Rows.take, taken := []))
+    taken, take = [], lazy.Rows.take
+    monkeypatch.setattr(lazy.Rows, "take", lambda self, at: taken.append(len(at)) or take(self, at))
     mapped = data.load(str(tmp_path / "x.npy"))
     assert isinstance(mapped.train.x, lazy.Rows) and mapped.fingerprint() == whole.fingerprint()
     mean, std = lazy.moments(mapped.train.x)

@@ -32,8 +32,13 @@ def load_file(path: Path, *, columns: Any = None, label: Any = None, dequantise:
     if not path.is_file():
         raise InputError(str(path), "an existing file", "check the path")
     table = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
+    return of_table(path, table, columns, label, dequantise)
+
+
+def of_table(path: Path, table: dict[str, list[Any]], columns: Any, label: Any, dequantise: Any) -> DataSet:
+    """The columns of `table` as a data set, as `load_file` says; `path` names it in messages."""
     names = _chosen(path, columns, [name for name in table if name != label], table)
-    y = None if label is None else _classes(table[_chosen(path, [label], [], table)[0]])
+    y = None if label is None else classes(table[_chosen(path, [label], [], table)[0]])
     values = {name: _numbers(table[name], f"{path}, column {name!r}") for name in names}
     x, notes = _columns(path, values, dequantise)
     return divide(examples(x, y, str(path)), path.name, f"the file {path.name}, columns {', '.join(names)}", notes)
@@ -101,7 +106,7 @@ def _numbers(column: list[Any], where: str) -> np.ndarray:
     return found
 
 
-def _classes(column: list[Any]) -> np.ndarray:
+def classes(column: list[Any]) -> np.ndarray:
     """Integers 0, 1, ... in the order of numbers or of the alphabet."""
     words = [str(value) for value in column]
     order = sorted(set(words), key=float if all(map(_is_number, words)) else str)

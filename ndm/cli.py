@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         asks_for_help = not {"-h", "--help"}.isdisjoint(words)
         command = _parse(words, Config() if asks_for_help else Config(schedule="", transform="", volatility=""))
         if isinstance(command, Train):  # what is not given comes from the recipe, which the data may choose
-            data = load(command.data)
+            data = load(command.data, command.config.data_options)
             return _with_recipe(words, recipe(command.recipe, data), command).run(data)
         code: int = command.run()
         return code

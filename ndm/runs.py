@@ -43,11 +43,15 @@ class Run:
         """Whether the model is one of images (levels), or of real values."""
         return self.config["data"]["num_levels"] is not None
 
-    def data(self, name_or_path: str | None = None) -> DataSet:
-        """The run's own data, or others that its model can take; `InputError` if it cannot."""
+    def data(self, name_or_path: str | None = None, options: dict[str, Any] | None = None) -> DataSet:
+        """The run's own data, or others (by name, by `options`, or both) that its model can take.
+
+        Raises `InputError` if it cannot, and where the run's own data have changed.
+        """
         about = self.config["data"]
-        data = load(name_or_path or about["from"])
-        if name_or_path is None and data.fingerprint() != about["fingerprint"]:
+        own = name_or_path is None and not options
+        data = load(name_or_path or about["from"], self.config["data_options"] if own else options)
+        if own and data.fingerprint() != about["fingerprint"]:
             raise InputError(f"{about['from']}, which has changed since the run was started",
                              f"data of fingerprint {about['fingerprint']}", "restore it, or say --data to evaluate it")
         if data.event_shape != self.event_shape or data.num_levels != about["num_levels"]:
@@ -55,9 +59,9 @@ class Run:
                              f"shape {self.event_shape}, levels {about['num_levels']}, as the model was trained on")
         return data
 
-    def examples(self, data: DataSet, split: str) -> Tensor:
-        """The examples of a split, as the model takes them."""
-        return as_tensor(data.split(split).x, self.model.decoder)
+    def examples(self, data: DataSet, split: str, limit: int | None = None) -> Tensor:
+        """The examples of a split, or the first `limit` of them, as the model takes them."""
+        return as_tensor(data.split(split).x[:limit], self.model.decoder)
 
 
 def open_run(folder: Path) -> Run:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -23,6 +23,7 @@ from ndm.runs import Run, open_run
 from ndm.seeds import check_seed
 from ndm.solvers.names import solver_for
 from ndm.traces import trace_for
+from ndm.training.config import Options
 from ndm.training.shards import Shards
 from ndm.wasserstein import require_transport
 
@@ -42,6 +43,8 @@ class Evaluate:
     """T of the discrete bound; by default that of training, where 0 or nothing means continuous time."""
     data: str | None = None
     """Other data than those of the run: a name or a file."""
+    data_options: Options = field(default_factory=dict)
+    """How other data are read; those of the run are read as in training."""
     split: str = "test"
     """train, validation or test."""
     draws: int = 64
@@ -89,7 +92,8 @@ class Evaluate:
                 importance, ode, paths = self._importance(timesteps), self._ode(run), self._transport(run, data)
             began = time.monotonic()
             result = {
-                "data": data.name, "fingerprint": data.fingerprint(), "split": self.split, "num_examples": len(x),
+                "data": data.name, "source": data.source,
+                "fingerprint": data.fingerprint(), "split": self.split, "num_examples": len(x),
                 "unit": "bits/dim" if run.is_image else "nats", "nelbo": bound(run, x, shards),
                 "importance": importance and importance(run, x, shards), "ode": ode and ode(run, x, shards),
                 "transport": paths and paths(run, x, shards),
@@ -110,13 +114,10 @@ class Evaluate:
         """The run, the data, and the examples of the split."""
         check_seed(self.seed)
         run = open_run(self.run_folder)
-        data = run.data(self.data)
-        x = run.examples(data, self.split)
-        if self.limit is not None:
-            if self.limit < 1:
-                raise InputError(f"limit = {self.limit}", "at least 1")
-            x = x[: self.limit]
-        return run, data, x
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"limit = {self.limit}", "at least 1")
+        data = run.data(self.data, self.data_options)
+        return run, data, run.examples(data, self.split, self.limit)
 
     def _importance(self, timesteps: int | None) -> ImportanceEstimator | None:
         """None if it was not asked for."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from ndm.data import DataSet
+from ndm.data import DataSet, names
 from ndm.training.config import Config
 from ndm.training.dry_run import dry_run
 from ndm.training.loop import Trainer
@@ -18,7 +18,7 @@ class Train:
     """Train a model on DATA. The same command again resumes it; Ctrl-C saves first."""
 
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
-    """A name (see: ndm data list) or a .npy/.npz file."""
+    """A name (see: ndm data list), a file or a folder of images."""
     run_folder: Annotated[Path | None, tyro.conf.arg(name="run")] = None
     """Where the run is kept; runs/DATA by default."""
     recipe: str | None = None
@@ -34,7 +34,8 @@ class Train:
             dry_run(self.config, data, Console())
             return 0
         folder = self.run_folder or Path("runs") / Path(self.data).stem
-        source = str(Path(self.data).resolve()) if Path(self.data).is_file() else self.data
+        is_path = self.data not in names() and Path(self.data).exists()
+        source = str(Path(self.data).resolve()) if is_path else self.data
         trainer = Trainer(self.config, data, folder, source)
         with trainer.shards:
             say = print if trainer.shards.is_main else lambda _: None

@@ -1,4 +1,7 @@
-"""Arrays saved by numpy: `.npy`, or `.npz` with the key `x` and, for labels, `y`. Nothing is unpickled."""
+"""Arrays saved by numpy: `.npy`, or `.npz` with the key `x` and, for labels, `y`. Nothing is unpickled.
+
+A `.npy` file larger than `IN_MEMORY` is memory-mapped; a `.npz` file is always read whole.
+"""
 
 from pathlib import Path
 
@@ -6,6 +9,7 @@ import numpy as np
 
 from ndm.data.dataset import DataSet, Split
 from ndm.data.examples import divide, examples
+from ndm.data.lazy import IN_MEMORY
 from ndm.errors import InputError
 
 SUFFIXES = (".npy", ".npz")
@@ -27,7 +31,7 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         raise InputError(str(path), "an existing file", "check the path")
     try:
         with path.open("rb") as file:  # numpy, given a path, leaves the file open where it fails
-            content = np.load(file, allow_pickle=False)
+            content = np.load(file, allow_pickle=False) if path.stat().st_size <= IN_MEMORY else _mapped(path)
             if isinstance(content, np.ndarray):
                 return content, None
             if "x" in content.files:
@@ -41,6 +45,11 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         "the key x and, for labels, y",
         "save with np.savez(file, x=..., y=...)",
     )
+
+
+def _mapped(path: Path) -> np.ndarray | np.lib.npyio.NpzFile:
+    """The file as memory that is read from it when it is used; an archive as `np.load` opens it."""
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def unreadable(path: Path, error: Exception) -> InputError:

@@ -1,37 +1,115 @@
 """The order of training examples, as a function of the seed and of how many have been seen."""
 
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
 import numpy as np
 
 from ndm.data.dataset import Split
 from ndm.errors import InputError
+
+_FLIPS = 1  # tells the random numbers of flips from those of the order
 
 
 class Batches:
     """`batches[k]` is the k-th batch: examples k B .. (k + 1) B - 1 of an endless row of shuffled epochs.
 
     Every epoch is a permutation of its own, made from (seed, epoch), so that training resumes at any batch without
-    having gone through those before.
+    having gone through those before. With `flip`, images (N, C, H, W) are turned from left to right in half of their
+    appearances, by a draw that belongs to (seed, epoch) and the place in the epoch.
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int) -> None:
+    def __init__(self, split: Split, batch_size: int, seed: int, *, flip: bool = False) -> None:
         if batch_size < 1:
             raise InputError(f"batch size {batch_size}", "at least 1")
-        self.split, self.batch_size, self.seed = split, batch_size, seed
-        self._epochs: dict[int, np.ndarray] = {}
+        if flip and split.x.ndim != 4:
+            raise InputError(f"flips of examples of shape {split.x.shape[1:]}", "images (C, H, W)", "leave --flip out")
+        self.split, self.batch_size, self.seed, self.flip = split, batch_size, seed, flip
+        self._epochs: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._lock = threading.Lock()
 
-    def _permutation(self, epoch: int) -> np.ndarray:
-        if epoch not in self._epochs:
-            if len(self._epochs) > 1:  # a batch may straddle two epochs; older ones are done
-                self._epochs.clear()
-            self._epochs[epoch] = np.random.default_rng((self.seed, epoch)).permutation(len(self.split))
-        return self._epochs[epoch]
+    def _epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """The order of the epoch, and which of its places are flipped: (N,) each."""
+        with self._lock:
+            if epoch not in self._epochs:
+                for old in sorted(self._epochs)[:-2]:  # a batch may straddle two epochs, and the next be prefetched
+                    del self._epochs[old]
+                order = np.random.default_rng((self.seed, epoch)).permutation(len(self.split))
+                flips = np.random.default_rng((self.seed, epoch, _FLIPS)).random(len(order)) < 0.5 if self.flip \
+                    else np.zeros(len(order), bool)
+                self._epochs[epoch] = order, flips
+            return self._epochs[epoch]
 
     def __getitem__(self, step: int) -> np.ndarray:
         return self.rows(step, 0, self.batch_size)
 
     def rows(self, step: int, first: int, last: int) -> np.ndarray:
-        """Rows first .. last - 1 of the batch of a step."""
-        positions = step * self.batch_size + np.arange(first, last)
-        epochs, offsets = np.divmod(positions, len(self.split))
-        indices = [self._permutation(epoch)[offsets[epochs == epoch]] for epoch in np.unique(epochs)]
-        return self.split.x[np.concatenate(indices)]
+        """Rows first..last-1 of `batches[step]`: the share of one process, of which nothing else is fetched."""
+        if not 0 <= first < last <= self.batch_size:
+            raise InputError(f"rows {first}..{last - 1} of a batch", f"some of 0..{self.batch_size - 1}")
+        epochs, places = np.divmod(step * self.batch_size + np.arange(first, last), len(self.split))
+        found = [(self._epoch(epoch), places[epochs == epoch]) for epoch in np.unique(epochs).tolist()]
+        x = self.split.x[np.concatenate([order[own] for (order, _), own in found])]
+        if self.flip:
+            flipped = np.concatenate([flips[own] for (_, flips), own in found])
+            x[flipped] = x[flipped][..., ::-1]
+        return x
+
+
+class Prefetched:
+    """`batch(step)` for step, step + 1, ..., made ahead of time in background threads: `ahead` batches at most.
+
+    `get(step)` waits for that batch and raises the error that making it raised; `waited` is the share of the time
+    since the first `get` that was spent in waiting. Use it in a `with` block, or call `close()`.
+    """
+
+    def __init__(self, batch: Callable[[int], Any], first: int = 0, *, ahead: int = 4, threads: int = 2) -> None:
+        if ahead < 1 or threads < 1:
+            raise InputError(f"{ahead} batches ahead in {threads} threads", "at least 1 of each")
+        self.batch, self.ahead = batch, ahead
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batches")
+        self._made: dict[int, Future[Any]] = {}
+        self._seconds, self._began = 0.0, None
+        self._plan(first)
+
+    _began: float | None
+
+    def _plan(self, step: int) -> None:
+        for past in [each for each in self._made if not step <= each < step + self.ahead]:
+            self._made.pop(past).cancel()
+        for coming in range(step, step + self.ahead):
+            if coming not in self._made:
+                self._made[coming] = self._pool.submit(self.batch, coming)
+
+    def get(self, step: int) -> Any:
+        """The batch of this step; the next ones are begun."""
+        began = time.perf_counter()
+        self._began = began if self._began is None else self._began
+        self._plan(step)
+        found = self._made[step].result()
+        self._seconds += time.perf_counter() - began
+        return found
+
+    def __iter__(self) -> Iterator[Any]:
+        step = min(self._made)
+        while True:
+            yield self.get(step)
+            step += 1
+
+    @property
+    def waited(self) -> float:
+        """The share of time, 0..1, that was spent in `get`."""
+        return 0.0 if self._began is None else self._seconds / max(time.perf_counter() - self._began, 1e-9)
+
+    def close(self) -> None:
+        """Stop the threads; what is being made is finished and dropped."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def __enter__(self) -> "Prefetched":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()

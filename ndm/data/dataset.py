@@ -1,12 +1,14 @@
-"""What every data set is: three fixed splits of checked arrays, and what is known about their density."""
+"""What every data set is: three fixed splits of checked examples, and what is known about their density."""
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
+from ndm.data.lazy import Examples, Lazy, chunks, rows_of, stamps_of_values
 from ndm.errors import InputError
 
 SPLITS = ("train", "validation", "test")
@@ -14,9 +16,9 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Examples `x` (N, *event) and their class numbers `y` (N,), or None without labels."""
+    """Examples `x` (N, *event), in memory or not, and their class numbers `y` (N,), or None without labels."""
 
-    x: np.ndarray
+    x: Any  # Examples: what has the interface of an array as far as rows go
     y: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -37,6 +39,7 @@ class DataSet:
     name, source   what it is called, where it comes from and under which licence
     num_levels     images, uint8 (N, C, H, W) of values 0..num_levels-1; None: real, float32 (N, *event)
     num_classes    labels are integers (N,) in 0..num_classes-1; 0: there are no labels
+    notes          what `ndm data check` says besides: of columns, of checksums
     log_density    where the truth is known: x (N, *event) -> log p(x) in nats, float64 (N,)
 
     Raises `InputError` for arrays of another type or shape, NaN or infinite values, levels or labels out of
@@ -51,6 +54,7 @@ class DataSet:
     num_classes: int
     source: str
     log_density: Callable[[np.ndarray], np.ndarray] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part in SPLITS:
@@ -81,26 +85,28 @@ class DataSet:
         digest = hashlib.sha256()
         for part in SPLITS:
             split = self.split(part)
-            for array in (split.x,) if split.y is None else (split.x, split.y.astype(np.int64)):
-                # Little-endian bytes, so that every machine finds the same number.
-                array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-                digest.update(f"{part} {array.dtype.str} {array.shape};".encode())
-                digest.update(array.data)
+            digest.update(f"{part} ".encode())
+            for stamp in split.x.stamps() if isinstance(split.x, Lazy) else stamps_of_values(split.x):
+                digest.update(stamp)
+            if split.y is not None:
+                digest.update(f"{part} ".encode())
+                for stamp in stamps_of_values(split.y.astype(np.int64)):
+                    digest.update(stamp)
         return digest.hexdigest()[:16]
 
 
-def cut(x: np.ndarray, y: np.ndarray | None, sizes: tuple[int, int, int]) -> tuple[Split, Split, Split]:
+def cut(x: Examples, y: np.ndarray | None, sizes: tuple[int, int, int]) -> tuple[Split, Split, Split]:
     """Train, validation and test, in the order of the rows."""
     ends = np.cumsum((0, *sizes))
     train, validation, test = (
-        Split(x[start:end], None if y is None else y[start:end]) for start, end in pairwise(ends)
+        Split(rows_of(x, slice(start, end)), None if y is None else y[start:end]) for start, end in pairwise(ends)
     )
     return train, validation, test
 
 
-def check_values(x: np.ndarray, num_levels: int | None, where: str) -> None:
+def check_values(x: Examples, num_levels: int | None, where: str) -> None:
     """Raise `InputError` unless `x` is uint8 (N, C, H, W) below `num_levels`, or finite float32."""
-    if not isinstance(x, np.ndarray):
+    if not isinstance(x, Examples):
         raise InputError(f"{where}: {type(x).__name__}", "a numpy array")
     if num_levels is None:
         check_type(x, np.dtype(np.float32), "real values", where)
@@ -120,19 +126,26 @@ def check_values(x: np.ndarray, num_levels: int | None, where: str) -> None:
         raise InputError(
             f"{where} of shape {x.shape}, which holds nothing", "at least one example and one dimension"
         )
-    wrong = ~np.isfinite(x) if num_levels is None else x >= num_levels
-    if wrong.any():
-        first = tuple(int(i) for i in np.unravel_index(wrong.argmax(), x.shape))
+    if num_levels == 256:  # any byte is a level: images need not be decoded to know
+        return
+    count, first = 0, ""
+    for start, part in chunks(x):
+        wrong = ~np.isfinite(part) if num_levels is None else part >= num_levels
+        if wrong.any() and not count:
+            row, *place = (int(i) for i in np.unravel_index(wrong.argmax(), part.shape))
+            first = str((start + row, *place))
+        count += int(wrong.sum())
+    if count:
         what = "NaN or infinite" if num_levels is None else f"above {num_levels - 1}"
         expected = "finite values only" if num_levels is None else f"levels 0..{num_levels - 1}"
         raise InputError(
-            f"{where}: {wrong.sum()} values {what}, the first at {first}",
+            f"{where}: {count} values {what}, the first at {first}",
             expected,
             "remove or repair these examples",
         )
 
 
-def check_type(x: np.ndarray, dtype: np.dtype, what: str, where: str) -> None:
+def check_type(x: Examples, dtype: np.dtype, what: str, where: str) -> None:
     """Raise `InputError` unless `x` is of type `dtype`."""
     if x.dtype != dtype:
         raise InputError(

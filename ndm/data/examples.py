@@ -3,6 +3,7 @@
 import numpy as np
 
 from ndm.data.dataset import DataSet, Split, check_labels, check_values, cut
+from ndm.data.lazy import Examples, Rows, chunks, moments, rows_of
 from ndm.errors import InputError
 
 FEWEST = 10  # below this an 80/10/10 split has an empty part
@@ -16,30 +17,31 @@ def examples(x: np.ndarray, y: np.ndarray | None, where: str) -> Split:
     uint8 (N, H, W) gains a channel axis; other floats become float32. `where` names the file in messages.
     Raises `InputError` for anything else, and where float32 would overflow.
     """
-    given, x = x, images(x, where) if x.dtype == np.uint8 else real_values(x, where)
-    check_values(x, 256 if x.dtype == np.uint8 else None, where)
-    if given.dtype.itemsize > x.dtype.itemsize:
-        check_resolution(given, x, where)
+    found = images(x, where) if x.dtype == np.uint8 else real_values(x, where)
+    check_values(found, 256 if found.dtype == np.uint8 else None, where)
+    if x.dtype.itemsize > found.dtype.itemsize:
+        check_resolution(x, where)
     if y is not None:
-        check_labels(y, len(x), MOST_CLASSES, where)
+        check_labels(y, len(found), MOST_CLASSES, where)
         y = y.astype(np.int64)
-    return Split(x, y)
+    return Split(found, y)
 
 
-def divide(split: Split, name: str, source: str) -> DataSet:
+def divide(split: Split, name: str, source: str, notes: tuple[str, ...] = ()) -> DataSet:
     """80 % train, 10 % validation, 10 % test, by a permutation that depends only on how many there are."""
     if len(split) < FEWEST:
         raise InputError(f"{name}: {len(split)} examples", f"{FEWEST} or more", "to split 80/10/10")
     tenth = len(split) // 10
     # RandomState is frozen (NEP 19): this permutation is the same under every version of numpy.
     order = np.random.RandomState(0).permutation(len(split))
-    x, y = split.x[order], None if split.y is None else split.y[order]
+    x, y = rows_of(split.x, order), None if split.y is None else split.y[order]
     return DataSet(
         name,
         *cut(x, y, (len(split) - 2 * tenth, tenth, tenth)),
         num_levels=256 if x.dtype == np.uint8 else None,
         num_classes=0 if y is None else int(y.max()) + 1,
         source=source,
+        notes=notes,
     )
 
 
@@ -60,7 +62,7 @@ def images(x: np.ndarray, where: str) -> np.ndarray:
     return x[:, None] if x.ndim == 3 else x
 
 
-def real_values(x: np.ndarray, where: str) -> np.ndarray:
+def real_values(x: np.ndarray, where: str) -> Examples:
     """Floats of any width as float32."""
     if x.dtype.kind != "f":
         raise InputError(
@@ -68,23 +70,29 @@ def real_values(x: np.ndarray, where: str) -> np.ndarray:
             "uint8 images or floating-point values",
             "convert with x.astype(np.uint8) for levels 0..255, else x.astype(np.float32)",
         )
+    lost, first = 0, 0.0
     with np.errstate(over="ignore"):
-        narrow = x.astype(np.float32)
-    lost = np.isinf(narrow) & np.isfinite(x)
-    if lost.any():
+        narrow = Rows([x], dtype=np.float32) if isinstance(x, np.memmap) else x.astype(np.float32)
+        for _, part in chunks(x) if x.dtype.itemsize > 4 else ():
+            too_large = np.isinf(part.astype(np.float32)) & np.isfinite(part)
+            if too_large.any() and not lost:
+                first = part[too_large][0]
+            lost += int(too_large.sum())
+    if lost:
         raise InputError(
-            f"{where}: {lost.sum()} values too large for float32, as {x[lost][0]:g}",
+            f"{where}: {lost} values too large for float32, as {first:g}",
             "absolute values below 3.4e38",
             "rescale the data",
         )
     return narrow
 
 
-def check_resolution(x: np.ndarray, narrow: np.ndarray, where: str) -> None:
-    """Raise `InputError` where float32 `narrow` has lost what distinguishes the examples of `x`."""
+def check_resolution(x: np.ndarray, where: str) -> None:
+    """Raise `InputError` where float32 would lose what distinguishes the examples of `x`."""
     with np.errstate(invalid="ignore", over="ignore"):
-        error, spread = np.abs(narrow.astype(x.dtype) - x).max(0), x.std(0)
-        lost = (error > _RESOLUTION * spread) & (spread > 0)
+        errors = [np.abs(part.astype(np.float32).astype(part.dtype) - part).max(0) for _, part in chunks(x)]
+        spread = moments(x)[1]
+        lost = (np.max(errors, 0) > _RESOLUTION * spread) & (spread > 0)
     if lost.any():
         raise InputError(
             f"{where}: values around {x[0][lost].flat[0]:g} that differ by {spread[lost].flat[0]:g} only",

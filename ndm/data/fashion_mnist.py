@@ -11,6 +11,8 @@ from ndm.data.supplied import VARIABLE, find, folders
 from ndm.errors import InputError
 
 NAME = "fashion_mnist"
+FOLDERS = ("fashion-mnist", "fashion_mnist")
+FIRST = ("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz")
 SOURCE = "Xiao, Rasul, Vollgraf, Fashion-MNIST, 2017, https://arxiv.org/abs/1708.07747, MIT licence"
 INSTALLED = "/usr/share/datasets/fashion-mnist"  # by Debian's package
 ADVICE = (
@@ -33,32 +35,34 @@ def load() -> DataSet:
     The files are looked for in $NDM_DATA and where Debian's package puts them. Raises `InputError` where they are
     absent, which says how to get them, or damaged.
     """
-    return read(folders("fashion-mnist", "fashion_mnist", installed=INSTALLED), CHECKSUMS)
+    return read(folders(*FOLDERS, installed=INSTALLED), CHECKSUMS)
 
 
-def read(places: Sequence[Path], checksums: Mapping[str, str]) -> DataSet:
+def read(places: Sequence[Path], checksums: Mapping[str, str], advice: str = ADVICE) -> DataSet:
     """The four files in the folders `places`, with the md5 `checksums` of their unpacked content, by file name.
 
-    The last twelfth of the training images, 5,000 of 60,000, is the validation split.
+    `advice` says how to get them. The last twelfth of the training images, 5,000 of 60,000, is the validation split.
     """
-    x, y = labelled("train", places, checksums)
+    x, y = labelled("train", places, checksums, advice)
     end = len(x) - len(x) // 12
     return DataSet(
         NAME,
         Split(x[:end], y[:end]),
         Split(x[end:], y[end:]),
-        Split(*labelled("t10k", places, checksums)),
+        Split(*labelled("t10k", places, checksums, advice)),
         num_levels=256,
         num_classes=10,
         source=SOURCE,
     )
 
 
-def labelled(part: str, places: Sequence[Path], checksums: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray]:
+def labelled(
+    part: str, places: Sequence[Path], checksums: Mapping[str, str], advice: str
+) -> tuple[np.ndarray, np.ndarray]:
     """The images (N, 1, H, W) and labels (N,) of the files whose names begin with `part`."""
     images, labels = f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
     # Both are found before either is read: that a file is absent is known at once.
-    x_path, y_path = find(images, places, ADVICE), find(labels, places, ADVICE)
+    x_path, y_path = find(images, places, advice), find(labels, places, advice)
     x, y = idx.read(x_path, 3, checksums[images]), idx.read(y_path, 1, checksums[labels])
     if len(x) != len(y):
         raise InputError(f"{y_path} of {len(y)} labels", f"{len(x)}, one for each image of {x_path}")

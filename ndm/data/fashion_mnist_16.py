@@ -8,6 +8,7 @@ from ndm.data import fashion_mnist
 from ndm.data.dataset import DataSet, Split
 
 NAME = "fashion_mnist_16"
+FOLDERS, FIRST, INSTALLED = fashion_mnist.FOLDERS, fashion_mnist.FIRST, fashion_mnist.INSTALLED
 
 
 def load() -> DataSet:

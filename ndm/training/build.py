@@ -1,5 +1,6 @@
 """From a configuration and its data to a model: the names become parts."""
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from ndm.basis import StandardBasis
 from ndm.data import DataSet
+from ndm.data.lazy import Examples, moments
 from ndm.decoders import Decoder
 from ndm.decoders.gaussian import GaussianDecoder
 from ndm.decoders.levels import LevelsDecoder
@@ -24,6 +26,7 @@ from ndm.training.config import Config
 from ndm.transforms import Transform
 from ndm.volatilities import Volatility
 
+_SEEN = 2**26  # values of the first training examples that a predictor may see before training: 256 MiB
 _FEW_STEPS = 8  # for which a learned path pays: docs/results/does-it-pay.md
 
 
@@ -60,7 +63,8 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
         _take_a_step(model, shape)
     # Channels-last weights make convolutions faster, on CPUs and GPUs; nothing else changes.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    model.predictor.initialise(model.decoder.standardise(as_tensor(data.train.x, model.decoder)))
+    some = data.train.x[: max(1, _SEEN // math.prod(shape))]
+    model.predictor.initialise(model.decoder.standardise(as_tensor(some, model.decoder)))
     return model
 
 
@@ -99,7 +103,7 @@ def decoder_for(data: DataSet) -> Decoder:
     """Levels for images; for real values a Gaussian that standardises each dimension by the training split."""
     if data.num_levels is not None:
         return LevelsDecoder(data.num_levels)
-    loc, scale = data.train.x.mean(0, dtype=np.float64), data.train.x.std(0, dtype=np.float64)
+    loc, scale = moments(data.train.x)
     if not (scale > 0).all():
         constant = np.argwhere(scale == 0)[0].tolist()
         raise InputError(f"dimension {constant} of {data.name}, which never changes", "dimensions that vary",
@@ -107,9 +111,9 @@ def decoder_for(data: DataSet) -> Decoder:
     return GaussianDecoder(torch.from_numpy(loc).float(), torch.from_numpy(scale).float())
 
 
-def as_tensor(x: np.ndarray, decoder: Decoder) -> Tensor:
+def as_tensor(x: Examples, decoder: Decoder) -> Tensor:
     """Raw data, uint8 levels or real values, as the floating point data that a model takes."""
-    raw = torch.from_numpy(np.ascontiguousarray(x))
+    raw = torch.from_numpy(np.ascontiguousarray(np.asarray(x)))
     return decoder.from_integers(raw) if isinstance(decoder, LevelsDecoder) else raw.float()
 
 

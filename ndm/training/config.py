@@ -48,6 +48,12 @@ Options = Annotated[dict[str, Any], tyro.constructors.PrimitiveConstructorSpec(
 class Config:
     """A model, and how it is trained. Parts are named by their file; their options are arguments of that part."""
 
+    data_options: Options = field(default_factory=dict)
+    """How the data are read, e.g. release=new for imagenet32, size=32 crop=center for a folder of images, columns=[a,b]
+    for a table."""
+    flip: bool = False
+    """Train on images as they are or flipped from left to right, half and half."""
+
     schedule: str | None = None
     """linear, cosine, flow, ddpm, learned_linear (its ends) or learned (ends and shape): a file of ndm/schedules. By
     default learned with --timesteps T, where the shape says how the steps are spent, else learned_linear."""
@@ -150,7 +156,7 @@ class Config:
 
     def to_yaml(self, data: DataSet, source: str) -> str:
         """This configuration, with the data it is for and the name or path they came from."""
-        about = {"name": data.name, "from": source, "fingerprint": data.fingerprint(),
+        about = {"name": data.name, "from": source, "source": data.source, "fingerprint": data.fingerprint(),
                  "event_shape": list(data.event_shape), "num_levels": data.num_levels}
         values = dataclasses.asdict(self) | {"betas": list(self.betas)}
         return yaml.safe_dump({"data": about} | values, sort_keys=False)
@@ -160,8 +166,8 @@ class Config:
 _MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "sampler", "threads", "accumulate", "parallel",
                "checkpointing", "compile"}
 # Settings that came later: a run from before them has their defaults.
-LATER = {name: getattr(Config, name) for name in ("sampler", "kinetic_weight", "accumulate", "parallel", "checkpointing",
-                                                  "compile")}
+LATER = {"data_options": {}} | {name: getattr(Config, name) for name in (
+    "sampler", "kinetic_weight", "accumulate", "parallel", "checkpointing", "compile", "flip")}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -27,7 +27,8 @@ FINGERPRINTS = {
 BUNDLED = {"8gaussians", "checkerboard", "cities", "digits", "moons", "pinwheel"}
 
 # From the files where they are, and on every machine from tiny ones in the official layout.
-LOADS = {name: partial(data.load, name) for name in data.names()} | {
+OPTIONS = {"imagenet32": {"release": "new"}, "imagenet64": {"release": "new"}}
+LOADS = {name: partial(data.load, name, OPTIONS.get(name)) for name in data.names()} | {
     "tiny fashion_mnist": load_tiny,
     "tiny fashion_mnist_16": lambda: fashion_mnist_16.smaller(load_tiny()),
 }
@@ -67,7 +68,7 @@ def test_arrays(key, dataset):
             assert split.x.dtype == np.uint8 and split.x.ndim == 4 and split.x.max() < dataset.num_levels
         else:
             assert split.x.dtype == np.float32
-        if dataset.num_classes:
+        if dataset.num_classes and dataset.num_classes <= 10:
             assert set(split.y.tolist()) == set(range(dataset.num_classes))  # every class is in every split
         else:
             assert split.y is None

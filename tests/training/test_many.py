@@ -1,17 +1,12 @@
 """Training in several processes, by gloo: the same losses, gradients and averages as in one, whoever has which rows."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from launching import together
 from many import CASES, train
 from safetensors.torch import load_file
-from tiny import POINTS, points
-
-from ndm.errors import InputError
-from ndm.training.loop import Trainer
 
 SCRIPT = str(Path(__file__).with_name("many.py"))
 WAYS = {"2 copies": (2, "ddp"), "4 copies": (4, "ddp"), "2 shares": (2, "fsdp")}

@@ -33,6 +33,7 @@ from ndm.training.metrics import Metrics
 from ndm.training.objective import Terms
 from ndm.training.optimizer import make_optimizer, set_learning_rate
 from ndm.training.parallel import WAYS, Parallel, load, make_accelerator, own, whole
+from ndm.training.prepare import prepare_network
 from ndm.training.progress import ProgressBar
 from ndm.training.shards import Shards
 from ndm.training.state import read_state, write_state
@@ -73,11 +74,12 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.raw_model = build_model(config, data)  # without what is wrapped around it
         self.ema = ExponentialMovingAverage(self.raw_model, config.ema_decay)
+        prepare_network(self.raw_model, config)
         self.times = make_times(config)
         self.terms = self.parallel.prepare(Terms(self.raw_model, self.times, config))
         self.parallel.share(nn.Sequential(self.ema.model))
         self.optimizer = make_optimizer(self.raw_model, config)
-        self.batches = Batches(data.train, config.batch_size, config.seed)
+        self.batches = Batches(data.train, config.batch_size, config.seed, config.flip)
         self.step, self.seconds = 0, 0.0
         self.metrics = Metrics(run, "bits/dim" if data.is_image else "nats")
         self._resume()

@@ -5,7 +5,7 @@ import json
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from rich.console import Console
@@ -48,6 +48,8 @@ class Evaluate:
     """Draws of (t, z_t) for each example."""
     limit: int | None = None
     """Evaluate the first so many examples only; recorded in num_examples."""
+    checkpoint: Literal["latest", "best"] = "latest"
+    """The latest, or the best by validation."""
     seed: int = 0
     """Of the draws, of dequantisation and of probes."""
     importance: int | None = None
@@ -109,7 +111,7 @@ class Evaluate:
     def _opened(self) -> tuple[Run, DataSet, Tensor]:
         """The run, the data, and the examples of the split."""
         check_seed(self.seed)
-        run = open_run(self.run_folder)
+        run = open_run(self.run_folder, self.checkpoint)
         data = run.data(self.data)
         x = run.examples(data, self.split)
         if self.limit is not None:

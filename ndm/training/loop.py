@@ -32,6 +32,7 @@ from ndm.training.optimizer import make_optimizer, set_learning_rate
 from ndm.training.progress import ProgressBar
 from ndm.training.state import read_state, write_state
 from ndm.training.statistics import COLLAPSED, variance_ratio
+from ndm.training.validation import Validation
 
 
 class Trainer:
@@ -69,6 +70,7 @@ class Trainer:
         self.batches = Batches(data.train, config.batch_size, config.seed)
         self.step, self.seconds = 0, 0.0
         self.metrics = Metrics(run, "bits/dim" if data.is_image else "nats")
+        self.validation = Validation(config, data)
         self._resume()
         if config.max_steps is not None and config.max_steps < self.step:
             raise InputError(f"max_steps = {config.max_steps} for a run of {self.step} steps", "at least as many",
@@ -77,27 +79,29 @@ class Trainer:
 
     def fit(self) -> bool:
         """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same)."""
-        if self.fraction >= 1:
+        if self.done:
             return True
         bar = ProgressBar(f"training on {self.data.name}")
         with self._alone(), _Interruption() as interruption, self.metrics, bar:
             began, before, first = self.clock(), self.seconds, self.step
             self.model.train()
-            while self.fraction < 1 and not interruption:
+            while not self.done and not interruption:
                 values = self._train_step()
                 self.step += 1
                 sitting = self.clock() - began
                 self.seconds = before + sitting
                 self.metrics.add(values)
                 rate = (self.step - first) * self.config.batch_size / sitting
+                validated = self.validation(self.step, self.ema.model)
                 status = f"{self._to_unit(self.metrics.recent_total):.3f} {self.metrics.unit}  {rate:.0f}/s"
+                status += self.validation.status
                 bar.update(self.fraction, status)
-                if self.step % self.config.log_every == 0:
+                if validated or self.step % self.config.log_every == 0:
                     self._log(rate)
-                if self.step % self.config.save_every == 0:
+                if self.validation.is_best(self.step) or self.step % self.config.save_every == 0:
                     self.save()
             self.save()
-        return self.fraction >= 1
+        return self.done
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -112,6 +116,11 @@ class Trainer:
             yield
         finally:
             lock.release()
+
+    @property
+    def done(self) -> bool:
+        """Whether the budget is spent, or validation has not become better for long enough."""
+        return self.fraction >= 1 or self.validation.exhausted
 
     @property
     def fraction(self) -> float:
@@ -136,10 +145,12 @@ class Trainer:
         def write(folder: Path) -> None:
             self.ema.model.save_pretrained(folder / "model")
             progress = {"step": self.step, "seconds": self.seconds, "examples": self.step * self.config.batch_size,
-                        "metrics": self.metrics.state()}
-            write_state(folder / "state", self.raw_model, self.optimizer, self.times, progress)
+                        "metrics": self.metrics.state(), "validation": self.validation.state()}
+            write_state(folder / "state", self.raw_model.state_dict(), self.optimizer.state_dict(), self.times,
+                        progress)
 
         checkpoint.save(self.run, self.step, write)
+        self.validation.mark(self.run)
 
     def _resume(self) -> None:
         folder = checkpoint.latest(self.run)
@@ -150,6 +161,8 @@ class Trainer:
         self.ema.model.load_state_dict(averaged.state_dict())
         self.step, self.seconds = progress["step"], progress["seconds"]
         self.metrics.load(self.step, progress["metrics"])
+        self.validation.load(progress.get("validation"))
+        self.validation.mark(self.run)  # a crash may have come between the checkpoint and its link
 
     def _train_step(self) -> dict[str, float]:
         """One step; the means over the batch of all that was computed."""
@@ -190,7 +203,7 @@ class Trainer:
         self.metrics.write(self.step, {
             "unit": self.metrics.unit, "total": self._to_unit(self.metrics.recent_total), "variance_ratio": ratio,
             "gamma_0": float(ends[0]), "gamma_1": float(ends[1]),
-            "examples_per_second": rate, "seconds": self.seconds})
+            "examples_per_second": rate, "seconds": self.seconds} | self.validation.line(self.step))
         if ratio < COLLAPSED:
             warnings.warn(f"F has collapsed: Var F / Var x = {ratio:.2g} at t = 1/2, step {self.step}", stacklevel=2)
 

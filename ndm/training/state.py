@@ -16,13 +16,16 @@ from ndm.files import parse_json
 from ndm.times import ImportanceTimes
 
 
-def write_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, times: nn.Module,
+def write_state(folder: Path, weights: dict[str, Tensor], optimizer_state: dict[str, Any], times: nn.Module,
                 progress: dict[str, Any]) -> None:
-    """Raw weights, optimiser moments, t-sampler statistics and progress, into `folder`."""
+    """Raw weights, optimiser moments, t-sampler statistics and progress, into `folder`.
+
+    `weights` and `optimizer_state` are whole state dictionaries, also of a model that many processes hold in parts.
+    """
     folder.mkdir()
-    _save(model.state_dict(), folder / "weights.safetensors")
+    _save(weights, folder / "weights.safetensors")
     _save(times.state_dict(), folder / "times.safetensors")
-    moments = {f"{index}.{name}": value for index, state in optimizer.state_dict()["state"].items()
+    moments = {f"{index}.{name}": value for index, state in optimizer_state["state"].items()
                for name, value in state.items()}
     _save(moments, folder / "optimizer.safetensors")
     (folder / "progress.json").write_text(json.dumps(progress, indent=2) + "\n")

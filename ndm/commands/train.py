@@ -8,6 +8,7 @@ import tyro
 from rich.console import Console
 
 from ndm.data import DataSet
+from ndm.report.progress import ProgressPictures
 from ndm.training.config import Config
 from ndm.training.dry_run import dry_run
 from ndm.training.loop import Trainer
@@ -35,7 +36,8 @@ class Train:
             return 0
         folder = self.run_folder or Path("runs") / Path(self.data).stem
         source = str(Path(self.data).resolve()) if Path(self.data).is_file() else self.data
-        trainer = Trainer(self.config, data, folder, source)
+        draw = ProgressPictures(self.config, data) if self.config.pictures_every else None
+        trainer = Trainer(self.config, data, folder, source, draw=draw)
         if trainer.step:
             print(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far)")
         if not trainer.fit():

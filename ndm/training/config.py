@@ -120,6 +120,10 @@ class Config:
     """Examples of the validation split in one."""
     patience: int | None = None
     """Stop after so many validations in a row without a new best."""
+    pictures_every: int = 0
+    """Steps between pictures of samples and of F, in RUN/pictures and TensorBoard. 0: none."""
+    tracker: tuple[str, ...] = ()
+    """wandb, mlflow, aim, comet_ml, clearml, dvclive, swanlab or trackio: they get the metrics too (Accelerate)."""
     threads: int | None = None
     """CPU threads; PyTorch's own choice if not given."""
 
@@ -140,7 +144,7 @@ class Config:
         if self.threads is not None and self.threads > _MOST_THREADS:
             raise InputError(f"threads = {self.threads}", f"at most {_MOST_THREADS}")
         for name in ("weight_decay", "schedule_rate", "transform_rate", "warmup_steps", "kinetic_weight",
-                     "validate_every"):
+                     "validate_every", "pictures_every"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"{name} = {getattr(self, name)}", "a finite number, at least 0")
         for name, decay in (("ema_decay", self.ema_decay), ("betas", self.betas[0]), ("betas", self.betas[1])):
@@ -151,16 +155,16 @@ class Config:
         """This configuration, with the data it is for and the name or path they came from."""
         about = {"name": data.name, "from": source, "fingerprint": data.fingerprint(),
                  "event_shape": list(data.event_shape), "num_levels": data.num_levels}
-        values = dataclasses.asdict(self) | {"betas": list(self.betas)}
+        values = dataclasses.asdict(self) | {"betas": list(self.betas), "tracker": list(self.tracker)}
         return yaml.safe_dump({"data": about} | values, sort_keys=False)
 
 
 # What may change when a run goes on: how long it is, what it writes, how it is sampled, and the machine it is on.
 _MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "sampler", "threads",
-               "validate_every", "validation_limit", "patience"}
+               "validate_every", "validation_limit", "patience", "pictures_every", "tracker"}
 # Settings that came later: a run from before them has their defaults.
 LATER = {name: getattr(Config, name) for name in ("sampler", "kinetic_weight", "validate_every", "validation_limit",
-                                                  "patience")}
+                                                  "patience", "pictures_every")} | {"tracker": []}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
 from accelerate import Accelerator
 from filelock import FileLock, Timeout
 from torch import Tensor
@@ -29,17 +30,21 @@ from ndm.training.config import Config, check_same
 from ndm.training.ema import ExponentialMovingAverage
 from ndm.training.metrics import Metrics
 from ndm.training.optimizer import make_optimizer, set_learning_rate
+from ndm.training.pictures import Draw, Pictures
 from ndm.training.progress import ProgressBar
 from ndm.training.state import read_state, write_state
-from ndm.training.statistics import COLLAPSED, variance_ratio
+from ndm.training.statistics import COLLAPSED, movement, variance_ratio
+from ndm.training.trackers import Trackers
 from ndm.training.validation import Validation
+from ndm.training.watching import LossBins, gradient_norms, memory, not_finite
 
 
 class Trainer:
     """One run: `Trainer(config, data, folder).fit()` starts it, or goes on where its latest checkpoint ends.
 
     `source` is the name or path that `data` were loaded from, for those who evaluate the run. `clock` is what the
-    seconds of the run are counted by, e.g. `time.process_time` on a machine that does other work as well.
+    seconds of the run are counted by, e.g. `time.process_time` on a machine that does other work as well. `draw` makes
+    the pictures of `pictures_every`.
 
     All randomness of a step is a function of (seed, step), so that a resumed run repeats an unbroken one bit by bit.
 
@@ -48,7 +53,7 @@ class Trainer:
     """
 
     def __init__(self, config: Config, data: DataSet, run: Path, source: str | None = None,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+                 clock: Callable[[], float] = time.monotonic, draw: Draw | None = None) -> None:
         config.check()
         if config.max_steps is None and config.max_seconds is None:
             raise InputError("no budget", "max_steps, max_seconds or both")
@@ -70,7 +75,10 @@ class Trainer:
         self.batches = Batches(data.train, config.batch_size, config.seed)
         self.step, self.seconds = 0, 0.0
         self.metrics = Metrics(run, "bits/dim" if data.is_image else "nats")
+        self.bins = LossBins(self.times)
         self.validation = Validation(config, data)
+        self.pictures = Pictures(run, config.pictures_every, draw)
+        self.trackers = Trackers(config.tracker, run, yaml.safe_load(text))
         self._resume()
         if config.max_steps is not None and config.max_steps < self.step:
             raise InputError(f"max_steps = {config.max_steps} for a run of {self.step} steps", "at least as many",
@@ -82,7 +90,7 @@ class Trainer:
         if self.done:
             return True
         bar = ProgressBar(f"training on {self.data.name}")
-        with self._alone(), _Interruption() as interruption, self.metrics, bar:
+        with self._alone(), _Interruption() as interruption, self.metrics, self.trackers, bar:
             began, before, first = self.clock(), self.seconds, self.step
             self.model.train()
             while not self.done and not interruption:
@@ -98,6 +106,7 @@ class Trainer:
                 bar.update(self.fraction, status)
                 if validated or self.step % self.config.log_every == 0:
                     self._log(rate)
+                self.pictures(self.step, self.ema.model, self.metrics.writer)
                 if self.validation.is_best(self.step) or self.step % self.config.save_every == 0:
                     self.save()
             self.save()
@@ -145,7 +154,8 @@ class Trainer:
         def write(folder: Path) -> None:
             self.ema.model.save_pretrained(folder / "model")
             progress = {"step": self.step, "seconds": self.seconds, "examples": self.step * self.config.batch_size,
-                        "metrics": self.metrics.state(), "validation": self.validation.state()}
+                        "metrics": self.metrics.state(), "validation": self.validation.state(),
+                        "bins": self.bins.state()}
             write_state(folder / "state", self.raw_model.state_dict(), self.optimizer.state_dict(), self.times,
                         progress)
 
@@ -162,6 +172,7 @@ class Trainer:
         self.step, self.seconds = progress["step"], progress["seconds"]
         self.metrics.load(self.step, progress["metrics"])
         self.validation.load(progress.get("validation"))
+        self.bins.load(progress.get("bins"))
         self.validation.mark(self.run)  # a crash may have come between the checkpoint and its link
 
     def _train_step(self) -> dict[str, float]:
@@ -170,7 +181,7 @@ class Trainer:
         torch.manual_seed(mix(self.config.seed, self.step))
         rate = set_learning_rate(self.optimizer, self.config, self.step, self.fraction)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            bound = self.model(x, None, self.config.timesteps, self.times)
+            bound = self.model(x, None, self.config.timesteps, self.bins)
             terms = {"prior": bound.prior, "diffusion": bound.diffusion, "reconstruction": bound.reconstruction}
             loss = self.objective(bound).mean()
             if self.config.kinetic_weight:
@@ -178,7 +189,9 @@ class Trainer:
                 loss = loss + self.config.kinetic_weight * terms["kinetic"].mean()
         loss = loss / x[0].numel()
         if not torch.isfinite(loss):
-            self._stop([name for name, term in terms.items() if not torch.isfinite(term).all()], "term", x)
+            names, examples = not_finite(terms)
+            self._stop(names, "term", x, {name: term.detach().float().cpu().numpy() for name, term in terms.items()}
+                       | {"examples": examples, "t": self.bins.latest.cpu().numpy()})
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip * np.log(2))
@@ -191,19 +204,24 @@ class Trainer:
         means = {name: float(term.detach().mean()) for name, term in terms.items()}
         return means | {"gradient_norm": float(norm), "learning_rate": rate}
 
-    def _stop(self, names: list[str], what: str, x: Tensor) -> None:
+    def _stop(self, names: list[str], what: str, x: Tensor, found: dict[str, Any] | None = None) -> None:
         path = self.run / f"failure-{self.step:08d}.npz"
-        np.savez(path, x=x.cpu().numpy())
-        raise FloatingPointError(f"the {' and '.join(names)} {what} is not finite at step {self.step}; "
+        np.savez(path, **{"x": x.cpu().numpy()} | (found or {}))
+        where = f" for {len(found['examples'])} of its {len(x)} examples" if found else ""
+        raise FloatingPointError(f"the {' and '.join(names)} {what} is not finite at step {self.step}{where}; "
                                  f"its batch is saved in {path}")
 
     def _log(self, rate: float) -> None:
-        ratio = variance_ratio(self.raw_model, self.batch(self.step))
+        x = self.batch(self.step)
+        ratio = variance_ratio(self.raw_model, x)
         ends = self.raw_model.schedule.gamma(torch.tensor([0.0, 1.0], device=self.accelerator.device)).detach()
-        self.metrics.write(self.step, {
+        line = self.metrics.write(self.step, {
             "unit": self.metrics.unit, "total": self._to_unit(self.metrics.recent_total), "variance_ratio": ratio,
             "gamma_0": float(ends[0]), "gamma_1": float(ends[1]),
-            "examples_per_second": rate, "seconds": self.seconds} | self.validation.line(self.step))
+            "examples_per_second": rate, "seconds": self.seconds}
+            | movement(self.raw_model, x) | gradient_norms(self.raw_model) | self.bins.line() | memory()
+            | self.validation.line(self.step))
+        self.trackers.log(line)
         if ratio < COLLAPSED:
             warnings.warn(f"F has collapsed: Var F / Var x = {ratio:.2g} at t = 1/2, step {self.step}", stacklevel=2)
 

@@ -57,8 +57,8 @@ class Metrics:
             self.pending.setdefault(name, []).append(value)
         self.totals.append(values["prior"] + values["diffusion"] + values["reconstruction"])
 
-    def write(self, step: int, values: dict[str, Any]) -> None:
-        """Write the means since the last line, and `values`."""
+    def write(self, step: int, values: dict[str, Any]) -> dict[str, Any]:
+        """Write the means since the last line, and `values`; returns the line."""
         means = {name: sum(column) / len(column) for name, column in self.pending.items()}
         self.pending = {}
         line = {"step": step} | means | values
@@ -67,6 +67,7 @@ class Metrics:
         for name, value in line.items():
             if isinstance(value, float):
                 self.writer.add_scalar(name, value, step)
+        return line
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

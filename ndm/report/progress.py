@@ -12,7 +12,7 @@ from ndm.samplers.sampler import Sampler
 from ndm.training.build import as_array, as_tensor
 from ndm.training.config import Config
 
-_IMAGES, _ROWS, _POINTS = 36, 4, 1000
+_IMAGES, _ROWS, _POINTS = 36, 4, 1200
 _TIMES = [0.0, 0.25, 0.5, 0.75, 1.0]
 
 

@@ -49,7 +49,7 @@ class LossBins(Times):
         """The means since the last line, of the bins that were seen."""
         sums, counts = self.state()
         self.sums = torch.zeros_like(self.sums)
-        return {f"diffusion_at/{k / self.num_bins:.1f}-{(k + 1) / self.num_bins:.1f}": sums[k] / counts[k]
+        return {f"diffusion_at/{k / self.num_bins:g}-{(k + 1) / self.num_bins:g}": sums[k] / counts[k]
                 for k in range(self.num_bins) if counts[k]}
 
 

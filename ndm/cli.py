@@ -17,6 +17,7 @@ from ndm.commands.usage import UsageError, in_one_line
 from ndm.data import load
 from ndm.errors import InputError
 from ndm.recipes import recipe
+from ndm.training.checkpoint import SavingError
 from ndm.training.config import Config
 from ndm.training.shards import Shards
 from ndm.version import __version__
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("interrupted")
         return 1
-    except FloatingPointError as error:
+    except (FloatingPointError, SavingError) as error:
         _complain(f"error: {error}")
         return 1
 

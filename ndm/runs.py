@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -13,14 +13,14 @@ from ndm.errors import InputError
 from ndm.model import NeuralDiffusion
 from ndm.times import ImportanceTimes
 from ndm.training.build import as_tensor
-from ndm.training.checkpoint import latest
+from ndm.training.checkpoint import best, latest
 from ndm.training.config import read_yaml
 from ndm.training.state import read_progress, read_times
 
 
 @dataclass(frozen=True)
 class Run:
-    """The averaged model of a run's latest checkpoint, and what is known of the run."""
+    """The averaged model of a run's checkpoint, and what is known of the run."""
 
     folder: Path
     model: NeuralDiffusion
@@ -64,20 +64,21 @@ class Run:
         return as_tensor(data.split(split).x[:limit], self.model.decoder)
 
 
-def open_run(folder: Path) -> Run:
-    """Open a run, its latest checkpoint verified.
+def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> Run:
+    """Open a run, its latest checkpoint or the best by validation verified.
 
     Raises `InputError` for a folder that is no run, has no checkpoint yet, or a damaged one.
     """
     config = read_yaml(folder / "config.yaml")
-    checkpoint = latest(folder)
-    if checkpoint is None:
-        raise InputError(f"{folder}, which has no checkpoint yet", "a run that has been trained")
+    found = (best if checkpoint == "best" else latest)(folder)
+    if found is None:
+        kind = "best checkpoint: it was not validated" if checkpoint == "best" else "checkpoint yet"
+        raise InputError(f"{folder}, which has no {kind}", "a run that has been trained")
     device = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
-    model = NeuralDiffusion.from_pretrained(checkpoint / "model", map_location=device)
+    model = NeuralDiffusion.from_pretrained(found / "model", map_location=device)
     levels = model.decoder.num_levels if isinstance(model.decoder, LevelsDecoder) else None
     if levels != config["data"]["num_levels"]:
         raise InputError(f"{folder / 'config.yaml'} with num_levels {config['data']['num_levels']}",
                          f"{levels}, as its model has", "restore the file")
-    state = checkpoint / "state"
+    state = found / "state"
     return Run(folder, model, config, read_progress(state), read_times(state))

@@ -5,7 +5,7 @@ import json
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from rich.console import Console
@@ -51,6 +51,8 @@ class Evaluate:
     """Draws of (t, z_t) for each example."""
     limit: int | None = None
     """Evaluate the first so many examples only; recorded in num_examples."""
+    checkpoint: Literal["latest", "best"] = "latest"
+    """The latest, or the best by validation."""
     seed: int = 0
     """Of the draws, of dequantisation and of probes."""
     importance: int | None = None
@@ -113,7 +115,7 @@ class Evaluate:
     def _opened(self) -> tuple[Run, DataSet, Tensor]:
         """The run, the data, and the examples of the split."""
         check_seed(self.seed)
-        run = open_run(self.run_folder)
+        run = open_run(self.run_folder, self.checkpoint)
         if self.limit is not None and self.limit < 1:
             raise InputError(f"limit = {self.limit}", "at least 1")
         data = run.data(self.data, self.data_options)

@@ -13,6 +13,7 @@ from ndm.errors import InputError
 from ndm.files import make_folder, parse_json, write_atomically
 from ndm.report.html import page
 from ndm.report.pictures import comparison, filmstrip, order, training_curve
+from ndm.report.progress import paths
 from ndm.runs import Run, open_run
 from ndm.training.metrics import read_metrics
 
@@ -56,8 +57,8 @@ class Report:
                                           draw(run, num, steps=self.steps, seed=self.seed), about)}
         shown = run.examples(data, "test")[: _ROWS if run.is_image else _MOST_POINTS]
         times = _TIMES if run.is_image else _TIMES_OF_POINTS
-        if ((paths := _paths(run, shown, times)) != paths[0]).any():  # F = x is no sight
-            pictures["filmstrip"] = filmstrip(paths, times)
+        if ((frames := paths(run.model, shown, times)) != frames[0]).any():  # F = x is no sight
+            pictures["filmstrip"] = filmstrip(frames, times)
         steps = min(run.config["timesteps"] or _MOST_PANELS, _MOST_PANELS)
         falling = [1 - k / steps for k in range(steps + 1)]
         if run.is_image and (gammas := _clocks(run, falling)) is not None:
@@ -66,14 +67,6 @@ class Report:
         if lines:
             pictures["training"] = training_curve(lines)
         return pictures
-
-
-@torch.no_grad()
-def _paths(run: Run, x: torch.Tensor, times: list[float]) -> np.ndarray:
-    """F(x, t) at every time, (len(times), N, *event)."""
-    device = next(run.model.parameters()).device
-    curve = run.model.curve(x.to(device))
-    return torch.stack([curve(torch.tensor(t, device=device)) for t in times]).cpu().numpy()
 
 
 @torch.no_grad()

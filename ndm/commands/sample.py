@@ -4,7 +4,7 @@ import inspect
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -46,6 +46,8 @@ class Sample:
     grid: str = "time"
     """Times that are visited: equal steps of time or of gamma, or optimised for the model and the number
     of steps (for deterministic, heun and ancestral)."""
+    checkpoint: Literal["latest", "best"] = "latest"
+    """The latest, or the best by validation."""
     seed: int = 0
     """Of the samples."""
 
@@ -57,7 +59,7 @@ class Sample:
             raise InputError(f"--out {self.out}", "a file in a folder that exists", f"make {self.out.parent} first")
         if not 1 <= self.num <= _MOST:
             raise InputError(f"{self.num} samples", f"1 to {_MOST}", "draw more with other seeds")
-        run = open_run(self.run_folder)
+        run = open_run(self.run_folder, self.checkpoint)
         x = draw(run, self.num, self.sampler, self.steps, self.eta, self.grid, self.seed)
         if self.out.suffix == ".png":
             write_atomically(self.out, picture_of(x, run.config["data"]))

@@ -8,6 +8,7 @@ import tyro
 from rich.console import Console
 
 from ndm.data import DataSet, names
+from ndm.report.progress import ProgressPictures
 from ndm.training.config import Config
 from ndm.training.dry_run import dry_run
 from ndm.training.loop import Trainer
@@ -36,7 +37,8 @@ class Train:
         folder = self.run_folder or Path("runs") / Path(self.data).stem
         is_path = self.data not in names() and Path(self.data).exists()
         source = str(Path(self.data).resolve()) if is_path else self.data
-        trainer = Trainer(self.config, data, folder, source)
+        draw = ProgressPictures(self.config, data) if self.config.pictures_every else None
+        trainer = Trainer(self.config, data, folder, source, draw=draw)
         with trainer.shards:
             say = print if trainer.shards.is_main else lambda _: None
             if trainer.step:

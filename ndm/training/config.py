@@ -130,24 +130,37 @@ class Config:
     compile: bool = False
     """Compile the predictor's network with torch.compile: needs a C++ compiler, and a minute at the start. The
     transformation's, whose derivative in time is taken, stays as it is."""
+    validate_every: int = 2000
+    """Steps between validations of the averaged weights; RUN/best is the best of them. 0: none."""
+    validation_limit: int = 256
+    """Examples of the validation split in one."""
+    patience: int | None = None
+    """Stop after so many validations in a row without a new best."""
+    pictures_every: int = 0
+    """Steps between pictures of samples and of F, in RUN/pictures and TensorBoard. 0: none."""
+    tracker: tuple[str, ...] = ()
+    """wandb, mlflow, aim, comet_ml, clearml, dvclive, swanlab or trackio: they get the metrics too (Accelerate)."""
     threads: int | None = None
     """CPU threads; PyTorch's own choice if not given."""
 
     def check(self) -> None:
         """Raise `InputError` for a setting that cannot be."""
         for name in ("max_steps", "max_seconds", "timesteps", "threads", "batch_size", "learning_rate", "clip",
-                     "log_every", "save_every", "accumulate"):
+                     "log_every", "save_every", "accumulate", "validation_limit", "patience"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"{name} = {value}", "a positive number")
         if self.timesteps is not None and self.timesteps > MOST_TIMESTEPS:
             raise InputError(f"timesteps = {self.timesteps}", f"at most {MOST_TIMESTEPS}",
                              "leave it out for infinitely many: continuous time")
+        if self.patience is not None and not self.validate_every:
+            raise InputError(f"patience = {self.patience} without validation", "both", "give validate_every as well")
         check_seed(self.seed)
         choose("sampler", self.sampler, discover("ndm.samplers", Sampler))
         if self.threads is not None and self.threads > _MOST_THREADS:
             raise InputError(f"threads = {self.threads}", f"at most {_MOST_THREADS}")
-        for name in ("weight_decay", "schedule_rate", "transform_rate", "warmup_steps", "kinetic_weight"):
+        for name in ("weight_decay", "schedule_rate", "transform_rate", "warmup_steps", "kinetic_weight",
+                     "validate_every", "pictures_every"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"{name} = {getattr(self, name)}", "a finite number, at least 0")
         for name, decay in (("ema_decay", self.ema_decay), ("betas", self.betas[0]), ("betas", self.betas[1])):
@@ -158,16 +171,18 @@ class Config:
         """This configuration, with the data it is for and the name or path they came from."""
         about = {"name": data.name, "from": source, "source": data.source, "fingerprint": data.fingerprint(),
                  "event_shape": list(data.event_shape), "num_levels": data.num_levels}
-        values = dataclasses.asdict(self) | {"betas": list(self.betas)}
+        values = dataclasses.asdict(self) | {"betas": list(self.betas), "tracker": list(self.tracker)}
         return yaml.safe_dump({"data": about} | values, sort_keys=False)
 
 
 # What may change when a run goes on: how long it is, what it writes, how it is sampled, and the machine it is on.
 _MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "sampler", "threads", "accumulate", "parallel",
-               "checkpointing", "compile"}
+               "checkpointing", "compile", "validate_every", "validation_limit", "patience", "pictures_every",
+               "tracker"}
 # Settings that came later: a run from before them has their defaults.
-LATER = {"data_options": {}} | {name: getattr(Config, name) for name in (
-    "sampler", "kinetic_weight", "accumulate", "parallel", "checkpointing", "compile", "flip")}
+LATER = {"data_options": {}, "tracker": []} | {name: getattr(Config, name) for name in (
+    "sampler", "kinetic_weight", "accumulate", "parallel", "checkpointing", "compile", "flip", "validate_every",
+    "validation_limit", "patience", "pictures_every")}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

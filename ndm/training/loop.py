@@ -4,13 +4,12 @@ import contextlib
 import math
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+import yaml
 from rich.console import Console
 from torch import Tensor, nn
 
@@ -33,18 +32,23 @@ from ndm.training.metrics import Metrics
 from ndm.training.objective import Terms
 from ndm.training.optimizer import make_optimizer, set_learning_rate
 from ndm.training.parallel import WAYS, Parallel, load, make_accelerator, own, whole
+from ndm.training.pictures import Draw, Pictures
 from ndm.training.prepare import prepare_network
 from ndm.training.progress import ProgressBar
 from ndm.training.shards import Shards
 from ndm.training.state import read_state, write_state
-from ndm.training.statistics import COLLAPSED, variance_ratio
+from ndm.training.statistics import COLLAPSED, movement, variance_ratio
+from ndm.training.trackers import Trackers
+from ndm.training.validation import Validation
+from ndm.training.watching import LossBins, gradient_norms, memory, not_finite
 
 
 class Trainer:
     """One run: `Trainer(config, data, folder).fit()` starts it, or goes on where its latest checkpoint ends.
 
     `source` is the name or path that `data` were loaded from, for those who evaluate the run. `clock` is what the
-    seconds of the run are counted by, e.g. `time.process_time` on a machine that does other work as well.
+    seconds of the run are counted by, e.g. `time.process_time` on a machine that does other work as well. `draw` makes
+    the pictures of `pictures_every`.
 
     All randomness of a step is a function of (seed, step), so that a resumed run repeats an unbroken one bit by bit.
 
@@ -58,7 +62,7 @@ class Trainer:
     """
 
     def __init__(self, config: Config, data: DataSet, run: Path, source: str | None = None,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+                 clock: Callable[[], float] = time.monotonic, draw: Draw | None = None) -> None:
         config.check()
         if config.max_steps is None and config.max_seconds is None:
             raise InputError("no budget", "max_steps, max_seconds or both")
@@ -69,19 +73,23 @@ class Trainer:
         check_folder(run, text)
         self.accelerator, self.interruption = make_accelerator(), Interruption()
         self.shards = Shards().join()
-        self.rows = _rows(config, self.shards)
+        self.rows = self.shards.rows(config.batch_size, config.accumulate)
         self.parallel: Parallel = WAYS[config.parallel](self.accelerator)
         torch.manual_seed(config.seed)
         self.raw_model = build_model(config, data)  # without what is wrapped around it
         self.ema = ExponentialMovingAverage(self.raw_model, config.ema_decay)
         prepare_network(self.raw_model, config)
         self.times = make_times(config)
-        self.terms = self.parallel.prepare(Terms(self.raw_model, self.times, config))
+        self.bins = LossBins(self.times)
+        self.terms = self.parallel.prepare(Terms(self.raw_model, self.bins, config))
         self.parallel.share(nn.Sequential(self.ema.model))
         self.optimizer = make_optimizer(self.raw_model, config)
         self.batches = Batches(data.train, config.batch_size, config.seed, config.flip)
         self.step, self.seconds = 0, 0.0
         self.metrics = Metrics(run, "bits/dim" if data.is_image else "nats")
+        self.validation = Validation(config, data)
+        self.pictures = Pictures(run, config.pictures_every, draw)
+        self.trackers = Trackers(config.tracker, run, yaml.safe_load(text))
         self._resume()
         if config.max_steps is not None and config.max_steps < self.step:
             raise InputError(f"max_steps = {config.max_steps} for a run of {self.step} steps", "at least as many",
@@ -92,31 +100,60 @@ class Trainer:
 
     def fit(self) -> bool:
         """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same)."""
-        if self.fraction >= 1:
+        if self.done:
             return True
         bar = ProgressBar(f"training on {self.data.name}", None if self.shards.is_main else Console(quiet=True))
         with alone(self.run, self.shards), self.interruption, self._writing(), bar:
             before, first = self.seconds, self.step
             self.began, stopped = self.clock() - before, False
             self.terms.train()
-            while self.fraction < 1 and not stopped:
+            while not self.done and not stopped:
                 values = self._train_step()
                 self.step += 1
                 self.seconds, stopped = values.pop("seconds"), values.pop("interrupted") > 0
                 self.metrics.add(values)
+                if self.validation.due(self.step):
+                    self._validate()
                 rate = (self.step - first) * self.config.batch_size / (self.seconds - before)
                 status = f"{self._to_unit(self.metrics.recent_total):.3f} {self.metrics.unit}  {rate:.0f}/s"
+                status += self.validation.status
                 bar.update(self.fraction, status)
-                if self.step % self.config.log_every == 0:
+                if self.validation.due(self.step) or self.step % self.config.log_every == 0:
                     self._log(rate)
-                if self.step % self.config.save_every == 0:
+                if self.pictures.due(self.step):
+                    self._draw()
+                if self.validation.is_best(self.step) or self.step % self.config.save_every == 0:
                     self.save()
             self.save()
-        return self.fraction >= 1
+        return self.done
 
-    def _writing(self) -> AbstractContextManager[Any]:
-        """Metrics as files, in the process that writes."""
-        return self.metrics if self.shards.is_main else contextlib.nullcontext()
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Metrics as files and in the services that follow the run, by the process that writes."""
+        if self.shards.is_main:
+            with self.metrics, self.trackers:
+                yield
+        else:
+            yield
+
+    def _validate(self) -> None:
+        """The value of validation, by the first process, known to all."""
+        model, value = self.parallel.plain(self.ema.model), 0.0
+        with self.shards.agreed():
+            if self.shards.is_main:
+                value = self.validation.measure(self.step, model)
+        self.validation.take(self.step, self.shards.gather(value)[0])
+
+    def _draw(self) -> None:
+        model = self.parallel.plain(self.ema.model)
+        with self.shards.agreed():
+            if self.shards.is_main:
+                self.pictures(self.step, model, self.metrics.writer)
+
+    @property
+    def done(self) -> bool:
+        """Whether the budget is spent, or validation has not become better for long enough."""
+        return self.fraction >= 1 or self.validation.exhausted
 
     @property
     def fraction(self) -> float:
@@ -142,7 +179,9 @@ class Trainer:
     def save(self) -> None:
         """Write the checkpoint of this step, if there is none; raises `FloatingPointError` if it would hold a NaN."""
         weights, averaged = whole(self.raw_model.state_dict()), self.parallel.plain(self.ema.model)
-        moments = {name: whole(self.optimizer.state.get(weight, {})) for name, weight in self.raw_model.named_parameters()}
+        moments = {name: whole(self.optimizer.state.get(weight, {}))
+                   for name, weight in self.raw_model.named_parameters()}
+        bins = self._total(self.bins.sums).tolist()
         for name, value in weights.items():
             if not torch.isfinite(value).all():
                 raise FloatingPointError(f"{name} is not finite after step {self.step}: the checkpoint is not written")
@@ -150,12 +189,13 @@ class Trainer:
         def write(folder: Path) -> None:
             averaged.save_pretrained(folder / "model")
             progress = {"step": self.step, "seconds": self.seconds, "examples": self.step * self.config.batch_size,
-                        "metrics": self.metrics.state()}
+                        "metrics": self.metrics.state(), "validation": self.validation.state(), "bins": bins}
             write_state(folder / "state", weights, moments, self.times.state_dict(), progress)
 
         with self.shards.agreed():
             if self.shards.is_main:
                 checkpoint.save(self.run, self.step, write)
+                self.validation.mark(self.run)
 
     def _resume(self) -> None:
         folder = checkpoint.latest(self.run)
@@ -165,6 +205,11 @@ class Trainer:
         load(self.ema.model, NeuralDiffusion.from_pretrained(folder / "model").state_dict())
         self.step, self.seconds = progress["step"], progress["seconds"]
         self.metrics.load(self.step, progress["metrics"])
+        self.validation.load(progress.get("validation"))
+        with self.shards.agreed():
+            if self.shards.is_main:
+                self.bins.load(progress.get("bins"))
+                self.validation.mark(self.run)  # a crash may have come between the checkpoint and its link
 
     def _train_step(self) -> dict[str, float]:
         """One step; the means over the batch of all that was computed, the same in every process."""
@@ -172,6 +217,7 @@ class Trainer:
         rate = set_learning_rate(self.optimizer, self.config, self.step, self.fraction)
         self.optimizer.zero_grad()
         sums: dict[str, Tensor] = {}
+        self.terms_of_shares = []
         with as_one_batch(self.terms, self._total):
             for rows in self.rows:
                 x = self.batch(self.step, rows)
@@ -199,7 +245,8 @@ class Trainer:
             loss = loss + self.config.kinetic_weight * energy
         # Gradients are means over processes, each of which has a sum over its share.
         self.accelerator.backward(loss.sum() * self.shards.number / (rows.total * x[0].numel()))
-        return {name: term.detach().double().sum() for name, term in terms.items()}
+        self.terms_of_shares.append({name: term.detach() for name, term in terms.items()})
+        return {name: term.double().sum() for name, term in self.terms_of_shares[-1].items()}
 
     def _agreed(self, sums: dict[str, Tensor]) -> dict[str, float]:
         """The means over the batch, the clock of the first process and whether any was interrupted, in all of them."""
@@ -222,35 +269,32 @@ class Trainer:
             names = sorted({name for found in self.shards.gather(mine) for name in found}) or ["norm of the"]
             what = "gradient"
         path = self.run / f"failure-{self.step:08d}.npz"
+        shares = [share for found in self.shards.gather(self.terms_of_shares) for share in found]
+        terms = {name: torch.cat([share[name].float().cpu() for share in shares]).numpy() for name in shares[0]}
         with self.shards.agreed():
             if self.shards.is_main:
-                np.savez(path, x=self.batch(self.step).cpu().numpy())
+                np.savez(path, x=self.batch(self.step).cpu().numpy(), t=self.bins.latest.cpu().numpy(),
+                         examples=not_finite(terms), **terms)
         raise FloatingPointError(f"the {' and '.join(names)} {what} is not finite at step {self.step}; "
                                  f"its batch is saved in {path}")
 
     def _log(self, rate: float) -> None:
+        """A line of metrics, from what all processes have seen."""
         model, means = self.parallel.plain(self.raw_model), self.metrics.means()
+        bins, norms = self.bins.line(self._total), gradient_norms(self.raw_model, self.parallel.norm)
         if not self.shards.is_main:
             return
-        ratio = variance_ratio(model, self.batch(self.step))
+        x = self.batch(self.step)
+        ratio = variance_ratio(model, x)
         ends = model.schedule.gamma(torch.tensor([0.0, 1.0], device=self.accelerator.device)).detach()
-        self.metrics.write(self.step, means | {
+        line = self.metrics.write(self.step, means | {
             "unit": self.metrics.unit, "total": self._to_unit(self.metrics.recent_total), "variance_ratio": ratio,
             "gamma_0": float(ends[0]), "gamma_1": float(ends[1]),
-            "examples_per_second": rate, "seconds": self.seconds})
+            "examples_per_second": rate, "seconds": self.seconds}
+            | movement(model, x) | norms | bins | memory() | self.validation.line(self.step))
+        self.trackers.log(line)
         if ratio < COLLAPSED:
             warnings.warn(f"F has collapsed: Var F / Var x = {ratio:.2g} at t = 1/2, step {self.step}", stacklevel=2)
 
     def _to_unit(self, nats: float) -> float:
         return float(bits_per_dim(nats, self.data.event_shape)) if self.data.is_image else nats
-
-
-def _rows(config: Config, shards: Shards) -> list[Rows]:
-    """The shares of every batch that this process computes, one after the other."""
-    shares = shards.number * config.accumulate
-    if config.batch_size % shares:
-        raise InputError(f"batch_size = {config.batch_size} for {shards.number} processes, accumulate = "
-                         f"{config.accumulate}", "equal shares", f"make it a multiple of {shares}")
-    size = config.batch_size // shares
-    first = shards.rank * config.accumulate
-    return [Rows((first + i) * size, config.batch_size) for i in range(config.accumulate)]

@@ -63,14 +63,15 @@ class Metrics:
         self.pending = {}
         return means
 
-    def write(self, step: int, values: dict[str, Any]) -> None:
-        """Write a line."""
+    def write(self, step: int, values: dict[str, Any]) -> dict[str, Any]:
+        """Write a line, and return it."""
         line = {"step": step} | values
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
         for name, value in line.items():
             if isinstance(value, float):
                 self.writer.add_scalar(name, value, step)
+        return line
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

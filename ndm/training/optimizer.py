@@ -22,7 +22,8 @@ def make_optimizer(model: NeuralDiffusion, config: Config) -> torch.optim.AdamW:
         key = (rate, config.weight_decay if is_weight else 0.0, parameter.ndim > 0)  # numbers are never shared out
         groups.setdefault(key, []).append(parameter)
     return torch.optim.AdamW(
-        [{"params": parameters, "weight_decay": decay, "rate": rate} for (rate, decay, _), parameters in groups.items()],
+        [{"params": parameters, "weight_decay": decay, "rate": rate}
+         for (rate, decay, _), parameters in groups.items()],
         lr=config.learning_rate, betas=config.betas, fused=True)
 
 

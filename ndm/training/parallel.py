@@ -47,6 +47,10 @@ class Parallel(ABC):
         """Within, gradients of a prepared module add up in each process, and are not yet shared."""
 
     @abstractmethod
+    def norm(self, gradients: list[Tensor]) -> Tensor:
+        """The norm of all gradients of a prepared module's parameters together, ()."""
+
+    @abstractmethod
     def clip(self, module: nn.Module, largest: float) -> Tensor:
         """Scale the gradients of a prepared module to a norm of `largest` at most; the norm before, ()."""
 
@@ -70,6 +74,9 @@ class Replicated(Parallel):
 
     def held_back(self, module: nn.Module) -> AbstractContextManager[Any]:
         return self.accelerator.no_sync(module)
+
+    def norm(self, gradients: list[Tensor]) -> Tensor:
+        return nn.utils.get_total_norm(gradients)
 
     def clip(self, module: nn.Module, largest: float) -> Tensor:
         norm: Tensor = self.accelerator.clip_grad_norm_(module.parameters(), largest)
@@ -114,17 +121,20 @@ class Sharded(Parallel):
         finally:
             module.set_requires_gradient_sync(True)
 
+    def norm(self, gradients: list[Tensor]) -> Tensor:
+        cut = [own(gradient) for gradient in gradients if isinstance(gradient, DTensor)]
+        numbers = [gradient for gradient in gradients if not isinstance(gradient, DTensor)]
+        square = self.accelerator.reduce(_square(cut, self.accelerator.device), "sum")
+        return (square + _square(numbers, self.accelerator.device)).sqrt()
+
     def clip(self, module: nn.Module, largest: float) -> Tensor:
-        shares, numbers = [], []
-        for parameter in module.parameters():
-            if isinstance(parameter.grad, DTensor):
-                shares.append(own(parameter.grad))
-            elif parameter.grad is not None:  # what is not cut is not yet a mean over the processes
+        parameters = [p for p in module.parameters() if p.grad is not None]
+        for parameter in parameters:
+            if parameter.ndim == 0:  # what is not cut is not yet a mean over the processes
                 parameter.grad = self.accelerator.reduce(parameter.grad, "mean")
-                numbers.append(parameter.grad)
-        square = self.accelerator.reduce(_square(shares, self.accelerator.device), "sum")
-        norm = (square + _square(numbers, self.accelerator.device)).sqrt()
-        torch._foreach_mul_(shares + numbers, (largest / (norm + 1e-6)).clamp(max=1.0))
+        gradients: list[Tensor] = [p.grad for p in parameters if p.grad is not None]
+        norm = self.norm(gradients)
+        torch._foreach_mul_([own(gradient) for gradient in gradients], (largest / (norm + 1e-6)).clamp(max=1.0))
         return norm
 
     def plain(self, model: NeuralDiffusion) -> NeuralDiffusion:

@@ -11,6 +11,7 @@ from rich.console import Console
 from torch import Tensor, distributed
 
 from ndm.errors import InputError
+from ndm.noise import Rows
 from ndm.training.progress import ProgressBar
 
 _LEFT_BY_LAUNCHERS = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"}  # torchrun, accelerate launch
@@ -51,6 +52,17 @@ class Shards:
     def __exit__(self, *error: Any) -> None:
         if self.number > 1 and distributed.is_initialized():
             distributed.destroy_process_group()
+
+    def rows(self, total: int, pieces: int) -> list[Rows]:
+        """The rows of a batch of `total` examples that this process computes, in so many pieces, one after the other.
+
+        Raises `InputError` for a batch that cannot be shared equally.
+        """
+        size, left = divmod(total, self.number * pieces)
+        if left:
+            raise InputError(f"batch_size = {total} for {self.number} processes, accumulate = {pieces}", "equal shares",
+                             f"make it a multiple of {self.number * pieces}")
+        return [Rows((self.rank * pieces + i) * size, total) for i in range(pieces)]
 
     def gather(self, value: Any) -> list[Any]:
         """The values of all processes, in every one of them."""

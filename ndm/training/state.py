@@ -51,8 +51,10 @@ def read_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer,
             name, _, what = key.partition(":")
             # Moments must lie in memory as their weight does (files hold plain order); the step count is a number.
             like = weights[name]
-            moment = torch.empty_like(like).copy_(shared_like(value, like)) if what in _LIKE_WEIGHTS else value.to(like.device)
-            optimizer.state[like][what] = moment
+            value = value.to(like.device)
+            if what in _LIKE_WEIGHTS:
+                value = torch.empty_like(like).copy_(shared_like(value, like))
+            optimizer.state[like][what] = value
     return read_progress(folder)
 
 

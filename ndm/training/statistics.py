@@ -19,3 +19,19 @@ def variance_ratio(model: NeuralDiffusion, x: Tensor, t: float = _MIDDLE) -> flo
     time = torch.tensor(t, dtype=x.dtype, device=x.device)
     at_start, at_t = curve(torch.zeros_like(time)), curve(time)
     return float(at_t.var(0).sum() / at_start.var(0).sum())
+
+
+@torch.no_grad()
+def movement(model: NeuralDiffusion, x: Tensor, times: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)) -> dict[str, float]:
+    """How far F is from x and how fast it goes at some t: the means of (F(x, t) - F(x, 0))^2 and (dF/dt)^2.
+
+    The means are over examples and dimensions, in the model's scale of the data.
+    """
+    curve = model.curve(x)
+    start = curve(torch.zeros((), dtype=x.dtype, device=x.device))
+    found = {}
+    for t in times:
+        at_t, velocity = curve.with_velocity(torch.full((len(x),), t, dtype=x.dtype, device=x.device))
+        found[f"squared_change/{t:g}"] = float((at_t - start).square().mean())
+        found[f"squared_velocity/{t:g}"] = float(velocity.square().mean())
+    return found

@@ -199,3 +199,14 @@ def test_what_the_command_does_not_say_comes_from_the_recipe_option_by_option(tm
 def test_a_folder_for_samples_is_asked_for_before_they_are_drawn(run, capsys, monkeypatch):
     monkeypatch.setattr("ndm.commands.sample.draw", lambda *_: pytest.fail("drawn in vain"))
     assert "make missing first" in refused(capsys, "sample", "run", "--out", "missing/x.npz")
+
+
+def test_the_best_checkpoint_is_evaluated_and_pictures_are_drawn(run, capsys):
+    words = ["train", "points.npy", "--run", "run", *TINY[:-4], "--threads", "1"]
+    refused(capsys, "sample", "run", "--checkpoint", "best", "--num", "2", "--steps", "2", "--out", "x.npz")
+    assert main([*words, "--max-steps", "6", "--validate-every", "5", "--pictures-every", "6"]) == 0
+    assert (run / "pictures" / "00000006-samples.png").exists() and (run / "best").resolve().name == "00000005"
+    assert main(["evaluate", "run", "--checkpoint", "best", "--draws", "2"]) == 0
+    assert json.loads((run / "evaluation.json").read_text())["training"]["step"] == 5
+    assert main(["sample", "run", "--checkpoint", "best", "--num", "2", "--steps", "2", "--out", "x.npz"]) == 0
+    assert "tracker 'nobody'" in refused(capsys, *words, "--max-steps", "7", "--tracker", "nobody")

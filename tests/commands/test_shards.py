@@ -1,6 +1,8 @@
 """ndm evaluate in several processes, by gloo: the same numbers, and one end for all."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np

@@ -43,7 +43,7 @@ def images(seed: int = 0, num: int = 80) -> DataSet:
 def lines(run: Path) -> list[dict[str, Any]]:
     """metrics.jsonl without what the clock decides."""
     read = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in ("seconds", "examples_per_second")}
+    return [{key: value for key, value in line.items() if key not in ("seconds", "examples_per_second", "memory_mib")}
             for line in read]
 
 

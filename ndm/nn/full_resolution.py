@@ -40,8 +40,8 @@ class FullResolution(Network):
     `blocks` residual blocks of `channels` channels, two more with attention between them, and `blocks` + 1 that each
     see, beside what comes from below, what went into or came out of a block above, the last first. The image enters
     with waves of it (`Waves`). Every block is the identity at first, so that depth costs no stability. Kingma et al.
-    (2021, https://arxiv.org/abs/2107.00630, appendix B); time scales and shifts here as in `UNet`, it only shifts there.
-    Raises `InputError` for events that are not (C, H, W).
+    (2021, https://arxiv.org/abs/2107.00630, appendix B); time scales and shifts as in `UNet`, and only shifts in
+    theirs. Raises `InputError` for events that are not (C, H, W).
     """
 
     def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, channels: int = 32, blocks: int = 2,

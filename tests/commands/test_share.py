@@ -33,7 +33,7 @@ def test_a_shared_folder_loads_samples_and_says_what_it_is(workplace):
     assert names["samples"].shape == (16, 1, 8, 8) and names["samples"].isfinite().all()
 
     fields, evaluation = front_matter(text), yaml.safe_load(Path("images/evaluation.json").read_text())
-    assert (fields["library_name"], fields["license"], fields["datasets"]) == ("ndm", "apache-2.0", ["images"])
+    assert (fields["library_name"], fields["license"], fields["datasets"]) == ("ndm", "apache-2.0", ["images.npz"])
     result, = fields["model-index"][0]["results"]
     assert result["metrics"][0]["value"] == evaluation["nelbo"]["total"]
     assert result["metrics"][0]["type"] == "bits_per_dim"

@@ -7,20 +7,17 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ndm.benchmarks.speed.entries import paths
+from ndm.benchmarks.comparison.contenders import network_options
 from ndm.benchmarks.speed.peers import flops
 from ndm.data import DataSet, Split
 from ndm.errors import InputError
-from ndm.model import NeuralDiffusion
 from ndm.nn.build import network_for
-from ndm.predictors._network import NetworkPredictor
 from ndm.recipes import recipe
 from ndm.training.build import as_tensor, build_model
 from ndm.training.config import Config
 
 _SMALL, _BATCH = (3, 32, 32), 8
-_OF_FORM = ("form", "form_options")
-_ANOTHER = "ndm"  # the recipe of the paper's model
+_NARROW = {"channels": 16, "blocks": 1}
 _DEVICES = (1, 8, 64)
 
 
@@ -57,50 +54,45 @@ class Compute:
         print("| recipe | F | GFLOP an image | images | FLOP | " + " | ".join(
             f"hours on {n}" for n in _DEVICES) + " |\n" + "|---" * (5 + len(_DEVICES)) + "|")
         for experiment in self.experiments:
-            config = recipe(experiment.data, _images(experiment.event_shape))
+            config = recipe(None, _images(experiment.data, experiment.event_shape))
             assert config.max_steps is not None
             images = config.max_steps * config.batch_size
-            for name, each in (("x", 1.0), ("the paper's", _factor(config))):
+            for name, each in (("x", 1.0), ("the paper's", factor(experiment.data))):
                 an_image = each * _network_flops(config, experiment.event_shape)
                 hours = an_image * images / self.peak / self.utilisation / 3600
-                print(f"| {experiment.data} | {name} | {an_image / 1e9:.1f} | {images:.3g} | {an_image * images:.2e} | "
-                      + " | ".join(f"{hours / n:,.0f}" for n in _DEVICES) + " |")
+                print(f"| {experiment.data} | {name} | {an_image / 1e9:.0f} | {images:.3g} | {an_image * images:.2e} | "
+                      + " | ".join(_rounded(hours / n) for n in _DEVICES) + " |")
         return 0
 
 
-def _images(event_shape: tuple[int, ...]) -> DataSet:
-    split = Split(np.random.default_rng(0).integers(0, 256, (_BATCH, *event_shape), dtype=np.uint8))
-    return DataSet("random", split, split, split, num_levels=256, num_classes=0, source="uniform noise")
+def factor(name: str) -> float:
+    """FLOPs of a step with the paper's F, of the denoiser's own size, by those of its denoiser, for a data set."""
+    data = _images(name, _SMALL)
+    config = recipe("ndm", data)
+    config = replace(config, predictor_options=config.predictor_options | _NARROW)
+    config = replace(config, transform_options=config.transform_options | network_options(config))
+    return step_flops(config, data) / _network_flops(config, _SMALL)
+
+
+def step_flops(config: Config, data: DataSet) -> float:
+    """Of an image, in a step on all of `data`."""
+    model = build_model(config, data)
+    x = as_tensor(data.train.x, model.decoder)
+    with FlopCounterMode(display=False) as counter:
+        model(x).total.mean().backward()
+    return float(counter.get_total_flops()) / len(x)
 
 
 def _network_flops(config: Config, event_shape: tuple[int, ...]) -> int:
     """Of an image, forward and backward."""
-    options = {name: value for name, value in config.predictor_options.items() if name not in _OF_FORM}
     with torch.device("meta"):
-        network = network_for(event_shape, **options)
-    return flops(network)
+        return flops(network_for(event_shape, **network_options(config)))
 
 
-def _factor(config: Config) -> float:
-    """FLOPs of a step with the paper's F, of the denoiser's own size, by those of its denoiser."""
-    options = config.predictor_options | {"channels": 16, "blocks": 1}
-    small = replace(config, predictor_options=options)
-    data = _images(_SMALL)
-    theirs = replace(small, **recipe_of_model(small))
-    model = build_model(theirs, data)
-    assert isinstance(model.predictor, NetworkPredictor)
-    return _step_flops(model, data) / _BATCH / _network_flops(small, _SMALL)
+def _images(name: str, event_shape: tuple[int, ...]) -> DataSet:
+    split = Split(np.random.default_rng(0).integers(0, 256, (_BATCH, *event_shape), dtype=np.uint8))
+    return DataSet(name, split, split, split, num_levels=256, num_classes=0, source="uniform noise")
 
 
-def recipe_of_model(config: Config) -> dict:
-    """The paper's model on top of a recipe, F with the denoiser's network."""
-    return paths(config)["residual"] | {
-        "schedule": "linear", "schedule_options": {}, "predictor": "plug_in", "volatility": "constant",
-        "transform_options": {"gate": "interpolation"} | paths(config)["residual"]["transform_options"]}
-
-
-def _step_flops(model: NeuralDiffusion, data: DataSet) -> int:
-    x = as_tensor(data.train.x, model.decoder)
-    with FlopCounterMode(display=False) as counter:
-        model.train()(x).total.mean().backward()
-    return int(counter.get_total_flops())
+def _rounded(hours: float) -> str:
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}"

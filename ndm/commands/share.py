@@ -58,8 +58,8 @@ class Share:
                                              model_card_kwargs={"facts": facts}))
         except (OSError, ValueError, HTTPError) as error:  # no network, no token, no such name, no right to write
             why = " ".join(str(error).split())[:300] or type(error).__name__
-            raise InputError(f"{self.destination}, which cannot be pushed ({why})", "a name of yours on a hub that can be reached",
-                             "log in with: hf auth login, or share to a folder") from error
+            raise InputError(f"{self.destination}, which cannot be pushed ({why})", "a name of yours on a hub that can "
+                             "be reached", "log in with: hf auth login, or share to a folder") from error
 
 
 def _write(run: Run, folder: Path, facts: Facts) -> None:

@@ -16,7 +16,7 @@ from ndm.recipes import recipe
 from ndm.training.build import as_tensor, build_model
 from ndm.training.config import Config
 
-_SMALL, _BATCH = (3, 32, 32), 8
+_SMALL, _BATCH = (3, 32, 32), 4
 _NARROW = {"channels": 16, "blocks": 1}
 _DEVICES = (1, 8, 64)
 

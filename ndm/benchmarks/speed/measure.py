@@ -48,7 +48,7 @@ class SpeedJob:
 def execute(job: SpeedJob, case: Case | None = None) -> Row:
     """The figures of all its processes together; the time of a step is that of the slowest."""
     case = case or CASES[job.case]
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")  # one that is spawned inherits the mark of memory
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(job.processes, context) as pool:
         meeting = (Path(folder) / "meeting").as_uri()
         every = list(pool.map(_train, *zip(*((job, case, rank, meeting) for rank in range(job.processes)),

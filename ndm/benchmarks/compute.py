@@ -57,8 +57,9 @@ class Compute:
             config = recipe(None, _images(experiment.data, experiment.event_shape))
             assert config.max_steps is not None
             images = config.max_steps * config.batch_size
+            network = _network_flops(config, experiment.event_shape)
             for name, each in (("x", 1.0), ("the paper's", factor(experiment.data))):
-                an_image = each * _network_flops(config, experiment.event_shape)
+                an_image = each * network
                 hours = an_image * images / self.peak / self.utilisation / 3600
                 print(f"| {experiment.data} | {name} | {an_image / 1e9:.0f} | {images:.3g} | {an_image * images:.2e} | "
                       + " | ".join(_rounded(hours / n) for n in _DEVICES) + " |")

@@ -20,7 +20,7 @@ from ndm.files import write_atomically
 from ndm.registry import choose
 from ndm.training.progress import ProgressBar
 
-_SCALED = ("identity", "residual")  # what is trained on two processes too
+_SCALED = ("identity", "time_basis")  # what is trained on two processes too
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Throughput:
     """Folder of rows.jsonl, results.json and tables.md."""
     repeats: int = 3
     """How often each is trained."""
-    steps: int = 5
+    steps: int = 4
     """Steps that are timed in each training, after two that are not."""
     processes: int = 2
     """The most processes: 1 leaves the scaling out."""

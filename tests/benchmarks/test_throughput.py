@@ -60,12 +60,12 @@ def test_every_entry_is_a_model_that_trains(entry):
 
 def test_one_process_and_two_are_measured_and_resumed(small, tmp_path, capsys):
     words = ["benchmark", "throughput", "--out", str(tmp_path / "speed"), "--repeats", "1", "--steps", "1", "--only",
-             "identity", "residual", "--precisions", "float32"]
+             "identity", "residual", "time_basis", "--precisions", "float32"]
     assert main(words) == 0
     results = json.loads((tmp_path / "speed" / "results.json").read_text())
     trained = [(row["entry"], row["processes"]) for row in results["figures"]]
-    assert trained == [("identity", 1), ("identity", 2), ("residual", 1), ("residual", 2)]
-    alone, two, learned, _ = results["figures"]
+    assert trained == [("identity", 1), ("identity", 2), ("time_basis", 1), ("time_basis", 2), ("residual", 1)]
+    alone, two, *_, learned = results["figures"]
     assert 0 < alone["flops_per_image"] == two["flops_per_image"] < learned["flops_per_image"] / 2
     assert all(0 < row["waiting_share"] < 1 and row["memory_mib"] >= 0 for row in results["figures"])
     ratio = results["ratios"]["tiny, float32: images/s of identity on 2 processes over one"]

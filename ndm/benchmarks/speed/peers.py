@@ -13,7 +13,7 @@ from ndm.part import Part
 from ndm.registry import choose, optional
 
 _STEP = 16  # channels, which both divide into groups of 16 for their norms
-_MOST = 192
+_MOST = 128
 _BLOCKS = 2
 
 

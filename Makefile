@@ -14,7 +14,7 @@ setup: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,sde,peers,tables,hub]'
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps torchcfm
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps torchcfm diffusers azula
 	touch $@
 
 # The demonstration starts anew each time; a run of your own resumes with the same command.

@@ -1,4 +1,4 @@
-"""The command line: ndm train | evaluate | sample | report | data | benchmark."""
+"""The command line: ndm train | evaluate | sample | report | share | data | benchmark."""
 
 import dataclasses
 import sys
@@ -12,6 +12,7 @@ from ndm.commands.data import Data
 from ndm.commands.evaluate import Evaluate
 from ndm.commands.report import Report
 from ndm.commands.sample import Sample
+from ndm.commands.share import Share
 from ndm.commands.train import Train
 from ndm.commands.usage import UsageError, in_one_line
 from ndm.data import load
@@ -22,7 +23,7 @@ from ndm.training.config import Config
 from ndm.training.shards import Shards
 from ndm.version import __version__
 
-_COMMANDS = {kind.__name__.lower(): kind for kind in (Train, Evaluate, Sample, Report, Data, Benchmark)}
+_COMMANDS = {kind.__name__.lower(): kind for kind in (Train, Evaluate, Sample, Report, Share, Data, Benchmark)}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
+from huggingface_hub import ModelCard, PyTorchModelHubMixin, hf_hub_download
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -18,6 +18,7 @@ from ndm.errors import InputError
 from ndm.files import parse_json
 from ndm.gaussian import Gaussian
 from ndm.mixture import Mixture
+from ndm.model_card import Facts, model_card
 from ndm.noise import Rows
 from ndm.part import Part
 from ndm.precision import in_precision
@@ -200,6 +201,11 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         (save_directory / _CONFIG).write_text(json.dumps(self.config, indent=2) + "\n")
         weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
         save_file(weights, save_directory / _WEIGHTS, metadata={"format": "pt"})
+
+    def generate_model_card(self, facts: Facts | None = None) -> ModelCard:
+        """README.md of `save_pretrained` and `push_to_hub`; `facts` as model_card_kwargs={"facts": ...} of these."""
+        parts = {name: type(part).__name__ for name, part in self.named_children()}
+        return ModelCard(model_card(parts, facts or Facts()))
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *, map_location: str = "cpu",

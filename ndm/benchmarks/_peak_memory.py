@@ -29,11 +29,11 @@ def peak_memory_mib(work: Callable[..., Any], *arguments: Any) -> float:
 def _measure(work: Callable[..., Any], arguments: tuple[Any, ...]) -> float:
     torch.set_num_threads(1)
     _first_steps()
-    before = _high_water_mark()
+    before = high_water_mark()
     work(*arguments)
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / _MIB
-    return (_high_water_mark() - before) / _MIB
+    return (high_water_mark() - before) / _MIB
 
 
 def _first_steps() -> None:
@@ -43,5 +43,6 @@ def _first_steps() -> None:
     torch.optim.AdamW([weight]).step()
 
 
-def _high_water_mark() -> int:
+def high_water_mark() -> int:
+    """The most memory that this process has had, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT

@@ -46,7 +46,7 @@ class Report:
         make_folder(folder)
         for name, content in pictures.items():
             write_atomically(folder / f"{name}.png", content)
-        write_atomically(folder / "index.html", page(run, _evaluation(self.run_folder), pictures).encode())
+        write_atomically(folder / "index.html", page(run, read_evaluation(self.run_folder), pictures).encode())
         print(f"report: {folder / 'index.html'} ({', '.join(f'{name}.png' for name in pictures)})")
         return 0
 
@@ -77,7 +77,8 @@ def _clocks(run: Run, times: list[float]) -> np.ndarray | None:
     return gamma.cpu().numpy() if gamma.ndim > 1 else None
 
 
-def _evaluation(run: Path) -> dict | None:
+def read_evaluation(run: Path) -> dict | None:
+    """What `ndm evaluate` wrote of a run, None if nothing; raises `InputError` for a file that is no evaluation."""
     path = run / "evaluation.json"
     try:
         evaluation = parse_json(path.read_text()) if path.exists() else None

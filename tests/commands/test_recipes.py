@@ -13,13 +13,19 @@ from ndm.registry import modules
 RECIPES = modules("ndm.recipes")
 MODELS = [name for name, module in RECIPES.items() if hasattr(module, "MODEL")]
 OF_POINTS = ("cities", "plane", "plane_edges", "vectors")
-OF_IMAGES = ("digits", "fashion_mnist", "fashion_mnist_16", "images")
+OF_IMAGES = ("celeba_hq_256", "cifar10", "digits", "fashion_mnist", "fashion_mnist_16", "images", "imagenet32",
+             "imagenet64", "mnist")
 SMALL = {"points.npz": (TINY_MLP, "width=8 depth=1"), "images.npz": (TINY_UNET, "channels=8 multipliers=[1,2]")}
+
+FULL = "--predictor-options channels=8 blocks=1 --batch-size 16 --log-every 1"
+SMALLER = {"cifar10": FULL, "imagenet32": FULL, "imagenet64": FULL,
+           "celeba_hq_256": FULL.replace("blocks", "multipliers=[1,2] attention=[4] blocks")}
 
 
 def train(source: str, recipe: str, words: str = "") -> dict:
     """A run of two steps; its config.yaml."""
     network, of_path = SMALL[source]
+    network = SMALLER.get(recipe, network)
     if getattr(RECIPES[recipe], "MODEL", {}).get("transform") == "residual":
         words += f" --transform-options {of_path}"
     result = ndm(f"train {source} --run run --recipe {recipe} --max-steps 2 --threads 1 {network} {words}")

@@ -1,0 +1,99 @@
+"""What the paper's experiments cost: FLOPs of an image, of a whole training, and hours of a GPU."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from ndm.benchmarks.comparison.contenders import network_options
+from ndm.benchmarks.speed.peers import flops
+from ndm.data import DataSet, Split
+from ndm.errors import InputError
+from ndm.nn.build import network_for
+from ndm.recipes import recipe
+from ndm.training.build import as_tensor, build_model
+from ndm.training.config import Config
+
+_SMALL, _BATCH = (3, 32, 32), 4
+_NARROW = {"channels": 16, "blocks": 1}
+_DEVICES = (1, 8, 64)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A data set with its recipe, of this shape."""
+
+    data: str
+    event_shape: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Compute:
+    """FLOPs of an image and GPU hours of the recipes of the paper's experiments, with F = x and with the paper's F.
+
+    The network is counted at its full size, where nothing is computed. What a whole step costs beside its network, and
+    what F adds, is counted in a step of a network of the same build that is small.
+    """
+
+    experiments: ClassVar[tuple[Experiment, ...]] = (
+        Experiment("cifar10", (3, 32, 32)), Experiment("imagenet32", (3, 32, 32)),
+        Experiment("imagenet64", (3, 64, 64)), Experiment("celeba_hq_256", (3, 256, 256)))
+
+    peak: float = 989e12
+    """FLOP/s of the device; by default an H100's at bf16, dense, from its data sheet."""
+    utilisation: float = 0.4
+    """The share of it that training reaches: an assumption until `ndm benchmark throughput` has measured it."""
+
+    def run(self) -> int:
+        """Count, and print a table in markdown."""
+        if not (self.peak > 0 and 0 < self.utilisation <= 1):
+            raise InputError(f"peak = {self.peak}, utilisation = {self.utilisation}", "a positive peak, a share of it")
+        print(f"{self.peak / 1e12:g} TFLOP/s at {self.utilisation:.0%} utilisation (assumed)\n")
+        print("| recipe | F | GFLOP an image | images | FLOP | " + " | ".join(
+            f"hours on {n}" for n in _DEVICES) + " |\n" + "|---" * (5 + len(_DEVICES)) + "|")
+        for experiment in self.experiments:
+            config = recipe(None, _images(experiment.data, experiment.event_shape))
+            assert config.max_steps is not None
+            images = config.max_steps * config.batch_size
+            network = _network_flops(config, experiment.event_shape)
+            for name, each in (("x", 1.0), ("the paper's", factor(experiment.data))):
+                an_image = each * network
+                hours = an_image * images / self.peak / self.utilisation / 3600
+                print(f"| {experiment.data} | {name} | {an_image / 1e9:.0f} | {images:.3g} | {an_image * images:.2e} | "
+                      + " | ".join(_rounded(hours / n) for n in _DEVICES) + " |")
+        return 0
+
+
+def factor(name: str) -> float:
+    """FLOPs of a step with the paper's F, of the denoiser's own size, by those of its denoiser, for a data set."""
+    data = _images(name, _SMALL)
+    config = recipe("ndm", data)
+    config = replace(config, predictor_options=config.predictor_options | _NARROW)
+    config = replace(config, transform_options=config.transform_options | network_options(config))
+    return step_flops(config, data) / _network_flops(config, _SMALL)
+
+
+def step_flops(config: Config, data: DataSet) -> float:
+    """Of an image, in a step on all of `data`."""
+    model = build_model(config, data)
+    x = as_tensor(data.train.x, model.decoder)
+    with FlopCounterMode(display=False) as counter:
+        model(x).total.mean().backward()
+    return float(counter.get_total_flops()) / len(x)
+
+
+def _network_flops(config: Config, event_shape: tuple[int, ...]) -> int:
+    """Of an image, forward and backward."""
+    with torch.device("meta"):
+        return flops(network_for(event_shape, **network_options(config)))
+
+
+def _images(name: str, event_shape: tuple[int, ...]) -> DataSet:
+    split = Split(np.random.default_rng(0).integers(0, 256, (_BATCH, *event_shape), dtype=np.uint8))
+    return DataSet(name, split, split, split, num_levels=256, num_classes=0, source="uniform noise")
+
+
+def _rounded(hours: float) -> str:
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}"

@@ -1,0 +1,1 @@
+"""The parts of `ndm benchmark throughput`."""

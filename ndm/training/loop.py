@@ -84,8 +84,9 @@ class Trainer:
         self.terms = self.parallel.prepare(Terms(self.raw_model, self.bins, config))
         self.parallel.share(nn.Sequential(self.ema.model))
         self.optimizer = make_optimizer(self.raw_model, config)
-        self.batches = Batches(data.train, config.batch_size, config.seed, config.flip)
+        self.batches = Batches(data.train, config.batch_size, config.seed, flip=config.flip)
         self.step, self.seconds = 0, 0.0
+        self.terms_of_shares: list[dict[str, Tensor]] = []  # (B,) each, of the latest step
         self.metrics = Metrics(run, "bits/dim" if data.is_image else "nats")
         self.validation = Validation(config, data)
         self.pictures = Pictures(run, config.pictures_every, draw)
@@ -217,7 +218,7 @@ class Trainer:
         rate = set_learning_rate(self.optimizer, self.config, self.step, self.fraction)
         self.optimizer.zero_grad()
         sums: dict[str, Tensor] = {}
-        self.terms_of_shares = []
+        self.terms_of_shares.clear()
         with as_one_batch(self.terms, self._total):
             for rows in self.rows:
                 x = self.batch(self.step, rows)
@@ -229,7 +230,7 @@ class Trainer:
                         sums[name] = sums.get(name, 0) + value
         norm = self.parallel.clip(self.terms, self.config.clip * math.log(2))
         values = self._agreed(sums)
-        if not all(math.isfinite(value) for value in (*values.values(), norm)):
+        if not all(math.isfinite(value) for value in (*values.values(), float(norm))):
             self._stop(values)
         self.optimizer.step()
         self.ema.update(self.raw_model, self.step)
@@ -273,8 +274,9 @@ class Trainer:
         terms = {name: torch.cat([share[name].float().cpu() for share in shares]).numpy() for name in shares[0]}
         with self.shards.agreed():
             if self.shards.is_main:
-                np.savez(path, x=self.batch(self.step).cpu().numpy(), t=self.bins.latest.cpu().numpy(),
-                         examples=not_finite(terms), **terms)
+                saved: dict[str, Any] = terms | {"x": self.batch(self.step).cpu().numpy(),
+                                                 "t": self.bins.latest.cpu().numpy(), "examples": not_finite(terms)}
+                np.savez(path, **saved)
         raise FloatingPointError(f"the {' and '.join(names)} {what} is not finite at step {self.step}; "
                                  f"its batch is saved in {path}")
 

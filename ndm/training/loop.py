@@ -274,9 +274,8 @@ class Trainer:
         terms = {name: torch.cat([share[name].float().cpu() for share in shares]).numpy() for name in shares[0]}
         with self.shards.agreed():
             if self.shards.is_main:
-                saved: dict[str, Any] = terms | {"x": self.batch(self.step).cpu().numpy(),
-                                                 "t": self.bins.latest.cpu().numpy(), "examples": not_finite(terms)}
-                np.savez(path, **saved)
+                batch = {"x": self.batch(self.step).cpu().numpy(), "t": self.bins.latest.cpu().numpy()}
+                np.savez(path, examples=not_finite(terms), **batch, **terms)  # type: ignore[arg-type]
         raise FloatingPointError(f"the {' and '.join(names)} {what} is not finite at step {self.step}; "
                                  f"its batch is saved in {path}")
 
@@ -288,11 +287,10 @@ class Trainer:
             return
         x = self.batch(self.step)
         ratio = variance_ratio(model, x)
-        ends = model.schedule.gamma(torch.tensor([0.0, 1.0], device=self.accelerator.device)).detach()
+        ends = model.schedule.gamma(torch.tensor([0.0, 1.0], device=x.device)).detach().tolist()
         line = self.metrics.write(self.step, means | {
             "unit": self.metrics.unit, "total": self._to_unit(self.metrics.recent_total), "variance_ratio": ratio,
-            "gamma_0": float(ends[0]), "gamma_1": float(ends[1]),
-            "examples_per_second": rate, "seconds": self.seconds}
+            "gamma_0": ends[0], "gamma_1": ends[1], "examples_per_second": rate, "seconds": self.seconds}
             | movement(model, x) | norms | bins | memory() | self.validation.line(self.step))
         self.trackers.log(line)
         if ratio < COLLAPSED:

@@ -11,6 +11,7 @@ RECIPE = Config(
                        "attention": [16]},
     max_steps=500_000,
     batch_size=64,
+    flip=True,
     learning_rate=2e-5,
     decay="constant",
     ema_decay=0.9999,

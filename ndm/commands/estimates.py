@@ -60,7 +60,8 @@ class BoundEstimator(Estimator):
                          generator=_generator(self.seed, k, chunk))
             return [part.prior, part.diffusion, part.reconstruction, part.standard_error]
 
-        estimate = Estimate(*shards.map(terms, x, _CHUNK, "evaluating", f"{len(x)} examples, draws of each: {self.draws}"))
+        status = f"{len(x)} examples, draws of each: {self.draws}"
+        estimate = Estimate(*shards.map(terms, x, _CHUNK, "evaluating", status))
         draws = float((estimate.standard_error**2).sum().sqrt()) / len(x)
         of_terms = {name: _in_unit(getattr(estimate, name).mean(), run)
                     for name in ("prior", "diffusion", "reconstruction")}

@@ -22,7 +22,7 @@ class Data:
 
     action: tyro.conf.Positional[Literal["list", "check"]]
     """list: the data sets that are known. check: read all of DATA and say what was found."""
-    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")] = ""
+    data: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="DATA")] = None
     """Of check: a name, a file or a folder."""
     data_options: Options = field(default_factory=dict)
     """How the data are read, as in ndm train."""
@@ -30,7 +30,8 @@ class Data:
     def run(self) -> int:
         """Print the table."""
         if self.action == "check":
-            check(self.data, load(self.data, self.data_options))
+            name = self.data or ""
+            check(name, load(name, self.data_options))
             return 0
         table = Table("name", "here", "what it is")
         for name, description in names().items():

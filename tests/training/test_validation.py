@@ -17,11 +17,8 @@ from ndm.training.validation import Validation
 
 def scripted(monkeypatch, values: dict[int, float]) -> None:
     """Validations whose values are `values` by step."""
-    def takes(validation: Validation, step: int, model) -> bool:
-        if step in values:
-            validation.take(step, values[step])
-        return step in values
-    monkeypatch.setattr(Validation, "__call__", takes)
+    monkeypatch.setattr(Validation, "due", lambda validation, step: step in values)
+    monkeypatch.setattr(Validation, "measure", lambda validation, step, model: values[step])
 
 
 def steps(run: Path) -> list[str]:

@@ -85,7 +85,7 @@ class Trainer:
         self.parallel.share(nn.Sequential(self.ema.model))
         self.optimizer = make_optimizer(self.raw_model, config)
         self.batches = Batches(data.train, config.batch_size, config.seed, flip=config.flip)
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.began = 0, 0.0, clock()
         self.terms_of_shares: list[dict[str, Tensor]] = []  # (B,) each, of the latest step
         self.metrics = Metrics(run, "bits/dim" if data.is_image else "nats")
         self.validation = Validation(config, data)

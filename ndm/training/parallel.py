@@ -1,6 +1,7 @@
 """How several processes train one model: each has a copy of it, or a share."""
 
 import contextlib
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -66,7 +67,9 @@ class Replicated(Parallel):
     """
 
     def prepare(self, module: nn.Module) -> nn.Module:
-        prepared: nn.Module = self.accelerator.prepare_model(module)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)  # by Accelerate's use
+            prepared: nn.Module = self.accelerator.prepare_model(module)
         return prepared
 
     def share(self, module: nn.Module) -> None:

@@ -1,4 +1,7 @@
-"""Train every case in the processes that a launcher started: python many.py FOLDER PARALLEL. See test_many.py."""
+"""Train every case in the processes that a launcher started: python many.py FOLDER PARALLEL [begin].
+
+`begin`: half of one run instead. See test_many.py.
+"""
 
 import sys
 from dataclasses import replace
@@ -33,4 +36,9 @@ def train(folder: Path, parallel: str) -> None:
 
 
 if __name__ == "__main__":
-    train(Path(sys.argv[1]), sys.argv[2])
+    if sys.argv[3:] == ["begin"]:
+        half = replace(POINTS, max_steps=3, decay="constant", parallel=sys.argv[2])
+        assert Trainer(half, points(), Path(sys.argv[1])).fit()
+    else:
+        train(Path(sys.argv[1]), sys.argv[2])
+    torch.distributed.destroy_process_group()

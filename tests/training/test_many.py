@@ -1,12 +1,16 @@
 """Training in several processes, by gloo: the same losses, gradients and averages as in one, whoever has which rows."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from launching import together
 from many import CASES, train
 from safetensors.torch import load_file
+from tiny import POINTS, lines, points
+
+from ndm.errors import InputError
+from ndm.training.loop import Trainer
 
 SCRIPT = str(Path(__file__).with_name("many.py"))
 WAYS = {"2 copies": (2, "ddp"), "4 copies": (4, "ddp"), "2 shares": (2, "fsdp")}
@@ -30,16 +34,12 @@ def many(request, tmp_path_factory) -> Path:
     return folder
 
 
-def metrics(run: Path) -> list[dict]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_losses_and_gradients_are_the_same(alone, many, name) -> None:
-    ours, theirs = metrics(alone / name), metrics(many / name)
+    ours, theirs = lines(alone / name), lines(many / name)
     assert len(ours) == len(theirs) == 4
     for one, other in zip(ours, theirs, strict=True):
-        for key in {*one} - {"seconds", "examples_per_second", "unit"}:
+        for key in one.keys() - {"unit"}:
             assert other[key] == pytest.approx(one[key], rel=1e-3, abs=1e-5), (key, one["step"])
 
 
@@ -51,3 +51,25 @@ def test_moments_averages_and_statistics_are_the_same(alone, many, name) -> None
         for key, value in ours.items():
             error = (theirs[key].double() - value.double()).abs().max() if value.numel() else 0.0
             assert error <= 1e-3 * value.double().abs().max() + 1e-4, (file, key)
+
+
+def test_a_run_goes_on_in_another_number_of_processes(tmp_path) -> None:
+    """Two processes begin, one ends: the same examples in the same order, and the same losses."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    config = replace(POINTS, decay="constant")  # cosine decay would follow the shorter budget
+    assert Trainer(config, points(), whole).fit()
+    begin = [SCRIPT, str(parts), "fsdp", "begin"]
+    for code, _, words in together(2, begin, [str(tmp_path)] * 2):
+        assert code == 0, words
+    trainer = Trainer(config, points(), parts)
+    assert trainer.step == 3 and trainer.fit()
+    for one, other in zip(lines(whole), lines(parts), strict=True):
+        assert other["total"] == pytest.approx(one["total"], rel=1e-3)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match="batch_size = 16 for 1 processes, accumulate = 3"):
+        Trainer(replace(POINTS, accumulate=3), points(), tmp_path / "run")
+    with pytest.raises(InputError, match="fsdp in one process"):
+        Trainer(replace(POINTS, parallel="fsdp"), points(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

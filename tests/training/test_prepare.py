@@ -1,7 +1,9 @@
 """Checkpointing and compilation, as a configuration asks for them."""
 
 import shutil
+import sysconfig
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -40,6 +42,9 @@ def test_what_cannot_be_is_refused_in_one_line(monkeypatch):
         prepare_network(model, replace(POINTS, compile=True))
 
 
+@pytest.mark.skipif(not (any(map(shutil.which, ("g++", "c++", "clang++")))
+                         and Path(sysconfig.get_path("include"), "Python.h").exists()),
+                    reason="torch.compile needs a C++ compiler and the headers of Python (apt: g++ python3-dev)")
 def test_a_compiled_model_has_the_same_bound_gradients_and_names():
     found = []
     for compiled in (False, True):

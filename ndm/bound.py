@@ -44,7 +44,7 @@ def bound(model: "NeuralDiffusion", x: Tensor, cond: Tensor | None, timesteps: i
         times: where the integrand over time is evaluated.
         rows: which rows of a larger batch x are, where it is computed in shares.
     """
-    rows = rows or Rows(0, len(x))
+    rows = rows or Rows(0, len(x), len(x))
     if timesteps is not None and not 1 <= timesteps <= MOST_TIMESTEPS:
         raise InputError(f"timesteps = {timesteps}", f"T from 1 to {MOST_TIMESTEPS}, or none for continuous time")
     curve = model.curve(x, cond)
@@ -53,7 +53,7 @@ def bound(model: "NeuralDiffusion", x: Tensor, cond: Tensor | None, timesteps: i
 
     prior = _prior(model, curve, x, cond, end, rows, generator)
 
-    u, density = (rows.take(part, len(x)) for part in times(rows.total, x, generator))
+    u, density = (rows.take(part) for part in times(rows.total, x, generator))
     if timesteps is None:
         integrand = continuous_integrand(model, curve, u, noise, cond)
     else:

@@ -1,6 +1,11 @@
 """The one exception for wrong use: what was got, what was expected, what to do, in one line."""
 
 
+def reason(error: Exception) -> str:
+    """What another library's error says, with its type, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 class InputError(ValueError):
     """Wrong input or wrong use. The command line prints it as one line and exits with code 2."""
 

@@ -1,6 +1,7 @@
 """Files that are whole or absent, and text that is JSON or refused."""
 
 import contextlib
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -39,3 +40,9 @@ def write_atomically(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
         why = f"{path}, which cannot be written ({error.strerror})"
         raise InputError(why, "an existing, writable folder") from error
+
+
+def sha256(path: Path) -> str:
+    """Of the file, which need not fit in memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -31,8 +31,8 @@ def kinetic_energy(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
     Source of the dynamic form: Benamou, Brenier (2000), https://doi.org/10.1007/s002110050002.
     """
     x = model.checked(x, cond)
-    rows = rows or Rows(0, len(x))
-    t = rows.take(LowDiscrepancyTimes()(rows.total, x, generator)[0], len(x))
+    rows = rows or Rows(0, len(x), len(x))
+    t = rows.take(LowDiscrepancyTimes()(rows.total, x, generator)[0])
     noise = rows.normal(x, generator)
     with _still(model, but=model.transform):
         curve = model.curve(x, cond)

@@ -11,23 +11,24 @@ from ndm.seeds import mix
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows `first`, `first + 1`, ... of a batch of `total` examples that is computed in shares.
+    """`number` rows, from row `first` on, of a batch of `total` examples that is computed in shares.
 
     A share draws what the whole batch would draw, and takes its own rows of it: what comes out does not depend on how
     the batch is shared out.
     """
 
     first: int
+    number: int
     total: int
 
-    def take(self, whole: Tensor, number: int) -> Tensor:
-        """The rows of a share of `number` examples, out of those of all."""
-        return whole[self.first : self.first + number]
+    def take(self, whole: Tensor) -> Tensor:
+        """These rows, out of those of all."""
+        return whole[self.first : self.first + self.number]
 
     def normal(self, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """N(0, 1) for the examples `like` (B, *event), of their type and on their device."""
         whole = torch.randn((self.total, *like.shape[1:]), dtype=like.dtype, device=like.device, generator=generator)
-        return self.take(whole, len(like))
+        return self.take(whole)
 
 
 class Noise:

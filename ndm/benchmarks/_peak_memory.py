@@ -1,8 +1,6 @@
 """The peak memory of a piece of work, measured in a fresh process that does nothing else."""
 
 import multiprocessing
-import resource
-import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -10,9 +8,9 @@ from typing import Any
 import torch
 
 from ndm.derivative import with_velocity
+from ndm.training.watching import high_water_mark
 
 _MIB = 2**20
-_UNIT = 1 if sys.platform == "darwin" else 2**10  # of ru_maxrss, in bytes
 
 
 def peak_memory_mib(work: Callable[..., Any], *arguments: Any) -> float:
@@ -41,8 +39,3 @@ def _first_steps() -> None:
     _, velocity = with_velocity(lambda t: weight * t + weight, torch.ones(1))
     velocity.sum().backward()
     torch.optim.AdamW([weight]).step()
-
-
-def high_water_mark() -> int:
-    """The most memory that this process has had, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT

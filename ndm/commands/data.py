@@ -1,8 +1,6 @@
 """ndm data"""
 
-import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -13,6 +11,7 @@ from ndm.data import DataSet, load, names
 from ndm.data.checking import archives, findings, is_here
 from ndm.data.dataset import SPLITS
 from ndm.errors import InputError
+from ndm.files import sha256
 from ndm.training.config import Options
 
 
@@ -63,9 +62,3 @@ def check(name: str, data: DataSet) -> None:
             raise InputError(f"{path} of sha256 {found}", expected, "get the file again")
     for note in data.notes:
         print(f"note: {note}")
-
-
-def sha256(path: Path) -> str:
-    """Of the file, which need not fit in memory."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

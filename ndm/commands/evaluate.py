@@ -104,9 +104,8 @@ class Evaluate:
                 "training": {"seed": run.config["seed"]}
                             | {key: run.progress[key] for key in ("step", "seconds", "examples")},
             }
-            with shards.agreed():
-                if shards.is_main:
-                    write_atomically(path, (json.dumps(result, indent=2, allow_nan=False) + "\n").encode())
+            content = (json.dumps(result, indent=2, allow_nan=False) + "\n").encode()
+            shards.by_first(lambda: write_atomically(path, content))
         if shards.is_main:
             show(result, Console())
             print(f"written to {path}")

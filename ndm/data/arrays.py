@@ -10,7 +10,7 @@ import numpy as np
 from ndm.data.dataset import DataSet, Split
 from ndm.data.examples import divide, examples
 from ndm.data.lazy import IN_MEMORY
-from ndm.errors import InputError
+from ndm.errors import InputError, reason
 
 SUFFIXES = (".npy", ".npz")
 
@@ -60,7 +60,6 @@ def unreadable(path: Path, error: Exception) -> InputError:
             "arrays of numbers saved by np.save or np.savez",
             "convert objects with x.astype(np.float32)",
         )
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
     return InputError(
-        f"{path}, which cannot be read ({reason})", "a whole .npy or .npz file", "make or copy it again"
+        f"{path}, which cannot be read ({reason(error)})", "a whole .npy or .npz file", "make or copy it again"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ndm.data.dataset import DataSet, cut
 from ndm.data.images import Images, Policy
-from ndm.data.lazy import IN_MEMORY, Examples
+from ndm.data.lazy import at_hand
 from ndm.data.stores import Folder, Zip
 from ndm.data.supplied import VARIABLE, find_any, folders
 from ndm.errors import InputError
@@ -29,6 +29,5 @@ def read(places: Sequence[Path], sizes: tuple[int, int, int], pixels: int) -> Da
     store = Zip(path) if path.suffix == ".zip" else Folder(path if path.is_dir() else path.parent)
     if len(store.names) != sum(sizes):
         raise InputError(f"{store.path} of {len(store.names)} files", f"{sum(sizes)} images")
-    x: Examples = Images(store, Policy(pixels, pixels, "rgb"), resize=False)
-    x = x[:] if x.size <= IN_MEMORY else x
+    x = at_hand(Images(store, Policy(pixels, pixels, "rgb"), resize=False))
     return DataSet(NAME, *cut(x, None, sizes), num_levels=256, num_classes=0, source=SOURCE)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ndm.data.dataset import DataSet, Split
 from ndm.data.pickles import unpickled
+from ndm.data.stores import damaged
 from ndm.data.supplied import VARIABLE, find_any, folders
 from ndm.errors import InputError
 
@@ -64,8 +65,7 @@ def _of_archive(path: Path, names: Mapping[str, str]) -> dict[str, bytes]:
             found = {Path(member.name).name: archive.extractfile(member) for member in archive if member.isfile()}
             contents = {name: file.read() for name in names if (file := found.get(name)) is not None}
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{path}, which cannot be read ({reason})", "a whole archive", "get the file again") from error
+        raise damaged(path, error) from error
     if absent := [name for name in names if name not in contents]:
         raise InputError(f"{path} without {absent[0]}", "all batches", "get the archive again")
     return contents

@@ -8,7 +8,7 @@ from ndm.data.dataset import DataSet, Split
 from ndm.data.examples import divide
 from ndm.data.images import images_of
 from ndm.data.stores import Store
-from ndm.errors import InputError
+from ndm.errors import InputError, reason
 from ndm.registry import optional
 
 PREFIX = "hub:"
@@ -50,8 +50,8 @@ def _opened(name: str, opener: Any, *arguments: Any) -> Any:
     try:
         return opener(*arguments)
     except Exception as error:  # of the network, of Arrow, of the file system: all mean the same
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{name}, which cannot be opened ({reason[:200]})", "a data set of Hugging Face") from error
+        raise InputError(f"{name}, which cannot be opened ({reason(error)[:200]})",
+                         "a data set of Hugging Face") from error
 
 
 def _made(path: Path, found: Any, split: str, image: Any, label: Any, columns: Any, dequantise: Any,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ndm.errors import InputError
+from ndm.errors import InputError, reason
 
 GZIP = b"\x1f\x8b"
 UNSIGNED_BYTES = 8  # the only one of the format's types that is read
@@ -34,9 +34,10 @@ def unpacked(path: Path) -> bytes:
         content = path.read_bytes()
         return gzip.decompress(content) if content.startswith(GZIP) else content
     except (OSError, EOFError, zlib.error) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(
-            f"{path}, which cannot be read ({reason})", "a whole idx file, plain or gzipped", "get the file again"
+            f"{path}, which cannot be read ({reason(error)})",
+            "a whole idx file, plain or gzipped",
+            "get the file again",
         ) from error
 
 

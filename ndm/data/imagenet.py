@@ -18,7 +18,7 @@ import numpy as np
 
 from ndm.data.dataset import DataSet, Split
 from ndm.data.images import Images, Policy
-from ndm.data.lazy import IN_MEMORY, Examples, Rows, option, rows_of
+from ndm.data.lazy import Rows, at_hand, option, rows_of
 from ndm.data.stores import Tar, damaged
 from ndm.data.supplied import VARIABLE, find_any, folders
 from ndm.errors import InputError
@@ -66,8 +66,7 @@ def read(size: int, release: Any, places: Sequence[Path] | None = None, counts: 
 def _old(size: int, places: Sequence[Path], part: str) -> Split:
     """The PNG images of an archive, decoded when asked for where they do not fit in memory."""
     store = Tar(find_any((f"{part}_{size}x{size}.tar",), places, f"{ADVICE}imagenet{size}"))
-    x: Examples = Images(store, Policy(size, size, "rgb"), resize=False)
-    return Split(x[:] if x.size <= IN_MEMORY else x)
+    return Split(at_hand(Images(store, Policy(size, size, "rgb"), resize=False)))
 
 
 def _new(size: int, places: Sequence[Path], part: str) -> Split:

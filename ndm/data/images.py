@@ -19,9 +19,9 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image, ImageOps
 
-from ndm.data.lazy import IN_MEMORY, Examples, Lazy, option
+from ndm.data.lazy import Examples, Lazy, at_hand, option
 from ndm.data.stores import Store
-from ndm.errors import InputError
+from ndm.errors import InputError, reason
 
 MODES = {"grey": "L", "rgb": "RGB"}
 CROPS = ("center", "none")
@@ -126,7 +126,7 @@ def images_of(store: Store, *, size: Any = None, crop: Any = None, mode: Any = N
     assert found is not None
     policy = Policy(found[1], found[0], mode or ("grey" if grey else "rgb"), crop or "center")
     x = Images(store, policy, resize=size is not None)
-    return x[:] if x.size <= IN_MEMORY else x
+    return at_hand(x)
 
 
 def opened(store: Store, i: int) -> Image.Image:
@@ -152,8 +152,7 @@ def oriented_size(image: Image.Image) -> tuple[int, int]:
 
 def corrupted(where: str, error: Exception) -> InputError:
     """The `InputError` that names the file and the reason."""
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return InputError(f"{where}, which cannot be decoded ({reason})", "an image that Pillow reads",
+    return InputError(f"{where}, which cannot be decoded ({reason(error)})", "an image that Pillow reads",
                       "remove or repair it: nothing is skipped")
 
 

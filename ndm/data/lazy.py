@@ -93,6 +93,11 @@ def rows_of(x: Examples, rows: slice | np.ndarray) -> Examples:
     return x[rows]
 
 
+def at_hand(x: Lazy) -> Examples:
+    """The examples, fetched now where they take at most `IN_MEMORY` bytes."""
+    return x[:] if x.size <= IN_MEMORY else x
+
+
 def chunks(x: Examples) -> Iterator[tuple[int, np.ndarray]]:
     """Consecutive rows of `x`, `CHUNK` bytes at a time, each with the number of its first."""
     rows = max(1, CHUNK // max(1, x.dtype.itemsize * math.prod(x.shape[1:])))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ndm.errors import InputError
+from ndm.errors import InputError, reason
 
 _RECONSTRUCT = np.zeros(0).__reduce__()[0]  # makes the empty array that the pickle then fills
 _ALLOWED = {
@@ -31,6 +31,5 @@ def unpickled(content: bytes, where: str) -> Any:
     try:
         return _AllowList(io.BytesIO(content), encoding="latin1").load()
     except Exception as error:  # damaged pickles make the unpickler raise anything
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{where}, which is not a pickle of data alone ({reason})", "arrays, lists and text",
+        raise InputError(f"{where}, which is not a pickle of data alone ({reason(error)})", "arrays, lists and text",
                          "get the file again") from error

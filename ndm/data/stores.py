@@ -5,7 +5,7 @@ import zipfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from ndm.errors import InputError
+from ndm.errors import InputError, reason
 
 SYSTEM = ("Thumbs.db", "desktop.ini", "__MACOSX")  # beside hidden files, what operating systems leave behind
 
@@ -91,5 +91,4 @@ def is_hidden(parts: tuple[str, ...]) -> bool:
 
 def damaged(path: Path, error: Exception) -> InputError:
     """The `InputError` that says why the archive cannot be read."""
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return InputError(f"{path}, which cannot be read ({reason})", "a whole archive", "get the file again")
+    return InputError(f"{path}, which cannot be read ({reason(error)})", "a whole archive", "get the file again")

@@ -13,7 +13,7 @@ import numpy as np
 
 from ndm.data.dataset import DataSet
 from ndm.data.examples import divide, examples
-from ndm.errors import InputError
+from ndm.errors import InputError, reason
 from ndm.registry import optional
 
 SUFFIXES = (".csv", ".parquet")
@@ -69,8 +69,7 @@ def _parquet(path: Path) -> dict[str, list[Any]]:
         table = parquet.read_table(path)
         return {name: table[name].to_pylist() for name in table.column_names}
     except Exception as error:  # damaged files make pyarrow raise many types
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{path}, which cannot be read ({reason})", "a whole .parquet file") from error
+        raise InputError(f"{path}, which cannot be read ({reason(error)})", "a whole .parquet file") from error
 
 
 def _chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) -> list[str]:

@@ -32,6 +32,7 @@ class Block(nn.Module):
             return _recomputed(self, inputs)
         return self.compute(*inputs)
 
+
 def checkpoint_activations(model: nn.Module) -> None:
     """Let every `Block` of a model be recomputed; raises `InputError` where there is none."""
     blocks = [module for module in model.modules() if isinstance(module, Block)]

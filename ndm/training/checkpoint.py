@@ -8,7 +8,6 @@
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -18,7 +17,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from ndm.errors import InputError
-from ndm.files import parse_json
+from ndm.files import parse_json, sha256
 
 _KEPT = 2
 _CHECKSUMS = "checksums.json"
@@ -54,7 +53,7 @@ def _save(run: Path, step: int, temporary: Path, write: Callable[[Path], None]) 
         shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
     temporary.mkdir()
     write(temporary)
-    sums = {str(path.relative_to(temporary)): _checksum(path)
+    sums = {str(path.relative_to(temporary)): sha256(path)
             for path in sorted(temporary.rglob("*")) if path.is_file()}
     (temporary / _CHECKSUMS).write_text(json.dumps(sums, indent=2) + "\n")
     for path in [*temporary.rglob("*"), temporary]:
@@ -119,7 +118,7 @@ def _verified(folder: Path, advice: str) -> Path:
         raise InputError(f"{folder} without readable {_CHECKSUMS}", "a whole checkpoint", advice) from error
     for name, expected in sums.items():
         path = folder / name
-        if not path.is_file() or _checksum(path) != expected:
+        if not path.is_file() or sha256(path) != expected:
             raise InputError(f"{path}, {'altered or truncated' if path.is_file() else 'missing'}",
                              "the file that was saved", advice)
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
@@ -130,10 +129,6 @@ def _verified(folder: Path, advice: str) -> Path:
 
 def _all(run: Path) -> list[Path]:
     return sorted(path for path in (run / "checkpoints").glob("[0-9]*") if path.name.isdigit() and path.is_dir())
-
-
-def _checksum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _sync(path: Path) -> None:

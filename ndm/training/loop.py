@@ -95,9 +95,7 @@ class Trainer:
         if config.max_steps is not None and config.max_steps < self.step:
             raise InputError(f"max_steps = {config.max_steps} for a run of {self.step} steps", "at least as many",
                              "choose another --run folder for a shorter run")
-        with self.shards.agreed():
-            if self.shards.is_main:
-                write_configuration(run, text)
+        self.shards.by_first(lambda: write_configuration(run, text))
 
     def fit(self) -> bool:
         """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same)."""
@@ -139,17 +137,12 @@ class Trainer:
 
     def _validate(self) -> None:
         """The value of validation, by the first process, known to all."""
-        model, value = self.parallel.plain(self.ema.model), 0.0
-        with self.shards.agreed():
-            if self.shards.is_main:
-                value = self.validation.measure(self.step, model)
-        self.validation.take(self.step, self.shards.gather(value)[0])
+        model = self.parallel.plain(self.ema.model)
+        self.validation.take(self.step, self.shards.by_first(lambda: self.validation.measure(self.step, model)))
 
     def _draw(self) -> None:
         model = self.parallel.plain(self.ema.model)
-        with self.shards.agreed():
-            if self.shards.is_main:
-                self.pictures(self.step, model, self.metrics.writer)
+        self.shards.by_first(lambda: self.pictures(self.step, model, self.metrics.writer))
 
     @property
     def done(self) -> bool:
@@ -168,14 +161,10 @@ class Trainer:
 
     def batch(self, step: int, rows: Rows | None = None) -> Tensor:
         """The examples of a step, or a share of them, as the model takes them, on its device."""
-        first, number = (0, self.config.batch_size) if rows is None else (rows.first, self.share)
-        x = self.batches.rows(step, first, first + number)
+        size = self.config.batch_size
+        rows = rows or Rows(0, size, size)
+        x = self.batches.rows(step, rows.first, rows.first + rows.number)
         return as_tensor(x, self.raw_model.decoder).to(self.accelerator.device)
-
-    @property
-    def share(self) -> int:
-        """Examples that are computed at once."""
-        return self.config.batch_size // (self.shards.number * len(self.rows))
 
     def save(self) -> None:
         """Write the checkpoint of this step, if there is none; raises `FloatingPointError` if it would hold a NaN."""
@@ -193,10 +182,11 @@ class Trainer:
                         "metrics": self.metrics.state(), "validation": self.validation.state(), "bins": bins}
             write_state(folder / "state", weights, moments, self.times.state_dict(), progress)
 
-        with self.shards.agreed():
-            if self.shards.is_main:
-                checkpoint.save(self.run, self.step, write)
-                self.validation.mark(self.run)
+        def save() -> None:
+            checkpoint.save(self.run, self.step, write)
+            self.validation.mark(self.run)
+
+        self.shards.by_first(save)
 
     def _resume(self) -> None:
         folder = checkpoint.latest(self.run)
@@ -207,10 +197,9 @@ class Trainer:
         self.step, self.seconds = progress["step"], progress["seconds"]
         self.metrics.load(self.step, progress["metrics"])
         self.validation.load(progress.get("validation"))
-        with self.shards.agreed():
-            if self.shards.is_main:
-                self.bins.load(progress.get("bins"))
-                self.validation.mark(self.run)  # a crash may have come between the checkpoint and its link
+        if self.shards.is_main:  # the sums of all: the others begin anew
+            self.bins.load(progress.get("bins"))
+        self.shards.by_first(lambda: self.validation.mark(self.run))  # a crash may have come before its link
 
     def _train_step(self) -> dict[str, float]:
         """One step; the means over the batch of all that was computed, the same in every process."""
@@ -251,10 +240,10 @@ class Trainer:
 
     def _agreed(self, sums: dict[str, Tensor]) -> dict[str, float]:
         """The means over the batch, the clock of the first process and whether any was interrupted, in all of them."""
-        own = [value / self.config.batch_size for value in sums.values()]
-        own += [torch.as_tensor(value, dtype=torch.float64, device=self.accelerator.device)
+        mine = [value / self.config.batch_size for value in sums.values()]
+        mine += [torch.as_tensor(value, dtype=torch.float64, device=self.accelerator.device)
                 for value in (self.clock() - self.began if self.shards.is_main else 0.0, float(self.interruption.came))]
-        return dict(zip((*sums, "seconds", "interrupted"), self._total(torch.stack(own)).tolist(), strict=True))
+        return dict(zip((*sums, "seconds", "interrupted"), self._total(torch.stack(mine)).tolist(), strict=True))
 
     def _total(self, value: Tensor) -> Tensor:
         """The sum over all processes."""
@@ -272,10 +261,8 @@ class Trainer:
         path = self.run / f"failure-{self.step:08d}.npz"
         shares = [share for found in self.shards.gather(self.terms_of_shares) for share in found]
         terms = {name: torch.cat([share[name].float().cpu() for share in shares]).numpy() for name in shares[0]}
-        with self.shards.agreed():
-            if self.shards.is_main:
-                batch = {"x": self.batch(self.step).cpu().numpy(), "t": self.bins.latest.cpu().numpy()}
-                np.savez(path, examples=not_finite(terms), **batch, **terms)  # type: ignore[arg-type]
+        batch = {"x": self.batch(self.step).cpu().numpy(), "t": self.bins.latest.cpu().numpy()}
+        self.shards.by_first(lambda: np.savez(path, examples=not_finite(terms), **batch, **terms))  # type: ignore[arg-type]
         raise FloatingPointError(f"the {' and '.join(names)} {what} is not finite at step {self.step}; "
                                  f"its batch is saved in {path}")
 

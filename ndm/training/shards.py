@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import torch
 from rich.console import Console
@@ -15,6 +15,7 @@ from ndm.noise import Rows
 from ndm.training.progress import ProgressBar
 
 _LEFT_BY_LAUNCHERS = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"}  # torchrun, accelerate launch
+Result = TypeVar("Result")
 _PATIENCE = timedelta(days=30)  # of a process whose examples are easy with one whose examples are hard
 
 
@@ -62,7 +63,7 @@ class Shards:
         if left:
             raise InputError(f"batch_size = {total} for {self.number} processes, accumulate = {pieces}", "equal shares",
                              f"make it a multiple of {self.number * pieces}")
-        return [Rows((self.rank * pieces + i) * size, total) for i in range(pieces)]
+        return [Rows((self.rank * pieces + i) * size, size, total) for i in range(pieces)]
 
     def gather(self, value: Any) -> list[Any]:
         """The values of all processes, in every one of them."""
@@ -83,6 +84,15 @@ class Shards:
         for met in self.gather(own):
             if met is not None:
                 raise met
+
+    def by_first(self, work: Callable[[], Result]) -> Result:
+        """What work() returns in the first process, which alone does it, known to all; its error is theirs too."""
+        done = None
+        with self.agreed():
+            if self.is_main:
+                done = work()
+        found: Result = self.gather(done)[0]
+        return found
 
     def map(self, work: Callable[[int, Tensor], Sequence[Tensor]], x: Tensor, size: int, what: str,
             status: str) -> Tensor:

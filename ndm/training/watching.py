@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ndm.times import Times
 
 _MIB = 2**20
+_UNIT = 1 if sys.platform == "darwin" else 2**10  # of ru_maxrss, in bytes
 
 
 class LossBins(Times):
@@ -60,10 +61,14 @@ def gradient_norms(model: nn.Module, norm: Callable[[list[Tensor]], Tensor]) -> 
     return found
 
 
+def high_water_mark() -> int:
+    """The most memory that this process has had, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+
+
 def memory() -> dict[str, float]:
     """The most that this process has held, in MiB: of memory, and of that of its GPU."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    found = {"memory_mib": most / _MIB}
+    found = {"memory_mib": high_water_mark() / _MIB}
     if torch.cuda.is_available():
         found["gpu_memory_mib"] = torch.cuda.max_memory_allocated() / _MIB
     return found

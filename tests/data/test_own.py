@@ -72,7 +72,7 @@ def test_mixed_sizes_corrupted_images_and_strangers_are_named(pictures):
 
 def test_lazily_decoded_images_are_the_same(pictures, monkeypatch):
     now = data.load(str(pictures))
-    monkeypatch.setattr("ndm.data.images.IN_MEMORY", 0)
+    monkeypatch.setattr("ndm.data.lazy.IN_MEMORY", 0)
     later = data.load(str(pictures))
     assert isinstance(later.train.x, lazy.Lazy) and (every(now) == every(later)).all()
     later_print = later.fingerprint()

@@ -15,13 +15,13 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
-from ndm.benchmarks._peak_memory import high_water_mark
 from ndm.benchmarks.comparison.machine import machine
 from ndm.benchmarks.speed.entries import CASES, Case, make
 from ndm.benchmarks.speed.peak import measured, stated, synchronise
 from ndm.data.batches import Batches
 from ndm.training.build import as_tensor, make_times
 from ndm.training.optimizer import make_optimizer
+from ndm.training.watching import high_water_mark
 
 _WARM_UP = 2
 Row = dict[str, Any]

@@ -33,7 +33,7 @@ class Case:
 _UNET = Config(schedule_options={"gamma_min": -13.3, "gamma_max": 5.0}, transform="identity",
                predictor_options={"network": "unet", "channels": 64, "multipliers": [1, 2], "blocks": 2})
 
-CASES = {"unet": Case(_UNET, 8),
+CASES = {"unet": Case(_UNET, 16),
          "cifar10": Case(replace(CIFAR10, transform="identity"), 128, peers=False)}
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ndm.bound import Bound
 from ndm.data import DataSet
-from ndm.data.batches import Batches
+from ndm.data.batches import Batches, Prefetched
 from ndm.errors import InputError
 from ndm.likelihood import bits_per_dim
 from ndm.model import NeuralDiffusion
@@ -102,12 +102,13 @@ class Trainer:
         if self.done:
             return True
         bar = ProgressBar(f"training on {self.data.name}", None if self.shards.is_main else Console(quiet=True))
-        with alone(self.run, self.shards), self.interruption, self._writing(), bar:
+        with (alone(self.run, self.shards), self.interruption, self._writing(), bar,
+              Prefetched(self.own_batch, self.step) as batches):
             before, first = self.seconds, self.step
             self.began, stopped = self.clock() - before, False
             self.terms.train()
             while not self.done and not stopped:
-                values = self._train_step()
+                values = self._train_step(batches.get(self.step))
                 self.step += 1
                 self.seconds, stopped = values.pop("seconds"), values.pop("interrupted") > 0
                 self.metrics.add(values)
@@ -118,7 +119,7 @@ class Trainer:
                 status += self.validation.status
                 bar.update(self.fraction, status)
                 if self.validation.due(self.step) or self.step % self.config.log_every == 0:
-                    self._log(rate)
+                    self._log({"examples_per_second": rate, "waiting": batches.waited})
                 if self.pictures.due(self.step):
                     self._draw()
                 if self.validation.is_best(self.step) or self.step % self.config.save_every == 0:
@@ -166,6 +167,10 @@ class Trainer:
         x = self.batches.rows(step, rows.first, rows.first + rows.number)
         return as_tensor(x, self.raw_model.decoder).to(self.accelerator.device)
 
+    def own_batch(self, step: int) -> list[Tensor]:
+        """What this process computes of the batch of a step, a tensor for each of its pieces."""
+        return [self.batch(step, rows) for rows in self.rows]
+
     def save(self) -> None:
         """Write the checkpoint of this step, if there is none; raises `FloatingPointError` if it would hold a NaN."""
         weights, averaged = whole(self.raw_model.state_dict()), self.parallel.plain(self.ema.model)
@@ -201,16 +206,15 @@ class Trainer:
             self.bins.load(progress.get("bins"))
         self.shards.by_first(lambda: self.validation.mark(self.run))  # a crash may have come before its link
 
-    def _train_step(self) -> dict[str, float]:
-        """One step; the means over the batch of all that was computed, the same in every process."""
+    def _train_step(self, pieces: list[Tensor]) -> dict[str, float]:
+        """One step on its `own_batch`; the means over the batch of all that was computed, the same in every process."""
         step_seed = mix(self.config.seed, self.step)
         rate = set_learning_rate(self.optimizer, self.config, self.step, self.fraction)
         self.optimizer.zero_grad()
         sums: dict[str, Tensor] = {}
         self.terms_of_shares.clear()
         with as_one_batch(self.terms, self._total):
-            for rows in self.rows:
-                x = self.batch(self.step, rows)
+            for rows, x in zip(self.rows, pieces, strict=True):
                 torch.manual_seed(mix(step_seed, 1 + rows.first))  # of what a share draws for itself
                 generator = torch.Generator(x.device).manual_seed(step_seed)  # of what the whole batch draws
                 unshared = contextlib.nullcontext() if rows is self.rows[-1] else self.parallel.held_back(self.terms)
@@ -266,7 +270,7 @@ class Trainer:
         raise FloatingPointError(f"the {' and '.join(names)} {what} is not finite at step {self.step}; "
                                  f"its batch is saved in {path}")
 
-    def _log(self, rate: float) -> None:
+    def _log(self, pace: dict[str, float]) -> None:
         """A line of metrics, from what all processes have seen."""
         model, means = self.parallel.plain(self.raw_model), self.metrics.means()
         bins, norms = self.bins.line(self._total), gradient_norms(self.raw_model, self.parallel.norm)
@@ -277,8 +281,8 @@ class Trainer:
         ends = model.schedule.gamma(torch.tensor([0.0, 1.0], device=x.device)).detach().tolist()
         line = self.metrics.write(self.step, means | {
             "unit": self.metrics.unit, "total": self._to_unit(self.metrics.recent_total), "variance_ratio": ratio,
-            "gamma_0": ends[0], "gamma_1": ends[1], "examples_per_second": rate, "seconds": self.seconds}
-            | movement(model, x) | norms | bins | memory() | self.validation.line(self.step))
+            "gamma_0": ends[0], "gamma_1": ends[1], "seconds": self.seconds}
+            | pace | movement(model, x) | norms | bins | memory() | self.validation.line(self.step))
         self.trackers.log(line)
         if ratio < COLLAPSED:
             warnings.warn(f"F has collapsed: Var F / Var x = {ratio:.2g} at t = 1/2, step {self.step}", stacklevel=2)

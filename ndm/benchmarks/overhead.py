@@ -32,11 +32,13 @@ from ndm.samplers.ancestral import AncestralSampler
 from ndm.training.build import as_tensor, build_model, make_times
 from ndm.training.config import Config
 from ndm.training.optimizer import make_optimizer
+from ndm.training.prepare import prepare_network
 from ndm.training.progress import ProgressBar
 from ndm.transforms import Transform
 
 _T = 8  # steps of the chain whose training is measured too
 _REFERENCE = "identity"
+_IF_NAMED = {"compiled"}
 
 Step = Callable[[], None]
 Seconds = dict[tuple[str, str], list[float]]  # by entry and kind of step, one for each round
@@ -47,7 +49,8 @@ class Overhead:
     """What each transformation costs: CPU time and memory of a step against F = identity with the same denoiser.
 
     The entries are measured in turn, A B C A B C ..., on one thread (on a GPU: by its own clock), and compared within
-    each round, so that what else the machine does cancels.
+    each round, so that what else the machine does cancels. The entry `compiled`, F = identity with a compiled network
+    (ndm train --compile), is measured if it is named: it takes minutes, and a C++ compiler on a CPU.
     """
 
     out: Path = Path("overhead.json")
@@ -111,6 +114,7 @@ def entries(config: Config) -> dict[str, Config]:
     }
     found = {_REFERENCE: replace(config, transform="identity", transform_options={}, predictor="direct"),
              "default": config}
+    found["compiled"] = replace(found[_REFERENCE], compile=True)
     for transform, predictor in product(discover("ndm.transforms", Transform), discover("ndm.predictors", Predictor)):
         for variant, options in variants.get(transform, {"": {}}).items():
             name = "_".join(filter(None, (transform, variant, predictor)))
@@ -130,9 +134,10 @@ def measure(name: str, case: Case, rounds: int, only: Sequence[str] = ()) -> dic
     configs = entries(recipe(None, data))
     for entry in only:
         choose("entry", entry, configs)
+    wanted = {_REFERENCE, *(only or configs.keys() - _IF_NAMED)}
     models: dict[str, tuple[Config, NeuralDiffusion, dict[str, Step]]] = {}
     for entry, config in configs.items():
-        if not only or entry in (_REFERENCE, *only):
+        if entry in wanted:
             try:
                 models[entry] = config, *_steps(config, data, batch_size)
             except InputError:  # a predictor that is not for this transformation, or for no name
@@ -176,6 +181,7 @@ def _training(config: Config, data: DataSet, batch_size: int) -> tuple[NeuralDif
     """A model and its training step: the bound, its gradient, the optimiser."""
     torch.manual_seed(0)
     model = build_model(config, data).to(_device())
+    prepare_network(model, config)
     optimizer, times = make_optimizer(model, config), make_times(config).to(_device())
     x = as_tensor(Batches(data.train, batch_size, seed=0)[0], model.decoder).to(_device())
 

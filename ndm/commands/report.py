@@ -16,6 +16,7 @@ from ndm.report.pictures import comparison, filmstrip, order, training_curve
 from ndm.report.progress import paths
 from ndm.runs import Run, open_run
 from ndm.training.metrics import read_metrics
+from ndm.training.shards import Shards
 
 _TIMES = [0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0]
 _TIMES_OF_POINTS = [0.0, 0.25, 0.5, 0.75, 1.0]
@@ -37,24 +38,31 @@ class Report:
 
     def run(self) -> int:
         """Draw, picture, write."""
-        run = open_run(self.run_folder)
-        data = run.data()
-        if not run.is_image and run.event_shape != (2,):
-            raise InputError(f"a report of events of shape {run.event_shape}", "images or points of the plane")
-        pictures = self._pictures(run, data)
+        with Shards() as shards:
+            with shards.agreed():
+                run = open_run(self.run_folder)
+                data = run.data()
+                if not run.is_image and run.event_shape != (2,):
+                    raise InputError(f"a report of events of shape {run.event_shape}", "images or points of the plane")
+            num = _IMAGES if run.is_image else min(_MOST_POINTS, len(data.train))
+            x = draw(run, num, shards, steps=self.steps, seed=self.seed)
+            shards.by_first(lambda: self._write(run, data, x))
+        return 0
+
+    def _write(self, run: Run, data: DataSet, x: np.ndarray) -> None:
+        """Picture the run and its samples, and say where."""
+        pictures = self._pictures(run, data, x)
         folder = self.run_folder / "report"
         make_folder(folder)
         for name, content in pictures.items():
             write_atomically(folder / f"{name}.png", content)
         write_atomically(folder / "index.html", page(run, read_evaluation(self.run_folder), pictures).encode())
         print(f"report: {folder / 'index.html'} ({', '.join(f'{name}.png' for name in pictures)})")
-        return 0
 
-    def _pictures(self, run: Run, data: DataSet) -> dict[str, bytes]:
+    def _pictures(self, run: Run, data: DataSet, x: np.ndarray) -> dict[str, bytes]:
         about = run.config["data"]
-        num = _IMAGES if run.is_image else min(_MOST_POINTS, len(data.train))
-        pictures = {"samples": comparison(data.test.x[:num] if run.is_image else data.train.x[:num],
-                                          draw(run, num, steps=self.steps, seed=self.seed), about)}
+        beside = (data.test if run.is_image else data.train).x[:len(x)]
+        pictures = {"samples": comparison(beside, x, about)}
         shown = run.examples(data, "test")[: _ROWS if run.is_image else _MOST_POINTS]
         times = _TIMES if run.is_image else _TIMES_OF_POINTS
         if ((frames := paths(run.model, shown, times)) != frames[0]).any():  # F = x is no sight

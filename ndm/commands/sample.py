@@ -2,23 +2,24 @@
 
 import inspect
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from ndm.commands.arguments import RunFolder
 from ndm.errors import InputError
 from ndm.files import write_atomically
-from ndm.registry import choose, discover
+from ndm.registry import choose
 from ndm.report.pictures import picture_of
 from ndm.runs import Run, open_run
+from ndm.samplers import sampler_for
 from ndm.samplers.optimised_grid import grids_for
-from ndm.samplers.sampler import Sampler
 from ndm.seeds import check_seed
 from ndm.training.build import as_array
-from ndm.training.progress import ProgressBar
+from ndm.training.shards import Shards
 
 _BATCH = 256
 _MOST = 10_000_000
@@ -53,42 +54,56 @@ class Sample:
 
     def run(self) -> int:
         """Draw and write."""
+        with Shards() as shards:
+            shards.by_first(self._check)
+            with shards.agreed():
+                run = open_run(self.run_folder, self.checkpoint)
+            x = draw(run, self.num, shards, self.sampler, self.steps, self.eta, self.grid, self.seed)
+            shards.by_first(lambda: self._write(run, x))
+        if shards.is_main:
+            print(f"{self.num} samples written to {self.out}")
+        return 0
+
+    def _check(self) -> None:
+        """Raise `InputError` for what cannot be written, before anything is drawn."""
         if self.out.suffix not in (".npz", ".png"):
             raise InputError(f"--out {self.out}", "a file that ends in .npz or .png")
         if not self.out.parent.is_dir():
             raise InputError(f"--out {self.out}", "a file in a folder that exists", f"make {self.out.parent} first")
         if not 1 <= self.num <= _MOST:
             raise InputError(f"{self.num} samples", f"1 to {_MOST}", "draw more with other seeds")
-        run = open_run(self.run_folder, self.checkpoint)
-        x = draw(run, self.num, self.sampler, self.steps, self.eta, self.grid, self.seed)
+
+    def _write(self, run: Run, x: np.ndarray) -> None:
         if self.out.suffix == ".png":
             write_atomically(self.out, picture_of(x, run.config["data"]))
         else:
             buffer = io.BytesIO()
             np.savez_compressed(buffer, x=x)
             write_atomically(self.out, buffer.getvalue())
-        print(f"{self.num} samples written to {self.out}")
-        return 0
 
 
-def draw(run: Run, num: int, sampler: str | None = None, steps: int | None = None, eta: float | None = None,
-         grid: str = "time", seed: int = 0) -> np.ndarray:
-    """`num` samples (num, *event), by default by the run's sampler: uint8 levels of images, float32 of real values."""
-    check_seed(seed)
-    sampler = sampler or run.config["sampler"]
-    kind = choose("sampler", sampler, discover("ndm.samplers", Sampler))
-    options: dict[str, Any] = {"grid": choose("grid", grid, grids_for(run.model, run.event_shape))}
-    if eta is not None:
-        if "eta" not in inspect.signature(kind).parameters:
+def draw(run: Run, num: int, shards: Shards, sampler: str | None = None, steps: int | None = None,
+         eta: float | None = None, grid: str = "time", seed: int = 0) -> np.ndarray:
+    """`num` samples (num, *event), by default by the run's sampler: uint8 levels of images, float32 of real values.
+
+    Processes take batches in turn. The first has all samples afterwards, the others none of them, (0, *event).
+    """
+    with shards.agreed():
+        check_seed(seed)
+        sampler = sampler or run.config["sampler"]
+        kind = sampler_for(sampler)
+        chosen = choose("grid", grid, grids_for(run.model, run.event_shape))
+        if eta is not None and "eta" not in inspect.signature(kind).parameters:
             raise InputError(f"--eta for the {sampler} sampler", "a sampler with a volatility", "leave it out")
-        options["eta"] = eta
-    own = inspect.signature(kind).parameters["steps"].default
-    steps = run.config["timesteps"] or own if steps is None else steps
-    parts = []
-    with ProgressBar("sampling") as bar:
-        walk = kind(run.model, steps, **options)  # here, as a grid that is optimised takes its time
-        for first in range(0, num, _BATCH):
-            shape = (min(_BATCH, num - first), *run.event_shape)
-            parts.append(as_array(walk(shape, seed=seed, first=first), run.model.decoder))
-            bar.update((first + shape[0]) / num, f"{num} samples")
-    return np.concatenate(parts)
+        options = {} if eta is None else {"eta": eta}
+        own = inspect.signature(kind).parameters["steps"].default
+        steps = run.config["timesteps"] or own if steps is None else steps
+        walk = kind(run.model, steps, grid=chosen, **options)
+    walk.times = shards.by_first(walk.times.cpu)  # those of all to the last bit, where they are optimised as well
+
+    def batch(k: int) -> np.ndarray:
+        shape = (min(_BATCH, num - k * _BATCH), *run.event_shape)
+        return as_array(walk(shape, seed=seed, first=k * _BATCH), run.model.decoder)
+
+    none = np.empty((0, *run.event_shape), np.uint8 if run.is_image else np.float32)
+    return np.concatenate([none, *shards.collect(batch, math.ceil(num / _BATCH), "sampling", f"{num} samples")])

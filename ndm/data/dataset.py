@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -82,6 +83,10 @@ class DataSet:
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with any value, label, type, shape or with the split."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:  # a pass over all of the data
         digest = hashlib.sha256()
         for part in SPLITS:
             split = self.split(part)

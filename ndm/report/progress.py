@@ -6,9 +6,8 @@ import torch
 from ndm.data import DataSet
 from ndm.errors import InputError
 from ndm.model import NeuralDiffusion
-from ndm.registry import choose, discover
 from ndm.report.pictures import filmstrip, picture_of
-from ndm.samplers.sampler import Sampler
+from ndm.samplers import sampler_for
 from ndm.training.build import as_array, as_tensor
 from ndm.training.config import Config
 
@@ -32,7 +31,7 @@ class ProgressPictures:
     @torch.no_grad()
     def __call__(self, model: NeuralDiffusion) -> dict[str, bytes]:
         """The pictures as PNG, by name; a path that F = x leaves still is none."""
-        kind = choose("sampler", self.config.sampler, discover("ndm.samplers", Sampler))
+        kind = sampler_for(self.config.sampler)
         sampler = kind(model, self.config.timesteps) if self.config.timesteps else kind(model)
         number = _IMAGES if self.data.is_image else _POINTS
         samples = as_array(sampler((number, *self.data.event_shape), seed=0), model.decoder)

@@ -13,8 +13,7 @@ import yaml
 from ndm.bound import MOST_TIMESTEPS
 from ndm.data import DataSet
 from ndm.errors import InputError
-from ndm.registry import choose, discover
-from ndm.samplers import Sampler
+from ndm.samplers import sampler_for
 from ndm.seeds import check_seed
 
 
@@ -156,7 +155,7 @@ class Config:
         if self.patience is not None and not self.validate_every:
             raise InputError(f"patience = {self.patience} without validation", "both", "give validate_every as well")
         check_seed(self.seed)
-        choose("sampler", self.sampler, discover("ndm.samplers", Sampler))
+        sampler_for(self.sampler)
         if self.threads is not None and self.threads > _MOST_THREADS:
             raise InputError(f"threads = {self.threads}", f"at most {_MOST_THREADS}")
         for name in ("weight_decay", "schedule_rate", "transform_rate", "warmup_steps", "kinetic_weight",

@@ -1,6 +1,7 @@
 """Examples shared out among processes that were started together: each evaluates its own, then all know all."""
 
 import contextlib
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -94,19 +95,39 @@ class Shards:
         found: Result = self.gather(done)[0]
         return found
 
-    def map(self, work: Callable[[int, Tensor], Sequence[Tensor]], x: Tensor, size: int, what: str,
-            status: str) -> Tensor:
-        """work(k, x_k) for the chunks x_k of `size` examples of x, each by one process: rows of a number for each
-        example. All of them, (rows, N) of float64, in the order of x.
+    def collect(self, work: Callable[[int], Result], number: int, what: str, status: str) -> list[Result]:
+        """work(k) for k = 0 .. number - 1, each by one process: all of them, in order, in the first, which alone may
+        have the room; nothing in the others.
 
         `what` and `status` are the words at the progress bar.
         """
-        chunks = x.split(size)
-        mine = range(self.rank, len(chunks), self.number)
-        parts: dict[int, Tensor] = {}
+        mine = range(self.rank, number, self.number)
+        done: list[Any] = []
         with ProgressBar(what, None if self.is_main else Console(quiet=True)) as bar, self.agreed():
-            for done, k in enumerate(mine, 1):
-                parts[k] = torch.stack([row.double().cpu() for row in work(k, chunks[k])])
-                bar.update(done / len(mine), status)
-        found = {k: part for share in self.gather(parts) for k, part in share.items()}
-        return torch.cat([found[k] for k in range(len(chunks))], 1)
+            for k in mine:
+                done.append(work(k))
+                bar.update(len(done) / len(mine), status)
+        # One of each process at a time: what is on its way takes little room. The last round may lack some.
+        done += [None] * (math.ceil(number / self.number) - len(done))
+        return [result for own in done for result in self._to_first(own)][:number]
+
+    def _to_first(self, value: Any) -> list[Any]:
+        """The values of all processes, in the first; nothing in the others."""
+        if self.number == 1:
+            return [value]
+        values = [None] * self.number if self.is_main else None
+        distributed.gather_object(value, values, group=self.group)
+        return values or []
+
+    def map(self, work: Callable[[int, Tensor], Sequence[Tensor]], x: Tensor, size: int, what: str,
+            status: str) -> Tensor:
+        """work(k, x_k) for the chunks x_k of `size` examples of x, each by one process: rows of a number for each
+        example. All of them, (rows, N) of float64, in the order of x, in every process.
+        """
+        chunks = x.split(size)
+
+        def rows(k: int) -> Tensor:
+            return torch.stack([row.double().cpu() for row in work(k, chunks[k])])
+
+        parts = self.collect(rows, len(chunks), what, status)
+        return self.by_first(lambda: torch.cat(parts, 1))

@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 import pytest
+from compiling import needs_compiler
+from torch._dynamo.utils import counters
 
 from ndm.benchmarks import overhead
 from ndm.benchmarks._peak_memory import peak_memory_mib
@@ -34,6 +36,7 @@ def test_every_pair_that_fits_is_measured_against_identity(small, tmp_path):
              for predictor in ("direct", "plug_in")]
     assert {"identity", "default", "identity_plug_in", *pairs} <= figures.keys()
     assert not [name for name in figures if "frequency" in name or "callable" in name]  # refused: points; no name
+    assert "compiled" not in figures  # it takes minutes
     for name, row in figures.items():
         for kind in ("", "chain_", "sampling_"):
             low, high = row[f"{kind}quartiles"]
@@ -57,6 +60,14 @@ def test_the_command_line_measures_what_it_is_asked_for(small, tmp_path, capsys)
     result = json.loads(out.read_text())
     assert set(result["points"]) == {"identity", "time_basis_direct"} and result["default"] is None
     assert result["command"].endswith("--only time_basis_direct") and "time_basis_direct" in capsys.readouterr().out
+
+
+@needs_compiler
+def test_a_compiled_network_is_measured_if_it_is_named(small, tmp_path):
+    counters.clear()
+    figures = overhead.run(tmp_path / "o.json", rounds=1, only=("compiled",), cases=overhead.CASES)["points"]
+    assert set(figures) == {"identity", "compiled"} and figures["compiled"]["parameters_ratio"] == 1
+    assert counters["stats"]["unique_graphs"] > 0 and figures["compiled"]["ms"] > 0
 
 
 @pytest.mark.parametrize(("options", "got"), [

@@ -15,6 +15,7 @@ from ndm.training.config import Config
 from ndm.training.loop import Trainer
 
 _SMALL = {"width": 8, "depth": 1}
+_BLOCKS = replace(IMAGES, transform="residual", predictor_options={"channels": 8, "multipliers": [1, 2]})
 CASES: dict[str, tuple[Config, DataSet]] = {name: (replace(config, max_steps=4), data) for name, (config, data) in {
     "a U-Net, learned times": (replace(IMAGES, predictor_options={"channels": 8, "multipliers": [1, 2]}), images()),
     "a residual path, plugged in": (replace(POINTS, transform="residual", transform_options=_SMALL,
@@ -25,6 +26,8 @@ CASES: dict[str, tuple[Config, DataSet]] = {name: (replace(config, max_steps=4),
     "a chain of mixtures": (replace(POINTS, timesteps=4), points()),
     "a chain of estimated variances": (replace(POINTS, timesteps=4, step_variance="analytic"), points()),
     "shares of shares": (replace(POINTS, accumulate=2), points()),
+    "blocks kept": (_BLOCKS, images()),
+    "blocks computed again": (replace(_BLOCKS, checkpointing=True), images()),
 }.items()}
 
 

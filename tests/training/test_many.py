@@ -34,23 +34,39 @@ def many(request, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_losses_and_gradients_are_the_same(alone, many, name) -> None:
-    ours, theirs = lines(alone / name), lines(many / name)
+def check_lines(one: Path, other: Path) -> None:
+    """Metrics are the same up to rounding."""
+    ours, theirs = lines(one), lines(other)
     assert len(ours) == len(theirs) == 4
-    for one, other in zip(ours, theirs, strict=True):
-        for key in one.keys() - {"unit"}:
-            assert other[key] == pytest.approx(one[key], rel=1e-3, abs=1e-5), (key, one["step"])
+    for line, another in zip(ours, theirs, strict=True):
+        for key in line.keys() - {"unit"}:
+            assert another[key] == pytest.approx(line[key], rel=1e-3, abs=1e-5), (key, line["step"])
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_moments_averages_and_statistics_are_the_same(alone, many, name) -> None:
+def check_tensors(one: Path, other: Path) -> None:
+    """So are moments (of gradients), weights, averages and statistics."""
     for file in ("state/optimizer", "state/weights", "state/times", "model/model"):
-        ours, theirs = (load_file(folder / name / f"{file}.safetensors") for folder in (alone, many))
+        ours, theirs = (load_file(run / f"{file}.safetensors") for run in (one, other))
         assert ours.keys() == theirs.keys()
         for key, value in ours.items():
             error = (theirs[key].double() - value.double()).abs().max() if value.numel() else 0.0
             assert error <= 1e-3 * value.double().abs().max() + 1e-4, (file, key)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_losses_and_gradients_are_the_same(alone, many, name) -> None:
+    check_lines(alone / name, many / name)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_moments_averages_and_statistics_are_the_same(alone, many, name) -> None:
+    check_tensors(alone / name, many / name)
+
+
+def test_blocks_computed_again_change_nothing(many) -> None:
+    """Their weights are copies, or whole for the time of a step alone."""
+    check_lines(many / "blocks kept", many / "blocks computed again")
+    check_tensors(many / "blocks kept", many / "blocks computed again")
 
 
 def test_a_run_goes_on_in_another_number_of_processes(tmp_path) -> None:

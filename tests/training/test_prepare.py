@@ -1,12 +1,11 @@
 """Checkpointing and compilation, as a configuration asks for them."""
 
 import shutil
-import sysconfig
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
+from compiling import needs_compiler
 from tiny import IMAGES, POINTS, images, points
 from torch.autograd import forward_ad
 
@@ -42,9 +41,7 @@ def test_what_cannot_be_is_refused_in_one_line(monkeypatch):
         prepare_network(model, replace(POINTS, compile=True))
 
 
-@pytest.mark.skipif(not (any(map(shutil.which, ("g++", "c++", "clang++")))
-                         and Path(sysconfig.get_path("include"), "Python.h").exists()),
-                    reason="torch.compile needs a C++ compiler and the headers of Python (apt: g++ python3-dev)")
+@needs_compiler
 def test_a_compiled_model_has_the_same_bound_gradients_and_names():
     found = []
     for compiled in (False, True):

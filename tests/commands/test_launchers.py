@@ -1,0 +1,31 @@
+"""`ndm train` under launchers that are not ours: the same losses as in one process, and one of them speaks."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from calling import TINY_MLP
+
+# --multi_gpu makes accelerate launch start as many processes as it is told, GPUs or not.
+LAUNCHERS = {
+    "torchrun": "torch.distributed.run --standalone --nproc-per-node 2 -m --",
+    "accelerate launch": "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 "
+                         "--mixed_precision no --dynamo_backend no --main_process_port 0 -m",
+}
+
+
+def losses(run: str) -> list[float]:
+    return [json.loads(line)["total"] for line in Path(run, "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_two_processes_train_one_model(workplace, launcher):
+    words = f"{LAUNCHERS[launcher]} ndm.cli train points.npz --run new --max-steps 4 {TINY_MLP}"
+    ended = subprocess.run([sys.executable, "-m", *words.split()], capture_output=True, text=True, timeout=120,
+                           env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("trained for 4 steps") == 1
+    assert losses("new") == pytest.approx(losses("points"), rel=1e-3) and len(losses("new")) == 4

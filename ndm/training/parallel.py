@@ -25,8 +25,9 @@ def make_accelerator() -> Accelerator:
     """The processes that `torchrun` or `accelerate launch` started, and the device of this one."""
     # Several processes without an accelerator must say that they want the CPU, or each would be alone.
     cpu = Shards().number > 1 and not torch.accelerator.is_available()
-    # Buffers are statistics that all processes agree on already.
-    return Accelerator(cpu=cpu, kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)])
+    # Precision is the configuration's, not the launcher's. Buffers are statistics that all processes agree on already.
+    return Accelerator(cpu=cpu, mixed_precision="no",
+                       kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)])
 
 
 class Parallel(ABC):

@@ -2,11 +2,11 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from compiling import needs_compiler
-from torch._dynamo.utils import counters
 
 from ndm.benchmarks import overhead
 from ndm.benchmarks._peak_memory import peak_memory_mib
@@ -63,11 +63,12 @@ def test_the_command_line_measures_what_it_is_asked_for(small, tmp_path, capsys)
 
 
 @needs_compiler
-def test_a_compiled_network_is_measured_if_it_is_named(small, tmp_path):
-    counters.clear()
-    figures = overhead.run(tmp_path / "o.json", rounds=1, only=("compiled",), cases=overhead.CASES)["points"]
-    assert set(figures) == {"identity", "compiled"} and figures["compiled"]["parameters_ratio"] == 1
-    assert counters["stats"]["unique_graphs"] > 0 and figures["compiled"]["ms"] > 0
+def test_the_entry_compiled_is_the_reference_with_a_compiled_network():
+    configs = overhead.entries(overhead.recipe(None, points()))
+    assert replace(configs["compiled"], compile=False) == configs["identity"]
+    models = {name: overhead._training(configs[name], points(), 4)[0] for name in ("compiled", "identity")}
+    assert models["compiled"].predictor.network._compiled_call_impl is not None
+    assert models["identity"].predictor.network._compiled_call_impl is None
 
 
 @pytest.mark.parametrize(("options", "got"), [

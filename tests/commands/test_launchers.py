@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from calling import TINY_MLP
 
-# --multi_gpu makes accelerate launch start as many processes as it is told, GPUs or not.
+# --multi_gpu makes accelerate launch start as many processes as it is told, GPUs or not. The precision that it asks for
+# is not that of the run.
 LAUNCHERS = {
     "torchrun": "torch.distributed.run --standalone --nproc-per-node 2 -m --",
     "accelerate launch": "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 "
-                         "--mixed_precision no --dynamo_backend no --main_process_port 0 -m",
+                         "--mixed_precision fp16 --dynamo_backend no --main_process_port 0 -m",
 }
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ndm.data import dataset
 from ndm.data.dataset import DataSet, Split
 from ndm.errors import InputError
 
@@ -85,3 +86,12 @@ def test_the_fingerprint_sees_values_labels_shapes_and_the_split():
     # Memory layout and the width of labels are not part of the data.
     assert make(np.asfortranarray(REAL)).fingerprint() == make(REAL).fingerprint()
     assert make(REAL, CLASSES.astype(np.uint8), None, 4).fingerprint() == different[4].fingerprint()
+
+
+def test_the_fingerprint_is_taken_once(monkeypatch):
+    """It is a pass over all of the data, and a command may ask for it twice."""
+    passes, stamps = [], dataset.stamps_of_values
+    monkeypatch.setattr(dataset, "stamps_of_values", lambda x: passes.append(1) or stamps(x))
+    data = make(REAL)
+    assert data.fingerprint() == data.fingerprint() == make(REAL.copy()).fingerprint()
+    assert len(passes) == 2 * 3

@@ -54,7 +54,7 @@ class Profiles:
     def __call__(self, tau: np.ndarray) -> np.ndarray:
         """p(tau) of each, (N, len(tau))."""
         t, g = self.step[:, None], self.exponent[:, None]
-        return np.where(tau <= t, (g + 1) / t * (tau / t) ** g, 0.0)
+        return np.where(tau <= t, (g + 1) / t * np.minimum(tau / t, 1.0) ** g, 0.0)
 
     def inner(self, other: "Profiles") -> np.ndarray:
         """The integrals of p_i p_j, (N, M): with u and v the earlier and the later end, and g_v that of the latter,

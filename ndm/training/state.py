@@ -32,7 +32,7 @@ def write_state(folder: Path, weights: dict[str, Tensor], moments: dict[str, dic
 
 @contextlib.contextmanager
 def readable(folder: Path) -> Iterator[None]:
-    """Within, files that are missing or not what was written are an `InputError`: checksums may be theirs all the same."""
+    """Within, files that are missing or not what was written are an `InputError`; their checksums may be right."""
     try:
         yield
     except (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, SafetensorError) as error:

@@ -24,6 +24,7 @@ CASES: dict[str, tuple[Config, DataSet]] = {name: (replace(config, max_steps=4),
     "kinetic energy": (replace(POINTS, transform="time_basis", kinetic_weight=1.0), points()),
     "a chain of mixtures": (replace(POINTS, timesteps=4), points()),
     "a chain of estimated variances": (replace(POINTS, timesteps=4, step_variance="analytic"), points()),
+    "averages": (replace(POINTS, average_lengths=(0.05, 0.2)), points()),
     "shares of shares": (replace(POINTS, accumulate=2), points()),
 }.items()}
 

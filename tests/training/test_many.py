@@ -45,7 +45,8 @@ def test_losses_and_gradients_are_the_same(alone, many, name) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_moments_averages_and_statistics_are_the_same(alone, many, name) -> None:
-    for file in ("state/optimizer", "state/weights", "state/times", "model/model"):
+    more = ("state/averages", "averages/00000002/averages") if name == "averages" else ()
+    for file in ("state/optimizer", "state/weights", "state/times", "model/model", *more):
         ours, theirs = (load_file(folder / name / f"{file}.safetensors") for folder in (alone, many))
         assert ours.keys() == theirs.keys()
         for key, value in ours.items():

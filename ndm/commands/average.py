@@ -59,8 +59,10 @@ class Average:
             candidates = [_with(run, state) for state, _ in averages]
             chosen, validation = 0, None
             if len(candidates) > 1:
-                nats = self._validate(run, candidates, shards)
-                chosen, validation = _least(nats), _compare(nats, run)
+                trained = [run] if run.progress["step"] == int(found[-1].name) else []  # with the average of training
+                nats = self._validate(run, candidates + trained, shards)
+                chosen = _least(nats[: len(candidates)])
+                validation = _compare(nats, nats[chosen], run)
             about = {"run": str(self.run_folder), "step": int(found[-1].name), "length": self.lengths[chosen],
                      "kept_lengths": run.config["average_lengths"], "snapshots": len(found),
                      "lengths": [{"length": length, "error_of_profile": error}
@@ -131,28 +133,29 @@ def _least(nats: list[Tensor]) -> int:
     return min(finite, key=means.__getitem__)
 
 
-def _compare(nats: list[Tensor], run: Run) -> dict[str, Any]:
-    """Means over examples in the run's unit, and how far each is above the least of them, with standard errors."""
+def _compare(nats: list[Tensor], chosen: Tensor, run: Run) -> dict[str, Any]:
+    """Means over examples in the run's unit, and how far each is above that of `chosen`, with standard errors."""
     def mean(values: Tensor) -> list[float] | None:
         if not values.isfinite().all():
             return None
         error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else 0.0
         return [in_unit(float(values.mean()), run), in_unit(error, run)]
 
-    least = nats[_least(nats)]
-    return {"unit": "bits/dim" if run.is_image else "nats", "num_examples": len(least),
-            "bounds": [mean(each) for each in nats], "above_least": [mean(each - least) for each in nats]}
+    return {"unit": "bits/dim" if run.is_image else "nats", "num_examples": len(chosen),
+            "bounds": [mean(each) for each in nats], "above_chosen": [mean(each - chosen) for each in nats]}
 
 
 def show(about: dict[str, Any], console: Console) -> None:
-    """The lengths as a table."""
+    """The lengths as a table; the last row is the average that was kept in training, where it ends at the same step."""
     found = about["validation"]
     table = Table("relative length", "error of its profile", *(
-        [f"validation, {found['unit']}", "above the least"] if found else []))
-    for k, row in enumerate(about["lengths"]):
-        bounds = [found[name][k] for name in ("bounds", "above_least")] if found else []
-        table.add_row(f"{row['length']:g}", f"{row['error_of_profile']:.2%}",
-                      *("not finite" if each is None else f"{each[0]:.4f} ± {each[1]:.4f}" for each in bounds))
+        [f"validation, {found['unit']}", "above the chosen"] if found else []))
+    rows = [(f"{row['length']:g}", f"{row['error_of_profile']:.2%}") for row in about["lengths"]]
+    if found and len(found["bounds"]) > len(rows):
+        rows.append(("that of training", ""))
+    for k, words in enumerate(rows):
+        bounds = [found[name][k] for name in ("bounds", "above_chosen")] if found else []
+        table.add_row(*words, *("not finite" if each is None else f"{each[0]:.4f} ± {each[1]:.4f}" for each in bounds))
     console.print(table)
     if found:
-        print(f"bounds on {found['num_examples']} examples, with the same draws for all lengths")
+        print(f"bounds on {found['num_examples']} examples, with the same draws for all")

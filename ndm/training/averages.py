@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ndm.model import NeuralDiffusion
+from ndm.training.checkpoint import of_step
 from ndm.training.ema import MovingAverage
 from ndm.training.parallel import load, whole
 from ndm.training.power_profiles import Profiles, kept
@@ -72,23 +73,24 @@ class PowerAverages:
 
     def has_snapshot(self, run: Path, step: int) -> bool:
         """Whether that of a step is there, or none is wanted."""
-        return not self.running or (run / _FOLDER / f"{step:08d}").is_dir()
+        return not self.running or (run / _FOLDER / of_step(run, step).name).is_dir()
 
-    def keep(self, run: Path, checkpoint: Path, every: int) -> None:
-        """Make a snapshot of a checkpoint's averages, and leave out others, so that few are enough.
+    def keep(self, run: Path, last: int, every: int) -> None:
+        """Make a snapshot of the averages of the last checkpoint, and leave out others, so that few are enough.
 
         Those kept are the latest and, before it, the multiples of `every` 2^k, at the least k for which there are 64 at
         most: which they are follows from the step, however often the run was stopped. Raises `SavingError`.
         """
         if not self.running:
             return
-        last = int(checkpoint.name)
+        state, snapshot = of_step(run, last) / "state", run / _FOLDER / of_step(run, last).name
         distance = spacing(last, every)
         with saving(f"the averages of step {last} in {run}"):
-            for snapshot in steps(run / _FOLDER):
-                if int(snapshot.name) >= last or int(snapshot.name) % distance:  # the former: steps trained again
-                    remove_folder(snapshot)
-            write_folder(run / _FOLDER / checkpoint.name, lambda folder: _copy(checkpoint / "state", folder))
+            write_folder(snapshot, lambda folder: _copy(state, folder))
+            for other in snapshots(run):
+                step = int(other.name)
+                if step > last or (step < last and step % distance):  # after it: of steps that are trained again
+                    remove_folder(other)
 
 
 def snapshots(run: Path) -> list[Path]:

@@ -17,6 +17,11 @@ from ndm.training.whole_folder import remove_folder, steps, verified, write_fold
 _KEPT = 2
 
 
+def of_step(run: Path, step: int) -> Path:
+    """Where the checkpoint of a step is, if there is one."""
+    return run / "checkpoints" / f"{step:08d}"
+
+
 def save(run: Path, step: int, write: Callable[[Path], None]) -> Path:
     """Write the checkpoint of `step`, whose files `write` puts into the folder that it is given; a step has one state.
 
@@ -28,7 +33,7 @@ def save(run: Path, step: int, write: Callable[[Path], None]) -> Path:
 
 def place(run: Path, step: int, write: Callable[[Path], None]) -> Path:
     """As `save`, but what the disk says is raised as it is."""
-    final = run / "checkpoints" / f"{step:08d}"
+    final = of_step(run, step)
     write_folder(final, write)
     for name in ("model", "state"):
         _link(run, name, Path("checkpoints") / final.name / name)
@@ -41,10 +46,10 @@ def place(run: Path, step: int, write: Callable[[Path], None]) -> Path:
 
 def mark_best(run: Path, step: int) -> None:
     """Link RUN/best to the checkpoint of `step`, which is kept for as long as it is the best. Raises `SavingError`."""
-    name = f"{step:08d}"
-    if (run / "checkpoints" / name).is_dir() and (run / "best").resolve().name != name:
+    found = of_step(run, step)
+    if found.is_dir() and (run / "best").resolve().name != found.name:
         with saving(str(run / "best")):
-            _link(run, "best", Path("checkpoints") / name)
+            _link(run, "best", found.relative_to(run))
 
 
 def best(run: Path) -> Path | None:

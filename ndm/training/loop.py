@@ -108,7 +108,7 @@ class Trainer:
         with alone(self.run, self.shards), self.interruption, self._writing(), bar, last_resort(self.save):
             before, first = self.seconds, self.step
             if self.step:
-                self.save()  # a crash may have come before what follows a checkpoint
+                self.shards.by_first(self._settle)  # a crash may have come before it
             self.began, stopped = self.clock() - before, False
             self.terms.train()
             while not self.done and not stopped:
@@ -196,11 +196,15 @@ class Trainer:
             self.averages.write(folder / "state", averages)
 
         def save() -> None:
-            folder = checkpoint.save(self.run, self.step, write)
-            self.validation.mark(self.run)
-            self.averages.keep(self.run, folder, self.config.save_every)
+            checkpoint.save(self.run, self.step, write)
+            self._settle()
 
         self.shards.by_first(save)
+
+    def _settle(self) -> None:
+        """What follows the checkpoint of this step."""
+        self.validation.mark(self.run)
+        self.averages.keep(self.run, self.step, self.config.save_every)
 
     def _resume(self) -> None:
         folder = checkpoint.latest(self.run)

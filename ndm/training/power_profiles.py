@@ -9,8 +9,9 @@ t = 1, 2, ... weighs the weights of step k by the integral of p over [k - 1, k],
 kept at several steps, is the average of the sum of their profiles; the sum that is nearest to another profile is found
 by least squares, from the inner products of profiles, which are known.
 
-Source: Karras et al. (2024), section 3 and appendix C, https://arxiv.org/abs/2312.02696. Theirs is least squares alone;
-here the sum has mass 1 as well, so that what never changes is its own average.
+Source: Karras et al. (2024), section 3 and appendix C, https://arxiv.org/abs/2312.02696. Theirs is least squares alone,
+scaled to mass 1 afterwards; here mass 1 is a constraint of it: the nearest of those for which a weight that never
+changes is its own average.
 """
 
 from dataclasses import dataclass

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from calling import TINY_MLP, content, ndm
+from launching import together
 from safetensors.torch import load_file
 
 from ndm import NeuralDiffusion
@@ -40,15 +41,17 @@ def test_the_best_of_several_is_kept_and_its_bound_is_that_of_evaluate(kept):
     about = json.loads(Path("out/average.json").read_text())
     bounds = about["validation"]["bounds"]
     best = min(range(3), key=lambda k: bounds[k][0])
-    assert about["length"] == (0.05, 0.1, 0.25)[best] and about["validation"]["above_least"][best] == [0.0, 0.0]
+    assert len(bounds) == 4 and "that of training" in result.out
+    assert about["length"] == (0.05, 0.1, 0.25)[best] and about["validation"]["above_chosen"][best] == [0.0, 0.0]
     for k, (mean, error) in enumerate(bounds):
         assert f"{mean:.4f} ± {error:.4f}" in result.out
         if k != best:  # pairs of the same draws are closer than their spread over examples
-            above, spread = about["validation"]["above_least"][k]
+            above, spread = about["validation"]["above_chosen"][k]
             assert above == pytest.approx(mean - bounds[best][0]) and spread < error
-    assert ndm("evaluate out --split validation --draws 8").code == 0
-    nelbo = json.loads(Path("out/evaluation.json").read_text())["nelbo"]
-    assert [nelbo["total"], nelbo["standard_error"]] == pytest.approx(bounds[best])
+    for folder, bound in (("out", bounds[best]), ("kept", bounds[3])):
+        assert ndm(f"evaluate {folder} --split validation --draws 8").code == 0
+        nelbo = json.loads(Path(folder, "evaluation.json").read_text())["nelbo"]
+        assert [nelbo["total"], nelbo["standard_error"]] == pytest.approx(bound)
 
 
 def test_every_reader_of_runs_takes_the_folder_and_training_does_not(kept):
@@ -69,7 +72,8 @@ def test_every_reader_of_runs_takes_the_folder_and_training_does_not(kept):
 
 
 def test_an_average_may_end_at_an_earlier_step(kept):
-    assert ndm("average kept out --lengths 0.1 --at 6").code == 0
+    result = ndm("average kept out --lengths 0.1 0.1 --at 6")  # two that are alike: the first
+    assert result.code == 0 and "that of training" not in result.out
     state = load_file(kept / "averages" / "00000006" / "averages.safetensors")
     for name, value in NeuralDiffusion.from_pretrained("out/model").state_dict().items():
         torch.testing.assert_close(value, state[f"0.1:{name}"], rtol=1e-5, atol=1e-6)
@@ -100,3 +104,16 @@ def test_a_damaged_snapshot_is_a_line(kept):
 def test_lengths_of_a_run_are_checked_before_it_starts(workplace):
     result = ndm(TRAIN.replace("0.05 0.1", "0.05 0.05"))
     assert result.code == 2 and "each of them once" in result.err and not Path("kept").exists()
+
+
+def test_several_processes_choose_and_write_what_one_does(kept):
+    options = ["--lengths", "0.05", "0.25", "--draws", "4"]
+    assert ndm(" ".join(["average", "kept", "alone", *options])).code == 0
+    ends = together(2, ["-m", "ndm.cli", "average", "kept", "together", *options], ["."] * 2)
+    assert [code for code, *_ in ends] == [0, 0], ends
+    assert "next: ndm evaluate together" in ends[0][1] and ends[1][1] == ""
+    one, two = (json.loads(Path(folder, "average.json").read_text()) for folder in ("alone", "together"))
+    assert one["length"] == two["length"]
+    assert np.allclose(one["validation"]["bounds"], two["validation"]["bounds"], rtol=1e-6)
+    ours, theirs = (load_file(Path(folder, "model", "model.safetensors")) for folder in ("alone", "together"))
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())

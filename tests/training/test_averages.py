@@ -153,16 +153,15 @@ def test_lengths_that_cannot_be_are_refused(tmp_path, lengths):
     assert not (tmp_path / "run").exists()
 
 
-def fake_checkpoint(run: Path, step: int) -> Path:
-    folder = run / "checkpoints" / f"{step:08d}"
-
+def fake_checkpoint(run: Path, step: int) -> int:
+    """Its step."""
     def write(temporary: Path) -> None:
         (temporary / "state").mkdir()
         for name in ("averages.safetensors", "times.safetensors", "progress.json"):
             (temporary / "state" / name).write_text(f"{name} of {step}")
 
-    write_folder(folder, write)
-    return folder
+    write_folder(checkpoint.of_step(run, step), write)
+    return step
 
 
 @pytest.mark.parametrize(("last", "every"), [(10, 10), (640, 10), (650, 10), (2570, 10), (90, 1)])
@@ -202,7 +201,7 @@ def test_a_disk_without_room_for_a_snapshot_loses_nothing(history, tmp_path, mon
 
 def later(keep, step: int):
     """keep, from a step on."""
-    return lambda run, folder, every: keep(run, folder, every) if int(folder.name) >= step else None
+    return lambda run, last, every: keep(run, last, every) if last >= step else None
 
 
 def test_where_files_cannot_be_linked_they_are_copied(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from launching import together
 from tiny import lines, tensors
 
 from ndm.cli import main
@@ -169,3 +170,26 @@ def test_a_run_whose_lock_cannot_be_written_is_refused(capfd):
     assert main([*WORDS, "--run", "run", "--max-steps", "8"]) == 2
     said = capfd.readouterr().err
     assert said.count("\n") == 1 and "run, which cannot be written (Is a directory)" in said
+
+
+NO_ROOM = """
+import sys, ndm.cli
+from pathlib import Path
+from ndm.training.metrics import Metrics
+write = Metrics.write
+def full(metrics, step, values):
+    metrics.path = Path("/dev/full") if step == 3 else metrics.path
+    return write(metrics, step, values)
+Metrics.write = full
+sys.exit(ndm.cli.main(sys.argv[1:]))
+"""
+
+
+def test_of_several_processes_all_stop_and_save_together(tmp_path):
+    """Only the first writes metrics; the others wait for nobody."""
+    ends = together(2, ["-c", NO_ROOM, *WORDS, "--run", "run"], [str(tmp_path)] * 2)
+    assert [code for code, *_ in ends] == [1, 1], ends
+    said = [[line for line in err.splitlines() if line.startswith("ndm: ")] for *_, err in ends]
+    assert len(said[0]) == 1 and "/dev/full cannot be written (No space left on device)" in said[0][0] and not said[1]
+    assert checkpoint.latest(Path("run")).name == "00000003"
+    assert "Traceback" not in ends[0][2] + ends[1][2]

@@ -1,4 +1,4 @@
-"""The command line: ndm train | evaluate | sample | report | share | data | benchmark."""
+"""The command line: ndm train | evaluate | average | sample | report | share | data | benchmark."""
 
 import dataclasses
 import sys
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Union
 
 import tyro
 
+from ndm.commands.average import Average
 from ndm.commands.benchmark import Benchmark, check_name
 from ndm.commands.data import Data
 from ndm.commands.evaluate import Evaluate
@@ -18,12 +19,13 @@ from ndm.commands.usage import UsageError, in_one_line
 from ndm.data import load
 from ndm.errors import InputError
 from ndm.recipes import recipe
-from ndm.training.checkpoint import SavingError
 from ndm.training.config import Config
+from ndm.training.saving import SavingError
 from ndm.training.shards import Shards
 from ndm.version import __version__
 
-_COMMANDS = {kind.__name__.lower(): kind for kind in (Train, Evaluate, Sample, Report, Share, Data, Benchmark)}
+_COMMANDS = {kind.__name__.lower(): kind
+             for kind in (Train, Evaluate, Average, Sample, Report, Share, Data, Benchmark)}
 
 
 def main(arguments: list[str] | None = None) -> int:

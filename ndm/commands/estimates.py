@@ -50,7 +50,8 @@ class BoundEstimator(Estimator):
     draws: int
     seed: int
 
-    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+    def estimate(self, run: Run, x: Tensor, shards: Shards) -> Estimate:
+        """The bound of each example, in nats."""
         # The density of t is that of the loss that was trained: for another T it would help little.
         density = run.times if self.timesteps == run.config["timesteps"] else None
 
@@ -61,14 +62,17 @@ class BoundEstimator(Estimator):
             return [part.prior, part.diffusion, part.reconstruction, part.standard_error]
 
         status = f"{len(x)} examples, draws of each: {self.draws}"
-        estimate = Estimate(*shards.map(terms, x, _CHUNK, "evaluating", status))
+        return Estimate(*shards.map(terms, x, _CHUNK, "evaluating", status))
+
+    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+        estimate = self.estimate(run, x, shards)
         draws = float((estimate.standard_error**2).sum().sqrt()) / len(x)
-        of_terms = {name: _in_unit(getattr(estimate, name).mean(), run)
+        of_terms = {name: in_unit(getattr(estimate, name).mean(), run)
                     for name in ("prior", "diffusion", "reconstruction")}
         found = _mean("NELBO", estimate.total, run) | of_terms
         if len(x) == 1:  # no spread over examples: that of the draws is all there is
-            found["standard_error"] = _in_unit(draws, run)
-        return found | {"standard_error_of_draws": _in_unit(draws, run), "timesteps": self.timesteps,
+            found["standard_error"] = in_unit(draws, run)
+        return found | {"standard_error_of_draws": in_unit(draws, run), "timesteps": self.timesteps,
                         "draws": self.draws}
 
 
@@ -127,7 +131,7 @@ class OdeEstimator(Estimator):
         (squares,) = shards.map(way, x[:_TOGETHER], size, "there and back", status)
         error = float((errors**2).sum().sqrt()) / len(x)
         return _mean("ODE's density", nats, run) | {
-            "standard_error_of_estimate": _in_unit(error, run) if math.isfinite(error) else None,
+            "standard_error_of_estimate": in_unit(error, run) if math.isfinite(error) else None,
             "trace": self.trace.name, "probes": self.trace.num_probes, "solver": repr(self.solver),
             "dequantisation": self.dequantisation.name, "draws": self.draws,
             "dtype": str(self.dtype).removeprefix("torch."),
@@ -188,7 +192,7 @@ def _generator(seed: int, k: int, like: Tensor) -> torch.Generator:
     return torch.Generator(like.device).manual_seed(mix(seed, k))
 
 
-def _in_unit(nats: Tensor | float, run: Run) -> float:
+def in_unit(nats: Tensor | float, run: Run) -> float:
     """Nats for real values, bits/dim for images."""
     return float(bits_per_dim(nats, run.event_shape) if run.is_image else nats)
 
@@ -199,5 +203,5 @@ def _mean(what: str, nats: Tensor, run: Run) -> dict[str, float | None]:
     if len(wrong):
         raise FloatingPointError(f"the {what} is not finite for {len(wrong)} of {len(nats)} examples, "
                                  f"the first of them example {int(wrong[0])}")
-    error = _in_unit(nats.std() / math.sqrt(len(nats)), run) if len(nats) > 1 else None
-    return {"total": _in_unit(nats.mean(), run), "standard_error": error}
+    error = in_unit(nats.std() / math.sqrt(len(nats)), run) if len(nats) > 1 else None
+    return {"total": in_unit(nats.mean(), run), "standard_error": error}

@@ -3,9 +3,7 @@
 import dataclasses
 import json
 import shlex
-import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +14,7 @@ from huggingface_hub.errors import HTTPError
 from ndm.commands.arguments import RunFolder
 from ndm.commands.report import read_evaluation
 from ndm.errors import InputError
-from ndm.files import make_folder
+from ndm.files import new_folder
 from ndm.model_card import Facts
 from ndm.recipes import recipe
 from ndm.runs import Run, open_run
@@ -48,7 +46,8 @@ class Share:
         if to_hub:
             print(f"shared: {self._push(run, name, facts)}")
         else:
-            _write(run, Path(self.destination), facts)
+            with new_folder(Path(self.destination)) as folder:
+                run.model.save_pretrained(folder, model_card_kwargs={"facts": facts})
             print(f"shared: {self.destination} (config.json, model.safetensors, README.md)")
         return 0
 
@@ -60,23 +59,6 @@ class Share:
             why = " ".join(str(error).split())[:300] or type(error).__name__
             raise InputError(f"{self.destination}, which cannot be pushed ({why})", "a name of yours on a hub that can "
                              "be reached", "log in with: hf auth login, or share to a folder") from error
-
-
-def _write(run: Run, folder: Path, facts: Facts) -> None:
-    """Fill a temporary folder beside it, then rename: the folder is whole or absent."""
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise InputError(f"{folder}, which is there already", "a folder that is new or empty")
-    make_folder(folder.parent)
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
-            run.model.save_pretrained(temporary, model_card_kwargs={"facts": facts})
-            temporary.chmod(0o755)  # mkdtemp's is for its owner alone
-            temporary.replace(folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        raise InputError(f"{folder}, which cannot be written ({error.strerror})", "a writable place") from error
 
 
 def _evaluation(run: Run) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from ndm.data import DataSet
 from ndm.errors import InputError
 from ndm.samplers import sampler_for
 from ndm.seeds import check_seed
+from ndm.training.power_profiles import exponent
 
 
 class _Loader(yaml.SafeLoader):
@@ -113,6 +114,9 @@ class Config:
     """Largest norm of the gradient of the loss in bits/dim (nats/dim for real-valued data)."""
     ema_decay: float = 0.999
     """Of the averaged weights, which are the model that is evaluated and shared."""
+    average_lengths: tuple[float, ...] = ()
+    """Keep averages of these relative lengths as well, e.g. 0.05 0.1: ndm average makes one of any length of them. Each
+    takes the memory of the weights once more."""
     importance: bool = True
     """Sample t by the running second moments of the loss; --no-importance: uniform low-discrepancy t."""
     precision: Literal["float32", "bf16"] = "float32"
@@ -165,12 +169,17 @@ class Config:
         for name, decay in (("ema_decay", self.ema_decay), ("betas", self.betas[0]), ("betas", self.betas[1])):
             if not 0 <= decay < 1:
                 raise InputError(f"{name} = {getattr(self, name)}", "at least 0 and below 1")
+        for length in self.average_lengths:
+            exponent(length)
+        if len(set(self.average_lengths)) < len(self.average_lengths):
+            raise InputError(f"average_lengths = {self.average_lengths}", "each of them once")
 
     def to_yaml(self, data: DataSet, source: str) -> str:
         """This configuration, with the data it is for and the name or path they came from."""
         about = {"name": data.name, "from": source, "source": data.source, "fingerprint": data.fingerprint(),
                  "event_shape": list(data.event_shape), "num_levels": data.num_levels}
-        values = dataclasses.asdict(self) | {"betas": list(self.betas), "tracker": list(self.tracker)}
+        values = {name: list(value) if isinstance(value, tuple) else value
+                  for name, value in dataclasses.asdict(self).items()}
         return yaml.safe_dump({"data": about} | values, sort_keys=False)
 
 
@@ -179,7 +188,7 @@ _MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "sampler",
                "checkpointing", "compile", "validate_every", "validation_limit", "patience", "pictures_every",
                "tracker"}
 # Settings that came later: a run from before them has their defaults.
-LATER = {"data_options": {}, "tracker": []} | {name: getattr(Config, name) for name in (
+LATER = {"data_options": {}, "tracker": [], "average_lengths": []} | {name: getattr(Config, name) for name in (
     "sampler", "kinetic_weight", "accumulate", "parallel", "checkpointing", "compile", "flip", "validate_every",
     "validation_limit", "patience", "pictures_every")}
 
@@ -206,7 +215,8 @@ def _is_usable(values: dict[str, Any]) -> bool:
     return (isinstance(shape, list) and bool(shape) and all(isinstance(size, int) and size > 0 for size in shape)
             and (levels is None or isinstance(levels, int)) and isinstance(values["data"]["from"], str)
             and (values["timesteps"] is None or isinstance(values["timesteps"], int))
-            and isinstance(values["sampler"], str))
+            and isinstance(values["sampler"], str) and isinstance(values["average_lengths"], list)
+            and all(isinstance(length, float) for length in values["average_lengths"]))
 
 
 def check_same(path: Path, new: str) -> None:

@@ -12,10 +12,14 @@ from ndm.training.config import check_same
 from ndm.training.shards import Shards
 
 _CONFIGURATION = "config.yaml"
+AVERAGE = "average.json"  # what ndm average says of a folder that it made
 
 
 def check_folder(run: Path, text: str) -> None:
     """Raise `InputError` unless the folder is that of the run whose configuration is `text`, empty, or not there."""
+    if (run / AVERAGE).exists():
+        raise InputError(f"{run}, the average of another run", "that run, or a new folder",
+                         "choose another --run folder: an average has no state to go on from")
     if (run / _CONFIGURATION).exists():
         check_same(run / _CONFIGURATION, text)
     elif run.exists() and (not run.is_dir() or any(run.iterdir())):
@@ -42,6 +46,8 @@ def alone(run: Path, shards: Shards) -> Iterator[None]:
         except Timeout as error:
             raise InputError(f"{run}, where another process trains", "a run that nobody else is training",
                              "wait for it, or choose another --run folder") from error
+        except OSError as error:
+            raise InputError(f"{run}, which cannot be written ({error.strerror})", "a folder that can be") from error
     try:
         yield
     finally:

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 import yaml
 from rich.console import Console
@@ -23,24 +22,27 @@ from ndm.noise import Rows
 from ndm.running_mean import as_one_batch
 from ndm.seeds import mix
 from ndm.training import checkpoint
+from ndm.training.averages import PowerAverages
 from ndm.training.build import as_tensor, build_model, make_times
 from ndm.training.config import Config
 from ndm.training.ema import ExponentialMovingAverage
+from ndm.training.failure import keep_batch, what_failed
 from ndm.training.folder import alone, check_folder, write_configuration
 from ndm.training.interruption import Interruption
 from ndm.training.metrics import Metrics
 from ndm.training.objective import Terms
 from ndm.training.optimizer import make_optimizer, set_learning_rate
-from ndm.training.parallel import WAYS, Parallel, load, make_accelerator, own, whole
+from ndm.training.parallel import WAYS, Parallel, load, make_accelerator, whole
 from ndm.training.pictures import Draw, Pictures
 from ndm.training.prepare import prepare_network
 from ndm.training.progress import ProgressBar
+from ndm.training.saving import last_resort
 from ndm.training.shards import Shards
 from ndm.training.state import read_state, write_state
 from ndm.training.statistics import COLLAPSED, movement, variance_ratio
 from ndm.training.trackers import Trackers
 from ndm.training.validation import Validation
-from ndm.training.watching import LossBins, gradient_norms, memory, not_finite
+from ndm.training.watching import LossBins, gradient_norms, memory
 
 
 class Trainer:
@@ -78,11 +80,12 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.raw_model = build_model(config, data)  # without what is wrapped around it
         self.ema = ExponentialMovingAverage(self.raw_model, config.ema_decay)
+        self.averages = PowerAverages(self.raw_model, config.average_lengths)
         prepare_network(self.raw_model, config)
         self.times = make_times(config)
         self.bins = LossBins(self.times)
         self.terms = self.parallel.prepare(Terms(self.raw_model, self.bins, config))
-        self.parallel.share(nn.Sequential(self.ema.model))
+        self.parallel.share(nn.Sequential(self.ema.model, *self.averages.models))
         self.optimizer = make_optimizer(self.raw_model, config)
         self.batches = Batches(data.train, config.batch_size, config.seed, flip=config.flip)
         self.step, self.seconds, self.began = 0, 0.0, clock()
@@ -99,12 +102,14 @@ class Trainer:
 
     def fit(self) -> bool:
         """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same)."""
-        if self.done:
+        if self.done and not self.metrics.unwritten and self._has_snapshot:
             return True
         bar = ProgressBar(f"training on {self.data.name}", None if self.shards.is_main else Console(quiet=True))
         with (alone(self.run, self.shards), self.interruption, self._writing(), bar,
-              Prefetched(self.own_batch, self.step) as batches):
+              Prefetched(self.own_batch, self.step) as batches, last_resort(self.save)):
             before, first = self.seconds, self.step
+            if self.step:
+                self.shards.by_first(self._settle)  # a crash may have come before it
             self.began, stopped = self.clock() - before, False
             self.terms.train()
             while not self.done and not stopped:
@@ -119,7 +124,8 @@ class Trainer:
                 status += self.validation.status
                 bar.update(self.fraction, status)
                 if self.validation.due(self.step) or self.step % self.config.log_every == 0:
-                    self._log({"examples_per_second": rate, "waiting": batches.waited})
+                    with self.shards.agreed():
+                        self._log({"examples_per_second": rate, "waiting": batches.waited})
                 if self.pictures.due(self.step):
                     self._draw()
                 if self.validation.is_best(self.step) or self.step % self.config.save_every == 0:
@@ -130,10 +136,10 @@ class Trainer:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """Metrics as files and in the services that follow the run, by the process that writes."""
-        if self.shards.is_main:
-            with self.metrics, self.trackers:
-                yield
-        else:
+        with contextlib.ExitStack() as written:
+            with self.shards.agreed():
+                for each in (self.metrics, self.trackers) if self.shards.is_main else ():
+                    written.enter_context(each)
             yield
 
     def _validate(self) -> None:
@@ -149,6 +155,11 @@ class Trainer:
     def done(self) -> bool:
         """Whether the budget is spent, or validation has not become better for long enough."""
         return self.fraction >= 1 or self.validation.exhausted
+
+    @property
+    def _has_snapshot(self) -> bool:
+        """Whether nothing is missing of the averages of this step."""
+        return self.shards.by_first(lambda: self.averages.has_snapshot(self.run, self.step))
 
     @property
     def fraction(self) -> float:
@@ -174,6 +185,7 @@ class Trainer:
     def save(self) -> None:
         """Write the checkpoint of this step, if there is none; raises `FloatingPointError` if it would hold a NaN."""
         weights, averaged = whole(self.raw_model.state_dict()), self.parallel.plain(self.ema.model)
+        averages = self.averages.state()
         moments = {name: whole(self.optimizer.state.get(weight, {}))
                    for name, weight in self.raw_model.named_parameters()}
         bins = self._total(self.bins.sums).tolist()
@@ -186,12 +198,18 @@ class Trainer:
             progress = {"step": self.step, "seconds": self.seconds, "examples": self.step * self.config.batch_size,
                         "metrics": self.metrics.state(), "validation": self.validation.state(), "bins": bins}
             write_state(folder / "state", weights, moments, self.times.state_dict(), progress)
+            self.averages.write(folder / "state", averages)
 
         def save() -> None:
             checkpoint.save(self.run, self.step, write)
-            self.validation.mark(self.run)
+            self._settle()
 
         self.shards.by_first(save)
+
+    def _settle(self) -> None:
+        """What follows the checkpoint of this step."""
+        self.validation.mark(self.run)
+        self.averages.keep(self.run, self.step, self.config.save_every)
 
     def _resume(self) -> None:
         folder = checkpoint.latest(self.run)
@@ -204,6 +222,7 @@ class Trainer:
         self.validation.load(progress.get("validation"))
         if self.shards.is_main:  # the sums of all: the others begin anew
             self.bins.load(progress.get("bins"))
+        self.averages.read(folder / "state")
         self.shards.by_first(lambda: self.validation.mark(self.run))  # a crash may have come before its link
 
     def _train_step(self, pieces: list[Tensor]) -> dict[str, float]:
@@ -227,6 +246,7 @@ class Trainer:
             self._stop(values)
         self.optimizer.step()
         self.ema.update(self.raw_model, self.step)
+        self.averages.update(self.raw_model, self.step)
         return values | {"gradient_norm": float(norm), "learning_rate": rate}
 
     def _backward(self, x: Tensor, rows: Rows, generator: torch.Generator) -> dict[str, Tensor]:
@@ -256,19 +276,11 @@ class Trainer:
 
     def _stop(self, values: dict[str, float]) -> None:
         """Raise `FloatingPointError` in every process: what is not finite, and where the batch is saved."""
-        names, what = [name for name, value in values.items() if not math.isfinite(value)], "term"
-        if not names:
-            mine = [name for name, weight in self.raw_model.named_parameters()
-                    if weight.grad is not None and not torch.isfinite(own(weight.grad)).all()]
-            names = sorted({name for found in self.shards.gather(mine) for name in found}) or ["norm of the"]
-            what = "gradient"
+        batch = {"x": self.batch(self.step), "t": self.bins.latest}
         path = self.run / f"failure-{self.step:08d}.npz"
-        shares = [share for found in self.shards.gather(self.terms_of_shares) for share in found]
-        terms = {name: torch.cat([share[name].float().cpu() for share in shares]).numpy() for name in shares[0]}
-        batch = {"x": self.batch(self.step).cpu().numpy(), "t": self.bins.latest.cpu().numpy()}
-        self.shards.by_first(lambda: np.savez(path, examples=not_finite(terms), **batch, **terms))  # type: ignore[arg-type]
-        raise FloatingPointError(f"the {' and '.join(names)} {what} is not finite at step {self.step}; "
-                                 f"its batch is saved in {path}")
+        what = what_failed(values, self.raw_model, self.shards)
+        kept = keep_batch(path, batch, self.terms_of_shares, self.shards)
+        raise FloatingPointError(f"the {what} is not finite at step {self.step}; {kept}")
 
     def _log(self, pace: dict[str, float]) -> None:
         """A line of metrics, from what all processes have seen."""

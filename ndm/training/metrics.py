@@ -1,14 +1,15 @@
 """metrics.jsonl and TensorBoard: the means of every term since the last line."""
 
+import contextlib
 import json
 from collections import deque
 from pathlib import Path
 from typing import Any, Self
 
-from torch.utils.tensorboard import SummaryWriter
-
 from ndm.errors import InputError
 from ndm.files import parse_json, write_atomically
+from ndm.training.saving import saving
+from ndm.training.tensorboard import tensorboard
 
 _RECENT = 100  # steps over which the status shows the mean
 
@@ -20,31 +21,36 @@ class Metrics:
     """
 
     def __init__(self, run: Path, unit: str) -> None:
-        self.run, self.path, self.unit = run, run / "metrics.jsonl", unit
+        self.path, self.tensorboard, self.unit = run / "metrics.jsonl", run / "tensorboard", unit
         self.step = 0
         self.pending: dict[str, list[float]] = {}
         self.totals: deque[float] = deque(maxlen=_RECENT)
+        self.unwritten: list[str] = []  # the line that the disk did not take
 
     def state(self) -> dict[str, Any]:
         """What a resumed run needs to write the lines of an unbroken one."""
-        return {"pending": self.pending, "totals": list(self.totals)}
+        return {"pending": self.pending, "totals": list(self.totals), "unwritten": self.unwritten}
 
     def load(self, step: int, state: dict[str, Any]) -> None:
         """Go on from `step`; the lines that a broken run wrote after it are dropped at the next start."""
         self.step, self.pending = step, {name: list(values) for name, values in state["pending"].items()}
         self.totals.extend(state["totals"])
+        self.unwritten = state.get("unwritten", [])
 
     def __enter__(self) -> Self:
-        if self.path.exists():
-            lines = self.path.read_text().splitlines()
-            kept = [text for text in lines if (line := _whole(text)) and int(line["step"]) <= self.step]
-            if kept != lines:
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        kept = [text for text in lines if (line := _whole(text)) and int(line["step"]) <= self.step]
+        kept += [text for text in self.unwritten if text not in kept]
+        if kept != lines:
+            with saving(str(self.path)):
                 write_atomically(self.path, "".join(line + "\n" for line in kept).encode())
-        self.writer = SummaryWriter(str(self.run / "tensorboard"), purge_step=self.step)
+        self.unwritten = []
+        self.open = contextlib.ExitStack()
+        self.writer = self.open.enter_context(tensorboard(self.tensorboard, self.step))
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self.writer.close()
+        self.open.__exit__(*error)
 
     @property
     def recent_total(self) -> float:
@@ -64,13 +70,16 @@ class Metrics:
         return means
 
     def write(self, step: int, values: dict[str, Any]) -> dict[str, Any]:
-        """Write a line, and return it."""
+        """Write a line, and return it; one that cannot be written is part of the state. Raises `SavingError`."""
         line = {"step": step} | values
-        with self.path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-        for name, value in line.items():
-            if isinstance(value, float):
-                self.writer.add_scalar(name, value, step)
+        self.unwritten = [json.dumps(line)]
+        with saving(str(self.path)), self.path.open("a") as file:
+            file.write(self.unwritten[0] + "\n")
+        self.unwritten = []
+        with saving(str(self.tensorboard)):
+            for name, value in line.items():
+                if isinstance(value, float):
+                    self.writer.add_scalar(name, value, step)
         return line
 
 

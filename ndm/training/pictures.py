@@ -10,6 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from ndm.files import make_folder, write_atomically
 from ndm.model import NeuralDiffusion
+from ndm.training.saving import saving
 
 Draw = Callable[[NeuralDiffusion], dict[str, bytes]]  # a model's pictures as PNG, by name
 
@@ -25,11 +26,12 @@ class Pictures:
         return self.draw is not None and bool(self.every) and step % self.every == 0
 
     def __call__(self, step: int, model: NeuralDiffusion, writer: SummaryWriter) -> None:
-        """Draw; the randomness of the run is left as it was."""
+        """Draw; the randomness of the run is left as it was. Raises `SavingError`."""
         assert self.draw is not None
         with torch.random.fork_rng():
             pictures = self.draw(model)
-        make_folder(self.folder)
-        for name, content in pictures.items():
-            write_atomically(self.folder / f"{step:08d}-{name}.png", content)
-            writer.add_image(name, imread(io.BytesIO(content), format="png"), step, dataformats="HWC")
+        with saving(f"the pictures of step {step} in {self.folder}"):
+            make_folder(self.folder)
+            for name, content in pictures.items():
+                write_atomically(self.folder / f"{step:08d}-{name}.png", content)
+                writer.add_image(name, imread(io.BytesIO(content), format="png"), step, dataformats="HWC")

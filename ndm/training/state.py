@@ -23,16 +23,16 @@ def write_state(folder: Path, weights: dict[str, Tensor], moments: dict[str, dic
                 times: dict[str, Tensor], progress: dict[str, Any]) -> None:
     """Raw weights, the optimiser's moments of each, t-sampler statistics and progress, into `folder`."""
     folder.mkdir()
-    _save(weights, folder / "weights.safetensors")
-    _save(times, folder / "times.safetensors")
-    _save({f"{weight}:{name}": value for weight, state in moments.items() for name, value in state.items()},
+    save_tensors(weights, folder / "weights.safetensors")
+    save_tensors(times, folder / "times.safetensors")
+    save_tensors({f"{weight}:{name}": value for weight, state in moments.items() for name, value in state.items()},
           folder / "optimizer.safetensors")
     (folder / "progress.json").write_text(json.dumps(progress, indent=2) + "\n")
 
 
 @contextlib.contextmanager
-def _readable(folder: Path) -> Iterator[None]:
-    """Raise `InputError` for files that are missing, or not what was written: checksums may be theirs all the same."""
+def readable(folder: Path) -> Iterator[None]:
+    """Within, files that are missing or not what was written are an `InputError`; their checksums may be right."""
     try:
         yield
     except (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, SafetensorError) as error:
@@ -43,7 +43,7 @@ def _readable(folder: Path) -> Iterator[None]:
 
 def read_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, times: nn.Module) -> dict[str, Any]:
     """The inverse of `write_state`; returns the progress. Raises `InputError` for what cannot be read."""
-    with _readable(folder):
+    with readable(folder):
         load(model, load_file(folder / "weights.safetensors"))
         times.load_state_dict(load_file(folder / "times.safetensors"))
         weights = dict(model.named_parameters())
@@ -60,7 +60,7 @@ def read_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer,
 
 def read_times(folder: Path) -> ImportanceTimes | None:
     """The density of t that training learned; None if it sampled t uniformly. Raises `InputError` as `read_state`."""
-    with _readable(folder):
+    with readable(folder):
         state = load_file(folder / "times.safetensors")
         if not state:
             return None
@@ -71,12 +71,13 @@ def read_times(folder: Path) -> ImportanceTimes | None:
 
 def read_progress(folder: Path) -> dict[str, Any]:
     """How far training was: step, seconds, examples. Raises `InputError` as `read_state`."""
-    with _readable(folder):
+    with readable(folder):
         progress: dict[str, Any] = parse_json((folder / "progress.json").read_text())
         if missing := {"step", "seconds", "examples"} - set(progress):
             raise ValueError(f"no {', '.join(sorted(missing))} in progress.json")
     return progress
 
 
-def _save(tensors: dict[str, Tensor], path: Path) -> None:
+def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+    """A file of tensors, in plain order."""
     save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, path)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from calling import content, ndm
 
+from ndm.commands.average import Average
 from ndm.commands.evaluate import Evaluate
 from ndm.commands.report import Report
 from ndm.commands.sample import Sample
@@ -15,10 +16,11 @@ from ndm.commands.train import Train
 from ndm.training.config import Config
 from ndm.version import __version__
 
-COMMANDS = ("train", "evaluate", "sample", "report", "data")
+POSITIONAL = ("run_folder", "destination")
+COMMANDS = ("train", "evaluate", "average", "sample", "report", "data")
 OPTIONS = {"train": ["--run", "--recipe", "--dry-run", *(f"--{f.name}" for f in dataclasses.fields(Config))],
-           **{kind.__name__.lower(): [f"--{f.name}" for f in dataclasses.fields(kind) if f.name != "run_folder"]
-              for kind in (Evaluate, Sample, Report)}, "data": ["list"]}
+           **{kind.__name__.lower(): [f"--{f.name}" for f in dataclasses.fields(kind) if f.name not in POSITIONAL]
+              for kind in (Evaluate, Average, Sample, Report)}, "data": ["list"]}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -31,7 +33,7 @@ def test_help_mentions_every_option_and_what_it_does(empty, command):
 
 
 def test_every_option_of_a_command_has_a_description():
-    for kind in (Train, Config, Evaluate, Sample, Report):
+    for kind in (Train, Config, Evaluate, Average, Sample, Report):
         source = Path(sys.modules[kind.__module__].__file__).read_text()
         for field in dataclasses.fields(kind):
             if field.name != "config":

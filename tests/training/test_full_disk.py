@@ -15,6 +15,7 @@ from ndm.cli import main
 from ndm.errors import InputError
 from ndm.training import checkpoint, state
 from ndm.training.loop import Trainer
+from ndm.training.saving import SavingError
 
 LONGER = replace(POINTS, max_steps=8, log_every=100, validate_every=8)
 
@@ -55,7 +56,7 @@ def test_a_disk_that_fills_at_any_operation_loses_nothing(trained, tmp_path, mon
         trainer.step = 7
         try:
             trainer.save()
-        except checkpoint.SavingError as error:
+        except SavingError as error:
             assert "No space left on device" in str(error) and "\n" not in str(error)
     latest = checkpoint.latest(run)
     assert disk.full or latest.name == "00000007"

@@ -1,0 +1,37 @@
+"""What a training writes, on a disk that may not take it."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from safetensors import SafetensorError
+
+from ndm.errors import InputError
+
+
+class SavingError(OSError):
+    """A part of a run that cannot be written, e.g. on a full disk: what was saved before it is as it was."""
+
+
+@contextlib.contextmanager
+def saving(what: str) -> Iterator[None]:
+    """Within, a disk or a folder that takes no more is a `SavingError`, which says so of `what`."""
+    try:
+        yield
+    except (OSError, SafetensorError, InputError) as error:  # safetensors has its own error for a full disk
+        cause = error.__cause__ if isinstance(error, InputError) else error  # as of ndm.files
+        if cause is None:
+            raise
+        why = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
+        raise SavingError(f"{what} cannot be written ({why}); what was saved before is whole: make room, and the same "
+                          "command resumes") from error
+
+
+@contextlib.contextmanager
+def last_resort(save: Callable[[], None]) -> Iterator[None]:
+    """Where a part of a run cannot be written, save() is tried before its `SavingError` goes on: it may be small."""
+    try:
+        yield
+    except SavingError:
+        with contextlib.suppress(SavingError):
+            save()
+        raise

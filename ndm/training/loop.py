@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from ndm.bound import Bound
 from ndm.data import DataSet
-from ndm.data.batches import Batches
 from ndm.errors import InputError
 from ndm.likelihood import bits_per_dim
 from ndm.model import NeuralDiffusion
@@ -84,7 +83,7 @@ class Trainer:
         self.terms = self.parallel.prepare(Terms(self.raw_model, self.bins, config))
         self.parallel.share(nn.Sequential(self.ema.model))
         self.optimizer = make_optimizer(self.raw_model, config)
-        self.batches = Batches(data.train, config.batch_size, config.seed, flip=config.flip)
+        self.batches = data.train.batches(config.batch_size, config.seed, flip=config.flip)
         self.step, self.seconds, self.began = 0, 0.0, clock()
         self.terms_of_shares: list[dict[str, Tensor]] = []  # (B,) each, of the latest step
         self.metrics = Metrics(run, "bits/dim" if data.is_image else "nats")
@@ -172,6 +171,7 @@ class Trainer:
         moments = {name: whole(self.optimizer.state.get(weight, {}))
                    for name, weight in self.raw_model.named_parameters()}
         bins = self._total(self.bins.sums).tolist()
+        data = {piece: number for found in self.shards.gather(self.batches.state()) for piece, number in found.items()}
         for name, value in weights.items():
             if not torch.isfinite(value).all():
                 raise FloatingPointError(f"{name} is not finite after step {self.step}: the checkpoint is not written")
@@ -179,7 +179,8 @@ class Trainer:
         def write(folder: Path) -> None:
             averaged.save_pretrained(folder / "model")
             progress = {"step": self.step, "seconds": self.seconds, "examples": self.step * self.config.batch_size,
-                        "metrics": self.metrics.state(), "validation": self.validation.state(), "bins": bins}
+                        "metrics": self.metrics.state(), "validation": self.validation.state(), "bins": bins,
+                        "data": data}
             write_state(folder / "state", weights, moments, self.times.state_dict(), progress)
 
         def save() -> None:
@@ -196,6 +197,7 @@ class Trainer:
         load(self.ema.model, NeuralDiffusion.from_pretrained(folder / "model").state_dict())
         self.step, self.seconds = progress["step"], progress["seconds"]
         self.metrics.load(self.step, progress["metrics"])
+        self.batches.load(progress.get("data", {}))
         self.validation.load(progress.get("validation"))
         if self.shards.is_main:  # the sums of all: the others begin anew
             self.bins.load(progress.get("bins"))
@@ -261,7 +263,9 @@ class Trainer:
         path = self.run / f"failure-{self.step:08d}.npz"
         shares = [share for found in self.shards.gather(self.terms_of_shares) for share in found]
         terms = {name: torch.cat([share[name].float().cpu() for share in shares]).numpy() for name in shares[0]}
-        batch = {"x": self.batch(self.step).cpu().numpy(), "t": self.bins.latest.cpu().numpy()}
+        x = self.shards.gather([self.batch(self.step, rows).cpu() for rows in self.rows])
+        batch = {"x": torch.cat([share for found in x for share in found]).numpy(),
+                 "t": self.bins.latest.cpu().numpy()}
         self.shards.by_first(lambda: np.savez(path, examples=not_finite(terms), **batch, **terms))  # type: ignore[arg-type]
         raise FloatingPointError(f"the {' and '.join(names)} {what} is not finite at step {self.step}; "
                                  f"its batch is saved in {path}")
@@ -272,7 +276,7 @@ class Trainer:
         bins, norms = self.bins.line(self._total), gradient_norms(self.raw_model, self.parallel.norm)
         if not self.shards.is_main:
             return
-        x = self.batch(self.step)
+        x = as_tensor(self.batches.shown(self.step), model.decoder).to(self.accelerator.device)
         ratio = variance_ratio(model, x)
         ends = model.schedule.gamma(torch.tensor([0.0, 1.0], device=x.device)).detach().tolist()
         line = self.metrics.write(self.step, means | {

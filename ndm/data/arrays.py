@@ -1,6 +1,6 @@
 """Arrays saved by numpy: `.npy`, or `.npz` with the key `x` and, for labels, `y`. Nothing is unpickled.
 
-A `.npy` file larger than `IN_MEMORY` is memory-mapped; a `.npz` file is always read whole.
+What is larger than `IN_MEMORY` is memory-mapped, unless it is compressed (`np.savez_compressed`).
 """
 
 from pathlib import Path
@@ -10,6 +10,7 @@ import numpy as np
 from ndm.data.dataset import DataSet, Split
 from ndm.data.examples import divide, examples
 from ndm.data.lazy import IN_MEMORY
+from ndm.data.npz import array_of
 from ndm.errors import InputError, reason
 
 SUFFIXES = (".npy", ".npz")
@@ -35,7 +36,7 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
             if isinstance(content, np.ndarray):
                 return content, None
             if "x" in content.files:
-                return content["x"], content["y"] if "y" in content.files else None
+                return array_of(path, "x", IN_MEMORY), content["y"] if "y" in content.files else None
             keys = ", ".join(content.files) or "none"
     # A damaged file makes numpy, zipfile, zlib and ast raise a dozen types of error: here all mean the same.
     except Exception as error:

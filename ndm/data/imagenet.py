@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from ndm.data import lazy
 from ndm.data.dataset import DataSet, Split
 from ndm.data.images import Images, Policy
 from ndm.data.lazy import Rows, at_hand, option, rows_of
+from ndm.data.npz import array_of
 from ndm.data.stores import Tar, damaged
 from ndm.data.supplied import VARIABLE, find_any, folders
 from ndm.errors import InputError
@@ -70,7 +72,10 @@ def _old(size: int, places: Sequence[Path], part: str) -> Split:
 
 
 def _new(size: int, places: Sequence[Path], part: str) -> Split:
-    """The batches, of a zip archive or unpacked. They are held in memory, 4 GB at 32 pixels and 16 GB at 64."""
+    """The batches: unpacked, memory-mapped where they do not fit in memory together, or of a zip archive.
+
+    What is in an archive is held in memory, 4 GB at 32 pixels and 16 GB at 64.
+    """
     path = find_any(new_names(size, part), places, f"{ADVICE}imagenet{size}")
     if path.suffix == ".zip":
         paths = sorted(path.parent.glob(path.name.replace("part1", "part*")))
@@ -78,7 +83,8 @@ def _new(size: int, places: Sequence[Path], part: str) -> Split:
     else:
         folder = path.parent if path.suffix == ".npz" else path
         files = folder.glob("train_data_batch_*.npz" if part == "train" else "val_data*.npz")
-        batches = [_arrays(file, str(file)) for file in sorted(files, key=lambda file: (len(file.name), file.name))]
+        ordered = sorted(files, key=lambda file: (len(file.name), file.name))
+        batches = [_of_file(file, lazy.IN_MEMORY // len(ordered)) for file in ordered]
     xs, ys = [], []
     for where, x, y in batches:
         shape = x.shape if x.ndim == 2 else (0, 0)
@@ -106,7 +112,7 @@ def _of_zip(path: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".npz")]
-            return [_arrays(io.BytesIO(archive.read(name)), f"{path}: {name}")
+            return [_of_member(archive.read(name), f"{path}: {name}")
                     for name in sorted(names, key=lambda name: (len(name), name))]
     except InputError:
         raise
@@ -114,11 +120,19 @@ def _of_zip(path: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
         raise damaged(path, error) from error
 
 
-def _arrays(file: Path | io.BytesIO, where: str) -> tuple[str, np.ndarray, np.ndarray]:
-    """`data` (N, D) and `labels` (N,) of one batch."""
+def _of_member(content: bytes, where: str) -> tuple[str, np.ndarray, np.ndarray]:
+    """`data` (N, D) and `labels` (N,) of one batch of an archive."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            data = archive["data"]
-            return where, data, np.asarray(archive["labels"])
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return where, arrays["data"], np.asarray(arrays["labels"])
     except Exception as error:
         raise damaged(Path(where), error) from error
+
+
+def _of_file(path: Path, largest: int) -> tuple[str, np.ndarray, np.ndarray]:
+    """The same of a file; data of more than `largest` bytes are memory-mapped."""
+    try:
+        labels = array_of(path, "labels", lazy.IN_MEMORY)
+        return str(path), array_of(path, "data", largest), np.asarray(labels)
+    except Exception as error:
+        raise damaged(path, error) from error

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ndm.bound import Bound
 from ndm.data import DataSet
+from ndm.data.batches import Prefetched
 from ndm.errors import InputError
 from ndm.likelihood import bits_per_dim
 from ndm.model import NeuralDiffusion
@@ -101,12 +102,13 @@ class Trainer:
         if self.done:
             return True
         bar = ProgressBar(f"training on {self.data.name}", None if self.shards.is_main else Console(quiet=True))
-        with alone(self.run, self.shards), self.interruption, self._writing(), bar:
+        with (alone(self.run, self.shards), self.interruption, self._writing(), bar,
+              Prefetched(self.own_batch, self.step) as batches):
             before, first = self.seconds, self.step
             self.began, stopped = self.clock() - before, False
             self.terms.train()
             while not self.done and not stopped:
-                values = self._train_step()
+                values = self._train_step(batches.get(self.step))
                 self.step += 1
                 self.seconds, stopped = values.pop("seconds"), values.pop("interrupted") > 0
                 self.metrics.add(values)
@@ -117,7 +119,7 @@ class Trainer:
                 status += self.validation.status
                 bar.update(self.fraction, status)
                 if self.validation.due(self.step) or self.step % self.config.log_every == 0:
-                    self._log(rate)
+                    self._log({"examples_per_second": rate, "waiting": batches.waited})
                 if self.pictures.due(self.step):
                     self._draw()
                 if self.validation.is_best(self.step) or self.step % self.config.save_every == 0:
@@ -159,11 +161,17 @@ class Trainer:
         return bound.total
 
     def batch(self, step: int, rows: Rows | None = None) -> Tensor:
-        """The examples of a step, or a share of them, as the model takes them, on its device."""
-        size = self.config.batch_size
-        rows = rows or Rows(0, size, size)
+        """A share of the examples of a step, as the model takes them, on its device; all, from all processes together,
+        where no rows are named."""
+        if rows is None:
+            shares = self.shards.gather([x.cpu() for x in self.own_batch(step)])
+            return torch.cat([x for share in shares for x in share]).to(self.accelerator.device)
         x = self.batches.rows(step, rows.first, rows.first + rows.number)
         return as_tensor(x, self.raw_model.decoder).to(self.accelerator.device)
+
+    def own_batch(self, step: int) -> list[Tensor]:
+        """What this process computes of the batch of a step, a tensor for each of its pieces."""
+        return [self.batch(step, rows) for rows in self.rows]
 
     def save(self) -> None:
         """Write the checkpoint of this step, if there is none; raises `FloatingPointError` if it would hold a NaN."""
@@ -203,16 +211,15 @@ class Trainer:
             self.bins.load(progress.get("bins"))
         self.shards.by_first(lambda: self.validation.mark(self.run))  # a crash may have come before its link
 
-    def _train_step(self) -> dict[str, float]:
-        """One step; the means over the batch of all that was computed, the same in every process."""
+    def _train_step(self, pieces: list[Tensor]) -> dict[str, float]:
+        """One step on its `own_batch`; the means over the batch of all that was computed, the same in every process."""
         step_seed = mix(self.config.seed, self.step)
         rate = set_learning_rate(self.optimizer, self.config, self.step, self.fraction)
         self.optimizer.zero_grad()
         sums: dict[str, Tensor] = {}
         self.terms_of_shares.clear()
         with as_one_batch(self.terms, self._total):
-            for rows in self.rows:
-                x = self.batch(self.step, rows)
+            for rows, x in zip(self.rows, pieces, strict=True):
                 torch.manual_seed(mix(step_seed, 1 + rows.first))  # of what a share draws for itself
                 generator = torch.Generator(x.device).manual_seed(step_seed)  # of what the whole batch draws
                 unshared = contextlib.nullcontext() if rows is self.rows[-1] else self.parallel.held_back(self.terms)
@@ -263,14 +270,12 @@ class Trainer:
         path = self.run / f"failure-{self.step:08d}.npz"
         shares = [share for found in self.shards.gather(self.terms_of_shares) for share in found]
         terms = {name: torch.cat([share[name].float().cpu() for share in shares]).numpy() for name in shares[0]}
-        x = self.shards.gather([self.batch(self.step, rows).cpu() for rows in self.rows])
-        batch = {"x": torch.cat([share for found in x for share in found]).numpy(),
-                 "t": self.bins.latest.cpu().numpy()}
+        batch = {"x": self.batch(self.step).cpu().numpy(), "t": self.bins.latest.cpu().numpy()}
         self.shards.by_first(lambda: np.savez(path, examples=not_finite(terms), **batch, **terms))  # type: ignore[arg-type]
         raise FloatingPointError(f"the {' and '.join(names)} {what} is not finite at step {self.step}; "
                                  f"its batch is saved in {path}")
 
-    def _log(self, rate: float) -> None:
+    def _log(self, pace: dict[str, float]) -> None:
         """A line of metrics, from what all processes have seen."""
         model, means = self.parallel.plain(self.raw_model), self.metrics.means()
         bins, norms = self.bins.line(self._total), gradient_norms(self.raw_model, self.parallel.norm)
@@ -281,8 +286,8 @@ class Trainer:
         ends = model.schedule.gamma(torch.tensor([0.0, 1.0], device=x.device)).detach().tolist()
         line = self.metrics.write(self.step, means | {
             "unit": self.metrics.unit, "total": self._to_unit(self.metrics.recent_total), "variance_ratio": ratio,
-            "gamma_0": ends[0], "gamma_1": ends[1], "examples_per_second": rate, "seconds": self.seconds}
-            | movement(model, x) | norms | bins | memory() | self.validation.line(self.step))
+            "gamma_0": ends[0], "gamma_1": ends[1], "seconds": self.seconds}
+            | pace | movement(model, x) | norms | bins | memory() | self.validation.line(self.step))
         self.trackers.log(line)
         if ratio < COLLAPSED:
             warnings.warn(f"F has collapsed: Var F / Var x = {ratio:.2g} at t = 1/2, step {self.step}", stacklevel=2)

@@ -37,7 +37,7 @@ def test_alternating_training_moves_the_path_and_the_rest_in_turns(tmp_path):
     def moved_at(step: int) -> set[str]:
         before = {name: value.clone() for name, value in trainer.raw_model.named_parameters()}
         trainer.step = step
-        trainer._train_step()
+        trainer._train_step(trainer.own_batch(trainer.step))
         return {name.partition(".")[0] for name, value in trainer.raw_model.named_parameters()
                 if not torch.equal(value, before[name])}
 

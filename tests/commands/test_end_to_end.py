@@ -15,7 +15,7 @@ import yaml
 from calling import TINY_MLP, TINY_UNET, content, ndm, write_data
 
 from ndm import data
-from ndm.data.batches import Batches
+from ndm.training.loop import Trainer
 
 # DATA, options of a small network, event shape, number of levels
 JOURNEYS = {
@@ -126,15 +126,15 @@ def test_the_same_command_resumes(workplace):
 
 
 def test_an_interrupted_command_saves_and_says_how_to_go_on(workplace, monkeypatch):
-    original, command = Batches.rows, f"train points.npz --run new --max-steps 5 {TINY_MLP} --log-every 9"
+    original, command = Trainer._train_step, f"train points.npz --run new --max-steps 5 {TINY_MLP} --log-every 9"
 
-    def interrupted(batches, step, first, last):
-        if step == 2:
+    def interrupted(trainer, pieces):
+        if trainer.step == 2:
             os.kill(os.getpid(), signal.SIGINT)
-        return original(batches, step, first, last)
+        return original(trainer, pieces)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Batches, "rows", interrupted)
+        patch.setattr(Trainer, "_train_step", interrupted)
         result = ndm(command)
     assert result.code == 1 and "stopped and saved at step 3: the same command resumes" in result.out
     result = ndm(command)

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import yaml
 from filelock import FileLock
+from PIL import Image
 
 import ndm.transforms
 from ndm.cli import main
 from ndm.part import Part
+from ndm.training.loop import Trainer
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 TINY = ["--predictor-options", "network=mlp", "width=8", "depth=1", "--max-steps", "3", "--threads", "1"]
@@ -210,3 +212,24 @@ def test_the_best_checkpoint_is_evaluated_and_pictures_are_drawn(run, capsys):
     assert json.loads((run / "evaluation.json").read_text())["training"]["step"] == 5
     assert main(["sample", "run", "--checkpoint", "best", "--num", "2", "--steps", "2", "--out", "x.npz"]) == 0
     assert "tracker 'nobody'" in refused(capsys, *words, "--max-steps", "7", "--tracker", "nobody")
+
+
+def test_an_image_that_is_damaged_while_training_is_named_and_nothing_saved_is_lost(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ndm.data.lazy.IN_MEMORY", 0)  # decoded when they are needed
+    Path("images").mkdir()
+    for i, x in enumerate(np.random.default_rng(0).integers(0, 256, (20, 4, 4)).astype(np.uint8)):
+        Image.fromarray(x).save(f"images/{i:02d}.png")
+    whole, original = Path("images/07.png").read_bytes(), Trainer._train_step
+
+    def damaging(trainer, pieces):
+        if trainer.step == 2:
+            Path("images/07.png").write_bytes(whole[:40])
+        return original(trainer, pieces)
+
+    words = ["train", "images", "--run", "run", *TINY[:-4], "--max-steps", "30", "--save-every", "1", "--threads", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_train_step", damaging)
+        assert "07.png, which cannot be decoded" in refused(capsys, *words)
+    Path("images/07.png").write_bytes(whole)
+    assert main(words) == 0 and re.search(r"resuming run at step \d+", capsys.readouterr().out)

@@ -178,10 +178,15 @@ def test_imagenet_of_the_old_release(tmp_path):
     assert "old release" in found.source and found.num_classes == 0
 
 
-@pytest.mark.parametrize("zipped", [True, False])
-def test_imagenet_of_the_new_release(tmp_path, zipped):
-    x = write_new(tmp_path, zipped)
+@pytest.mark.parametrize("stored", ["zipped", "in memory", "mapped"])
+def test_imagenet_of_the_new_release(tmp_path, monkeypatch, stored):
+    if stored == "mapped":
+        monkeypatch.setattr("ndm.data.lazy.IN_MEMORY", 2 * 6 * 3072 - 2)  # of two batches, each with a byte too many
+    x = write_new(tmp_path, stored == "zipped")
     found = imagenet.read(32, "new", [tmp_path], SMALL)
+    if stored != "zipped":
+        arrays = found.train.x.arrays
+        assert len(arrays) == 2 and all(isinstance(each, np.memmap) is (stored == "mapped") for each in arrays)
     assert (found.train.x[:] == x[:10]).all() and (found.validation.x[:] == x[10:12]).all()
     assert (found.test.x == x[12:]).all() and "new release" in found.source
     assert found.train.y.tolist() == [i * 66 for i in range(10)]

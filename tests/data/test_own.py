@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ndm import data
-from ndm.data import arrays, lazy
+from ndm.data import arrays, lazy, npz
 from ndm.data.images import Policy
 from ndm.errors import InputError
 
@@ -102,6 +102,33 @@ def test_a_mapped_file_is_not_read_whole(tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", x)
     with pytest.raises(InputError, match=r"1 values NaN or infinite, the first at \(20, 1\)"):
         data.load(str(tmp_path / "x.npy"))
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(dtype=st.sampled_from(["u1", "<f4", ">f8"]), shape=st.lists(st.integers(0, 3), min_size=1, max_size=4),
+       order=st.sampled_from("CF"), key=st.sampled_from(["x", "a longer name"]), compressed=st.booleans())
+def test_an_array_of_an_archive_is_mapped_where_it_was_stored_as_it_is(tmp_path, dtype, shape, order, key, compressed):
+    x = np.asarray(RNG.randint(0, 200, shape), dtype, order=order)
+    save = np.savez_compressed if compressed else np.savez
+    save(tmp_path / "x.npz", other=np.ones(3), **{key: x})
+    found = npz.array_of(tmp_path / "x.npz", key, 0)
+    assert found.dtype == x.dtype and np.array_equal(found, x)
+    assert isinstance(found, np.memmap) is (not compressed)
+    assert not isinstance(npz.array_of(tmp_path / "x.npz", key, 10**6), np.memmap)
+    with pytest.raises(KeyError):
+        npz.array_of(tmp_path / "x.npz", "absent", 0)
+
+
+def test_a_mapped_archive_is_the_archive(tmp_path, monkeypatch):
+    np.savez(tmp_path / "x.npz", x=RNG.standard_normal((50, 3)).astype(np.float32), y=np.arange(50) % 4)
+    whole = data.load(str(tmp_path / "x.npz"))
+    monkeypatch.setattr(arrays, "IN_MEMORY", 0)
+    mapped = data.load(str(tmp_path / "x.npz"))
+    assert isinstance(mapped.train.x, lazy.Rows) and mapped.fingerprint() == whole.fingerprint()
+    content = (tmp_path / "x.npz").read_bytes()
+    (tmp_path / "x.npz").write_bytes(content[:-30])
+    with pytest.raises(InputError, match=r"x.npz, which cannot be read"):
+        data.load(str(tmp_path / "x.npz"))
 
 
 # Tables

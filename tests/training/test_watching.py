@@ -32,6 +32,8 @@ def test_a_line_holds_all_that_is_watched(tmp_path):
     trainer = Trainer(POINTS, points(), tmp_path)
     assert trainer.fit()
     line = lines(tmp_path)[-1]
+    waiting = [json.loads(text)["waiting"] for text in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert len(waiting) == 6 and all(0 <= share <= 1 for share in waiting)
     assert {"prior", "diffusion", "reconstruction", "gradient_norm/predictor", "gradient_norm/transform",
             "gradient_norm/schedule", "squared_change/0.5", "squared_velocity/1", "variance_ratio"} <= line.keys()
     parts = sum(line[f"gradient_norm/{part}"] ** 2 for part in ("predictor", "transform", "schedule"))

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import Tensor
 
 from ndm.data import DataSet, Split
-from ndm.data.batches import Batches
 from ndm.training.config import Config
+from ndm.training.loop import Trainer
 
 POINTS = Config(transform="scaling", predictor_options={"width": 16, "depth": 1},
                 schedule_options={"gamma_min": -8.0, "gamma_max": 5.0}, max_steps=6, batch_size=16, warmup_steps=2,
@@ -43,8 +44,8 @@ def images(seed: int = 0, num: int = 80) -> DataSet:
 def lines(run: Path) -> list[dict[str, Any]]:
     """metrics.jsonl without what the clock decides."""
     read = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in ("seconds", "examples_per_second", "memory_mib")}
-            for line in read]
+    of_the_clock = ("seconds", "examples_per_second", "waiting", "memory_mib")
+    return [{key: value for key, value in line.items() if key not in of_the_clock} for line in read]
 
 
 def tensors(run: Path) -> dict[str, bytes]:
@@ -62,15 +63,15 @@ def content(folder: Path) -> dict[Path, bytes]:
 
 @contextmanager
 def signal_at(step: int, number: int = signal.SIGINT) -> Iterator[None]:
-    """Within, this process gets a real signal, once, when the batch of `step` is asked for."""
-    original, sent = Batches.rows, []
+    """Within, this process gets a real signal, once, when `step` begins."""
+    original, sent = Trainer._train_step, []
 
-    def interrupted(batches: Batches, k: int, first: int, last: int) -> np.ndarray:
-        if k == step and not sent:
-            sent.append(k)
+    def interrupted(trainer: Trainer, pieces: list[Tensor]) -> dict[str, float]:
+        if trainer.step == step and not sent:
+            sent.append(step)
             os.kill(os.getpid(), number)
-        return original(batches, k, first, last)
+        return original(trainer, pieces)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Batches, "rows", interrupted)
+        patch.setattr(Trainer, "_train_step", interrupted)
         yield

@@ -70,11 +70,11 @@ def without(term: str) -> type[Trainer]:
 class AlternatingTrainer(Trainer):
     """The path and all the rest learn in turns, for a number of steps each."""
 
-    def _train_step(self) -> dict[str, float]:
+    def _train_step(self, pieces: list[Tensor]) -> dict[str, float]:
         path_learns = self.step // _PHASE % 2 == 1
         for name, parameter in self.raw_model.named_parameters():
             parameter.requires_grad_(name.startswith("transform.") == path_learns)
-        return super()._train_step()
+        return super()._train_step(pieces)
 
 
 class Ones(TimeFunctions):

@@ -4,12 +4,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ndm.data.dataset import Split
 from ndm.errors import InputError
+
+if TYPE_CHECKING:  # a split gives its batches
+    from ndm.data.dataset import Split
 
 _FLIPS = 1  # tells the random numbers of flips from those of the order
 
@@ -22,7 +24,7 @@ class Batches:
     appearances, by a draw that belongs to (seed, epoch) and the place in the epoch.
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int, *, flip: bool = False) -> None:
+    def __init__(self, split: "Split", batch_size: int, seed: int, *, flip: bool = False) -> None:
         if batch_size < 1:
             raise InputError(f"batch size {batch_size}", "at least 1")
         if flip and split.x.ndim != 4:
@@ -50,13 +52,28 @@ class Batches:
         """Rows first..last-1 of `batches[step]`: the share of one process, of which nothing else is fetched."""
         if not 0 <= first < last <= self.batch_size:
             raise InputError(f"rows {first}..{last - 1} of a batch", f"some of 0..{self.batch_size - 1}")
-        epochs, places = np.divmod(step * self.batch_size + np.arange(first, last), len(self.split))
-        found = [(self._epoch(epoch), places[epochs == epoch]) for epoch in np.unique(epochs).tolist()]
-        x = self.split.x[np.concatenate([order[own] for (order, _), own in found])]
-        if self.flip:
-            flipped = np.concatenate([flips[own] for (_, flips), own in found])
+        x, flipped = self.fetch(step, first, last)
+        if flipped.any():
             x[flipped] = x[flipped][..., ::-1]
         return x
+
+    def fetch(self, step: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        """The examples of these rows as they are, and which of them are flipped."""
+        epochs, places = np.divmod(step * self.batch_size + np.arange(first, last), len(self.split))
+        found = [(*self._epoch(epoch), places[epochs == epoch]) for epoch in np.unique(epochs).tolist()]
+        x = self.split.x[np.concatenate([order[own] for order, _, own in found])]
+        return x, np.concatenate([flips[own] for _, flips, own in found])
+
+    def shown(self, step: int) -> np.ndarray:
+        """A batch to look at, that any process can have and all have alike."""
+        return self[step]
+
+    def state(self) -> dict[str, int]:
+        """What was learned about the data on the way, and saves who resumes from learning it again."""
+        return {}
+
+    def load(self, state: dict[str, int]) -> None:
+        """Take the state of a run back, of all its processes together."""
 
 
 class Prefetched:

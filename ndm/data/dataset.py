@@ -1,7 +1,7 @@
 """What every data set is: three fixed splits of checked examples, and what is known about their density."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ndm.data.batches import Batches
 from ndm.data.lazy import Examples, Lazy, chunks, rows_of, stamps_of_values
 from ndm.errors import InputError
 
@@ -31,6 +32,14 @@ class Split:
         Toys have their classes in turn, so that neighbours are less alike than independent examples.
         """
         return np.random.default_rng(0).permutation(len(self))
+
+    def batches(self, batch_size: int, seed: int, *, flip: bool = False) -> Batches:
+        """The examples to train on, step by step, in an order that belongs to the seed."""
+        return Batches(self, batch_size, seed, flip=flip)
+
+    def stamps(self) -> Iterator[bytes]:
+        """Bytes that change with any example."""
+        yield from self.x.stamps() if isinstance(self.x, Lazy) else stamps_of_values(self.x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +100,7 @@ class DataSet:
         for part in SPLITS:
             split = self.split(part)
             digest.update(f"{part} ".encode())
-            for stamp in split.x.stamps() if isinstance(split.x, Lazy) else stamps_of_values(split.x):
+            for stamp in split.stamps():
                 digest.update(stamp)
             if split.y is not None:
                 digest.update(f"{part} ".encode())

@@ -1,5 +1,10 @@
-"""Hugging Face `datasets` (extra `hub`): `hub:OWNER/NAME[:CONFIG]`, or a folder that `save_to_disk` wrote."""
+"""Hugging Face `datasets` (extra `hub`): `hub:OWNER/NAME[:CONFIG]`, or a folder that `save_to_disk` wrote.
 
+They are got whole, or with `streaming=true` streamed (see `ndm.data.stream`), which needs no room on the disk.
+"""
+
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +12,10 @@ from ndm.data import tables
 from ndm.data.dataset import DataSet, Split
 from ndm.data.examples import divide
 from ndm.data.images import images_of
+from ndm.data.lazy import option
+from ndm.data.rows import ImageDecoder, TableDecoder, content
 from ndm.data.stores import Store
+from ndm.data.stream import sizes, streamed
 from ndm.errors import InputError, reason
 from ndm.registry import optional
 
@@ -22,8 +30,7 @@ class Column(Store):
         self.names = [f"row {i}" for i in range(len(rows))]
 
     def read(self, i: int) -> bytes:
-        found = self.rows[i][self.image]
-        return found["bytes"] if found["bytes"] is not None else Path(found["path"]).read_bytes()
+        return content(self.rows[i][self.image])
 
 
 def holds(path: Path) -> bool:
@@ -31,42 +38,89 @@ def holds(path: Path) -> bool:
     return any((path / name).exists() for name in ("dataset_info.json", "dataset_dict.json"))
 
 
-def load_folder(path: Path, *, split: str = "train", image: Any = None, label: Any = None, columns: Any = None,
-                dequantise: Any = None, size: Any = None, crop: Any = None, mode: Any = None) -> DataSet:
-    """One split of the export, divided 80/10/10: the images of the column `image`, or a table of `columns`."""
-    found = _opened(str(path), optional("datasets", "hub").load_from_disk, str(path))
-    return _made(path, found, split, image, label, columns, dequantise, dict(size=size, crop=crop, mode=mode))
+def _of_disk(path: Any, streaming: bool) -> Any:
+    """What lies on the disk need not be streamed to be opened."""
+    return optional("datasets", "hub").load_from_disk(str(path))
 
 
-def load_name(name: str, *, split: str = "train", image: Any = None, label: Any = None, columns: Any = None,
-              dequantise: Any = None, size: Any = None, crop: Any = None, mode: Any = None) -> DataSet:
-    """The same of a data set of the hub; nothing of its code is run."""
+def _of_hub(name: Any, streaming: bool) -> Any:
+    """Nothing of the data set's own code is run."""
     owner, _, config = name.partition(":")
-    found = _opened(name, optional("datasets", "hub").load_dataset, owner, config or None)
-    return _made(Path(name), found, split, image, label, columns, dequantise, dict(size=size, crop=crop, mode=mode))
+    return optional("datasets", "hub").load_dataset(owner, config or None, streaming=streaming)
 
 
-def _opened(name: str, opener: Any, *arguments: Any) -> Any:
+def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str = "train", image: Any = None,
+          label: Any = None, columns: Any = None, dequantise: Any = None, size: Any = None, crop: Any = None,
+          mode: Any = None, streaming: Any = False, validation: Any = None, test: Any = None, buffer: Any = None,
+          lanes: Any = None) -> DataSet:
+    """One split: the images of the column `image`, or a table of `columns`.
+
+    Whole it is divided 80/10/10. Of a stream the first examples are held out, as `streamed` says, which takes
+    `validation`, `test`, `buffer` and `lanes`.
+    """
+    path, policy = Path(place), {"size": size, "crop": crop, "mode": mode}
+    given = {"validation": validation, "test": test, "buffer": buffer, "lanes": lanes}
+    given = {name: value for name, value in given.items() if value is not None}
+    streaming = option("streaming", streaming, (False, True))
+    if given and not streaming:
+        raise InputError(f"the option {next(iter(given))} without streaming=true", "both",
+                         "what is not streamed is divided 80/10/10")
+    how = sizes(given)
+    found = _tried(str(place), opened, place, streaming)
+    if isinstance(found, dict):
+        if split not in found:
+            raise InputError(f"split={split} of {path}", "one of " + ", ".join(found))
+        found = found[split]
+    about = f"{path.name} of Hugging Face datasets, split {split}"
+    if streaming:
+        found, number = _tried(str(place), _as_stream, found, split, how["lanes"])
+        about += ", streamed" + f" ({number} examples)" * bool(number)
+    names = found.column_names or list(_tried(str(place), next, iter(found)))
+    for name in (image, label):
+        if name is not None and name not in names:
+            raise InputError(f"{path} without a column {name!r}", "one of " + ", ".join(names))
+    if image is not None:
+        found = _tried(str(place), found.cast_column, image, optional("datasets", "hub").Image(decode=False))
+    if streaming:
+        return _streamed(path, found, names, image, label, columns, dequantise, policy, how, about)
+    if image is None:
+        table = {name: list(found[name]) for name in names}
+        return tables.of_table(path, table, columns, label, dequantise)
+    y = None if label is None else tables.classes(list(found[label]))
+    return divide(Split(images_of(Column(path, found, image), **policy), y), path.name, about)
+
+
+def _as_stream(found: Any, split: str, pieces: int) -> tuple[Any, int | None]:
+    """The data as a stream, and how many examples there are, where that is known. What is on the disk is cut."""
+    if hasattr(found, "to_iterable_dataset"):
+        return found.to_iterable_dataset(min(pieces, len(found))), len(found)
+    known = (found.info.splits or {}).get(split)
+    return found, known and known.num_examples
+
+
+def _streamed(path: Path, found: Any, names: list[str], image: Any, label: Any, columns: Any, dequantise: Any,
+              policy: dict[str, Any], how: dict[str, int], about: str) -> DataSet:
+    """The stream as a data set: what decodes its rows, and the columns that are read."""
+    if dequantise:
+        raise InputError("dequantise= of a stream", "data that are got whole", "leave streaming=true out")
+    decoder: Any = partial(ImageDecoder, column=image, **policy)
+    wanted = [image]
+    if image is None:
+        wanted = tables.chosen(path, columns, [name for name in names if name != label], dict.fromkeys(names))
+        decoder = partial(TableDecoder, name=path.name, columns=wanted)
+    stream = found.select_columns([*wanted, *([label] if label not in (None, *wanted) else [])])
+    about += f", columns {', '.join(wanted)}"
+    return streamed(path.name, stream, decoder, about=about, label=label, **how)
+
+
+def _tried(name: str, work: Callable[..., Any], *arguments: Any) -> Any:
     try:
-        return opener(*arguments)
+        return work(*arguments)
+    except InputError:
+        raise
     except Exception as error:  # of the network, of Arrow, of the file system: all mean the same
         raise InputError(f"{name}, which cannot be opened ({reason(error)[:200]})",
                          "a data set of Hugging Face") from error
 
 
-def _made(path: Path, found: Any, split: str, image: Any, label: Any, columns: Any, dequantise: Any,
-          policy: dict[str, Any]) -> DataSet:
-    if isinstance(found, dict):
-        if split not in found:
-            raise InputError(f"split={split} of {path}", "one of " + ", ".join(found))
-        found = found[split]
-    for name in (image, label):
-        if name is not None and name not in found.column_names:
-            raise InputError(f"{path} without a column {name!r}", "one of " + ", ".join(found.column_names))
-    if image is None:
-        table = {name: list(found[name]) for name in found.column_names}
-        return tables.of_table(path, table, columns, label, dequantise)
-    encoded = found.cast_column(image, optional("datasets", "hub").Image(decode=False))
-    x = images_of(Column(path, encoded, image), **policy)
-    y = None if label is None else tables.classes(list(found[label]))
-    return divide(Split(x, y), path.name, f"{path.name} of Hugging Face datasets, split {split}")
+load_folder, load_name = partial(_load, _of_disk), partial(_load, _of_hub)  # the options of both

@@ -105,6 +105,14 @@ class Images(Lazy):
 def images_of(store: Store, *, size: Any = None, crop: Any = None, mode: Any = None) -> Examples:
     """Every image of the store: decoded at once where they take at most `IN_MEMORY` bytes, and lazily beyond.
 
+    Raises `InputError` as `policy_of`.
+    """
+    return at_hand(Images(store, policy_of(store, size=size, crop=crop, mode=mode), resize=size is not None))
+
+
+def policy_of(store: Store, *, size: Any, crop: Any, mode: Any) -> Policy:
+    """What the options say, and the images of the store where they leave it open.
+
     Without `size` all must have the same, and without `mode` they are grey if all are. Raises `InputError` for an
     option that cannot be, images of mixed sizes, which it names, and images of 16 bits.
     """
@@ -124,9 +132,7 @@ def images_of(store: Store, *, size: Any = None, crop: Any = None, mode: Any = N
                                  f"{store.where(i)} of {image.width}x{image.height}", "one size", "name it: size=32")
             found = oriented_size(image)
     assert found is not None
-    policy = Policy(found[1], found[0], mode or ("grey" if grey else "rgb"), crop or "center")
-    x = Images(store, policy, resize=size is not None)
-    return at_hand(x)
+    return Policy(found[1], found[0], mode or ("grey" if grey else "rgb"), crop or "center")
 
 
 def opened(store: Store, i: int) -> Image.Image:

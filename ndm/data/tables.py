@@ -6,6 +6,8 @@ same every time. Constant columns are refused, and duplicate ones reported.
 
 import csv
 import itertools
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +39,10 @@ def load_file(path: Path, *, columns: Any = None, label: Any = None, dequantise:
 
 def of_table(path: Path, table: dict[str, list[Any]], columns: Any, label: Any, dequantise: Any) -> DataSet:
     """The columns of `table` as a data set, as `load_file` says; `path` names it in messages."""
-    names = _chosen(path, columns, [name for name in table if name != label], table)
-    y = None if label is None else classes(table[_chosen(path, [label], [], table)[0]])
-    values = {name: _numbers(table[name], f"{path}, column {name!r}") for name in names}
-    x, notes = _columns(path, values, dequantise)
+    names = chosen(path, columns, [name for name in table if name != label], table)
+    y = None if label is None else classes(table[chosen(path, [label], [], table)[0]])
+    values = {name: numbers(table[name], partial(_cell, path, name)) for name in names}
+    x, notes = beside(path, values, dequantise)
     return divide(examples(x, y, str(path)), path.name, f"the file {path.name}, columns {', '.join(names)}", notes)
 
 
@@ -72,7 +74,7 @@ def _parquet(path: Path) -> dict[str, list[Any]]:
         raise InputError(f"{path}, which cannot be read ({reason(error)})", "a whole .parquet file") from error
 
 
-def _chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) -> list[str]:
+def chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) -> list[str]:
     """The names that `columns` gives, each of the table and each once."""
     if columns is None:
         return default
@@ -92,16 +94,21 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _numbers(column: list[Any], where: str) -> np.ndarray:
-    """The column as float64; rows are counted from 1, without the line of names."""
+def _cell(path: Path, column: str, i: int) -> str:
+    """What messages call the value; rows are counted from 1, without the line of names."""
+    return f"{path}, column {column!r}, row {i + 1}"
+
+
+def numbers(column: list[Any], where: Callable[[int], str]) -> np.ndarray:
+    """The column as float64; raises `InputError`, which names value i as where(i), for what is no finite number."""
     found = np.empty(len(column))
     for i, value in enumerate(column):
         if isinstance(value, bool) or not (isinstance(value, int | float) or (isinstance(value, str)
                                                                               and _is_number(value))):
-            raise InputError(f"{where}, row {i + 1}: {value!r}", "a number", "choose other columns=[...], or repair it")
+            raise InputError(f"{where(i)}: {value!r}", "a number", "choose other columns=[...], or repair it")
         found[i] = float(value)
         if not np.isfinite(found[i]):
-            raise InputError(f"{where}, row {i + 1}: {value}", "a finite number", "remove or repair this row")
+            raise InputError(f"{where(i)}: {value}", "a finite number", "remove or repair this row")
     return found
 
 
@@ -113,7 +120,7 @@ def classes(column: list[Any]) -> np.ndarray:
     return np.array([numbers[word] for word in words])
 
 
-def _columns(path: Path, values: dict[str, np.ndarray], dequantise: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+def beside(path: Path, values: dict[str, np.ndarray], dequantise: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     """The columns beside each other (N, D), dequantised where that is asked, and what is to be said of them."""
     if not values:
         raise InputError(f"{path} without columns of values", "at least one beside the label")
@@ -121,7 +128,7 @@ def _columns(path: Path, values: dict[str, np.ndarray], dequantise: Any) -> tupl
         raise InputError(f"{path}, column {constant[0]!r}, which never changes", "columns that vary",
                          "leave it out of columns=[...]: a density over a constant is infinite")
     integers = [name for name, column in values.items() if (column == np.round(column)).all()]
-    wanted = integers if dequantise is True else _chosen(path, dequantise or None, [], dict(values))
+    wanted = integers if dequantise is True else chosen(path, dequantise or None, [], dict(values))
     if other := [name for name in wanted if name not in integers]:
         raise InputError(f"dequantise={other}", "columns of integers" + f": {', '.join(integers)}" * bool(integers))
     notes = [f"columns {first} and {second} are the same" for first, second in itertools.combinations(values, 2)

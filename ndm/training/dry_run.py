@@ -8,7 +8,6 @@ from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from ndm.data import DataSet
-from ndm.data.batches import Batches
 from ndm.training.build import as_tensor, build_model, make_times
 from ndm.training.config import Config
 from ndm.training.optimizer import make_optimizer
@@ -33,7 +32,7 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
 
     optimizer = make_optimizer(model, config)
     times = make_times(config)
-    x = as_tensor(Batches(data.train, config.batch_size, config.seed)[0], model.decoder)
+    x = as_tensor(data.train.batches(config.batch_size, config.seed)[0], model.decoder)
 
     def step() -> None:
         optimizer.zero_grad()

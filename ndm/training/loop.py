@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from ndm.bound import Bound
 from ndm.data import DataSet
-from ndm.data.batches import Batches, Prefetched
+from ndm.data.batches import Prefetched
+from ndm.data.lazy import Examples
 from ndm.errors import InputError
-from ndm.likelihood import bits_per_dim
 from ndm.model import NeuralDiffusion
 from ndm.noise import Rows
 from ndm.running_mean import as_one_batch
@@ -39,7 +39,7 @@ from ndm.training.progress import ProgressBar
 from ndm.training.saving import last_resort
 from ndm.training.shards import Shards
 from ndm.training.state import read_state, write_state
-from ndm.training.statistics import COLLAPSED, movement, variance_ratio
+from ndm.training.statistics import COLLAPSED, path_statistics
 from ndm.training.trackers import Trackers
 from ndm.training.validation import Validation
 from ndm.training.watching import LossBins, gradient_norms, memory
@@ -87,10 +87,10 @@ class Trainer:
         self.terms = self.parallel.prepare(Terms(self.raw_model, self.bins, config))
         self.parallel.share(nn.Sequential(self.ema.model, *self.averages.models))
         self.optimizer = make_optimizer(self.raw_model, config)
-        self.batches = Batches(data.train, config.batch_size, config.seed, flip=config.flip)
+        self.batches = data.train.batches(config.batch_size, config.seed, flip=config.flip)
         self.step, self.seconds, self.began = 0, 0.0, clock()
         self.terms_of_shares: list[dict[str, Tensor]] = []  # (B,) each, of the latest step
-        self.metrics = Metrics(run, "bits/dim" if data.is_image else "nats")
+        self.metrics = Metrics(run, data)
         self.validation = Validation(config, data)
         self.pictures = Pictures(run, config.pictures_every, draw)
         self.trackers = Trackers(config.tracker, run, yaml.safe_load(text))
@@ -120,8 +120,7 @@ class Trainer:
                 if self.validation.due(self.step):
                     self._validate()
                 rate = (self.step - first) * self.config.batch_size / (self.seconds - before)
-                status = f"{self._to_unit(self.metrics.recent_total):.3f} {self.metrics.unit}  {rate:.0f}/s"
-                status += self.validation.status
+                status = f"{self.metrics.recent_total:.3f} {self.metrics.unit}  {rate:.0f}/s{self.validation.status}"
                 bar.update(self.fraction, status)
                 if self.validation.due(self.step) or self.step % self.config.log_every == 0:
                     with self.shards.agreed():
@@ -171,16 +170,17 @@ class Trainer:
         """What is minimised, (B,): the bound, all of its terms alike."""
         return bound.total
 
-    def batch(self, step: int, rows: Rows | None = None) -> Tensor:
-        """The examples of a step, or a share of them, as the model takes them, on its device."""
-        size = self.config.batch_size
-        rows = rows or Rows(0, size, size)
-        x = self.batches.rows(step, rows.first, rows.first + rows.number)
-        return as_tensor(x, self.raw_model.decoder).to(self.accelerator.device)
-
     def own_batch(self, step: int) -> list[Tensor]:
         """What this process computes of the batch of a step, a tensor for each of its pieces."""
-        return [self.batch(step, rows) for rows in self.rows]
+        return [self._as_input(self.batches.rows(step, rows.first, rows.first + rows.number)) for rows in self.rows]
+
+    def batch(self, step: int) -> Tensor:
+        """The batch of a step, on the CPU; a call of all processes together."""
+        return torch.cat([x for found in self.shards.gather([x.cpu() for x in self.own_batch(step)]) for x in found])
+
+    def _as_input(self, x: Examples) -> Tensor:
+        """Examples as the model takes them, on its device."""
+        return as_tensor(x, self.raw_model.decoder).to(self.accelerator.device)
 
     def save(self) -> None:
         """Write the checkpoint of this step, if there is none; raises `FloatingPointError` if it would hold a NaN."""
@@ -189,6 +189,7 @@ class Trainer:
         moments = {name: whole(self.optimizer.state.get(weight, {}))
                    for name, weight in self.raw_model.named_parameters()}
         bins = self._total(self.bins.sums).tolist()
+        data = {piece: number for found in self.shards.gather(self.batches.state()) for piece, number in found.items()}
         for name, value in weights.items():
             if not torch.isfinite(value).all():
                 raise FloatingPointError(f"{name} is not finite after step {self.step}: the checkpoint is not written")
@@ -196,7 +197,8 @@ class Trainer:
         def write(folder: Path) -> None:
             averaged.save_pretrained(folder / "model")
             progress = {"step": self.step, "seconds": self.seconds, "examples": self.step * self.config.batch_size,
-                        "metrics": self.metrics.state(), "validation": self.validation.state(), "bins": bins}
+                        "metrics": self.metrics.state(), "validation": self.validation.state(), "bins": bins,
+                        "data": data}
             write_state(folder / "state", weights, moments, self.times.state_dict(), progress)
             self.averages.write(folder / "state", averages)
 
@@ -219,6 +221,7 @@ class Trainer:
         load(self.ema.model, NeuralDiffusion.from_pretrained(folder / "model").state_dict())
         self.step, self.seconds = progress["step"], progress["seconds"]
         self.metrics.load(self.step, progress["metrics"])
+        self.batches.load(progress.get("data", {}))
         self.validation.load(progress.get("validation"))
         if self.shards.is_main:  # the sums of all: the others begin anew
             self.bins.load(progress.get("bins"))
@@ -288,16 +291,10 @@ class Trainer:
         bins, norms = self.bins.line(self._total), gradient_norms(self.raw_model, self.parallel.norm)
         if not self.shards.is_main:
             return
-        x = self.batch(self.step)
-        ratio = variance_ratio(model, x)
-        ends = model.schedule.gamma(torch.tensor([0.0, 1.0], device=x.device)).detach().tolist()
-        line = self.metrics.write(self.step, means | {
-            "unit": self.metrics.unit, "total": self._to_unit(self.metrics.recent_total), "variance_ratio": ratio,
-            "gamma_0": ends[0], "gamma_1": ends[1], "seconds": self.seconds}
-            | pace | movement(model, x) | norms | bins | memory() | self.validation.line(self.step))
+        x = self._as_input(self.batches.shown(self.step))
+        path = path_statistics(model, x)
+        line = self.metrics.write(self.step, means | {"seconds": self.seconds} | pace | path | norms | bins | memory()
+                                  | self.validation.line(self.step))
         self.trackers.log(line)
-        if ratio < COLLAPSED:
+        if (ratio := path["variance_ratio"]) < COLLAPSED:
             warnings.warn(f"F has collapsed: Var F / Var x = {ratio:.2g} at t = 1/2, step {self.step}", stacklevel=2)
-
-    def _to_unit(self, nats: float) -> float:
-        return float(bits_per_dim(nats, self.data.event_shape)) if self.data.is_image else nats

@@ -6,8 +6,10 @@ from collections import deque
 from pathlib import Path
 from typing import Any, Self
 
+from ndm.data import DataSet
 from ndm.errors import InputError
 from ndm.files import parse_json, write_atomically
+from ndm.likelihood import bits_per_dim
 from ndm.training.saving import saving
 from ndm.training.tensorboard import tensorboard
 
@@ -17,11 +19,12 @@ _RECENT = 100  # steps over which the status shows the mean
 class Metrics:
     """Collects values step by step and writes a line now and then; use as a context manager while writing.
 
-    `unit` is what the total is written in; the terms themselves are in nats.
+    The total is written in the unit of the data, bits/dim or nats; the terms themselves are in nats.
     """
 
-    def __init__(self, run: Path, unit: str) -> None:
-        self.path, self.tensorboard, self.unit = run / "metrics.jsonl", run / "tensorboard", unit
+    def __init__(self, run: Path, data: DataSet) -> None:
+        self.path, self.tensorboard, self.data = run / "metrics.jsonl", run / "tensorboard", data
+        self.unit = "bits/dim" if data.is_image else "nats"
         self.step = 0
         self.pending: dict[str, list[float]] = {}
         self.totals: deque[float] = deque(maxlen=_RECENT)
@@ -54,8 +57,9 @@ class Metrics:
 
     @property
     def recent_total(self) -> float:
-        """The mean bound of the last steps, in nats."""
-        return sum(self.totals) / max(len(self.totals), 1)
+        """The mean bound of the last steps, in the unit."""
+        nats = sum(self.totals) / max(len(self.totals), 1)
+        return float(bits_per_dim(nats, self.data.event_shape)) if self.data.is_image else nats
 
     def add(self, values: dict[str, float]) -> None:
         """Take the values of one step; the terms of the bound are in nats."""
@@ -71,7 +75,7 @@ class Metrics:
 
     def write(self, step: int, values: dict[str, Any]) -> dict[str, Any]:
         """Write a line, and return it; one that cannot be written is part of the state. Raises `SavingError`."""
-        line = {"step": step} | values
+        line = {"step": step, "unit": self.unit, "total": self.recent_total} | values
         self.unwritten = [json.dumps(line)]
         with saving(str(self.path)), self.path.open("a") as file:
             file.write(self.unwritten[0] + "\n")

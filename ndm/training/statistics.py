@@ -1,4 +1,4 @@
-"""What is watched while training: whether F still holds its data."""
+"""What is watched while training: whether F still holds its data, and how it moves them."""
 
 import torch
 from torch import Tensor
@@ -7,6 +7,13 @@ from ndm.model import NeuralDiffusion
 
 _MIDDLE = 0.5
 COLLAPSED = 0.01  # Var F / Var x at t = 1/2 below which a warning is given
+
+
+@torch.no_grad()
+def path_statistics(model: NeuralDiffusion, x: Tensor) -> dict[str, float]:
+    """What metrics say of the path that data x (B, *event) take: the ends of gamma, `variance_ratio`, `movement`."""
+    ends = model.schedule.gamma(torch.tensor([0.0, 1.0], device=x.device)).tolist()
+    return {"gamma_0": ends[0], "gamma_1": ends[1], "variance_ratio": variance_ratio(model, x)} | movement(model, x)
 
 
 @torch.no_grad()

@@ -1,0 +1,96 @@
+"""Rows of Hugging Face `datasets` as arrays: images out of a column of them, or numbers out of several columns."""
+
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ndm.data import tables
+from ndm.data.examples import check_resolution
+from ndm.data.images import GREY, Images, opened, policy_of
+from ndm.data.stores import Store
+from ndm.errors import InputError, reason
+from ndm.registry import optional
+
+
+class Row(NamedTuple):
+    """What a data set holds by column, and what messages call it."""
+
+    values: dict[str, Any]
+    where: str
+
+
+class Decoder(Protocol):
+    """Made of the first rows of a stream, it decodes these and all others. `notes` are what is to be said of them."""
+
+    notes: tuple[str, ...]
+
+    def __call__(self, rows: list[Row]) -> np.ndarray:
+        """The rows as (N, *event); raises `InputError`, naming a row that cannot be decoded."""
+
+
+class Encoded(Store):
+    """The encoded images of rows."""
+
+    def __init__(self, rows: list[Row], column: str) -> None:
+        self.path, self.rows, self.column = Path(column), rows, column
+        self.names = [row.where for row in rows]
+
+    def read(self, i: int) -> bytes:
+        try:
+            return content(self.rows[i].values[self.column])
+        except Exception as error:  # of the network, of the file system
+            raise InputError(f"{self.where(i)}, which cannot be read ({reason(error)[:200]})", "an image") from error
+
+    def where(self, i: int) -> str:
+        return self.names[i]
+
+
+def content(image: dict[str, Any]) -> bytes:
+    """The encoded image: in the row, or in the file that the row names, which may be one of the hub."""
+    if image["bytes"] is not None:
+        return bytes(image["bytes"])
+    with optional("fsspec", "hub").open(image["path"], "rb") as file:
+        return bytes(file.read())
+
+
+class ImageDecoder:
+    """The images of a column, by the policy of `ndm.data.images`; what is left open, the first rows decide."""
+
+    notes = ()
+
+    def __init__(self, first: list[Row], *, column: str, size: Any, crop: Any, mode: Any) -> None:
+        self.column, self.resize = column, size is not None
+        self.policy = policy_of(Encoded(first, column), size=size, crop=crop, mode=mode)
+        self.grey_alone = mode is None and self.policy.mode == "grey"
+
+    def __call__(self, rows: list[Row]) -> np.ndarray:
+        store = Encoded(rows, self.column)
+        for i in range(len(rows)) if self.grey_alone else ():
+            with opened(store, i) as image:
+                if image.mode not in GREY:
+                    raise InputError(f"{store.where(i)} of mode {image.mode}", "grey, as the first images are",
+                                     "say mode=rgb or mode=grey")
+        return Images(store, self.policy, resize=self.resize)[:]
+
+
+class TableDecoder:
+    """Columns of numbers beside each other, (N, D) of float32."""
+
+    def __init__(self, first: list[Row], *, name: str, columns: list[str]) -> None:
+        self.columns = columns
+        values = {column: self._numbers(first, column) for column in columns}
+        x, self.notes = tables.beside(Path(name), values, None)
+        check_resolution(x, name)
+
+    def __call__(self, rows: list[Row]) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            x = np.stack([self._numbers(rows, column) for column in self.columns], 1).astype(np.float32)
+        if not np.isfinite(x).all():
+            raise InputError(f"{rows[np.argwhere(~np.isfinite(x))[0][0]].where}: a value too large for float32",
+                             "absolute values below 3.4e38", "rescale the data")
+        return x
+
+    @staticmethod
+    def _numbers(rows: list[Row], column: str) -> np.ndarray:
+        return tables.numbers([row.values[column] for row in rows], lambda i: f"{rows[i].where}, column {column!r}")

@@ -46,7 +46,8 @@ class Lane:
         """Examples first..last-1; raises what `read` raises, and `InputError` where there is none at all."""
         with self._lock:
             if self._source is None or not self._first <= first <= self._first + len(self._found) + self.kept:
-                self._source, self._first = self._examples(first), first
+                self._first = max(0, first - self.kept)  # the one before may be asked for next, by another thread
+                self._source = self._examples(self._first)
                 self._found.clear()
             try:
                 self._found.extend(islice(self._source, max(0, last - self._first - len(self._found))))

@@ -4,7 +4,7 @@ from itertools import islice
 from threading import Thread
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ndm.data.lanes import Lane
@@ -30,6 +30,7 @@ def lane(pieces, lengths=None, window=3, kept=4, seed=0):
                 kept=kept)
 
 
+@settings(deadline=None)
 @given(SIZES, st.integers(1, 9), st.integers(0, 5))
 def test_an_epoch_holds_every_example_once_and_epochs_differ(sizes, window, seed):
     number = sum(sizes)
@@ -41,6 +42,7 @@ def test_an_epoch_holds_every_example_once_and_epochs_differ(sizes, window, seed
         assert found[:number] != found[number : 2 * number]
 
 
+@settings(deadline=None)
 @given(SIZES, st.integers(1, 9), st.integers(0, 60), st.booleans())
 def test_it_goes_on_anywhere_whether_lengths_are_known_or_not(sizes, window, first, known):
     whole = lane(Pieces(sizes), window=window).take(0, first + 5)
@@ -55,9 +57,10 @@ def test_what_is_known_is_not_read_again():
     assert lengths == {str(i): 100 for i in range(6)}
     resumed = Pieces([100] * 6)
     assert lane(resumed, lengths).take(1450, 1460) == unbroken.take(1450, 1460)
-    assert len(resumed.read_examples) < 20  # the ten, and the windows around them: neither pieces nor what lies before
+    assert len(resumed.read_examples) < 24  # the ten, the four kept before them, and the windows around these
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 4)), min_size=1, max_size=12))
 def test_any_order_of_asking_is_right(asked):
     whole, found = lane(Pieces([5, 0, 9, 3])).take(0, 60), lane(Pieces([5, 0, 9, 3]))
@@ -68,7 +71,7 @@ def test_any_order_of_asking_is_right(asked):
 def test_near_order_reads_once():
     pieces = Pieces([40, 40])
     found = lane(pieces, kept=8)
-    for first in (0, 4, 2, 6, 6, 4, 10, 8):
+    for first in (4, 0, 2, 6, 6, 4, 10, 8):
         found.take(first, first + 2)
     assert len(set(pieces.read_examples)) == len(pieces.read_examples)
 

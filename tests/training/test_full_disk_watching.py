@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,6 @@ from launching import together
 from tiny import lines, tensors
 
 from ndm.cli import main
-from ndm.data.batches import Batches
 from ndm.training import checkpoint
 from ndm.training.metrics import Metrics
 from ndm.training.objective import Terms
@@ -34,17 +34,17 @@ def place(tmp_path, monkeypatch) -> None:
 
 @contextmanager
 def at_line(step: int, happens: Callable[[], None]):
-    """Within, something happens once, when the batch of `step` is asked for: for the line of metrics of that step."""
-    original, done = Batches.rows, []
+    """Within, something happens once, before the line of metrics of `step` is written."""
+    original, done = Metrics.write, []
 
-    def rows(batches: Batches, k: int, first: int, last: int) -> np.ndarray:
+    def write(metrics: Metrics, k: int, values: dict[str, Any]) -> dict[str, Any]:
         if k == step and not done:
             done.append(k)
             happens()
-        return original(batches, k, first, last)
+        return original(metrics, k, values)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Batches, "rows", rows)
+        patch.setattr(Metrics, "write", write)
         yield
 
 
@@ -175,6 +175,7 @@ def test_a_run_whose_lock_cannot_be_written_is_refused(capfd):
 NO_ROOM = """
 import sys, ndm.cli
 from pathlib import Path
+from typing import Any
 from ndm.training.metrics import Metrics
 write = Metrics.write
 def full(metrics, step, values):

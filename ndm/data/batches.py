@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,8 +79,9 @@ class Batches:
 class Prefetched:
     """`batch(step)` for step, step + 1, ..., made ahead of time in background threads: `ahead` batches at most.
 
-    `get(step)` waits for that batch and raises the error that making it raised; `waited` is the share of the time
-    since the first `get` that was spent in waiting. Use it in a `with` block, or call `close()`.
+    `get(step)` waits for that batch and raises the error that making it raised, of which `fails(step)` tells before;
+    `waited` is the share of the time since the first `get` that was spent in waiting. Use it in a `with` block, or call
+    `close()`.
     """
 
     def __init__(self, batch: Callable[[int], Any], first: int = 0, *, ahead: int = 4, threads: int = 2) -> None:
@@ -103,18 +104,19 @@ class Prefetched:
 
     def get(self, step: int) -> Any:
         """The batch of this step; the next ones are begun."""
-        began = time.perf_counter()
-        self._began = began if self._began is None else self._began
+        self._began = time.perf_counter() if self._began is None else self._began
         self._plan(step)
-        found = self._made[step].result()
-        self._seconds += time.perf_counter() - began
-        return found
+        return self._awaited(step).result()
 
-    def __iter__(self) -> Iterator[Any]:
-        step = min(self._made)
-        while True:
-            yield self.get(step)
-            step += 1
+    def fails(self, step: int) -> bool:
+        """Whether `get` will raise an error for this step, one of those that are made ahead of the latest `get`."""
+        return self._awaited(step).exception() is not None
+
+    def _awaited(self, step: int) -> Future[Any]:
+        began = time.perf_counter()
+        wait([self._made[step]])
+        self._seconds += time.perf_counter() - began
+        return self._made[step]
 
     @property
     def waited(self) -> float:

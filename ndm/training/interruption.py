@@ -5,7 +5,10 @@ from typing import Any, Self
 
 
 class Interruption:
-    """True once SIGINT or SIGTERM has come: the step under way ends, and all is saved. A second one stops at once."""
+    """True once SIGINT or SIGTERM has come: the step under way ends, and all is saved. A second one stops at once.
+
+    Whoever knows another reason to end the run in good order sets `came`.
+    """
 
     came = False
 

@@ -4,7 +4,7 @@ import contextlib
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -101,11 +101,14 @@ class Trainer:
         self.shards.by_first(lambda: write_configuration(run, text))
 
     def fit(self) -> bool:
-        """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same)."""
+        """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same).
+
+        What fails in one process, as data that cannot be read, is raised in all of them, after the last step is saved.
+        """
         if self.done and not self.metrics.unwritten and self._has_snapshot:
             return True
         bar = ProgressBar(f"training on {self.data.name}", None if self.shards.is_main else Console(quiet=True))
-        with (alone(self.run, self.shards), self.interruption, self._writing(), bar,
+        with (alone(self.run, self.shards), self.interruption, self.shards.in_first(self.metrics, self.trackers), bar,
               Prefetched(self.own_batch, self.step) as batches, last_resort(self.save)):
             before, first = self.seconds, self.step
             if self.step:
@@ -113,7 +116,10 @@ class Trainer:
             self.began, stopped = self.clock() - before, False
             self.terms.train()
             while not self.done and not stopped:
-                values = self._train_step(batches.get(self.step))
+                with self.shards.agreed() if self.step == first else contextlib.nullcontext():
+                    pieces = batches.get(self.step)
+                self.interruption.came |= batches.fails(self.step + 1)
+                values = self._train_step(pieces)
                 self.step += 1
                 self.seconds, stopped = values.pop("seconds"), values.pop("interrupted") > 0
                 self.metrics.add(values)
@@ -130,16 +136,10 @@ class Trainer:
                 if self.validation.is_best(self.step) or self.step % self.config.save_every == 0:
                     self.save()
             self.save()
-        return self.done
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Metrics as files and in the services that follow the run, by the process that writes."""
-        with contextlib.ExitStack() as written:
             with self.shards.agreed():
-                for each in (self.metrics, self.trackers) if self.shards.is_main else ():
-                    written.enter_context(each)
-            yield
+                if stopped and not self.done and batches.fails(self.step):
+                    batches.get(self.step)
+        return self.done
 
     def _validate(self) -> None:
         """The value of validation, by the first process, known to all."""

@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, Self, TypeVar
 
@@ -94,6 +95,15 @@ class Shards:
                 done = work()
         found: Result = self.gather(done)[0]
         return found
+
+    @contextlib.contextmanager
+    def in_first(self, *contexts: AbstractContextManager[Any]) -> Iterator[None]:
+        """Within these, in the first process alone; one that cannot be entered is an error of all."""
+        with contextlib.ExitStack() as entered:
+            with self.agreed():
+                for context in contexts if self.is_main else ():
+                    entered.enter_context(context)
+            yield
 
     def collect(self, work: Callable[[int], Result], number: int, what: str, status: str) -> list[Result]:
         """work(k) for k = 0 .. number - 1, each by one process: all of them, in order, in the first, which alone may

@@ -65,7 +65,7 @@ def test_a_stream_that_breaks_off_leaves_a_run_that_goes_on(place, monkeypatch) 
     result = ndm(f"{TRAIN} --run parts --max-steps 8")
     assert result.code == 2 and result.err.count("ndm: error: got files, whose piece") == 1
     assert "(ConnectionError: the network is gone)" in result.err and "the same command resumes" in result.err
-    assert json.loads(Path("parts/state/progress.json").read_text())["step"] == 4
+    assert json.loads(Path("parts/state/progress.json").read_text())["step"] == 5  # 8 of each lane are its first epoch
     monkeypatch.setattr(datasets.IterableDataset, "shard", original)
     done(f"{TRAIN} --run parts --max-steps 8")
     assert state("parts") == state("whole")
@@ -80,6 +80,29 @@ def test_two_processes_train_as_one_and_one_goes_on(place) -> None:
     assert {int(piece) % 2 for piece in progress["data"]} == {0, 1}  # of the lanes of both
     done(f"{TRAIN} --run two --max-steps 8")
     assert totals("two") == pytest.approx(totals("one"), rel=1e-3)
+
+
+def test_a_row_that_one_of_two_processes_cannot_read_ends_both_with_the_last_step_saved(place) -> None:
+    x = np.random.default_rng(1).integers(0, 256, (1600, 8, 8)).astype(np.uint8)
+    encoded = datasets.Dataset.from_dict({"image": [Image.fromarray(each) for each in x]}, datasets.Features(
+        image=datasets.Image())).cast_column("image", datasets.Image(decode=False))
+    damaged = [dict(row, bytes=row["bytes"][:20]) for row in encoded[1500:1600]["image"]]  # beyond what is looked at
+    Path("many").mkdir()
+    for i in range(4):
+        encoded.select(range(400 * i, 400 * i + 400)).to_parquet(f"many/train-{i:05d}-of-00004.parquet")
+    whole = Path("many/train-00003-of-00004.parquet").read_bytes()
+    rows = [*encoded[1200:1500]["image"], *damaged]
+    datasets.Dataset.from_dict({"image": rows}).to_parquet("many/train-00003-of-00004.parquet")
+    changed = TRAIN.replace("hub:files", "hub:many").replace("--save-every 2", "--save-every 1000")
+    words = f"{changed} --run two --max-steps 100".split()
+    ends = together(2, ["-m", "ndm.cli", *words], [str(place)] * 2)
+    assert [code for code, _, _ in ends] == [2, 2], ends
+    said = "".join(error for _, _, error in ends)
+    assert said.count("ndm: error: got many, piece 3, example") == 1 and "Traceback" not in said, said
+    step = json.loads(Path("two/state/progress.json").read_text())["step"]
+    assert 0 < step < 100
+    Path("many/train-00003-of-00004.parquet").write_bytes(whole)
+    assert f"resuming two at step {step}" in done(" ".join(words))
 
 
 def test_a_run_of_a_stream_is_evaluated_sampled_and_reported(place) -> None:

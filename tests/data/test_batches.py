@@ -56,6 +56,7 @@ def test_an_error_reaches_the_consumer_and_no_more_is_made_than_asked():
 
     with Prefetched(batch, ahead=2) as ahead:
         assert [ahead.get(0), ahead.get(1)] == [0, 1]
+        assert ahead.fails(2)
         with pytest.raises(InputError, match="a corrupted image"):
             ahead.get(2)
     assert max(made) <= 3

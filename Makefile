@@ -13,7 +13,8 @@ setup: .venv/installed
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,sde,peers,tables,hub]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --config-settings editable_mode=compat \
+		--editable '.[dev,sde,peers,tables,hub]'
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps torchcfm diffusers azula
 	touch $@
 

@@ -1,6 +1,8 @@
 """The command line: ndm train | evaluate | average | sample | report | share | data | benchmark."""
 
+import contextlib
 import dataclasses
+import os
 import sys
 import warnings
 from typing import Annotated, Any, Union
@@ -19,7 +21,7 @@ from ndm.commands.usage import UsageError, in_one_line
 from ndm.data import load
 from ndm.errors import InputError
 from ndm.recipes import recipe
-from ndm.training.config import Config
+from ndm.training.config import BUDGET, Config
 from ndm.training.saving import SavingError
 from ndm.training.shards import Shards
 from ndm.version import __version__
@@ -30,7 +32,18 @@ _COMMANDS = {kind.__name__.lower(): kind
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Exit code 0: done; 2: wrong use or bad input, said in one line; 1: anything else."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _main(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+        return code
+    except OSError as error:  # of the screen: a pipe that was closed, or a log on a full disk
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  Python flushes it once more at its end
+        if not isinstance(error, BrokenPipeError):
+            _complain(f"error: {error}")
+        return 1
+
+
+def _main(words: list[str]) -> int:
     if words == ["--version"]:
         print(__version__)
         return 0
@@ -58,11 +71,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _complain(message: str) -> None:
     """One line, whatever the number of processes: they fail together, and the main one says why."""
     if Shards().is_main:
-        print(f"ndm: {message}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # a log that takes no more
+            print(f"ndm: {message}", file=sys.stderr)
 
 
 def _with_recipe(words: list[str], config: Config, given: Train) -> Train:
     """The command with all that it does not say from `config`: a recipe's options go where their part is replaced."""
+    if any(getattr(given.config, name) is not None for name in BUDGET):
+        config = dataclasses.replace(config, max_steps=None, max_seconds=None)
     command: Train = _parse(words, config)
     options: dict[str, Any] = {}
     for part in ("schedule", "transform", "volatility", "predictor"):
@@ -78,7 +94,8 @@ def _with_recipe(words: list[str], config: Config, given: Train) -> Train:
 def _warn(message: Warning | str, category: type[Warning], *_: Any) -> None:
     """Our own warnings are a line for the user; those of libraries are none of their business."""
     if category is UserWarning:
-        print(f"ndm: warning: {message}", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            print(f"ndm: warning: {message}", file=sys.stderr)
 
 
 def _parse(words: list[str], config: Config) -> Any:

@@ -15,7 +15,7 @@ from ndm.bound import Bound, bound
 from ndm.curve import Curve
 from ndm.decoders import Decoder
 from ndm.errors import InputError
-from ndm.files import parse_json
+from ndm.files import parse_json, sha256
 from ndm.gaussian import Gaussian
 from ndm.mixture import Mixture
 from ndm.model_card import Facts, model_card
@@ -35,6 +35,7 @@ from ndm.volatilities import Volatility
 from ndm.volatilities.constant import ConstantVolatility
 
 _CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+_DIGEST = "weights_sha256"  # in the configuration, of the file of weights
 
 
 class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-diffusion-model"]):
@@ -198,9 +199,10 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         return self.step_variance.distribution(q, deviation, step, timesteps)
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        (save_directory / _CONFIG).write_text(json.dumps(self.config, indent=2) + "\n")
         weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
         save_file(weights, save_directory / _WEIGHTS, metadata={"format": "pt"})
+        config = self.config | {_DIGEST: sha256(save_directory / _WEIGHTS)}
+        (save_directory / _CONFIG).write_text(json.dumps(config, indent=2) + "\n")
 
     def generate_model_card(self, facts: Facts | None = None) -> ModelCard:
         """README.md of `save_pretrained` and `push_to_hub`; `facts` as model_card_kwargs={"facts": ...} of these."""
@@ -226,12 +228,18 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
 
         try:
             config = parse_json(path(_CONFIG).read_text())
-            weights = load_file(path(_WEIGHTS), device=map_location)
+            weights, digest = load_file(path(_WEIGHTS), device=map_location), sha256(path(_WEIGHTS))
         except (OSError, ValueError, SafetensorError) as error:
             why = str(error).splitlines()[0]
             raise InputError(f"a model in {source} that cannot be read ({why})", f"{_CONFIG} and {_WEIGHTS}, whole",
                              "copy or download it again") from error
         try:
+            if isinstance(config, dict) and config.pop(_DIGEST, digest) != digest:  # older models have none
+                raise InputError(f"{_WEIGHTS}, altered or of another model", f"that of {_CONFIG}, by its sha256",
+                                 "copy or download it again")
+            if unusable := [name for name, value in weights.items() if not value.isfinite().all()]:
+                raise InputError(f"weights that are not finite ({unusable[0]})", "finite numbers",
+                                 "copy or download it again, or train anew")
             model = Part.from_config(config)
             if not isinstance(model, cls):
                 raise InputError(f"a {type(model).__name__}", f"a {cls.__name__}")

@@ -18,7 +18,7 @@ from ndm.files import new_folder
 from ndm.model_card import Facts
 from ndm.recipes import recipe
 from ndm.runs import Run, open_run
-from ndm.training.config import Config
+from ndm.training.config import BUDGET, Config
 
 _HUB = "hub:"
 
@@ -83,6 +83,8 @@ def command(run: Run) -> str:
         start = dataclasses.asdict(recipe(None, run.data()))
     except InputError:  # the data are not here
         start = {}
+    if any(run.config[name] != start.get(name) for name in BUDGET):  # a budget that is given replaces the recipe's
+        start |= dict.fromkeys(BUDGET)
     words = ["ndm", "train", source]
     for field in dataclasses.fields(Config):
         value = run.config[field.name]

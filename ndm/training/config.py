@@ -183,6 +183,8 @@ class Config:
         return yaml.safe_dump({"data": about} | values, sort_keys=False)
 
 
+BUDGET = ("max_steps", "max_seconds")  # one of them given on the command line takes the place of a recipe's
+
 # What may change when a run goes on: how long it is, what it writes, how it is sampled, and the machine it is on.
 _MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "sampler", "threads", "accumulate", "parallel",
                "checkpointing", "compile", "validate_every", "validation_limit", "patience", "pictures_every",

@@ -106,6 +106,7 @@ class Sharded(Parallel):
         self.mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
 
     def prepare(self, module: nn.Module) -> nn.Module:
+        warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view", UserWarning)  # read, never changed
         self.share(module)
         return module
 

@@ -1,5 +1,6 @@
 """What a user sees while training: a bar on a terminal, a line now and then in a log file."""
 
+import contextlib
 import time
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ _LINE_EVERY = 15.0  # seconds, where there is no terminal to draw a bar on
 
 
 class ProgressBar:
-    """A bar from 0 to 1 with a status text; use as a context manager."""
+    """A bar from 0 to 1 with a status text; use as a context manager. What cannot be shown stops nothing."""
 
     def __init__(self, what: str, console: Console | None = None) -> None:
         self.what = what
@@ -23,16 +24,19 @@ class ProgressBar:
         self.task: TaskID = self.bar.add_task(what, total=1.0, status="")
 
     def __enter__(self) -> Self:
-        self.bar.start()
+        with contextlib.suppress(OSError):
+            self.bar.start()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self.bar.stop()
+        with contextlib.suppress(OSError):
+            self.bar.stop()
 
     def update(self, fraction: float, status: str) -> None:
         """Show how far it is."""
-        if self.live:
-            self.bar.update(self.task, completed=fraction, status=status)
-        elif time.monotonic() - self.last_line > _LINE_EVERY:
-            self.last_line = time.monotonic()
-            self.console.print(f"{self.what} {fraction:4.0%}  {status}", highlight=False)
+        with contextlib.suppress(OSError):
+            if self.live:
+                self.bar.update(self.task, completed=fraction, status=status)
+            elif time.monotonic() - self.last_line > _LINE_EVERY:
+                self.last_line = time.monotonic()
+                self.console.print(f"{self.what} {fraction:4.0%}  {status}", highlight=False)

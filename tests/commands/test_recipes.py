@@ -57,12 +57,23 @@ def test_a_recipe_trains_evaluates_and_samples(empty, recipe, source):
         assert samples["x"].shape[0] == 3 and np.isfinite(samples["x"]).all()
 
 
-def test_a_model_keeps_the_network_and_the_budget_of_its_data(empty):
+@pytest.mark.parametrize(("words", "budget"), [
+    ("", (None, 60)), ("--max-steps 7", (7, None)), ("--max-seconds 5", (None, 5)),
+    ("--max-steps 7 --max-seconds 5", (7, 5))])
+def test_a_budget_that_is_given_takes_the_place_of_the_recipes(empty, words, budget):
+    write_data(empty)
+    assert RECIPES["vectors"].RECIPE.max_seconds == 60
+    result = ndm(f"train points.npz --dry-run {TINY_MLP} {words}")
+    config = yaml.safe_load(result.out[: result.out.index("threads:")])
+    assert result.code == 0 and (config["max_steps"], config["max_seconds"]) == budget
+
+
+def test_a_model_keeps_the_network_of_its_data(empty):
     write_data(empty)
     config = train("points.npz", "ddpm")
     of_data = RECIPES["vectors"].RECIPE
     assert config["predictor_options"] == {**of_data.predictor_options, "form": "eps", "width": 16, "depth": 1}
-    assert config["schedule_options"] == {} and config["max_seconds"] == of_data.max_seconds
+    assert config["schedule_options"] == {}
     assert (config["batch_size"], config["learning_rate"]) == (16, of_data.learning_rate)
 
 

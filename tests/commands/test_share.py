@@ -1,5 +1,6 @@
 """`ndm share`: a folder or a repository of the hub that says what its model is, and nothing half written."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import yaml
 from calling import content, ndm
 from huggingface_hub import HfApi, ModelCard
 from huggingface_hub.errors import LocalTokenNotFoundError
+from safetensors.torch import load_file, save_file
 
 import ndm as library
+from ndm import NeuralDiffusion
 from ndm.commands.share import command
 from ndm.errors import InputError
 from ndm.model_card import Facts, model_card
@@ -50,6 +53,25 @@ def test_the_command_on_the_card_trains_the_same_configuration(workplace, run):
     assert ndm(words.removeprefix("ndm ") + " --run again").code == 0
     first, again = (yaml.safe_load(Path(folder, "config.yaml").read_text()) for folder in (run, "again"))
     assert first == again
+
+
+def test_weights_that_are_not_those_of_the_card_are_refused(workplace):
+    assert ndm("share points shared").code == 0
+    path = Path("shared/model.safetensors")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-50] + bytes([whole[-50] ^ 1]) + whole[-49:])
+    with pytest.raises(InputError, match=r"shared: model.safetensors, altered or of another model"):
+        NeuralDiffusion.from_pretrained("shared")
+    weights = load_file(Path("points/model") / path.name)
+    weights[min(weights)].fill_(float("nan"))
+    save_file(weights, path)
+    config = json.loads(Path("shared/config.json").read_text())
+    del config["weights_sha256"]  # as of a model from before there was one
+    Path("shared/config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="shared: weights that are not finite"):
+        NeuralDiffusion.from_pretrained("shared")
+    path.write_bytes(whole)
+    assert isinstance(NeuralDiffusion.from_pretrained("shared"), NeuralDiffusion)
 
 
 def test_without_its_data_the_command_states_every_setting(workplace):

@@ -1,12 +1,17 @@
 """Help, versions and words that are no command."""
 
 import dataclasses
+import errno
+import io
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from calling import content, ndm
+from rich.console import Console
 
 from ndm.commands.average import Average
 from ndm.commands.evaluate import Evaluate
@@ -14,6 +19,7 @@ from ndm.commands.report import Report
 from ndm.commands.sample import Sample
 from ndm.commands.train import Train
 from ndm.training.config import Config
+from ndm.training.progress import ProgressBar
 from ndm.version import __version__
 
 POSITIONAL = ("run_folder", "destination")
@@ -74,6 +80,39 @@ def test_wrong_words_are_named_with_what_is_expected(empty, words, said):
 
 def test_the_version(empty):
     assert ndm("--version").out.strip() == __version__
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_screen_that_takes_no_more(empty):
+    """A closed pipe is nothing to speak of; a full disk is said, and stops no training."""
+    program = f"{sys.executable} -m ndm.cli"
+    train = f"{program} train moons --run run --predictor-options width=8 depth=1 --max-steps"
+    for command, code, said in ((f"{program} data list | head -c 1 > /dev/null; exit ${{PIPESTATUS[0]}}", {0, 1}, ""),
+                                (f"{program} data list > /dev/full", {1}, "No space left on device"),
+                                (f"{train} 3 > /dev/full", {1}, "No space left on device"),
+                                (f"{train} 5 2> /dev/full", {0}, "")):
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+        assert done.returncode in code and said in done.stderr and done.stderr.count("\n") == bool(said), done
+    assert json.loads(Path("run/state/progress.json").read_text())["step"] == 5
+
+
+class FullLog(io.StringIO):
+    """On a disk without room."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_progress_that_cannot_be_shown_stops_nothing(monkeypatch):
+    monkeypatch.setattr("ndm.training.progress._LINE_EVERY", 0.0)
+    console, done = Console(file=FullLog()), []
+    with pytest.raises(OSError, match="No space left"):
+        console.print("as it goes")
+    with ProgressBar("work", console) as bar:
+        for step in range(3):
+            bar.update(step / 3, "as it goes")
+            done.append(step)
+    assert done == [0, 1, 2]
 
 
 @pytest.mark.parametrize("command", [[sys.executable, "-m", "ndm.cli", "--help"],

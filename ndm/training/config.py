@@ -199,7 +199,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """A run's configuration; raises `InputError` where there is none or it is not YAML."""
     try:
         values = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}, which is no longer YAML ({' '.join(str(error).split())[:200]})",
+                         "the file that ndm train wrote", "restore it") from error
+    except OSError as error:
         raise InputError(f"{path.parent}, without a readable {path.name}", "the folder of a run",
                          "make one with: ndm train DATA --run FOLDER") from error
     values = LATER | values if isinstance(values, dict) else values

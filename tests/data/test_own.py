@@ -70,6 +70,34 @@ def test_mixed_sizes_corrupted_images_and_strangers_are_named(pictures):
         data.load(str(pictures))
 
 
+def test_links_are_followed_and_those_that_cannot_be_are_named(pictures):
+    linked = pictures.parent / "linked"
+    linked.mkdir()
+    (linked / "a").symlink_to(pictures / "a")
+    (linked / "b").mkdir()
+    for each in (pictures / "b").iterdir():
+        (linked / "b" / each.name).symlink_to(each)
+    assert data.load(str(linked)).fingerprint() == data.load(str(pictures)).fingerprint()
+    (linked / "b").rename(linked.parent / "b")
+    (linked / "b").symlink_to(linked.parent / "b")  # nothing but links
+    assert data.load(str(linked)).fingerprint() == data.load(str(pictures)).fingerprint()
+    for target, message in (("nowhere", "dead.png, a link to nothing"), ("dead.png", "dead.png, a link to nothing"),
+                            ("..", "dead.png, a link to a folder that it lies in")):
+        (pictures / "b" / "dead.png").symlink_to(target)
+        with pytest.raises(InputError, match=message):
+            data.load(str(pictures))
+        (pictures / "b" / "dead.png").unlink()
+
+
+def test_an_empty_folder_and_a_stranger_are_said_in_plain_words(pictures, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty, which holds no images"):
+        data.load(str(tmp_path / "empty"))
+    (pictures / "b" / "99.png").write_text("notes")
+    with pytest.raises(InputError, match="cannot identify image file\\)"):
+        data.load(str(pictures))
+
+
 def test_lazily_decoded_images_are_the_same(pictures, monkeypatch):
     now = data.load(str(pictures))
     monkeypatch.setattr("ndm.data.lazy.IN_MEMORY", 0)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ndm.data import DataSet, load, names
-from ndm.data.checking import archives, findings, is_here
+from ndm.data.checking import archives, findings, is_here, remarks
 from ndm.data.dataset import SPLITS
 from ndm.errors import InputError
 from ndm.files import sha256
@@ -60,5 +60,5 @@ def check(name: str, data: DataSet) -> None:
         print(f"{path}: sha256 {found}: {verdict}")
         if found != expected and path.suffix == ".tar":
             raise InputError(f"{path} of sha256 {found}", expected, "get the file again")
-    for note in data.notes:
+    for note in remarks(data):
         print(f"note: {note}")

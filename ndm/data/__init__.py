@@ -39,9 +39,8 @@ def load(name_or_path: str, options: Mapping[str, Any] | None = None) -> DataSet
             if hasattr(module, "load_folder") and module.holds(path):
                 return _made(module.load_folder, options, name_or_path, path)
     if path.is_dir() or path.exists() or path.suffix:
-        what = "the folder" if path.is_dir() else "the file"
         raise InputError(
-            f"{what} {name_or_path}",
+            f"the folder {name_or_path}, which holds no images" if path.is_dir() else f"the file {name_or_path}",
             "a folder of images, or a file of a format that is read: " + ", ".join(readable),
             "save the examples with np.savez(file, x=..., y=...)",
         )

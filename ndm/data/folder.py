@@ -14,7 +14,7 @@ from ndm.data.dataset import DataSet, Split
 from ndm.data.examples import divide
 from ndm.data.images import images_of
 from ndm.data.lazy import rows_of
-from ndm.data.stores import Folder
+from ndm.data.stores import Folder, files_below
 from ndm.errors import InputError
 
 SUFFIXES_OF_IMAGES = set(Image.registered_extensions())
@@ -24,14 +24,12 @@ PARTS = {"train": "train", "validation": "validation", "valid": "validation", "v
 def holds(path: Path) -> bool:
     """Whether the folder, or one below it, has anything in it that may be an image."""
     of_datasets = any((path / name).exists() for name in ("dataset_info.json", "dataset_dict.json"))
-    return not of_datasets and any(each.suffix.lower() in SUFFIXES_OF_IMAGES for each in path.rglob("*"))
+    return not of_datasets and any(each.suffix.lower() in SUFFIXES_OF_IMAGES for each in files_below(path))
 
 
 def load_folder(path: Path, *, size: Any = None, crop: Any = None, mode: Any = None) -> DataSet:
     """Every image below `path`, read by the policy of `ndm.data.images`. Raises `InputError`, naming a file."""
     store = Folder(path)
-    if not store.names:
-        raise InputError(f"the folder {path}, without images", "a folder of images")
     x = images_of(store, size=size, crop=crop, mode=mode)
     parts = [name.split("/") for name in store.names]
     tops = {each[0] for each in parts if len(each) > 1}

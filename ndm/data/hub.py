@@ -4,6 +4,7 @@ They are got whole, or with `streaming=true` streamed (see `ndm.data.stream`), w
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from ndm.errors import InputError, reason
 from ndm.registry import optional
 
 PREFIX = "hub:"
+_ENCODED = ("PIL.Image.Image", "string", "large_string", "binary", "large_binary")  # images, paths of them, or bytes
+_ADVICE = "check its name and the network, or `hf auth login` where it is not public"
 
 
 class Column(Store):
@@ -46,15 +49,18 @@ def _of_disk(path: Any, streaming: bool) -> Any:
 def _of_hub(name: Any, streaming: bool) -> Any:
     """Nothing of the data set's own code is run."""
     owner, _, config = name.partition(":")
+    if not owner.strip():
+        raise InputError(f"{PREFIX}{name} without a name", f"{PREFIX}OWNER/NAME or {PREFIX}OWNER/NAME:CONFIG")
     return optional("datasets", "hub").load_dataset(owner, config or None, streaming=streaming)
 
 
-def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str = "train", image: Any = None,
+def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None = None, image: Any = None,
           label: Any = None, columns: Any = None, dequantise: Any = None, size: Any = None, crop: Any = None,
           mode: Any = None, streaming: Any = False, validation: Any = None, test: Any = None, buffer: Any = None,
           lanes: Any = None) -> DataSet:
-    """One split: the images of the column `image`, or a table of `columns`.
+    """One split, train unless another is named: the images of the column `image`, or a table of `columns`.
 
+    Notes say which splits are left unused. Data that are not divided into splits take no `split`.
     Whole it is divided 80/10/10. Of a stream the first examples are held out, as `streamed` says, which takes
     `validation`, `test`, `buffer` and `lanes`.
     """
@@ -66,12 +72,22 @@ def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str = "train
         raise InputError(f"the option {next(iter(given))} without streaming=true", "both",
                          "what is not streamed is divided 80/10/10")
     how = sizes(given)
+    strange = policy if image is None else {"columns": columns, "dequantise": dequantise}
+    if strange := {name: value for name, value in strange.items() if value is not None}:
+        raise InputError(f"the option {next(iter(strange))} {'without' if image is None else 'beside'} image=COLUMN",
+                         "options of images, or of a table")
     found = _tried(str(place), opened, place, streaming)
+    about, notes = f"{path.name} of Hugging Face datasets", []
     if isinstance(found, dict):
+        split = "train" if split is None else str(split)
         if split not in found:
             raise InputError(f"split={split} of {path}", "one of " + ", ".join(found))
+        about += f", split {split}"
+        if others := [name for name in found if name != split]:
+            notes.append(f"of the splits {split} alone is used, and divided; unused: {', '.join(others)}")
         found = found[split]
-    about = f"{path.name} of Hugging Face datasets, split {split}"
+    elif split is not None:
+        raise InputError(f"split={split} of {path}, which has no splits", "no split=, or an export of a DatasetDict")
     if streaming:
         found, number = _tried(str(place), _as_stream, found, split, how["lanes"])
         about += ", streamed" + f" ({number} examples)" * bool(number)
@@ -79,18 +95,32 @@ def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str = "train
     for name in (image, label):
         if name is not None and name not in names:
             raise InputError(f"{path} without a column {name!r}", "one of " + ", ".join(names))
+    _check_types(path, found.features or {}, image, tables.chosen(path, columns, names, dict.fromkeys(names)), label)
     if image is not None:
         found = _tried(str(place), found.cast_column, image, optional("datasets", "hub").Image(decode=False))
     if streaming:
-        return _streamed(path, found, names, image, label, columns, dequantise, policy, how, about)
-    if image is None:
+        made = _streamed(path, found, names, image, label, columns, dequantise, policy, how, about)
+    elif image is None:
         table = {name: list(found[name]) for name in names}
-        return tables.of_table(path, table, columns, label, dequantise)
-    y = None if label is None else tables.classes(list(found[label]))
-    return divide(Split(images_of(Column(path, found, image), **policy), y), path.name, about)
+        made = tables.of_table(path, table, columns, label, dequantise)
+    else:
+        y = None if label is None else tables.classes(list(found[label]))
+        made = divide(Split(images_of(Column(path, found, image), **policy), y), path.name, about)
+    return replace(made, notes=(*made.notes, *notes)) if notes else made
 
 
-def _as_stream(found: Any, split: str, pieces: int) -> tuple[Any, int | None]:
+def _check_types(path: Path, features: Any, image: Any, columns: list[str], label: Any) -> None:
+    """Raise `InputError` for an `image` that is no column of images, or a column of images in a table."""
+    types = {name: getattr(feature, "dtype", "") for name, feature in features.items()}
+    if image is not None and types.get(image, "") not in (*_ENCODED, ""):
+        raise InputError(f"{path}, column {image!r} of type {types[image]}", "a column of images",
+                         "name another: image=COLUMN")
+    if image is None and (images := [name for name in columns if types.get(name) == _ENCODED[0] and name != label]):
+        raise InputError(f"{path}, column {images[0]!r} of images in a table", "columns of numbers",
+                         f"say image={images[0]}, or choose columns=[...]")
+
+
+def _as_stream(found: Any, split: str | None, pieces: int) -> tuple[Any, int | None]:
     """The data as a stream, and how many examples there are, where that is known. What is on the disk is cut."""
     if hasattr(found, "to_iterable_dataset"):
         return found.to_iterable_dataset(min(pieces, len(found))), len(found)
@@ -120,7 +150,7 @@ def _tried(name: str, work: Callable[..., Any], *arguments: Any) -> Any:
         raise
     except Exception as error:  # of the network, of Arrow, of the file system: all mean the same
         raise InputError(f"{name}, which cannot be opened ({reason(error)[:200]})",
-                         "a data set of Hugging Face") from error
+                         "a data set of Hugging Face", _ADVICE if work is _of_hub else "") from error
 
 
 load_folder, load_name = partial(_load, _of_disk), partial(_load, _of_hub)  # the options of both

@@ -11,6 +11,7 @@ Resizing is bicubic, with the antialiasing of Pillow. Nothing is resized where n
 
 import io
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -158,7 +159,8 @@ def oriented_size(image: Image.Image) -> tuple[int, int]:
 
 def corrupted(where: str, error: Exception) -> InputError:
     """The `InputError` that names the file and the reason."""
-    return InputError(f"{where}, which cannot be decoded ({reason(error)})", "an image that Pillow reads",
+    why = re.sub(r" <_io\.BytesIO [^>]*>", "", reason(error))  # what Pillow was given, instead of a file
+    return InputError(f"{where}, which cannot be decoded ({why})", "an image that Pillow reads",
                       "remove or repair it: nothing is skipped")
 
 

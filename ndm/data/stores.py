@@ -3,6 +3,7 @@
 import tarfile
 import zipfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 
 from ndm.errors import InputError, reason
@@ -26,11 +27,11 @@ class Store(ABC):
 
 
 class Folder(Store):
-    """Every file below a folder, at any depth; hidden files and those of operating systems are left out."""
+    """Every file below a folder, as `files_below` finds them."""
 
     def __init__(self, path: Path) -> None:
-        self.path, found = path, (each.relative_to(path) for each in path.rglob("*") if each.is_file())
-        self.names = sorted(name.as_posix() for name in found if not is_hidden(name.parts))
+        self.path = path
+        self.names = sorted(each.relative_to(path).as_posix() for each in files_below(path))
 
     def read(self, i: int) -> bytes:
         return (self.path / self.names[i]).read_bytes()
@@ -82,6 +83,28 @@ class Zip(Store):
             return self.archive.read(self.names[i])
         except Exception as error:  # zipfile and zlib raise many types: all mean that it is damaged
             raise damaged(self.path, error) from error
+
+
+def files_below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """Every file below a folder, at any depth and behind links, but none that is hidden or of an operating system.
+
+    `above` are the real places of the folders that it lies in. Raises `InputError` for a link to nothing or to one of
+    these, and for a folder that cannot be read: nothing is skipped.
+    """
+    real = folder.resolve()
+    if real in above:
+        raise InputError(f"{folder}, a link to a folder that it lies in", "folders without circles", "remove it")
+    try:
+        found = sorted(each for each in folder.iterdir() if not is_hidden((each.name,)))
+    except OSError as error:
+        raise InputError(f"the folder {folder}, which cannot be read ({reason(error)})", "one that can") from error
+    for each in found:
+        if each.is_dir():
+            yield from files_below(each, above | {real})
+        elif each.is_file():
+            yield each
+        elif each.is_symlink():
+            raise InputError(f"{each}, a link to nothing", "files that exist", "remove or repair it")
 
 
 def is_hidden(parts: tuple[str, ...]) -> bool:

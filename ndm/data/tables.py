@@ -57,6 +57,9 @@ def _csv(path: Path) -> dict[str, list[Any]]:
     if len(rows) < 2:
         raise InputError(f"{path} of {len(rows)} lines", "a line of names and one for each example")
     names = [name.strip() for name in rows[0]]
+    if len(names) == 1 and (others := [mark for mark in (";", "\t", "|") if mark in names[0]]):
+        raise InputError(f"{path}, which begins with {names[0][:60]!r}", "comma-separated values with a line of names",
+                         f"separate values by ',' instead of {others[0]!r}, and write decimals with a point")
     if len(set(names)) < len(names) or "" in names or all(_is_number(name) for name in names):
         raise InputError(f"{path}, which begins with {','.join(names)[:60]}", "a line of different names of columns")
     for i, row in enumerate(rows[1:], 1):
@@ -68,8 +71,13 @@ def _csv(path: Path) -> dict[str, list[Any]]:
 def _parquet(path: Path) -> dict[str, list[Any]]:
     parquet = optional("pyarrow.parquet", "tables")
     try:
+        names = parquet.read_schema(path).names
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise InputError(f"{path} with several columns {twice[0]!r}", "different names of columns")
         table = parquet.read_table(path)
         return {name: table[name].to_pylist() for name in table.column_names}
+    except InputError:
+        raise
     except Exception as error:  # damaged files make pyarrow raise many types
         raise InputError(f"{path}, which cannot be read ({reason(error)})", "a whole .parquet file") from error
 
@@ -105,7 +113,9 @@ def numbers(column: list[Any], where: Callable[[int], str]) -> np.ndarray:
     for i, value in enumerate(column):
         if isinstance(value, bool) or not (isinstance(value, int | float) or (isinstance(value, str)
                                                                               and _is_number(value))):
-            raise InputError(f"{where(i)}: {value!r}", "a number", "choose other columns=[...], or repair it")
+            words = isinstance(value, str) and value.strip()
+            raise InputError(f"{where(i)}: {value!r}", "a number", "choose other columns=[...], "
+                             + "label=NAME of this column if its words are classes, " * bool(words) + "or repair it")
         found[i] = float(value)
         if not np.isfinite(found[i]):
             raise InputError(f"{where(i)}: {value}", "a finite number", "remove or repair this row")
@@ -124,6 +134,8 @@ def beside(path: Path, values: dict[str, np.ndarray], dequantise: Any) -> tuple[
     """The columns beside each other (N, D), dequantised where that is asked, and what is to be said of them."""
     if not values:
         raise InputError(f"{path} without columns of values", "at least one beside the label")
+    if not all(map(len, values.values())):
+        raise InputError(f"{path} without rows", "one for each example")
     if constant := [name for name, column in values.items() if np.ptp(column) == 0]:
         raise InputError(f"{path}, column {constant[0]!r}, which never changes", "columns that vary",
                          "leave it out of columns=[...]: a density over a constant is infinite")

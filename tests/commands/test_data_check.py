@@ -19,3 +19,17 @@ def test_check_says_what_was_found_and_training_takes_the_options(tmp_path, monk
     assert "columns a, b" in (tmp_path / "r" / "config.yaml").read_text()
     assert ndm("evaluate r --draws 2 --data t.csv").code == 2  # three columns without the option
     assert "digits" in ndm("data list").out
+
+
+def test_check_remarks_on_what_training_refuses(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = np.random.RandomState(0).standard_normal((40, 4)).astype(np.float32)
+    np.save("varies.npy", x)
+    x[:, 1:3] = 0.1
+    np.save("constant.npy", x)
+    np.save("black.npy", np.zeros((40, 4, 4), np.uint8))
+    assert "note" not in ndm("data check varies.npy").out + ndm("data check black.npy").out
+    result = ndm("data check constant.npy")
+    assert result.code == 0 and "note: dimension [1] of train (of 2 such) never changes: ndm train ref" in result.out
+    refused = ndm(f"train constant.npy --run r --max-steps 1 {TINY_MLP}")
+    assert refused.code == 2 and "dimension [1]" in refused.err

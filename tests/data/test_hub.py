@@ -33,3 +33,33 @@ def test_absent_columns_and_splits_are_named(export):
         data.load(export, {"image": "img"})
     with pytest.raises(InputError, match="split=test"):
         data.load(export, {"split": "test", "image": "picture"})
+    for options, message in (
+            ({}, "column 'picture' of images in a table; .*say image=picture"),
+            ({"image": "kind"}, "column 'kind' of type int64; expected a column of images"),
+            ({"image": "picture", "columns": ["a"]}, "the option columns beside image=COLUMN"),
+            ({"columns": ["a"], "size": 4}, "the option size without image=COLUMN")):
+        with pytest.raises(InputError, match=message):
+            data.load(export, options)
+
+
+def test_a_single_data_set_has_no_splits_and_unused_ones_are_noted(tmp_path):
+    rows = datasets.Dataset.from_dict({"a": np.random.RandomState(0).standard_normal(20)})
+    rows.save_to_disk(str(tmp_path / "single"))
+    datasets.DatasetDict(train=rows, test=rows, more=rows).save_to_disk(str(tmp_path / "several"))
+    held = {"streaming": True, "validation": 3, "test": 3}
+    for options in ({}, held):
+        single, several = (data.load(str(tmp_path / name), options) for name in ("single", "several"))
+        assert not any("unused" in note for note in single.notes) and "split" not in single.source
+        assert "of the splits train alone is used, and divided; unused: test, more" in several.notes
+        assert data.load(str(tmp_path / "several"), options | {"split": "more"}).notes[-1].endswith("train, test")
+        with pytest.raises(InputError, match=r"split=train of .*single, which has no splits"):
+            data.load(str(tmp_path / "single"), options | {"split": "train"})
+    assert "split more" in data.load(str(tmp_path / "several"), held | {"split": "more"}).source
+
+
+def test_what_the_hub_does_not_have(tmp_path):
+    for name, message in (("hub:", "hub: without a name; expected hub:OWNER/NAME"),
+                          (f"hub:{tmp_path / 'absent'}", "cannot be opened .*; check its name and the network")):
+        with pytest.raises(InputError, match=message) as met:
+            data.load(name)
+        assert "\n" not in str(met.value)

@@ -70,6 +70,34 @@ def test_mixed_sizes_corrupted_images_and_strangers_are_named(pictures):
         data.load(str(pictures))
 
 
+def test_links_are_followed_and_those_that_cannot_be_are_named(pictures):
+    linked = pictures.parent / "linked"
+    linked.mkdir()
+    (linked / "a").symlink_to(pictures / "a")
+    (linked / "b").mkdir()
+    for each in (pictures / "b").iterdir():
+        (linked / "b" / each.name).symlink_to(each)
+    assert data.load(str(linked)).fingerprint() == data.load(str(pictures)).fingerprint()
+    (linked / "b").rename(linked.parent / "b")
+    (linked / "b").symlink_to(linked.parent / "b")  # nothing but links
+    assert data.load(str(linked)).fingerprint() == data.load(str(pictures)).fingerprint()
+    for target, message in (("nowhere", "dead.png, a link to nothing"), ("dead.png", "dead.png, a link to nothing"),
+                            ("..", "dead.png, a link to a folder that it lies in")):
+        (pictures / "b" / "dead.png").symlink_to(target)
+        with pytest.raises(InputError, match=message):
+            data.load(str(pictures))
+        (pictures / "b" / "dead.png").unlink()
+
+
+def test_an_empty_folder_and_a_stranger_are_said_in_plain_words(pictures, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty, which holds no images"):
+        data.load(str(tmp_path / "empty"))
+    (pictures / "b" / "99.png").write_text("notes")
+    with pytest.raises(InputError, match="cannot identify image file\\)"):
+        data.load(str(pictures))
+
+
 def test_lazily_decoded_images_are_the_same(pictures, monkeypatch):
     now = data.load(str(pictures))
     monkeypatch.setattr("ndm.data.lazy.IN_MEMORY", 0)
@@ -167,7 +195,7 @@ def test_what_a_table_may_not_hold(tmp_path, suffix):
     broken[4] = np.nan
     for columns, message in (({"a": broken, "b": COLUMNS["c"]}, "column 'a', row 5: nan"),
                              ({"a": COLUMNS["a"], "b": np.ones(30)}, "column 'b', which never changes"),
-                             ({"a": COLUMNS["a"], "b": ["x"] * 30}, "column 'b', row 1: 'x'")):
+                             ({"a": COLUMNS["a"], "b": ["x"] * 30}, "column 'b', row 1: 'x'.*label=NAME")):
         with pytest.raises(InputError, match=message):
             data.load(table(tmp_path, suffix, columns))
     twice = data.load(table(tmp_path, suffix, {"a": COLUMNS["a"], "b": COLUMNS["a"]}))
@@ -176,6 +204,20 @@ def test_what_a_table_may_not_hold(tmp_path, suffix):
         data.load(table(tmp_path, suffix), {"columns": ["z"]})
     with pytest.raises(InputError, match=r"dequantise=\['a'\]"):
         data.load(table(tmp_path, suffix), {"dequantise": ["a"]})
+
+
+def test_tables_without_rows_of_other_separators_or_of_equal_names(tmp_path):
+    path = tmp_path / "t.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"a": pyarrow.array([], pyarrow.float64())}), path)
+    with pytest.raises(InputError, match=r"t.parquet without rows; expected one for each example"):
+        data.load(str(path))
+    pyarrow.parquet.write_table(pyarrow.Table.from_arrays([pyarrow.array([1.0, 2.0])] * 2, names=["a", "a"]), path)
+    with pytest.raises(InputError, match=r"t.parquet with several columns 'a'; expected different names"):
+        data.load(str(path))
+    for mark in (";", "\t"):
+        (tmp_path / "t.csv").write_text(f"a{mark}b\n" + f"1,5{mark}2\n" * 20)
+        with pytest.raises(InputError, match=r"comma-separated values with a line of names; separate values by ','"):
+            data.load(str(tmp_path / "t.csv"))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -14,7 +14,7 @@ from huggingface_hub.errors import HTTPError
 from ndm.commands.arguments import RunFolder
 from ndm.commands.report import read_evaluation
 from ndm.errors import InputError
-from ndm.files import new_folder
+from ndm.files import new_folder, require_new
 from ndm.model_card import Facts
 from ndm.recipes import recipe
 from ndm.runs import Run, open_run
@@ -40,6 +40,8 @@ class Share:
         """Open, describe, write or push."""
         run = open_run(self.run_folder)
         to_hub = self.destination.startswith(_HUB)
+        if not to_hub:
+            require_new(Path(self.destination))  # before anything is said
         name = self.destination.removeprefix(_HUB) if to_hub else Path(self.destination).resolve().name
         facts = Facts(name, run.config["data"]["name"], run.event_shape, run.config["timesteps"] or Facts.steps,
                       command(run), _evaluation(run), self.licence)

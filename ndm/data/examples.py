@@ -3,7 +3,7 @@
 import numpy as np
 
 from ndm.data.dataset import DataSet, Split, check_labels, check_values, cut
-from ndm.data.lazy import Examples, Rows, chunks, moments, rows_of
+from ndm.data.lazy import Examples, Joined, chunks, moments, rows_of
 from ndm.errors import InputError
 
 FEWEST = 10  # below this an 80/10/10 split has an empty part
@@ -72,7 +72,7 @@ def real_values(x: np.ndarray, where: str) -> Examples:
         )
     lost, first = 0, 0.0
     with np.errstate(over="ignore"):
-        narrow = Rows([x], dtype=np.float32) if isinstance(x, np.memmap) else x.astype(np.float32)
+        narrow = Joined([x], dtype=np.float32) if isinstance(x, np.memmap) else x.astype(np.float32)
         for _, part in chunks(x) if x.dtype.itemsize > 4 else ():
             too_large = np.isinf(part.astype(np.float32)) & np.isfinite(part)
             if too_large.any() and not lost:

@@ -19,7 +19,7 @@ import numpy as np
 from ndm.data import lazy
 from ndm.data.dataset import DataSet, Split
 from ndm.data.images import Images, Policy
-from ndm.data.lazy import Rows, at_hand, option, rows_of
+from ndm.data.lazy import Joined, at_hand, option, rows_of
 from ndm.data.npz import array_of
 from ndm.data.stores import Tar, damaged
 from ndm.data.supplied import VARIABLE, find_any, folders
@@ -97,7 +97,7 @@ def _new(size: int, places: Sequence[Path], part: str) -> Split:
         ys.append(y.astype(np.int64) - 1)
     if not xs:
         raise InputError(f"{path} without batches", "npz files, one for each batch")
-    return Split(xs[0] if len(xs) == 1 else Rows(xs), np.concatenate(ys))
+    return Split(xs[0] if len(xs) == 1 else Joined(xs), np.concatenate(ys))
 
 
 def new_names(size: int, part: str) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ class Lazy(ABC):
 Examples = np.ndarray | Lazy
 
 
-class Rows(Lazy):
+class Joined(Lazy):
     """Some rows of arrays (N_i, *event) laid end to end, in any order, as `dtype`: for files that are memory-mapped."""
 
     def __init__(self, arrays: Sequence[np.ndarray], positions: np.ndarray | None = None, dtype: Any = None) -> None:
@@ -89,7 +89,7 @@ def rows_of(x: Examples, rows: slice | np.ndarray) -> Examples:
     if isinstance(x, Lazy):
         return x.subset(np.arange(len(x))[rows])
     if isinstance(x, np.memmap) and not isinstance(rows, slice):
-        return Rows([x], rows)
+        return Joined([x], rows)
     return x[rows]
 
 

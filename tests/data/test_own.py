@@ -118,10 +118,10 @@ def test_a_mapped_file_is_not_read_whole(tmp_path, monkeypatch):
     whole = data.load(str(tmp_path / "x.npy"))
     monkeypatch.setattr(arrays, "IN_MEMORY", 0)
     monkeypatch.setattr(lazy, "CHUNK", 60)
-    taken, take = [], lazy.Rows.take
-    monkeypatch.setattr(lazy.Rows, "take", lambda self, at: taken.append(len(at)) or take(self, at))
+    taken, take = [], lazy.Joined.take
+    monkeypatch.setattr(lazy.Joined, "take", lambda self, at: taken.append(len(at)) or take(self, at))
     mapped = data.load(str(tmp_path / "x.npy"))
-    assert isinstance(mapped.train.x, lazy.Rows) and mapped.fingerprint() == whole.fingerprint()
+    assert isinstance(mapped.train.x, lazy.Joined) and mapped.fingerprint() == whole.fingerprint()
     mean, std = lazy.moments(mapped.train.x)
     assert np.allclose(mean, whole.train.x.mean(0), atol=1e-6) and np.allclose(std, whole.train.x.std(0), atol=1e-6)
     assert taken and max(taken) <= 5
@@ -152,7 +152,7 @@ def test_a_mapped_archive_is_the_archive(tmp_path, monkeypatch):
     whole = data.load(str(tmp_path / "x.npz"))
     monkeypatch.setattr(arrays, "IN_MEMORY", 0)
     mapped = data.load(str(tmp_path / "x.npz"))
-    assert isinstance(mapped.train.x, lazy.Rows) and mapped.fingerprint() == whole.fingerprint()
+    assert isinstance(mapped.train.x, lazy.Joined) and mapped.fingerprint() == whole.fingerprint()
     content = (tmp_path / "x.npz").read_bytes()
     (tmp_path / "x.npz").write_bytes(content[:-30])
     with pytest.raises(InputError, match=r"x.npz, which cannot be read"):

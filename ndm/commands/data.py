@@ -32,12 +32,14 @@ class Data:
             name = self.data or ""
             check(name, load(name, self.data_options))
             return 0
+        if self.data is not None or self.data_options:
+            raise InputError("ndm data list with more words", "ndm data list", "to read data: ndm data check DATA")
         table = Table("name", "here", "what it is")
         for name, description in names().items():
             table.add_row(name, "yes" if is_here(name) else "no", description)
         Console().print(table)
         print("or a file: .npy, or .npz with key x (uint8: images; floating point: real-valued data); .csv, .parquet; "
-              "or a folder of images")
+              "or a folder of images; or hub:OWNER/NAME of Hugging Face")
         return 0
 
 

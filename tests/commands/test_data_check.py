@@ -1,6 +1,7 @@
 """`ndm data check`, `list` and `--data-options`, from the command line."""
 
 import numpy as np
+import pytest
 from calling import TINY_MLP, ndm
 
 
@@ -33,3 +34,9 @@ def test_check_remarks_on_what_training_refuses(tmp_path, monkeypatch):
     assert result.code == 0 and "note: dimension [1] of train (of 2 such) never changes: ndm train ref" in result.out
     refused = ndm(f"train constant.npy --run r --max-steps 1 {TINY_MLP}")
     assert refused.code == 2 and "dimension [1]" in refused.err
+
+
+@pytest.mark.parametrize("words", ["points.npz", "--data-options size=3"])
+def test_a_list_of_something_is_refused(empty, words):
+    result = ndm(f"data list {words}")
+    assert result.code == 2 and "to read data: ndm data check DATA" in result.err

@@ -228,7 +228,8 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
 
         try:
             config = parse_json(path(_CONFIG).read_text())
-            weights, digest = load_file(path(_WEIGHTS), device=map_location), sha256(path(_WEIGHTS))
+            file = path(_WEIGHTS)
+            weights, digest = load_file(file, device=map_location), sha256(file)
         except (OSError, ValueError, SafetensorError) as error:
             why = str(error).splitlines()[0]
             raise InputError(f"a model in {source} that cannot be read ({why})", f"{_CONFIG} and {_WEIGHTS}, whole",

@@ -21,7 +21,6 @@ from ndm.benchmarks._peak_memory import peak_memory_mib
 from ndm.benchmarks.comparison.contenders import network_options
 from ndm.benchmarks.comparison.machine import machine
 from ndm.data import DataSet, Split, load
-from ndm.data.batches import Batches
 from ndm.errors import InputError
 from ndm.files import write_atomically
 from ndm.model import NeuralDiffusion
@@ -183,7 +182,7 @@ def _training(config: Config, data: DataSet, batch_size: int) -> tuple[NeuralDif
     model = build_model(config, data).to(_device())
     prepare_network(model, config)
     optimizer, times = make_optimizer(model, config), make_times(config).to(_device())
-    x = as_tensor(Batches(data.train, batch_size, seed=0)[0], model.decoder).to(_device())
+    x = as_tensor(data.train.batches(batch_size, seed=0)[0], model.decoder).to(_device())
 
     def step() -> None:
         model.train()

@@ -15,7 +15,7 @@ from rich.table import Table
 from torch import Tensor
 
 from ndm.commands.arguments import RunFolder
-from ndm.commands.estimates import BoundEstimator, in_unit
+from ndm.commands.estimates import BoundEstimator
 from ndm.errors import InputError
 from ndm.files import new_folder, require_new
 from ndm.runs import Run, open_run
@@ -25,8 +25,8 @@ from ndm.training.averages import averaged, snapshots
 from ndm.training.folder import AVERAGE
 from ndm.training.power_profiles import exponent
 from ndm.training.shards import Shards
-
-_OF_STATE = ("times.safetensors", "progress.json")  # what the readers of a run need
+from ndm.training.state import OF_READERS
+from ndm.training.units import in_unit, unit
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Average:
         def fill(folder: Path) -> None:
             average.model.save_pretrained(folder / "model")
             (folder / "state").mkdir()
-            for name in _OF_STATE:
+            for name in OF_READERS:
                 shutil.copyfile(snapshot / name, folder / "state" / name)
 
         with new_folder(self.destination) as folder:
@@ -141,7 +141,7 @@ def _compare(nats: list[Tensor], chosen: Tensor, run: Run) -> dict[str, Any]:
         error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else 0.0
         return [in_unit(float(values.mean()), run), in_unit(error, run)]
 
-    return {"unit": "bits/dim" if run.is_image else "nats", "num_examples": len(chosen),
+    return {"unit": unit(run), "num_examples": len(chosen),
             "bounds": [mean(each) for each in nats], "above_chosen": [mean(each - chosen) for each in nats]}
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ndm.dequantisation import Dequantisation
 from ndm.importance import importance_weighted
-from ndm.likelihood import Estimate, bits_per_dim, nelbo
+from ndm.likelihood import Estimate, nelbo
 from ndm.model import NeuralDiffusion
 from ndm.noise import sample_noise
 from ndm.ode_likelihood import decode, encode, ode_likelihood
@@ -22,6 +22,7 @@ from ndm.solvers import Solver
 from ndm.solvers.adaptive import AdaptiveSolver
 from ndm.traces import Trace
 from ndm.training.shards import Shards
+from ndm.training.units import in_unit
 from ndm.transport import transport
 from ndm.wasserstein import squared_wasserstein
 
@@ -190,11 +191,6 @@ def _together(x: Tensor, shards: Shards) -> int:
 def _generator(seed: int, k: int, like: Tensor) -> torch.Generator:
     """That of chunk k, whichever process has it."""
     return torch.Generator(like.device).manual_seed(mix(seed, k))
-
-
-def in_unit(nats: Tensor | float, run: Run) -> float:
-    """Nats for real values, bits/dim for images."""
-    return float(bits_per_dim(nats, run.event_shape) if run.is_image else nats)
 
 
 def _mean(what: str, nats: Tensor, run: Run) -> dict[str, float | None]:

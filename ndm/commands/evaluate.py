@@ -25,6 +25,7 @@ from ndm.solvers.names import solver_for
 from ndm.traces import trace_for
 from ndm.training.config import Options
 from ndm.training.shards import Shards
+from ndm.training.units import unit
 from ndm.wasserstein import require_transport
 
 _OF_THE_ODE = ("trace", "probes", "solver", "rtol", "atol", "ode_steps", "dequantisation", "dequantisation_draws",
@@ -96,7 +97,7 @@ class Evaluate:
             result = {
                 "data": data.name, "source": data.source,
                 "fingerprint": data.fingerprint(), "split": self.split, "num_examples": len(x),
-                "unit": "bits/dim" if run.is_image else "nats", "nelbo": bound(run, x, shards),
+                "unit": unit(run), "nelbo": bound(run, x, shards),
                 "importance": importance and importance(run, x, shards), "ode": ode and ode(run, x, shards),
                 "transport": paths and paths(run, x, shards),
                 "seconds": time.monotonic() - began,

@@ -80,7 +80,7 @@ class Report:
 @torch.no_grad()
 def _clocks(run: Run, times: list[float]) -> np.ndarray | None:
     """gamma_i(t) of every dimension, (len(times), *event), where F gives each a noise schedule of its own."""
-    t = torch.tensor(times, device=next(run.model.parameters()).device)
+    t = torch.tensor(times, device=run.device)
     gamma = run.model.transform.seen(run.model.schedule(t), t).gamma
     return gamma.cpu().numpy() if gamma.ndim > 1 else None
 

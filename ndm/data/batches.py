@@ -13,7 +13,7 @@ from ndm.errors import InputError
 if TYPE_CHECKING:  # a split gives its batches
     from ndm.data.dataset import Split
 
-_FLIPS = 1  # tells the random numbers of flips from those of the order
+FLIPS = 1  # tells the random numbers of flips from those of the order
 
 
 class Batches:
@@ -40,7 +40,7 @@ class Batches:
                 for old in sorted(self._epochs)[:-2]:  # a batch may straddle two epochs, and the next be prefetched
                     del self._epochs[old]
                 order = np.random.default_rng((self.seed, epoch)).permutation(len(self.split))
-                flips = np.random.default_rng((self.seed, epoch, _FLIPS)).random(len(order)) < 0.5 if self.flip \
+                flips = np.random.default_rng((self.seed, epoch, FLIPS)).random(len(order)) < 0.5 if self.flip \
                     else np.zeros(len(order), bool)
                 self._epochs[epoch] = order, flips
             return self._epochs[epoch]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ndm.data import hub
 from ndm.data.dataset import DataSet, Split
 from ndm.data.examples import divide
 from ndm.data.images import images_of
@@ -23,8 +24,7 @@ PARTS = {"train": "train", "validation": "validation", "valid": "validation", "v
 
 def holds(path: Path) -> bool:
     """Whether the folder, or one below it, has anything in it that may be an image."""
-    of_datasets = any((path / name).exists() for name in ("dataset_info.json", "dataset_dict.json"))
-    return not of_datasets and any(each.suffix.lower() in SUFFIXES_OF_IMAGES for each in files_below(path))
+    return not hub.holds(path) and any(each.suffix.lower() in SUFFIXES_OF_IMAGES for each in files_below(path))
 
 
 def load_folder(path: Path, *, size: Any = None, crop: Any = None, mode: Any = None) -> DataSet:

@@ -95,11 +95,14 @@ def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None =
     for name in (image, label):
         if name is not None and name not in names:
             raise InputError(f"{path} without a column {name!r}", "one of " + ", ".join(names))
-    _check_types(path, found.features or {}, image, tables.chosen(path, columns, names, dict.fromkeys(names)), label)
+    wanted = [image]
+    if image is None:
+        wanted = tables.chosen(path, columns, [name for name in names if name != label], dict.fromkeys(names))
+    _check_types(path, found.features or {}, image, wanted)
     if image is not None:
         found = _tried(str(place), found.cast_column, image, optional("datasets", "hub").Image(decode=False))
     if streaming:
-        made = _streamed(path, found, names, image, label, columns, dequantise, policy, how, about)
+        made = _streamed(path, found, wanted, image, label, dequantise, policy, how, about)
     elif image is None:
         table = {name: list(found[name]) for name in names}
         made = tables.of_table(path, table, columns, label, dequantise)
@@ -109,13 +112,13 @@ def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None =
     return replace(made, notes=(*made.notes, *notes)) if notes else made
 
 
-def _check_types(path: Path, features: Any, image: Any, columns: list[str], label: Any) -> None:
+def _check_types(path: Path, features: Any, image: Any, columns: list[str]) -> None:
     """Raise `InputError` for an `image` that is no column of images, or a column of images in a table."""
     types = {name: getattr(feature, "dtype", "") for name, feature in features.items()}
     if image is not None and types.get(image, "") not in (*_ENCODED, ""):
         raise InputError(f"{path}, column {image!r} of type {types[image]}", "a column of images",
                          "name another: image=COLUMN")
-    if image is None and (images := [name for name in columns if types.get(name) == _ENCODED[0] and name != label]):
+    if image is None and (images := [name for name in columns if types.get(name) == _ENCODED[0]]):
         raise InputError(f"{path}, column {images[0]!r} of images in a table", "columns of numbers",
                          f"say image={images[0]}, or choose columns=[...]")
 
@@ -128,15 +131,13 @@ def _as_stream(found: Any, split: str | None, pieces: int) -> tuple[Any, int | N
     return found, known and known.num_examples
 
 
-def _streamed(path: Path, found: Any, names: list[str], image: Any, label: Any, columns: Any, dequantise: Any,
+def _streamed(path: Path, found: Any, wanted: list[str], image: Any, label: Any, dequantise: Any,
               policy: dict[str, Any], how: dict[str, int], about: str) -> DataSet:
-    """The stream as a data set: what decodes its rows, and the columns that are read."""
+    """The stream of the columns that are `wanted` as a data set: what decodes its rows."""
     if dequantise:
         raise InputError("dequantise= of a stream", "data that are got whole", "leave streaming=true out")
     decoder: Any = partial(ImageDecoder, column=image, **policy)
-    wanted = [image]
     if image is None:
-        wanted = tables.chosen(path, columns, [name for name in names if name != label], dict.fromkeys(names))
         decoder = partial(TableDecoder, name=path.name, columns=wanted)
     stream = found.select_columns([*wanted, *([label] if label not in (None, *wanted) else [])])
     about += f", columns {', '.join(wanted)}"

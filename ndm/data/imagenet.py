@@ -51,7 +51,7 @@ def read(size: int, release: Any, places: Sequence[Path] | None = None, counts: 
                          "say --data-options release=new: they are different data")
     option("release", release, tuple(COUNTS))
     counts = counts or COUNTS[release]
-    places = folders(name, f"imagenet-{size}") if places is None else places
+    places = folders(*folder_names(size)) if places is None else places
     reader, source = (_old, OLD) if release == "old" else (_new, NEW)
     train, test = reader(size, places, "train"), reader(size, places, "valid")
     for split, expected, what in ((train, counts.train, "training"), (test, counts.test, "validation")):
@@ -67,7 +67,7 @@ def read(size: int, release: Any, places: Sequence[Path] | None = None, counts: 
 
 def _old(size: int, places: Sequence[Path], part: str) -> Split:
     """The PNG images of an archive, decoded when asked for where they do not fit in memory."""
-    store = Tar(find_any((f"{part}_{size}x{size}.tar",), places, f"{ADVICE}imagenet{size}"))
+    store = Tar(find_any((_old_name(size, part),), places, f"{ADVICE}imagenet{size}"))
     return Split(at_hand(Images(store, Policy(size, size, "rgb"), resize=False)))
 
 
@@ -76,7 +76,7 @@ def _new(size: int, places: Sequence[Path], part: str) -> Split:
 
     What is in an archive is held in memory, 4 GB at 32 pixels and 16 GB at 64.
     """
-    path = find_any(new_names(size, part), places, f"{ADVICE}imagenet{size}")
+    path = find_any(_new_names(size, part), places, f"{ADVICE}imagenet{size}")
     if path.suffix == ".zip":
         paths = sorted(path.parent.glob(path.name.replace("part1", "part*")))
         batches = [found for each in paths for found in _of_zip(each)]
@@ -100,7 +100,21 @@ def _new(size: int, places: Sequence[Path], part: str) -> Split:
     return Split(xs[0] if len(xs) == 1 else Joined(xs), np.concatenate(ys))
 
 
-def new_names(size: int, part: str) -> tuple[str, ...]:
+def folder_names(size: int) -> tuple[str, ...]:
+    """The folders that the files may be in."""
+    return f"imagenet{size}", f"imagenet-{size}"
+
+
+def first_files(size: int) -> tuple[str, ...]:
+    """The files of which one is there, where any of the data are: training images of either release."""
+    return _old_name(size, "train"), *_new_names(size, "train")
+
+
+def _old_name(size: int, part: str) -> str:
+    return f"{part}_{size}x{size}.tar"
+
+
+def _new_names(size: int, part: str) -> tuple[str, ...]:
     """What the files of the new release are called: archives, the folders that they unpack to, or the first batch."""
     stem = f"Imagenet{size}_{'train' if part == 'train' else 'val'}"
     parts = [f"{stem}_part1_npz.zip", f"{stem}_part1.zip"] if part == "train" else []

@@ -6,8 +6,7 @@ from ndm.data import imagenet
 from ndm.data.dataset import DataSet
 
 NAME = "imagenet32"
-FOLDERS = ("imagenet32", "imagenet-32")
-FIRST = ("train_32x32.tar", *imagenet.new_names(32, "train"))
+FOLDERS, FIRST = imagenet.folder_names(32), imagenet.first_files(32)
 
 # sha256 as published; `ndm data check` computes them. Archives of the new release circulate packed anew as well.
 ARCHIVES = {

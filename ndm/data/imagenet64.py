@@ -6,8 +6,7 @@ from ndm.data import imagenet
 from ndm.data.dataset import DataSet
 
 NAME = "imagenet64"
-FOLDERS = ("imagenet64", "imagenet-64")
-FIRST = ("train_64x64.tar", *imagenet.new_names(64, "train"))
+FOLDERS, FIRST = imagenet.folder_names(64), imagenet.first_files(64)
 
 # sha256 as published; `ndm data check` computes them. Archives of the new release circulate packed anew as well.
 ARCHIVES = {

@@ -9,7 +9,7 @@ from ndm.data.dataset import DataSet
 from ndm.data.supplied import VARIABLE, folders
 
 NAME = "mnist"
-FOLDERS, FIRST = ("mnist", "MNIST/raw"), ("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz")
+FOLDERS, FIRST = ("mnist", "MNIST/raw"), fashion_mnist.FIRST
 SOURCE = "LeCun, Cortes, Burges, MNIST, 1998, http://yann.lecun.com/exdb/mnist"
 ADVICE = f"put train-images-idx3-ubyte.gz and the three other files of MNIST into ${VARIABLE}/mnist"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ndm.data.batches import Batches
+from ndm.data.batches import FLIPS, Batches
 from ndm.data.dataset import DataSet, Split
 from ndm.data.lanes import Lane
 from ndm.data.rows import Decoder, Row
@@ -27,7 +27,6 @@ _SAMPLE = 1000  # of the training examples, in memory
 _PIECES = 1024  # at most: a folder of a million images is a million shards
 _STEPS_KEPT = 8  # of a lane: batches are asked for ahead, in several threads, and twice
 _THREADS = 8
-_FLIPS = 1  # tells the random numbers of flips from those of the order
 
 
 class Source:
@@ -115,7 +114,7 @@ class StreamedBatches(Batches):
         lanes = range(first // self.share, (last - 1) // self.share + 1)
         found = self._pool.map(lambda i: self._of_lane(i, step, first, last), lanes)
         x = self.decode([row for part in found for row in part])
-        flips = np.random.default_rng((self.seed, step, 0, 0, _FLIPS)).random(self.batch_size) < (0.5 * self.flip)
+        flips = np.random.default_rng((self.seed, step, 0, 0, FLIPS)).random(self.batch_size) < (0.5 * self.flip)
         return x, flips[first:last]
 
     def _of_lane(self, i: int, step: int, first: int, last: int) -> list[Row]:

@@ -17,12 +17,12 @@ from ndm.training.ema import MovingAverage
 from ndm.training.parallel import load, whole
 from ndm.training.power_profiles import Profiles, kept
 from ndm.training.saving import saving
-from ndm.training.state import readable, save_tensors
+from ndm.training.state import OF_READERS, readable, save_tensors
 from ndm.training.whole_folder import remove_folder, steps, verified, write_folder
 
 _FOLDER = "averages"
 _FILE = "averages.safetensors"
-_SNAPSHOT = (_FILE, "times.safetensors", "progress.json")  # of a checkpoint's state
+_SNAPSHOT = (_FILE, *OF_READERS)  # of a checkpoint's state
 _MOST = 64  # snapshots, at equal distances
 
 

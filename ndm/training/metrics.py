@@ -9,9 +9,9 @@ from typing import Any, Self
 from ndm.data import DataSet
 from ndm.errors import InputError
 from ndm.files import parse_json, write_atomically
-from ndm.likelihood import bits_per_dim
 from ndm.training.saving import saving
 from ndm.training.tensorboard import tensorboard
+from ndm.training.units import in_unit, unit
 
 _RECENT = 100  # steps over which the status shows the mean
 
@@ -24,7 +24,7 @@ class Metrics:
 
     def __init__(self, run: Path, data: DataSet) -> None:
         self.path, self.tensorboard, self.data = run / "metrics.jsonl", run / "tensorboard", data
-        self.unit = "bits/dim" if data.is_image else "nats"
+        self.unit = unit(data)
         self.step = 0
         self.pending: dict[str, list[float]] = {}
         self.totals: deque[float] = deque(maxlen=_RECENT)
@@ -58,8 +58,7 @@ class Metrics:
     @property
     def recent_total(self) -> float:
         """The mean bound of the last steps, in the unit."""
-        nats = sum(self.totals) / max(len(self.totals), 1)
-        return float(bits_per_dim(nats, self.data.event_shape)) if self.data.is_image else nats
+        return in_unit(sum(self.totals) / max(len(self.totals), 1), self.data)
 
     def add(self, values: dict[str, float]) -> None:
         """Take the values of one step; the terms of the bound are in nats."""

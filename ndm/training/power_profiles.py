@@ -15,6 +15,7 @@ changes is its own average.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from ndm.errors import InputError
 _SHORTEST, _LONGEST = 1e-3, 12**-0.5  # g = 0: all steps alike
 
 
+@cache  # asked for at every step of a training
 def exponent(length: float) -> float:
     """g of a relative length sigma: the largest root of g^3 + 7 g^2 + (16 - sigma^-2) g + 12 - sigma^-2.
 

@@ -16,6 +16,8 @@ from ndm.files import parse_json
 from ndm.times import ImportanceTimes
 from ndm.training.parallel import load, shared_like
 
+_TIMES, _PROGRESS = "times.safetensors", "progress.json"
+OF_READERS = (_TIMES, _PROGRESS)  # what those who do not train on need of it
 _LIKE_WEIGHTS = {"exp_avg", "exp_avg_sq"}  # AdamW's moments; beside them it keeps a number of steps
 
 
@@ -24,10 +26,10 @@ def write_state(folder: Path, weights: dict[str, Tensor], moments: dict[str, dic
     """Raw weights, the optimiser's moments of each, t-sampler statistics and progress, into `folder`."""
     folder.mkdir()
     save_tensors(weights, folder / "weights.safetensors")
-    save_tensors(times, folder / "times.safetensors")
+    save_tensors(times, folder / _TIMES)
     save_tensors({f"{weight}:{name}": value for weight, state in moments.items() for name, value in state.items()},
-          folder / "optimizer.safetensors")
-    (folder / "progress.json").write_text(json.dumps(progress, indent=2) + "\n")
+                 folder / "optimizer.safetensors")
+    (folder / _PROGRESS).write_text(json.dumps(progress, indent=2) + "\n")
 
 
 @contextlib.contextmanager
@@ -45,7 +47,7 @@ def read_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer,
     """The inverse of `write_state`; returns the progress. Raises `InputError` for what cannot be read."""
     with readable(folder):
         load(model, load_file(folder / "weights.safetensors"))
-        times.load_state_dict(load_file(folder / "times.safetensors"))
+        times.load_state_dict(load_file(folder / _TIMES))
         weights = dict(model.named_parameters())
         for key, value in load_file(folder / "optimizer.safetensors").items():
             name, _, what = key.partition(":")
@@ -61,7 +63,7 @@ def read_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer,
 def read_times(folder: Path) -> ImportanceTimes | None:
     """The density of t that training learned; None if it sampled t uniformly. Raises `InputError` as `read_state`."""
     with readable(folder):
-        state = load_file(folder / "times.safetensors")
+        state = load_file(folder / _TIMES)
         if not state:
             return None
         times = ImportanceTimes(len(state["moments.value"]))
@@ -72,7 +74,7 @@ def read_times(folder: Path) -> ImportanceTimes | None:
 def read_progress(folder: Path) -> dict[str, Any]:
     """How far training was: step, seconds, examples. Raises `InputError` as `read_state`."""
     with readable(folder):
-        progress: dict[str, Any] = parse_json((folder / "progress.json").read_text())
+        progress: dict[str, Any] = parse_json((folder / _PROGRESS).read_text())
         if missing := {"step", "seconds", "examples"} - set(progress):
             raise ValueError(f"no {', '.join(sorted(missing))} in progress.json")
     return progress

@@ -7,11 +7,12 @@ from typing import Any
 import torch
 
 from ndm.data import DataSet
-from ndm.likelihood import bits_per_dim, nelbo
+from ndm.likelihood import nelbo
 from ndm.model import NeuralDiffusion
 from ndm.training import checkpoint
 from ndm.training.build import as_tensor
 from ndm.training.config import Config
+from ndm.training.units import in_unit
 
 _DRAWS = 4  # of (t, z_t) for each example
 _SEED = 0  # of the draws: the same for all runs, so that runs compare too
@@ -44,7 +45,7 @@ class Validation:
         nats = float(nelbo(model, x, timesteps=self.config.timesteps, draws=_DRAWS, generator=generator).total.mean())
         if not math.isfinite(nats):
             raise FloatingPointError(f"the bound of validation is not finite at step {step}")
-        return float(bits_per_dim(nats, self.data.event_shape)) if self.data.is_image else nats
+        return in_unit(nats, self.data)
 
     def take(self, step: int, value: float) -> None:
         """Remember the value of a validation."""

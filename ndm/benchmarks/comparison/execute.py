@@ -20,7 +20,7 @@ from ndm.benchmarks.comparison.machine import machine
 from ndm.benchmarks.comparison.quality import energy_distances
 from ndm.benchmarks.comparison.sizes import with_size
 from ndm.data import DataSet, load
-from ndm.likelihood import bits_per_dim, nelbo
+from ndm.likelihood import nelbo
 from ndm.recipes import recipe
 from ndm.registry import choose
 from ndm.times import ImportanceTimes
@@ -28,6 +28,7 @@ from ndm.training.build import as_tensor
 from ndm.training.config import Config
 from ndm.training.loop import Trainer
 from ndm.training.statistics import variance_ratio
+from ndm.training.units import in_unit, unit
 
 _EVALUATION_SEED = 0  # the same draws for all
 NEVER = 10**9
@@ -59,7 +60,7 @@ def execute(job: Job, models: Path | None = None) -> dict[str, Any]:
             trainer.ema.model.save_pretrained(models / job.name)
         return figures
 
-    return {"unit": "bits/dim" if data.is_image else "nats", "config": asdict(config)} | attempt(measure)
+    return {"unit": unit(data), "config": asdict(config)} | attempt(measure)
 
 
 def attempt(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -95,19 +96,19 @@ def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
                      generator=torch.Generator().manual_seed(_EVALUATION_SEED))
 
     def convert(nats: torch.Tensor) -> float:
-        return float(bits_per_dim(nats, data.event_shape) if data.is_image else nats)
+        return in_unit(nats, data)
 
     total, number = estimate.total.double(), len(x)
     if not torch.isfinite(total).all():
         raise FloatingPointError("the bound of held-out examples is not finite")
-    unit = convert(torch.ones(()))
+    one = convert(torch.ones(()))
     ends = model.schedule.gamma(torch.tensor([0.0, 1.0]))
     figures = {
         "total": convert(total.mean()), "prior": convert(estimate.prior.mean()),
         "diffusion": convert(estimate.diffusion.mean()), "reconstruction": convert(estimate.reconstruction.mean()),
         "standard_error": convert(total.std() / math.sqrt(number)),
         "standard_error_of_draws": convert((estimate.standard_error**2).sum().sqrt() / number),
-        "per_example": stored(total * unit),
+        "per_example": stored(total * one),
         "num_examples": number, "steps_trained": trainer.step, "training_seconds": trainer.seconds,
         "ms_per_step": 1e3 * trainer.seconds / max(trainer.step, 1),
         "parameters": sum(p.numel() for p in model.parameters()),

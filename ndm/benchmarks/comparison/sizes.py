@@ -8,7 +8,6 @@ import torch
 
 from ndm.benchmarks.comparison.contenders import CONTENDERS
 from ndm.data import DataSet, load
-from ndm.data.batches import Batches
 from ndm.errors import InputError
 from ndm.recipes import recipe
 from ndm.training.build import as_tensor, build_model, make_times
@@ -40,7 +39,7 @@ def num_parameters(config: Config, data: DataSet) -> int:
 def step_seconds(config: Config, data: DataSet) -> float:
     """CPU seconds of one forward and backward pass of a batch: the median of several."""
     model, times = build_model(config, data), make_times(config)
-    x = as_tensor(Batches(data.train, config.batch_size, 0)[0], model.decoder)
+    x = as_tensor(data.train.batches(config.batch_size, seed=0)[0], model.decoder)
     seconds = []
     for _ in range(_TIMED_STEPS):
         began = time.process_time()

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from ndm.benchmarks.densities.contender import Contender, Fitted
 from ndm.data import DataSet
-from ndm.data.batches import Batches
 from ndm.decoders import Decoder
 from ndm.training.build import as_tensor, decoder_for
 from ndm.training.ema import ExponentialMovingAverage
@@ -52,7 +51,7 @@ class Peer(Contender):
         network = self.network(data)
         ema = ExponentialMovingAverage(network, self.ema_decay)
         optimizer = torch.optim.Adam(network.parameters(), fused=True)
-        batches = Batches(data.train, self.batch_size, seed)
+        batches = data.train.batches(self.batch_size, seed)
         began, step = time.process_time(), 0
         while (fraction := (time.process_time() - began) / seconds) < 1:
             for group in optimizer.param_groups:

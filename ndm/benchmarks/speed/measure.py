@@ -18,7 +18,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from ndm.benchmarks.comparison.machine import machine
 from ndm.benchmarks.speed.entries import CASES, Case, make
 from ndm.benchmarks.speed.peak import measured, stated, synchronise
-from ndm.data.batches import Batches
 from ndm.training.build import as_tensor, make_times
 from ndm.training.optimizer import make_optimizer
 from ndm.training.watching import high_water_mark
@@ -74,7 +73,7 @@ def _train(job: SpeedJob, case: Case, rank: int, meeting: str) -> Row:
                                 world_size=job.processes)
         model = DistributedDataParallel(raw)
     optimizer, times = make_optimizer(raw, case.config), make_times(case.config).to(device)
-    batches = Batches(case.data().train, case.batch_size, seed=rank)
+    batches = case.data().train.batches(case.batch_size, seed=rank)
 
     def step(number: int) -> float:
         """Train; the seconds until its batch was on the device."""

@@ -69,7 +69,7 @@ def check_bound(known: Known, x: Tensor, timesteps: int | None, draws: int = 400
 each_length = pytest.mark.parametrize("timesteps", [None, 3])
 
 
-@pytest.mark.law(registry="schedules")
+@pytest.mark.law(registry="ndm.schedules")
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_every_schedule(name):
     kind = SCHEDULES[name]
@@ -88,7 +88,7 @@ def transform_for(name: str, event_shape: tuple[int, ...], **options) -> Transfo
     return disturbed(TRANSFORMS[name].for_events(event_shape, **SMALL.get(name, {}), **options))
 
 
-@pytest.mark.law(registry="transforms")
+@pytest.mark.law("StandardBasis", "CosineBasis", registry="ndm.transforms")
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_every_transformation(name):
     if TRANSFORMS[name].num_heads == 0 or name == "identity":
@@ -102,7 +102,7 @@ def test_every_transformation(name):
         check_bound(known, x, timesteps)
 
 
-@pytest.mark.law(registry="functions of time")
+@pytest.mark.law(*(kind.__name__ for kind in FUNCTIONS.values()), registry="functions of time")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_of_time(name):
     transform = transform_for("time_basis", (1,), functions=name)
@@ -122,7 +122,7 @@ def test_every_gate(name):
     check_bound(known, LEVELS, 3)
 
 
-@pytest.mark.law(registry="volatilities")
+@pytest.mark.law(registry="ndm.volatilities")
 @pytest.mark.parametrize("name", VOLATILITIES)
 @each_length
 def test_every_volatility(name, timesteps):
@@ -150,7 +150,7 @@ class ExactNetwork(Network):
         return ((wanted - at_0) / (at_1 - at_0))[:, None]
 
 
-@pytest.mark.law(registry="form")
+@pytest.mark.law("DirectPredictor", registry="form")
 @pytest.mark.parametrize("name", FORMS)
 def test_every_form_says_what_is_known(name):
     """Forms of a point by a network that knows, forms of a whole belief by themselves: one density, one bound."""
@@ -180,7 +180,8 @@ def test_every_form_says_what_is_known(name):
     check_bound(known, x, 3)
 
 
-@pytest.mark.law(registry="solver")
+@pytest.mark.law("AdaptiveSolver", registry="adaptive method")
+@pytest.mark.law("FixedSolver", registry="method of fixed steps")
 @pytest.mark.parametrize("name", [*ADAPTIVE, *FIXED])
 def test_every_solver(name):
     known = Known(gaussian(), ndm.LinearSchedule(-3.0, 3.0))

@@ -4,8 +4,9 @@ Each coordinate of x, in the transformation's basis, is sum_k pi_k N(m_k, s_k^2)
 
     q(z_t) = sum_k pi_k N( alpha_t F(m_k, t), alpha_t^2 w_t^2 s_k^2 + sigma_t^2 )
 
-for F(x, t) = w(t) x, and for any F where all s_k are 0. A predictor that knows E[F(x, .) | z_t] makes the ODE keep these
-marginals, so that in one dimension it carries quantiles to quantiles. With C_t the distribution function of q(z_t):
+for F(x, t) = w(t) x, and for any F where all s_k are 0. A predictor that knows E[F(x, .) | z_t] makes the ODE keep
+these marginals, so that in one dimension it carries quantiles to quantiles. With C_t the distribution function of
+q(z_t):
 
     z_1 = C_1^-1(C_0(z_0)),     log p(z_0) = log N(z_1; 0, 1) + log q(z_0) - log q(z_1)
 

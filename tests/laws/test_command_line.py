@@ -4,24 +4,22 @@ import json
 import os
 import shlex
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from launching import together
 
 import ndm
 from ndm.cli import main
+from ndm.data import load
 from ndm.predictors.gaussian_mixture import GaussianMixtureForm
 from ndm.schedules import Schedule
 from ndm.training.checkpoint import latest
 from ndm.training.whole_folder import write_folder
 
 from .exact import Known, Law, gaussian, two_gaussians
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from launching import together  # noqa: E402
 
 ROWS, DIMENSION = 500, 2
 
@@ -97,18 +95,9 @@ def there(place, monkeypatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
 
-def test_split(name: str) -> torch.Tensor:
+def held_out(name: str) -> torch.Tensor:
     """The rows that `ndm evaluate` evaluates."""
-    return torch.from_numpy(np.asarray(ndm_data(name).test.x)).double()
-
-
-test_split.__test__ = False  # type: ignore[attr-defined]
-
-
-def ndm_data(name: str):
-    from ndm.data import load
-
-    return load(f"{name}.npy")
+    return torch.from_numpy(np.asarray(load(f"{name}.npy").test.x)).double()
 
 
 def evaluation(run: str) -> dict:
@@ -119,7 +108,7 @@ def evaluation(run: str) -> dict:
 @pytest.mark.parametrize("name", LAWS)
 def test_the_numbers_of_an_evaluation(name):
     torch.set_default_dtype(torch.float64)
-    known, x = Known(LAWS[name](), ndm.LinearSchedule(-5.0, 4.0)), test_split(name)
+    known, x = Known(LAWS[name](), ndm.LinearSchedule(-5.0, 4.0)), held_out(name)
     bound, density = known.bound(x).sum(1).mean(), -known.log_prob(x).mean()
     torch.set_default_dtype(torch.float32)
     said(f"evaluate {name} --draws 512 --ode --rtol 1e-6 --atol 1e-6 --importance 100 --transport")
@@ -135,11 +124,11 @@ def test_the_numbers_of_an_evaluation(name):
 
 @pytest.mark.law(command="evaluate")
 def test_a_chain_that_knows_its_law_codes_at_the_law_s_entropy():
-    """Mixture steps of exact beliefs lose nothing in one dimension: the bound is E[-log p] of the data, plus its ends."""
+    """Mixture steps of exact beliefs lose nothing in one dimension: the bound is E[-log p] and what its ends lose."""
     said("evaluate two_gaussians-chain --draws 512")
     terms = evaluation("two_gaussians-chain")["nelbo"]
     torch.set_default_dtype(torch.float64)
-    known, x = Known(two_gaussians(), ndm.LinearSchedule(-8.0, 9.0)), test_split("two_gaussians")
+    known, x = Known(two_gaussians(), ndm.LinearSchedule(-8.0, 9.0)), held_out("two_gaussians")
     truth = -known.log_density(x, 0.0).sum(1).mean() - 2 * np.log(known.level(0.0)[0])
     assert abs(terms["total"] - truth) < 5 * terms["standard_error_of_draws"] + 0.02
 

@@ -152,9 +152,9 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         """
         level = level or self.schedule(t)
         value, prime = curve.with_velocity(t)
-        signal, gamma_prime, growth = (like_event(term, z_t) for term in (
-            level.sigma * torch.exp(-level.gamma / 2), level.gamma_prime, self.schedule.log_sigma_prime(level)))
-        return signal * (prime - gamma_prime / 2 * value) + growth * z_t
+        alpha, decay, growth = (like_event(term, z_t) for term in (
+            level.alpha, self.schedule.decay(level), self.schedule.log_sigma_prime(level)))
+        return alpha * prime - decay * value + growth * z_t
 
     def predicted_velocity(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         """dz/dt of the model's ODE, (B, *event): `velocity` with the curve that is predicted at z_t."""

@@ -44,12 +44,12 @@ class DdpmSchedule(Schedule):
         slopes = torch.cat([steps[:1], between, steps[-1:]])
         self.log_abar: Tensor
         self.slopes: Tensor
-        self.register_buffer("log_abar", table.to(torch.get_default_dtype()), persistent=False)
-        self.register_buffer("slopes", slopes.to(torch.get_default_dtype()), persistent=False)  # of a step of k
+        self.register_constant("log_abar", table)
+        self.register_constant("slopes", slopes)  # of a step of k
 
     @staticmethod
     def _gamma(log_abar: Tensor) -> Tensor:
-        return torch.log(torch.expm1(-log_abar))
+        return torch.log(-torch.expm1(log_abar)) - log_abar  # log((1 - abar) / abar); exp(-log abar) may overflow
 
     def gamma(self, t: Tensor) -> Tensor:
         return self.with_velocity(t)[0]

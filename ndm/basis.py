@@ -5,7 +5,6 @@ White noise is white in every orthogonal basis, so a process may be run, coordin
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor

@@ -1,7 +1,5 @@
 """The precision that the bound needs, which cancels heavily: float32 at least, and one for data and model."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -62,7 +60,7 @@ def check_noise(mean: Tensor, sigma: Tensor) -> None:
     least = eps * torch.maximum(2 * typical, largest / 2)
     if bool(sigma < least):
         single = mean.dtype == torch.float32
-        raise InputError(f"noise of {float(sigma):.2g} at t = 0 (gamma = {2 * math.log(float(sigma)):.4g}) on values of "
-                         f"{float(typical):.3g}, at most {float(largest):.3g}, in {'float32' if single else 'float64'}",
-                         f"at least {float(least):.2g} (gamma = {2 * math.log(float(least)):.4g}), or rounding swallows it",
+        noise, needed = (f"{float(size):.2g} (gamma = {2 * float(size.log()):.4g})" for size in (sigma, least))
+        raise InputError(f"noise of {noise} at t = 0 on values of {float(typical):.3g}, at most {float(largest):.3g}, "
+                         f"in {'float32' if single else 'float64'}", f"at least {needed}, or rounding swallows it",
                          "scale the data to about 1, or let gamma begin higher" + ", or compute in float64" * single)

@@ -29,6 +29,10 @@ class TimeFunctions(Part, ABC):
         """b_k(t) alone."""
         return self(t)[0]
 
+    def knots(self) -> Tensor:
+        """Times inside (0, 1) at which a velocity jumps, float64; none by default."""
+        return torch.zeros(0, dtype=torch.float64)
+
 
 class Monomials(TimeFunctions):
     """b_k(t) = t^k, k = 1..K."""
@@ -71,6 +75,9 @@ class Pieces(TimeFunctions):
 
     def value(self, t: Tensor) -> Tensor:
         return (1 - (self.num * t[..., None] - self._knots(t)).abs()).clamp(min=0)
+
+    def knots(self) -> Tensor:
+        return torch.arange(1, self.num, dtype=torch.float64) / self.num
 
     def _knots(self, t: Tensor) -> Tensor:
         return torch.arange(1, self.num + 1, dtype=t.dtype, device=t.device)

@@ -39,7 +39,7 @@ from ndm.training.progress import ProgressBar
 from ndm.training.saving import last_resort
 from ndm.training.shards import Shards
 from ndm.training.state import read_state, write_state
-from ndm.training.statistics import COLLAPSED, check_learned_noise, path_statistics
+from ndm.training.statistics import COLLAPSED, path_statistics
 from ndm.training.trackers import Trackers
 from ndm.training.validation import Validation
 from ndm.training.watching import LossBins, gradient_norms, memory
@@ -296,6 +296,5 @@ class Trainer:
         line = self.metrics.write(self.step, means | {"seconds": self.seconds} | pace | path | norms | bins | memory()
                                   | self.validation.line(self.step))
         self.trackers.log(line)
-        check_learned_noise(model, x, self.step)
         if (ratio := path["variance_ratio"]) < COLLAPSED:
             warnings.warn(f"F has collapsed: Var F / Var x = {ratio:.2g} at t = 1/2, step {self.step}", stacklevel=2)

@@ -31,7 +31,7 @@ class BlurringTransform(DiagonalTransform):
         if not 0 < d_min <= 1:
             raise InputError(f"d_min = {d_min}", "0 < d_min <= 1", "a frequency of no scale at all has no inverse")
         self.sigma_blur_max, self.d_min = sigma_blur_max, d_min
-        self.basis = CosineBasis(*(1, *event_shape)[-2:])
+        self.basis: CosineBasis = CosineBasis(*(1, *event_shape)[-2:])
         self.event_shape = tuple(event_shape)
 
     @classmethod

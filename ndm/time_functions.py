@@ -29,9 +29,10 @@ class TimeFunctions(Part, ABC):
         """b_k(t) alone."""
         return self(t)[0]
 
-    def knots(self) -> Tensor:
-        """Times inside (0, 1) at which a velocity jumps, float64; none by default."""
-        return torch.zeros(0, dtype=torch.float64)
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Times inside (0, 1) at which a velocity jumps; none by default."""
+        return ()
 
 
 class Monomials(TimeFunctions):
@@ -76,8 +77,9 @@ class Pieces(TimeFunctions):
     def value(self, t: Tensor) -> Tensor:
         return (1 - (self.num * t[..., None] - self._knots(t)).abs()).clamp(min=0)
 
-    def knots(self) -> Tensor:
-        return torch.arange(1, self.num, dtype=torch.float64) / self.num
+    @property
+    def knots(self) -> tuple[float, ...]:
+        return tuple(k / self.num for k in range(1, self.num))
 
     def _knots(self, t: Tensor) -> Tensor:
         return torch.arange(1, self.num + 1, dtype=t.dtype, device=t.device)

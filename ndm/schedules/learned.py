@@ -27,9 +27,10 @@ class LearnedSchedule(LearnedLinearSchedule):
         super().__init__(gamma_min, gamma_max)
         self.log_density = nn.Parameter(torch.zeros(num_pieces + 1))
 
-    def knots(self) -> Tensor:
+    @property
+    def knots(self) -> tuple[float, ...]:
         num_pieces = len(self.log_density) - 1
-        return torch.arange(1, num_pieces, dtype=torch.float64) / num_pieces
+        return tuple(k / num_pieces for k in range(1, num_pieces))
 
     def gamma(self, t: Tensor) -> Tensor:
         return self.with_velocity(t)[0]

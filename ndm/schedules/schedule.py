@@ -42,9 +42,10 @@ class Schedule(Part, ABC):
         """gamma and d gamma / dt, each shaped like t."""
         return with_velocity(self.gamma, t)
 
-    def knots(self) -> Tensor:
-        """Times inside (0, 1) at which gamma is not smooth, float64; none by default."""
-        return torch.zeros(0, dtype=torch.float64)
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Times inside (0, 1) at which gamma is not smooth; none by default."""
+        return ()
 
     def forward(self, t: Tensor) -> Level:
         gamma, gamma_prime = self.with_velocity(t)

@@ -69,8 +69,9 @@ class ScalingTransform(DiagonalTransform):
         return cls(event_shape, chosen, choose("functions of time", functions, FUNCTIONS)(num_functions), rate,
                    lead or 0.0)
 
-    def knots(self) -> Tensor:
-        return self.functions.knots()
+    @property
+    def knots(self) -> tuple[float, ...]:
+        return self.functions.knots
 
     def log_scale_with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
         b, b_prime = self.functions(t)

@@ -68,9 +68,10 @@ class Transform(Part, ABC):
         """log w_i(t) alone."""
         return self.log_scale_with_velocity(t)[0]
 
-    def knots(self) -> Tensor:
-        """Times inside (0, 1) at which the velocity of log w jumps, float64; none by default."""
-        return torch.zeros(0, dtype=torch.float64)
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Times inside (0, 1) at which the velocity of log w jumps; none by default."""
+        return ()
 
     def seen(self, level: Level, t: Tensor) -> Level:
         """The noise level at which z_t shows each dimension of x, given the schedule's level at t (B,)."""

@@ -1,5 +1,7 @@
 """How far functions of time rise, all in all: the integral of the positive part of their derivative."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -26,7 +28,7 @@ class Rises:
     """
 
     def __init__(self, schedule: Schedule, transform: Transform, weight: float, like: Tensor) -> None:
-        self.schedule, self.weight, self.edges = schedule, weight, _edges(schedule, transform).to(like)
+        self.schedule, self.weight, self.edges = schedule, weight, edges(schedule.knots, transform.knots).to(like)
         self.width = self.edges.diff()
         inside = self.edges[:-1] + self.width * torch.arange(4).to(like)[:, None] / 3
         log_w = transform.log_scale_at(inside.reshape(-1))
@@ -35,6 +37,9 @@ class Rises:
         with torch.no_grad():
             start, end = self._speeds(log_w)
             self.rising, turns = start > 0, (start > 0) != (end > 0)
+            self.never = not bool((self.rising | turns).any())
+        if self.never:
+            return
         turn, peak = self._turning_points(log_w[:, turns], turns.nonzero()[:, 0], start[turns], end[turns])
         self.turn = torch.full_like(self.first, 2.0).index_put((turns,), turn)  # none where h' keeps its sign
         self.peak = self.first.index_put((turns,), peak)
@@ -73,14 +78,16 @@ class Rises:
 
     def __call__(self, t: Tensor, log_w: Tensor) -> Tensor:
         """R(t) for t (B,), where log w has the values `log_w` (B, *event) or (B,)."""
+        if self.never:
+            return torch.zeros_like(log_w)
         cell = (torch.searchsorted(self.edges, t.detach().contiguous(), right=True) - 1).clamp(0, len(self.edges) - 2)
         tau = (t - self.edges[cell]) / self.width[cell]
         h = 2 * log_w - self.weight * like_event(self.schedule.gamma(t), log_w)
         return self.before[cell] + self._within(h, like_event(tau, h), cell)
 
 
-def _edges(schedule: Schedule, transform: Transform) -> Tensor:
-    """The edges of the cells: equal ones, cut at the knots."""
-    every = torch.cat([torch.linspace(0, 1, _CELLS + 1, dtype=torch.float64), schedule.knots(), transform.knots()])
-    every = every.sort().values
+@lru_cache
+def edges(*knots: tuple[float, ...]) -> Tensor:
+    """The edges of the cells, float64: equal ones, cut at all knots."""
+    every = torch.tensor(sorted({k / _CELLS for k in range(_CELLS + 1)}.union(*knots)), dtype=torch.float64)
     return every[every.diff(prepend=every.new_tensor([-1.0])) > _APART]

@@ -151,7 +151,7 @@ def test_more_levels_than_a_type_tells_apart_are_refused():
     decoder, k = ndm.LevelsDecoder(2**22), torch.tensor([[0, 2**22 - 1]])
     for refused in (lambda: decoder.from_integers(k), lambda: decoder.values(torch.zeros(1)),
                     lambda: decoder.check(torch.zeros(1, 1))):
-        with pytest.raises(InputError, match="4194304 levels in torch.float32; expected at most 2097153"):
+        with pytest.raises(InputError, match=r"4194304 levels in torch\.float32; expected at most 2097153"):
             refused()
     decoder.check(decoder.from_integers(k, torch.float64))
 

@@ -77,7 +77,7 @@ def test_a_schedule_that_learns_noise_that_rounding_swallows_stops_the_run(tmp_p
         return step(pieces)
 
     trainer._train_step = sink
-    with pytest.raises(InputError, match="gamma = -40.* in float32, as the schedule has learned it; .*values.* repeat"):
+    with pytest.raises(InputError, match=r"gamma = -40.* in float32, as the schedule has learned it; .*values.* repeat"):
         trainer.fit()
     assert trainer.step == 6 and Trainer(POINTS, points(), tmp_path).step == 4
 
@@ -85,6 +85,6 @@ def test_a_schedule_that_learns_noise_that_rounding_swallows_stops_the_run(tmp_p
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "learned", "learned_linear"])
 def test_a_schedule_that_starts_with_such_noise_starts_no_run(tmp_path, schedule):
     options = {"gamma_min": -40.0, "gamma_max": 5.0}
-    with pytest.raises(InputError, match="noise of 2.1e-09 .* in float32; expected at least"):
+    with pytest.raises(InputError, match=r"noise of 2\.1e-09 .* in float32; expected at least"):
         Trainer(replace(POINTS, schedule=schedule, schedule_options=options), points(), tmp_path / "run")
     assert not (tmp_path / "run").exists()

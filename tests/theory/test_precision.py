@@ -171,6 +171,21 @@ def test_below_it_the_bound_would_be_none(name) -> None:
         model(known_data(name, 100).float())
 
 
+def test_double_precision_has_an_end_of_its_own() -> None:
+    """It takes -68, where its bound is the entropy, and refuses -80, where it lies nats below."""
+    entropy, num = 0.5 * torch.log(torch.tensor(2 * torch.pi * torch.e)), 50_000
+    for gamma_min, right in ((-68.0, True), (-80.0, False)):
+        model = known_model(NORMAL, ndm.LinearSchedule(gamma_min, 5.0))
+        values = known_bounds(NORMAL, model, None, num)[1]
+        above, error = values.mean() - entropy, values.std() / num**0.5
+        assert above.abs() < 4 * error if right else above < -1 + 4 * error
+        if right:
+            model.check_noise(known_data(NORMAL, num))
+        else:
+            with pytest.raises(ndm.InputError, match="in float64; expected at least"):
+                model.check_noise(known_data(NORMAL, num))
+
+
 def plain_model(schedule: ndm.schedules.Schedule) -> ndm.NeuralDiffusion:
     return ndm.NeuralDiffusion(schedule, ndm.IdentityTransform(), lambda z_t, t, cond: z_t, ndm.GaussianDecoder())
 

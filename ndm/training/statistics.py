@@ -14,7 +14,7 @@ COLLAPSED = 0.01  # Var F / Var x at t = 1/2 below which a warning is given
 def path_statistics(model: NeuralDiffusion, x: Tensor) -> dict[str, float]:
     """What metrics say of the path that data x (B, *event) take: the ends of gamma, `variance_ratio`, `movement`.
 
-    Raises `InputError` where rounding swallows the noise at t = 0: the bound is none any more.
+    Raises `InputError` where rounding swallows the noise at t = 0: what is trained is no bound then.
     """
     _check_noise(model, x)
     ends = model.schedule.gamma(torch.tensor([0.0, 1.0], device=x.device)).tolist()

@@ -5,7 +5,6 @@ White noise is white in every orthogonal basis, so a process may be run, coordin
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,23 +50,16 @@ class CosineBasis(Basis):
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
         self.height, self.width = height, width
-        like = torch.get_default_dtype()
         self.rows: Tensor
         self.columns: Tensor
-        self.register_buffer("rows", _cosine_matrix(height).to(like), persistent=False)
-        self.register_buffer("columns", _cosine_matrix(width).to(like), persistent=False)
+        self.register_constant("rows", _cosine_matrix(height))
+        self.register_constant("columns", _cosine_matrix(width))
 
     def frequencies(self) -> Tensor:
         """The eigenvalues of minus the Laplacian, (pi k / H)^2 + (pi l / W)^2, (H, W), on a grid of unit spacing."""
         k = torch.arange(self.height, dtype=self.rows.dtype, device=self.rows.device)
         m = torch.arange(self.width, dtype=self.rows.dtype, device=self.rows.device)
         return (math.pi * k[:, None] / self.height) ** 2 + (math.pi * m / self.width) ** 2
-
-    def _apply(self, *arguments: Any) -> "CosineBasis":
-        """As `Module`'s, which every conversion passes through: orthogonal to the last bit of the new type as well."""
-        super()._apply(*arguments)
-        self.rows, self.columns = _cosine_matrix(self.height).to(self.rows), _cosine_matrix(self.width).to(self.rows)
-        return self
 
     def forward(self, x: Tensor) -> Tensor:
         along_rows = matmul(x, self.columns.mT)

@@ -10,6 +10,7 @@ from ndm.decoders.levels import LevelsDecoder
 from ndm.errors import InputError
 from ndm.gaussian import Gaussian
 from ndm.noise import Noise
+from ndm.precision import check_noise
 from ndm.registry import choose
 from ndm.schedules import Level
 
@@ -95,6 +96,7 @@ class PosteriorDequantisation(Dequantisation):
 
     def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
         q = Gaussian(without_noise(x, decoder, level), level.sigma)
+        check_noise(q.mean, q.std)
         z_0 = q.sample(noise.normal())
         return z_0, decoder.log_prob(x, z_0, level) - q.log_prob(z_0)
 

@@ -43,9 +43,10 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
         batch_size: latents in one pass of the network.
 
     Raises:
-        InputError: for T or K below 1, eta = 0, and what `NeuralDiffusion.checked` refuses.
+        InputError: for T or K below 1, eta = 0, and what `NeuralDiffusion.checked` and `check_noise` refuse.
     """
     x = model.checked(x, cond)
+    model.check_noise(x)
     model.volatility.require_noise()
     if not 1 <= timesteps <= MOST_TIMESTEPS:
         raise InputError(f"timesteps = {timesteps} for importance weights", f"T from 1 to {MOST_TIMESTEPS}")

@@ -26,11 +26,14 @@ def kinetic_energy(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
     K is at least W_2^2(q(z_0), q(z_1)), with equality exactly where the ODE is the optimal transport.
 
     Raises:
-        InputError: for data that the decoder cannot describe, and of another precision than the model.
+        InputError: for data that the decoder cannot describe, and of another precision than the model, and for noise
+            that is lost in that precision (not of a share).
 
     Source of the dynamic form: Benamou, Brenier (2000), https://doi.org/10.1007/s002110050002.
     """
     x = model.checked(x, cond)
+    if rows is None:
+        model.check_noise(x)
     rows = rows or Rows(0, len(x), len(x))
     t = rows.take(LowDiscrepancyTimes()(rows.total, x, generator)[0])
     noise = rows.normal(x, generator)

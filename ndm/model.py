@@ -21,7 +21,7 @@ from ndm.mixture import Mixture
 from ndm.model_card import Facts, model_card
 from ndm.noise import Rows
 from ndm.part import Part
-from ndm.precision import in_precision
+from ndm.precision import check_noise, in_precision
 from ndm.predictors import Predictor
 from ndm.predictors.callable import CallablePredictor
 from ndm.schedules import Level, Schedule
@@ -82,11 +82,13 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
                 each share has the values that it has in the whole.
 
         Raises:
-            InputError: for data that the decoder cannot describe or of another precision than the model, T < 1, or
-                eta = 0 (the bound is infinite).
+            InputError: for data that the decoder cannot describe or of another precision than the model, noise that is
+                lost in that precision (`check_noise`; not of a share), T < 1, or eta = 0 (the bound is infinite).
         """
-        return bound(self, self.checked(x, cond), cond, timesteps, times or LowDiscrepancyTimes(), generator,
-                     rows)
+        x = self.checked(x, cond)
+        if rows is None:  # what raises in one process of several, the others would wait for: the trainer watches
+            self.check_noise(x)
+        return bound(self, x, cond, timesteps, times or LowDiscrepancyTimes(), generator, rows)
 
     def checked(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """The data x (B, *event), in float32 at least.
@@ -97,6 +99,11 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         self.decoder.check(x)
         check_labels(cond, x)
         return in_precision(self, x, "data")
+
+    def check_noise(self, x: Tensor) -> None:
+        """Raise `InputError` where latents of x (B, *event) at t = 0 lose their noise in the precision of x."""
+        level = self.schedule(x.new_zeros(()))
+        check_noise(level.alpha.detach() * self.decoder.standardise(x), level.sigma)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         """The curve t -> F(x, t) of data x (B, *event), as the model sees it (`Decoder.standardise`)."""
@@ -152,9 +159,9 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         """
         level = level or self.schedule(t)
         value, prime = curve.with_velocity(t)
-        signal, gamma_prime, growth = (like_event(term, z_t) for term in (
-            level.sigma * torch.exp(-level.gamma / 2), level.gamma_prime, self.schedule.log_sigma_prime(level)))
-        return signal * (prime - gamma_prime / 2 * value) + growth * z_t
+        alpha, decay, growth = (like_event(term, z_t) for term in (
+            level.alpha, self.schedule.decay(level), self.schedule.log_sigma_prime(level)))
+        return alpha * prime - decay * value + growth * z_t
 
     def predicted_velocity(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         """dz/dt of the model's ODE, (B, *event): `velocity` with the curve that is predicted at z_t."""

@@ -3,6 +3,7 @@
 import inspect
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from ndm.errors import InputError
@@ -30,6 +31,21 @@ class Part(nn.Module):
         named = [p.name for p in bound.signature.parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         part.__dict__["_arguments"] = {name: bound.arguments[name] for name in named[1:] if name in bound.arguments}
         return part
+
+    def register_constant(self, name: str, value: Tensor) -> None:
+        """A buffer that is no weight, exact in every precision: each conversion starts from `value`, in float64.
+
+        A model that is made in float32 and moved to float64 would keep eight digits of it otherwise.
+        """
+        self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
+        self.__dict__.setdefault("_constants", {})[name] = value.double().cpu()
+
+    def _apply(self, *arguments: Any) -> "Part":
+        """As `Module`'s, which every conversion passes through."""
+        super()._apply(*arguments)
+        for name, value in self.__dict__.get("_constants", {}).items():
+            setattr(self, name, value.to(getattr(self, name)))
+        return self
 
     @property
     def config(self) -> dict[str, Any]:

@@ -44,3 +44,23 @@ def in_precision(model: nn.Module, x: Tensor, what: str) -> Tensor:
         raise InputError(f"{what} of {x.dtype} for a model of {weights}", "the same precision",
                          "convert one of them, e.g. x.float(), or model.double()")
     return x
+
+
+@torch.no_grad()
+def check_noise(mean: Tensor, sigma: Tensor) -> None:
+    """Raise `InputError` where noise of size sigma () is lost when mean + sigma noise is rounded, mean (B, *event).
+
+    Floats near m are up to eps |m| apart. Once sigma is a third of that, most latents are rounded back to the mean: the
+    predictor sees x itself, and the "bound" falls below -log p(x), in the end by half a nat for each dimension and unit
+    of gamma. Before, rounding is noise of variance (eps m)^2 / 12 and adds (eps m / sigma)^2 / 24 nats, as much again
+    for that of x^. So sigma must be two such distances of a typical value, which keeps the mean of the bound within
+    0.02 nats for each dimension, and half of that of the largest, which keeps it a bound of every example.
+    """
+    eps, typical, largest = torch.finfo(mean.dtype).eps, mean.square().mean().sqrt(), mean.abs().amax()
+    least = eps * torch.maximum(2 * typical, largest / 2)
+    if bool(sigma < least):
+        single = mean.dtype == torch.float32
+        noise, needed = (f"{float(size):.2g} (gamma = {2 * float(size.log()):.4g})" for size in (sigma, least))
+        raise InputError(f"noise of {noise} at t = 0 on values of {float(typical):.3g}, at most {float(largest):.3g}, "
+                         f"in {'float32' if single else 'float64'}", f"at least {needed}, or rounding swallows it",
+                         "scale the data to about 1, or let gamma begin higher" + ", or compute in float64" * single)

@@ -29,6 +29,11 @@ class TimeFunctions(Part, ABC):
         """b_k(t) alone."""
         return self(t)[0]
 
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Times inside (0, 1) at which a velocity jumps; none by default."""
+        return ()
+
 
 class Monomials(TimeFunctions):
     """b_k(t) = t^k, k = 1..K."""
@@ -71,6 +76,10 @@ class Pieces(TimeFunctions):
 
     def value(self, t: Tensor) -> Tensor:
         return (1 - (self.num * t[..., None] - self._knots(t)).abs()).clamp(min=0)
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        return tuple(k / self.num for k in range(1, self.num))
 
     def _knots(self, t: Tensor) -> Tensor:
         return torch.arange(1, self.num + 1, dtype=t.dtype, device=t.device)

@@ -11,12 +11,17 @@ from ndm.schedules import Level
 from ndm.shapes import like_event, sum_event
 
 _NEGLIGIBLE = 40.0  # nats: exp(-40) is lost beside 1 in float64, too
+_OFF = 5e-4  # of the distance of two levels, by which data may miss one
+_OFF_AT_MOST = 0.25
+_ROUNDING = 2 * torch.finfo(torch.float32).eps  # of data that were float32 once, by any formula
+_APART = 8.0  # two levels, in units of eps: less, and numbers of that precision cannot tell them apart
 
 
 class LevelsDecoder(Decoder):
     """p(x_i = v_k | z_0) proportional to N(z_0,i; alpha_0 v_k, sigma_0^2), normalised over the levels k.
 
     The levels v_k = 2 k / (L - 1) - 1, k = 0..L-1, lie evenly on [-1, 1]; data are those values, not the integers.
+    Float32 tells up to two million of them apart; more are refused where they are used.
     Source: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630, section 3.3.
     """
 
@@ -28,11 +33,19 @@ class LevelsDecoder(Decoder):
 
     def values(self, like: Tensor) -> Tensor:
         """v_k, (L,), of the type and on the device of `like`."""
-        return torch.linspace(-1, 1, self.num_levels, dtype=like.dtype, device=like.device)
+        return self.from_integers(torch.arange(self.num_levels, device=like.device), like.dtype)
 
-    def from_integers(self, k: Tensor) -> Tensor:
-        """Levels k = 0..L-1 (any integer type) to values on [-1, 1], of the default floating point type."""
-        return k.to(torch.get_default_dtype()) * 2 / (self.num_levels - 1) - 1
+    def from_integers(self, k: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """Levels k = 0..L-1 (any integer type) to values on [-1, 1], of the default floating point type if not given.
+
+        (2 k - (L - 1)) / (L - 1): the numerator is exact, so that each value is the nearest one there is.
+        """
+        dtype = dtype or torch.get_default_dtype()
+        most = int(2 / (_APART * torch.finfo(dtype).eps)) + 1
+        if self.num_levels > most:
+            raise InputError(f"{self.num_levels} levels in {dtype}", f"at most {most}, which it can tell apart",
+                             "take fewer levels, or a finer type")
+        return (2 * k.long() - (self.num_levels - 1)).to(dtype) / (self.num_levels - 1)
 
     def to_integers(self, x: Tensor) -> Tensor:
         """Values on [-1, 1] to the nearest levels, int64."""
@@ -64,7 +77,7 @@ class LevelsDecoder(Decoder):
         most = min(math.ceil(reach), self.num_levels - 1)
 
         m = torch.arange(-most, most + 1, device=x.device)
-        u = m * spacing / ratio[..., None]
+        u = m.to(x.dtype) * spacing / ratio[..., None]  # of the data's type: m alone would be of the default type
         neighbour = self.to_integers(x)[..., None] + m
         exists = (neighbour >= 0) & (neighbour < self.num_levels)
         odds = (u * (noise[..., None] - u / 2)).masked_fill(~exists, -math.inf)
@@ -77,9 +90,11 @@ class LevelsDecoder(Decoder):
 
     def check(self, x: Tensor) -> None:
         super().check(x)
-        # Half a thousandth of a level: rounding of the values themselves, and no more.
-        off = (x - self.values(x)[self.to_integers(x)]).abs() * (self.num_levels - 1) / 2 > 5e-4
+        x = x.to(torch.promote_types(x.dtype, torch.float32))
+        spacing = 2 / (self.num_levels - 1)
+        allowed = min(max(_OFF * spacing, _ROUNDING), _OFF_AT_MOST * spacing)
+        off = (x - self.from_integers(self.to_integers(x), x.dtype)).abs() > allowed
         if off.any():
             raise InputError(f"a value {x[off][0].item():g} that is none of the levels",
-                             f"the {self.num_levels} values from -1 to 1 in steps of {2 / (self.num_levels - 1):g}",
+                             f"the {self.num_levels} values from -1 to 1 in steps of {spacing:g}",
                              "map integers 0..L-1 by LevelsDecoder.from_integers, or choose another num_levels")

@@ -11,6 +11,8 @@ from ndm.curve import Curve
 from ndm.noise import Noise
 from ndm.samplers.deterministic import DeterministicSampler
 
+_LARGEST = 1e3  # gamma that counts, where it is infinite: exp(-500) of the step's start is nothing
+
 Prediction = tuple[Tensor, Curve]  # the time u, and the curve f^_u predicted there
 
 
@@ -50,7 +52,8 @@ class ThirdOrderMultistepSampler(DeterministicSampler):
         """z_s from z_t along the polynomial through the known predictions, of any number."""
         at = (s, (s + t) / 2, t)
         level = self.model.schedule(torch.stack([*at, *(u for u, _ in known)]))
-        weights = adams_weights(level.gamma[:3].double(), level.gamma[3:].double()).to(z_t)
+        gamma = level.gamma.double().clamp(max=_LARGEST)
+        weights = adams_weights(gamma[:3], gamma[3:]).to(z_t)
         change = sum(weight * curve(u) for row, (_, curve) in zip(weights, known, strict=True)
                      for weight, u in zip(row, at, strict=True))
         return level.sigma[0] / level.sigma[2] * z_t + level.alpha[0] * change

@@ -43,13 +43,15 @@ class DdpmSchedule(Schedule):
         between = torch.maximum((before + after) / 2, 3 * torch.maximum(before, after))
         slopes = torch.cat([steps[:1], between, steps[-1:]])
         self.log_abar: Tensor
+        self.steps: Tensor
         self.slopes: Tensor
-        self.register_buffer("log_abar", table.to(torch.get_default_dtype()), persistent=False)
-        self.register_buffer("slopes", slopes.to(torch.get_default_dtype()), persistent=False)  # of a step of k
+        self.register_constant("log_abar", table)
+        self.register_constant("steps", steps)  # not taken from log_abar, which is rounded
+        self.register_constant("slopes", slopes)  # of a step of k
 
     @staticmethod
     def _gamma(log_abar: Tensor) -> Tensor:
-        return torch.log(torch.expm1(-log_abar))
+        return torch.log(-torch.expm1(log_abar)) - log_abar  # log((1 - abar) / abar); exp(-log abar) may overflow
 
     def gamma(self, t: Tensor) -> Tensor:
         return self.with_velocity(t)[0]
@@ -58,7 +60,7 @@ class DdpmSchedule(Schedule):
         num = len(self.log_abar) - 1
         k = (t.detach() * num).long().clamp(0, num - 1)
         u = t * num - k  # in [0, 1] between entries k and k + 1
-        start, rise = self.log_abar[k], self.log_abar[k + 1] - self.log_abar[k]
+        start, rise = self.log_abar[k], self.steps[k]
         bend, twist = rise - self.slopes[k], self.slopes[k] + self.slopes[k + 1] - 2 * rise
         # start + slope u + (bend - twist) u^2 + twist u^3: values and slopes are those of both entries
         log_abar = start + u * (self.slopes[k] + u * (bend - twist + u * twist))

@@ -1,19 +1,21 @@
 """The schedule of flow matching: signal and noise are mixed linearly."""
 
+import torch
 from torch import Tensor
 
 from ndm.errors import InputError
 from ndm.schedules.schedule import Level, Schedule
 
-# At t = 1 the signal is gone and gamma is infinite. Every use of gamma there is multiplied by alpha = 0 or is
-# exp(-gamma); taking alpha as this little keeps them 0 instead of 0 * infinity.
-_LEAST_ALPHA = 1e-10
+# gamma and gamma' at t = 1, where they are infinite. exp(-gamma), and exp(-eta gamma) for any eta > 0 that a model
+# has, are 0 all the same, and 0 times this is 0: no value and no gradient becomes NaN.
+_INFINITE = 1e30
 
 
 class FlowSchedule(Schedule):
     """alpha = 1 - t, sigma = sigma_min + (1 - sigma_min) t, gamma = 2 log(sigma / alpha).
 
-    gamma' = 2 (sigma' / sigma + 1 / alpha).
+    gamma' = 2 (sigma' / sigma + 1 / alpha). At t = 1 the signal is gone: both are 1e30 there, and the process forgets
+    z_1 at once for every eta > 0.
     Source: Lipman et al., Flow Matching for Generative Modeling (2022), https://arxiv.org/abs/2210.02747.
     """
 
@@ -32,9 +34,14 @@ class FlowSchedule(Schedule):
     def forward(self, t: Tensor) -> Level:
         alpha = 1 - t
         sigma = self.sigma_min + (1 - self.sigma_min) * t
-        signal = alpha.clamp_min(_LEAST_ALPHA)
-        gamma = 2 * (sigma.log() - signal.log())
-        return Level(gamma, 2 * ((1 - self.sigma_min) / sigma + 1 / signal), alpha, sigma)
+        left = alpha > 0
+        signal = torch.where(left, alpha, 1.0)
+        gamma = torch.where(left, 2 * (sigma.log() - signal.log()), _INFINITE)
+        gamma_prime = torch.where(left, 2 * ((1 - self.sigma_min) / sigma + 1 / signal), _INFINITE)
+        return Level(gamma, gamma_prime, alpha, sigma)
 
     def log_sigma_prime(self, level: Level) -> Tensor:
         return (1 - self.sigma_min) / level.sigma
+
+    def decay(self, level: Level) -> Tensor:
+        return 1 + level.alpha * self.log_sigma_prime(level)

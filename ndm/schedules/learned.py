@@ -27,6 +27,11 @@ class LearnedSchedule(LearnedLinearSchedule):
         super().__init__(gamma_min, gamma_max)
         self.log_density = nn.Parameter(torch.zeros(num_pieces + 1))
 
+    @property
+    def knots(self) -> tuple[float, ...]:
+        num_pieces = len(self.log_density) - 1
+        return tuple(k / num_pieces for k in range(1, num_pieces))
+
     def gamma(self, t: Tensor) -> Tensor:
         return self.with_velocity(t)[0]
 

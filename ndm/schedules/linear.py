@@ -6,7 +6,7 @@ from torch import Tensor
 from ndm.errors import InputError
 from ndm.schedules.schedule import Schedule
 
-_LARGEST = 60.0  # exp(60) is 1e26
+_LARGEST = 80.0  # exp(80) is 6e34, which float32 holds, and its square root is more than float64 can add to 1
 
 
 class LinearSchedule(Schedule):
@@ -28,7 +28,10 @@ class LinearSchedule(Schedule):
 
 
 def check_ends(gamma_min: float, gamma_max: float) -> None:
-    """Raise `InputError` unless gamma increases, within what exp(gamma) can hold."""
+    """Raise `InputError` unless gamma increases, within what exp(gamma) can hold.
+
+    How low it may start for given data, in a given precision, is for `precision.check_noise` to say.
+    """
     if not max(abs(gamma_min), abs(gamma_max)) <= _LARGEST:
         raise InputError(f"gamma from {gamma_min} to {gamma_max}", f"ends between -{_LARGEST:g} and {_LARGEST:g}",
                          "the usual range is about -13 to 5")

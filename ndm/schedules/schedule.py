@@ -29,7 +29,8 @@ class Schedule(Part, ABC):
     """gamma(t), increasing; alpha^2 = sigmoid(-gamma) and sigma^2 = sigmoid(gamma) preserve the variance.
 
     A schedule is elementwise in t. Subclasses define `gamma`, and override `with_velocity` (by default a forward-mode
-    derivative) or `forward` where a closed form is known.
+    derivative) or `forward` where a closed form is known. Where the signal is gone, alpha = 0, gamma is a finite number
+    so large that exp(-eta gamma) is 0 for every eta > 0 (see `FlowSchedule`), and `decay` needs a closed form.
     Source: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630.
     """
 
@@ -41,6 +42,11 @@ class Schedule(Part, ABC):
         """gamma and d gamma / dt, each shaped like t."""
         return with_velocity(self.gamma, t)
 
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Times inside (0, 1) at which gamma is not smooth; none by default."""
+        return ()
+
     def forward(self, t: Tensor) -> Level:
         gamma, gamma_prime = self.with_velocity(t)
         return Level(gamma, gamma_prime, torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt())
@@ -48,3 +54,7 @@ class Schedule(Part, ABC):
     def log_sigma_prime(self, level: Level) -> Tensor:
         """sigma' / sigma at that level, shaped like t: alpha^2 gamma' / 2 where alpha^2 + sigma^2 = 1."""
         return level.alpha**2 * level.gamma_prime / 2
+
+    def decay(self, level: Level) -> Tensor:
+        """alpha gamma' / 2 = alpha sigma' / sigma - alpha' at that level, shaped like t; finite where alpha is 0."""
+        return level.sigma * torch.exp(-level.gamma / 2) * level.gamma_prime / 2

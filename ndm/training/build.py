@@ -63,8 +63,9 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
         _take_a_step(model, shape)
     # Channels-last weights make convolutions faster, on CPUs and GPUs; nothing else changes.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    some = data.train.x[: max(1, _SEEN // math.prod(shape))]
-    model.predictor.initialise(model.decoder.standardise(as_tensor(some, model.decoder)))
+    some = as_tensor(data.train.x[: max(1, _SEEN // math.prod(shape))], model.decoder)
+    model.check_noise(some)
+    model.predictor.initialise(model.decoder.standardise(some))
     return model
 
 

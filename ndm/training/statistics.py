@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ndm.errors import InputError
 from ndm.model import NeuralDiffusion
 
 _MIDDLE = 0.5
@@ -11,9 +12,23 @@ COLLAPSED = 0.01  # Var F / Var x at t = 1/2 below which a warning is given
 
 @torch.no_grad()
 def path_statistics(model: NeuralDiffusion, x: Tensor) -> dict[str, float]:
-    """What metrics say of the path that data x (B, *event) take: the ends of gamma, `variance_ratio`, `movement`."""
+    """What metrics say of the path that data x (B, *event) take: the ends of gamma, `variance_ratio`, `movement`.
+
+    Raises `InputError` where rounding swallows the noise at t = 0: what is trained is no bound then.
+    """
+    _check_noise(model, x)
     ends = model.schedule.gamma(torch.tensor([0.0, 1.0], device=x.device)).tolist()
     return {"gamma_0": ends[0], "gamma_1": ends[1], "variance_ratio": variance_ratio(model, x)} | movement(model, x)
+
+
+def _check_noise(model: NeuralDiffusion, x: Tensor) -> None:
+    """Raise `InputError` where the schedule has learned noise at t = 0 that data x (B, *event) lose to rounding."""
+    try:
+        model.check_noise(x)
+    except InputError as error:
+        raise InputError(f"{error.got}, as the schedule has learned it", error.expected,
+                         "do values of the data repeat? No density over them is finite: add noise to them, or fix "
+                         "gamma by --schedule linear") from error
 
 
 @torch.no_grad()

@@ -31,21 +31,25 @@ class BlurringTransform(DiagonalTransform):
         if not 0 < d_min <= 1:
             raise InputError(f"d_min = {d_min}", "0 < d_min <= 1", "a frequency of no scale at all has no inverse")
         self.sigma_blur_max, self.d_min = sigma_blur_max, d_min
-        self.basis = CosineBasis(*(1, *event_shape)[-2:])
-        self.frequencies: Tensor
-        frequencies = self.basis.frequencies().reshape(event_shape[-2:])
-        self.register_buffer("frequencies", frequencies.expand(event_shape).contiguous(), persistent=False)
+        self.basis: CosineBasis = CosineBasis(*(1, *event_shape)[-2:])
+        self.event_shape = tuple(event_shape)
 
     @classmethod
     def for_events(cls, event_shape: tuple[int, ...], *, timesteps: int | None = None, num_classes: int = 0,
                    sigma_blur_max: float = 20.0, d_min: float = 1e-3) -> "BlurringTransform":
         return cls(event_shape, sigma_blur_max, d_min)
 
+    @property
+    def frequencies(self) -> Tensor:
+        """lambda_i, (*event), in the precision and on the device that the basis has now."""
+        return self.basis.frequencies().reshape(self.event_shape[-2:]).expand(self.event_shape)
+
     def log_scale_with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        t = t.reshape(t.shape + (1,) * self.frequencies.ndim)
+        frequencies = self.frequencies
+        t = t.reshape(t.shape + (1,) * frequencies.ndim)
         sine, cosine = torch.sin(math.pi / 2 * t), torch.cos(math.pi / 2 * t)
         tau = (self.sigma_blur_max * sine**2) ** 2 / 2
         tau_prime = math.pi * self.sigma_blur_max**2 * sine**3 * cosine
-        left = (1 - self.d_min) * torch.exp(-self.frequencies * tau)
+        left = (1 - self.d_min) * torch.exp(-frequencies * tau)
         w = left + self.d_min
-        return w.log(), -self.frequencies * tau_prime * left / w
+        return w.log(), -frequencies * tau_prime * left / w

@@ -69,6 +69,10 @@ class ScalingTransform(DiagonalTransform):
         return cls(event_shape, chosen, choose("functions of time", functions, FUNCTIONS)(num_functions), rate,
                    lead or 0.0)
 
+    @property
+    def knots(self) -> tuple[float, ...]:
+        return self.functions.knots
+
     def log_scale_with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
         b, b_prime = self.functions(t)
         theta, shape = self.log_scale.flatten(1), (*t.shape, *self.log_scale.shape[1:])

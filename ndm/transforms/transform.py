@@ -59,9 +59,19 @@ class Transform(Part, ABC):
         """
         return torch.zeros_like(t), torch.zeros_like(t)
 
+    @property
+    def has_scale(self) -> bool:
+        """Whether `log_scale_with_velocity` is one of its own, and not 0."""
+        return type(self).log_scale_with_velocity is not Transform.log_scale_with_velocity
+
     def log_scale_at(self, t: Tensor) -> Tensor:
         """log w_i(t) alone."""
         return self.log_scale_with_velocity(t)[0]
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Times inside (0, 1) at which the velocity of log w jumps; none by default."""
+        return ()
 
     def seen(self, level: Level, t: Tensor) -> Level:
         """The noise level at which z_t shows each dimension of x, given the schedule's level at t (B,)."""

@@ -104,6 +104,11 @@ CASES = {
     "an order that is a truth value": (f"train points.npz {SMALL} --timesteps 4 --transform-options lead=true",
                                        "lead = True"),
     "a number beyond all": (f"train points.npz {TRAIN} --schedule-options gamma_min=-1e400 gamma_max=5", "-inf"),
+    "gamma from where rounding swallows the noise": (
+        f"train points.npz {TRAIN} --schedule linear --schedule-options gamma_min=-40 gamma_max=5", "gamma = -40",
+        "in float32; expected at least"),
+    "gamma beyond all numbers": (f"train points.npz {TRAIN} --schedule-options gamma_min=-10 gamma_max=90",
+                                 "ends between -80 and 80"),
     "gamma that falls": (f"train points.npz {TRAIN} --schedule-options gamma_min=5 gamma_max=-5", "gamma_min"),
     "volatility below 0": (f"train points.npz {TRAIN} --volatility constant --volatility-options value=-1", "eta = -1"),
     "volatility 0": (f"train points.npz {TRAIN} --volatility constant --volatility-options value=0", "eta = 0"),

@@ -112,11 +112,48 @@ def test_a_value_that_is_no_level_is_refused(value):
         ndm.LevelsDecoder(256).check(x)
 
 
-def test_levels_and_values_are_each_others_inverse():
-    for num_levels in (2, 17, 256):
+NUMBERS = [*range(2, 100), 255, 256, 1023, 4096, 16_384, 16_385, 16_400, 20_001, 65_535, 65_536, 2**20, 2**21 + 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_levels_and_values_are_each_others_inverse(dtype):
+    """For as many as float32 tells apart; the values are those of `values`, bit for bit, and the nearest there are."""
+    for num_levels in NUMBERS:
         decoder, k = ndm.LevelsDecoder(num_levels), torch.arange(num_levels)
-        decoder.check(decoder.from_integers(k)[None])
-        assert torch.equal(decoder.to_integers(decoder.from_integers(k)), k)
+        x = decoder.from_integers(k, dtype)
+        assert x.dtype == dtype and torch.equal(x, decoder.values(x)) and (x.diff() > 0).all()
+        assert torch.equal(x, ((2 * k.double() - (num_levels - 1)) / (num_levels - 1)).to(dtype))
+        assert torch.equal(decoder.to_integers(x), k)
+        decoder.check(x[None])
+
+
+def test_levels_are_taken_that_were_rounded_on_their_way():
+    """By other formulas in float32, and by a passage through it; not values a third of a level away."""
+    for num_levels in NUMBERS:
+        decoder, k = ndm.LevelsDecoder(num_levels), torch.arange(num_levels)
+        ways = [k.float() * 2 / (num_levels - 1) - 1, k.float() / (num_levels - 1) * 2 - 1,
+                torch.linspace(-1, 1, num_levels), decoder.from_integers(k, torch.float32).double()]
+        for x in ways:
+            decoder.check(x[None])
+            assert torch.equal(decoder.to_integers(x), k)
+        with pytest.raises(InputError, match="none of the levels"):
+            decoder.check(decoder.from_integers(k[:1], torch.float64)[None] + 2 / 3 / (num_levels - 1))
+
+
+def test_values_in_half_precision_are_none_of_256_levels():
+    x = ndm.LevelsDecoder(256).from_integers(torch.arange(256), torch.float64)[None]
+    for dtype in (torch.float16, torch.bfloat16):
+        with pytest.raises(InputError, match="none of the levels"):
+            ndm.LevelsDecoder(256).check(x.to(dtype))
+
+
+def test_more_levels_than_a_type_tells_apart_are_refused():
+    decoder, k = ndm.LevelsDecoder(2**22), torch.tensor([[0, 2**22 - 1]])
+    for refused in (lambda: decoder.from_integers(k), lambda: decoder.values(torch.zeros(1)),
+                    lambda: decoder.check(torch.zeros(1, 1))):
+        with pytest.raises(InputError, match=r"4194304 levels in torch\.float32; expected at most 2097153"):
+            refused()
+    decoder.check(decoder.from_integers(k, torch.float64))
 
 
 @pytest.mark.parametrize(("kind", "arguments"), [

@@ -1,5 +1,6 @@
 """What a model promises whatever it is made of: every part in turn, on every kind of event."""
 
+import copy
 import json
 
 import pytest
@@ -142,3 +143,22 @@ def test_a_configuration_never_imports_code():
 
 def test_every_model_part_is_covered():
     assert {kind for kind, _ in MODEL_PARTS} == FOUND.keys() - {"sampler"}
+
+
+@pytest.mark.parametrize("make_part", [lambda: ndm.GaussianDecoder(0.1, (0.3, 0.7)), lambda: ndm.DdpmSchedule(),
+                                       lambda: ndm.CosineBasis(4, 6), lambda: ndm.BlurringTransform((2, 4, 6))],
+                         ids=["gaussian", "ddpm", "basis", "blurring"])
+def test_constants_are_exact_in_every_precision(make_part):
+    """Made in float32 and moved to float64, once or there and back: what is made in float64."""
+    torch.set_default_dtype(torch.float64)
+    made = make_part()
+    torch.set_default_dtype(torch.float32)
+    moved = [make_part().double(), make_part().half().double(), copy.deepcopy(make_part()).double()]
+    for part in moved:
+        for name, value in made.named_buffers():
+            assert torch.equal(dict(part.named_buffers())[name], value), name
+    if isinstance(made, ndm.BlurringTransform):
+        for part in moved:
+            for got, expected in zip(part.log_scale_with_velocity(times()), made.log_scale_with_velocity(times()),
+                                     strict=True):
+                assert torch.equal(got, expected)

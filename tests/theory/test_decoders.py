@@ -1,6 +1,7 @@
 """Decoders are distributions: they add up to 1, and their samples follow them."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -50,6 +51,29 @@ def test_levels_and_integers() -> None:
     assert_close(decoder.from_integers(k), decoder.values(torch.zeros(())))
     assert torch.equal(decoder.to_integers(decoder.from_integers(k)), k)
     decoder.check(decoder.from_integers(k)[None])
+
+
+def exact_reconstruction(decoder: ndm.LevelsDecoder, k: torch.Tensor, level, noise: torch.Tensor) -> torch.Tensor:
+    """sum_i log sum_m exp(u_m n_i - u_m^2 / 2), u_m = m spacing alpha / sigma over every level, by Python's floats."""
+    unit = 2 / (decoder.num_levels - 1) * float(level.alpha) / float(level.sigma)
+    terms = [math.log(math.fsum(math.exp((m - i) * unit * (n - (m - i) * unit / 2)) for m in range(decoder.num_levels)))
+             for i, n in zip(k.flatten().tolist(), noise.flatten().tolist(), strict=True)]
+    return torch.tensor(terms, dtype=torch.float64).reshape(k.shape).flatten(1).sum(1)
+
+
+@pytest.mark.parametrize("default", [torch.float32, torch.float64])
+@pytest.mark.parametrize("gamma", [-13.3, -7.0, -3.0])
+@pytest.mark.parametrize("num_levels", [2, 17, 256])
+def test_the_reconstruction_is_exact_in_float64(num_levels, gamma, default) -> None:
+    """Whatever the default type is: it is that of the data that counts."""
+    torch.set_default_dtype(default)
+    decoder, level = ndm.LevelsDecoder(num_levels).double(), ndm.LinearSchedule(gamma)(ZERO)
+    k, noise = torch.randint(num_levels, (3, 4)), torch.randn(3, 4, dtype=torch.float64)
+    x = decoder.from_integers(k, torch.float64)
+    expected = exact_reconstruction(decoder, k, level, noise)
+    assert_close(decoder.reconstruction(x, level, noise), expected, rtol=1e-12, atol=1e-12)
+    assert_close(-decoder.log_prob(x, level.alpha * x + level.sigma * noise, level), expected, rtol=1e-11,
+                 atol=1e-11)
 
 
 @pytest.fixture(params=["one number", "one for each dimension"])

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from tiny import IMAGES, POINTS, images, points
 
+from ndm.errors import InputError
 from ndm.training.loop import Trainer
 
 
@@ -62,3 +63,28 @@ def test_a_transformation_that_collapses_is_noticed(tmp_path):
 def test_a_transformation_that_does_not_is_left_in_peace(tmp_path, capsys):
     Trainer(POINTS, points(), tmp_path).fit()
     assert "collapsed" not in capsys.readouterr().err
+
+
+def test_a_schedule_that_learns_noise_that_rounding_swallows_stops_the_run(tmp_path):
+    """At the next line of metrics, by the rule that evaluation has; the checkpoints before it stay."""
+    trainer = Trainer(replace(POINTS, log_every=3), points(), tmp_path)
+    step = trainer._train_step
+
+    def sink(pieces):
+        if trainer.step == 4:
+            with torch.no_grad():
+                trainer.raw_model.schedule.gamma_0.fill_(-40.0)
+        return step(pieces)
+
+    trainer._train_step = sink
+    with pytest.raises(InputError, match=r"gamma = -40.* in float32, as the schedule has learned it; .* repeat"):
+        trainer.fit()
+    assert trainer.step == 6 and Trainer(POINTS, points(), tmp_path).step == 4
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "learned", "learned_linear"])
+def test_a_schedule_that_starts_with_such_noise_starts_no_run(tmp_path, schedule):
+    options = {"gamma_min": -40.0, "gamma_max": 5.0}
+    with pytest.raises(InputError, match=r"noise of 2\.1e-09 .* in float32; expected at least"):
+        Trainer(replace(POINTS, schedule=schedule, schedule_options=options), points(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

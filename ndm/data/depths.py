@@ -7,14 +7,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from PIL import Image
+from PIL import ImageFile
 
 _BITS_PER_SAMPLE = 258  # a tag of TIFF
 _SIZ = b"\xff\x4f\xff\x51"  # how the codestream of JPEG 2000 begins: its sizes follow, with the bits of each component
 _WIDE = re.compile(r";16[BLN]$|^BC6H")  # raw modes; BC6H has halves, and RGB;16 without a letter has 16 bits in all
 
 
-def bits(image: Image.Image, content: bytes) -> int:
+def bits(image: ImageFile.ImageFile, content: bytes) -> int:
     """The bits of a channel of `image`, which was opened from `content` and is not loaded yet; 8 for fewer as well."""
     of_content = _OF_CONTENT.get(image.format or "", lambda image, content: 8)
     found = max(8, of_content(image, content), *(_unpacked(tile[0], tile[3]) for tile in image.tile))

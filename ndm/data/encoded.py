@@ -4,6 +4,7 @@ import io
 import re
 from types import TracebackType
 
+import numpy as np
 from PIL import Image
 
 from ndm.data.depths import bits
@@ -57,7 +58,8 @@ class EncodedFile:
     def is_transparent(self) -> bool:
         """Whether any pixel of the present frame is not opaque; raises `InputError` for one that cannot be decoded."""
         try:
-            return self.image.has_transparency_data and with_alpha(self.image).getchannel("A").getextrema()[0] < 255
+            has_any = self.image.has_transparency_data
+            return has_any and bool(np.asarray(with_alpha(self.image).getchannel("A")).min() < 255)
         except Exception as error:
             raise self.corrupted(error) from error
 

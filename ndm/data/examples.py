@@ -43,7 +43,7 @@ def divide(split: Split, name: str, source: str, notes: tuple[str, ...] = (), fi
     x, y = rows_of(split.x, order), None if split.y is None else split.y[order]
     return DataSet(
         name,
-        *cut(x, y, tuple(map(len, parts))),
+        *cut(x, y, (len(parts[0]), len(parts[1]), len(parts[2]))),
         num_levels=256 if x.dtype == np.uint8 else None,
         num_classes=0 if y is None else int(y.max()) + 1,
         source=source,

@@ -40,29 +40,26 @@ def absent(path: Path) -> str:
     walk = Walk(path)
     found = list(islice(walk, _MOST_WITHOUT))
     files = [each for each in found if each]
-    what = f"{len(files)} files and {len(found) - len(files)} folders"
-    if files:
-        what += f", as {files[0]}"
-    elif walk.hidden:
-        what += f", beside hidden ones, which are not read, as {walk.hidden[0]}"
-    if walk.obstacles:
-        what += f"; {walk.obstacles[0].got}"
-    if len(found) < _MOST_WITHOUT:
-        return f"which holds no images ({what})"
-    return f"which is no folder of images (its first {what})"
+    what = [f"{len(files)} files and {len(found) - len(files)} folders" + (f", as {files[0]}" if files else "")]
+    if walk.hidden and not files:
+        what.append(f"hidden ones are not read, as {walk.hidden[0]}")
+    what += [each.got for each in walk.obstacles[:1]]
+    if len(found) == _MOST_WITHOUT:
+        return f"which is no folder of images (its first {what[0]})"
+    return "which holds no images" + (f" ({'; '.join(what)})" if found or len(what) > 1 else "")
 
 
 def load_folder(path: Path, *, size: Any = None, crop: Any = None, mode: Any = None, frames: Any = None,
                 background: Any = None) -> DataSet:
     """Every image below `path`, read by the policy of `ndm.data.images`. Raises `InputError`, naming a file."""
-    store, notes = _store(path)
+    store, beside = _store(path)
     parts = [name.split("/") for name in store.names]
     is_divided = _is_divided(path, parts)
     labelled = [each[1:] for each in parts] if is_divided else parts
-    of_file, about = _labels(path, store.names, labelled)
+    of_file, of_classes = _labels(path, store.names, labelled)
     found = images_of(store, size=size, crop=crop, mode=mode, frames=frames, background=background)
     y = None if of_file is None else of_file[found.files]
-    notes = (*about, *notes, *found.notes)
+    notes = (*of_classes, *beside, *found.notes)
     if is_divided:
         return _as_divided(path, found, y, [PARTS[parts[i][0].lower()] for i in found.files], notes)
     return divide(Split(found.x, y), path.name, f"the folder {path.name}", notes, found.files)
@@ -73,7 +70,9 @@ def _store(path: Path) -> tuple[Folder, list[str]]:
 
     Raises `InputError` for files that are no images, for many folders with few of them, and what stops a walk.
     """
-    walk, images, strangers, folders = Walk(path), [], [], 0
+    walk, folders = Walk(path), 0
+    images: list[Path] = []
+    strangers: list[Path] = []
     for each in walk:
         if each is None:
             folders += 1
@@ -147,10 +146,10 @@ def _as_divided(path: Path, found: Surveyed, y: np.ndarray | None, where: list[s
     """The splits of the folder's own."""
     places = {part: np.flatnonzero(np.array(where) == part) for part in ("train", "validation", "test")}
     if not len(places["validation"]):  # the names may be sorted by class
-        train = places["train"]
-        tenth = max(1, len(train) // 10)
-        held_out, rest = parted(found.files[train], (tenth, len(train) - tenth), f"{path / 'train'}")
-        places["train"], places["validation"] = train[np.sort(rest)], train[np.sort(held_out)]
+        own = places["train"]
+        tenth = max(1, len(own) // 10)
+        held_out, rest = parted(found.files[own], (tenth, len(own) - tenth), f"{path / 'train'}")
+        places["train"], places["validation"] = own[np.sort(rest)], own[np.sort(held_out)]
     train, validation, test = (Split(rows_of(found.x, rows), None if y is None else y[rows])
                                for rows in places.values())
     return DataSet(path.name, train, validation, test, num_levels=256, num_classes=0 if y is None else int(y.max()) + 1,

@@ -181,7 +181,8 @@ def _looks(store: Store, frames: str | None, background: str | None) -> Iterator
 def _look(store: Store, i: int, frames: str | None, background: str | None) -> _Look:
     """Pixels are decoded only where Pillow does so itself, or where they decide whether an image is transparent."""
     with EncodedFile(store, i) as file:
-        sizes, grey, alpha, transparent, remarks = [], [], [], [], []
+        sizes, grey, alpha, transparent = [], [], [], []
+        remarks: list[str] = []
         for k in range(len(file.frames) if frames == "all" else 1):
             image = file.at(k)
             sizes.append(file.size)

@@ -38,7 +38,7 @@ class Train:
         folder = self.run_folder or Path("runs") / Path(self.data).stem
         is_path = self.data not in names() and Path(self.data).exists()
         source = str(Path(self.data).resolve()) if is_path else self.data
-        if is_path and folder.resolve().is_relative_to(source):  # the next start would read it
+        if Path(source).is_dir() and is_path and folder.resolve().is_relative_to(source):  # the next start reads it
             raise InputError(f"the run folder {folder} within the data {source}", "one beside them", "say --run FOLDER")
         draw = ProgressPictures(self.config, data) if self.config.pictures_every else None
         trainer = Trainer(self.config, data, folder, source, draw=draw)

@@ -12,7 +12,7 @@ from ndm.data.frames import frames, num_beside
 from ndm.data.stores import Store
 from ndm.errors import InputError, reason
 
-_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)  # of EXIF: those that exchange height and width
+_ORIENTATION, _UPRIGHT = 0x0112, (5, 6, 7, 8)  # of EXIF: those that exchange height and width
 
 
 class EncodedFile:
@@ -67,12 +67,14 @@ class EncodedFile:
     def size(self) -> tuple[int, int]:
         """Width and height of the present frame as the camera was held."""
         width, height = self.image.size
-        return (height, width) if self.is_turned and self.image.format != "TIFF" else (width, height)
+        if self.image.format == "TIFF":  # Pillow has turned its size already
+            return width, height
+        return (height, width) if self.image.getexif().get(_ORIENTATION) in _UPRIGHT else (width, height)
 
     @property
     def is_turned(self) -> bool:
-        """Whether the camera was held upright, so that height and width are exchanged."""
-        return self.image.getexif().get(_ORIENTATION) in _TURNED
+        """Whether the camera was held in another way than the pixels are stored."""
+        return self.image.getexif().get(_ORIENTATION) in range(2, 9)
 
     def corrupted(self, error: Exception) -> InputError:
         """The `InputError` that names the file and the reason."""

@@ -294,17 +294,19 @@ def test_what_is_converted_enlarged_cropped_or_double_is_said(tmp_path):
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[0x0112] = 6
+    upside_down = Image.Exif()
+    upside_down[0x0112] = 3
     cmyk = Image.fromarray(RGBA[0], "CMYK")
     files = alike(RGB, icc_profile=srgb)
     assert not data.load(folder(tmp_path, files)).notes
     files |= {"00.png": encoded(cmyk, "TIFF"), "01.png": encoded(RGB[1, ..., 0], "PNG"), "03.png": files["02.png"],
               "04.png": encoded(RGB[4], "PNG", icc_profile=profile), "05.png": encoded(RGB[5, :4], "PNG", exif=exif),
-              "06.png": encoded(RGB[6, ..., 0] > 99, "PNG")}
+              "07.png": encoded(RGB[7], "PNG", exif=upside_down), "06.png": encoded(RGB[6, ..., 0] > 99, "PNG")}
     found = data.load(folder(tmp_path, files), {"size": 7})
     for wanted in ("1 of 12 files are copies of others, .*: the first .*03.png of .*02.png",
                    "2 of 12 images are grey and get three equal channels .*01.png",
                    "1 of 12 images are of mode CMYK and converted .*00.png", "1 of 12 images are bilevel .*06.png",
-                   "1 of 12 images have the colour profile 'Lab .*04.png", "1 of 12 images are turned .*05.png",
+                   "1 of 12 images have the colour profile 'Lab .*04.png", "2 of 12 images are turned .*05.png",
                    "1 of 12 images are enlarged to 7x7 pixels: the first .*05.png",
                    "1 of 12 images are cropped to the middle .*05.png"):
         assert [note for note in found.notes if re.search(wanted, note)], (wanted, found.notes)

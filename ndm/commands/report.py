@@ -12,7 +12,7 @@ from ndm.data import DataSet
 from ndm.errors import InputError
 from ndm.files import make_folder, parse_json, write_atomically
 from ndm.report.html import page
-from ndm.report.pictures import comparison, filmstrip, order, training_curve
+from ndm.report.pictures import check_picture, comparison, filmstrip, order, training_curve
 from ndm.report.progress import paths
 from ndm.runs import Run, open_run
 from ndm.training.metrics import read_metrics
@@ -42,8 +42,7 @@ class Report:
             with shards.agreed():
                 run = open_run(self.run_folder)
                 data = run.data()
-                if not run.is_image and run.event_shape != (2,):
-                    raise InputError(f"a report of events of shape {run.event_shape}", "images or points of the plane")
+                check_picture(run.event_shape, run.config["data"]["num_levels"])
             num = _IMAGES if run.is_image else min(_MOST_POINTS, len(data.train))
             x = draw(run, num, shards, steps=self.steps, seed=self.seed)
             shards.by_first(lambda: self._write(run, data, x))

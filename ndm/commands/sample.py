@@ -13,7 +13,7 @@ from ndm.commands.arguments import RunFolder
 from ndm.errors import InputError
 from ndm.files import write_atomically
 from ndm.registry import choose
-from ndm.report.pictures import picture_of
+from ndm.report.pictures import check_picture, picture_of
 from ndm.runs import Run, open_run
 from ndm.samplers import sampler_for
 from ndm.samplers.optimised_grid import grids_for
@@ -58,6 +58,8 @@ class Sample:
             shards.by_first(self._check)
             with shards.agreed():
                 run = open_run(self.run_folder, self.checkpoint)
+                if self.out.suffix == ".png":
+                    check_picture(run.event_shape, run.config["data"]["num_levels"])
             x = draw(run, self.num, shards, self.sampler, self.steps, self.eta, self.grid, self.seed)
             shards.by_first(lambda: self._write(run, x))
         if shards.is_main:

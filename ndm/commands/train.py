@@ -8,6 +8,7 @@ import tyro
 from rich.console import Console
 
 from ndm.data import DataSet, names
+from ndm.errors import InputError
 from ndm.report.progress import ProgressPictures
 from ndm.training.config import Config
 from ndm.training.dry_run import dry_run
@@ -37,6 +38,8 @@ class Train:
         folder = self.run_folder or Path("runs") / Path(self.data).stem
         is_path = self.data not in names() and Path(self.data).exists()
         source = str(Path(self.data).resolve()) if is_path else self.data
+        if Path(source).is_dir() and is_path and folder.resolve().is_relative_to(source):  # the next start reads it
+            raise InputError(f"the run folder {folder} within the data {source}", "one beside them", "say --run FOLDER")
         draw = ProgressPictures(self.config, data) if self.config.pictures_every else None
         trainer = Trainer(self.config, data, folder, source, draw=draw)
         with trainer.shards:

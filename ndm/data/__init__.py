@@ -40,11 +40,16 @@ def load(name_or_path: str, options: Mapping[str, Any] | None = None) -> DataSet
                 return _made(module.load_folder, options, name_or_path, path)
     if path.is_dir() or path.exists() or path.suffix:
         raise InputError(
-            f"the folder {name_or_path}, which holds no images" if path.is_dir() else f"the file {name_or_path}",
+            f"the folder {name_or_path}, {_absent(path)}" if path.is_dir() else f"the file {name_or_path}",
             "a folder of images, or a file of a format that is read: " + ", ".join(readable),
             "save the examples with np.savez(file, x=..., y=...)",
         )
     raise InputError(f"data {name_or_path!r}", f"one of {', '.join(known)}, or a file {', '.join(readable)}")
+
+
+def _absent(path: Path) -> str:
+    """What those who look for data in a folder say of one in which they find none."""
+    return ", ".join(module.absent(path) for module in modules(__name__).values() if hasattr(module, "absent"))
 
 
 def _made(loader: Callable[..., DataSet], options: Mapping[str, Any], name: str, *arguments: Any) -> DataSet:

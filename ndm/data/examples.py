@@ -1,5 +1,7 @@
 """From the arrays of a user's file to a checked data set; shared by every file format."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ndm.data.dataset import DataSet, Split, check_labels, check_values, cut
@@ -27,22 +29,47 @@ def examples(x: np.ndarray, y: np.ndarray | None, where: str) -> Split:
     return Split(found, y)
 
 
-def divide(split: Split, name: str, source: str, notes: tuple[str, ...] = ()) -> DataSet:
-    """80 % train, 10 % validation, 10 % test, by a permutation that depends only on how many there are."""
+def divide(split: Split, name: str, source: str, notes: tuple[str, ...] = (), files: np.ndarray | None = None
+           ) -> DataSet:
+    """80 % train, 10 % validation, 10 % test, by a permutation that depends only on how many there are.
+
+    What comes from one of `files` (N,) stays together. Raises `InputError` for too few examples or files.
+    """
     if len(split) < FEWEST:
         raise InputError(f"{name}: {len(split)} examples", f"{FEWEST} or more", "to split 80/10/10")
     tenth = len(split) // 10
-    # RandomState is frozen (NEP 19): this permutation is the same under every version of numpy.
-    order = np.random.RandomState(0).permutation(len(split))
+    parts = parted(np.arange(len(split)) if files is None else files, (len(split) - 2 * tenth, tenth, tenth), name)
+    order = np.concatenate(parts)
     x, y = rows_of(split.x, order), None if split.y is None else split.y[order]
     return DataSet(
         name,
-        *cut(x, y, (len(split) - 2 * tenth, tenth, tenth)),
+        *cut(x, y, (len(parts[0]), len(parts[1]), len(parts[2]))),
         num_levels=256 if x.dtype == np.uint8 else None,
         num_classes=0 if y is None else int(y.max()) + 1,
         source=source,
         notes=notes,
     )
+
+
+def parted(files: np.ndarray, sizes: Sequence[int], name: str) -> list[np.ndarray]:
+    """Positions in random order, always the same, in parts of these sizes, or nearly: those of one file in one part.
+
+    Frames of an animation are so alike that a model that was trained on some has seen the others. Raises `InputError`
+    where there are fewer of `files` (N,) than parts.
+    """
+    own, inverse, counts = np.unique(files, return_inverse=True, return_counts=True)
+    if len(own) < len(sizes):
+        raise InputError(f"{name}: {len(files)} examples from {len(own)} files", f"{len(sizes)} files or more, as the "
+                         "frames of one are not divided", "save the frames as files of their own")
+    # RandomState is frozen (NEP 19): this permutation is the same under every version of numpy.
+    random = np.random.RandomState(0)
+    order = random.permutation(len(own))
+    reached, ends = np.cumsum(counts[order]), [0]
+    for k, wanted in enumerate(np.cumsum(sizes)[:-1]):  # the nearest end of a file, with one at least for each part
+        free = np.arange(ends[-1] + 1, len(own) - len(sizes) + k + 2)
+        ends.append(int(free[np.abs(reached[free - 1] - wanted).argmin()]))
+    parts = np.split(np.argsort(np.argsort(order)[inverse], kind="stable"), reached[np.array(ends[1:]) - 1])
+    return parts if len(own) == len(files) else [random.permutation(part) for part in parts]
 
 
 def images(x: np.ndarray, where: str) -> np.ndarray:

@@ -12,11 +12,11 @@ from typing import Any
 from ndm.data import tables
 from ndm.data.dataset import DataSet, Split
 from ndm.data.examples import divide
-from ndm.data.images import images_of
 from ndm.data.lazy import option
 from ndm.data.rows import ImageDecoder, TableDecoder, content
 from ndm.data.stores import Store
 from ndm.data.stream import sizes, streamed
+from ndm.data.survey import images_of
 from ndm.errors import InputError, reason
 from ndm.registry import optional
 
@@ -56,15 +56,16 @@ def _of_hub(name: Any, streaming: bool) -> Any:
 
 def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None = None, image: Any = None,
           label: Any = None, columns: Any = None, dequantise: Any = None, size: Any = None, crop: Any = None,
-          mode: Any = None, streaming: Any = False, validation: Any = None, test: Any = None, buffer: Any = None,
-          lanes: Any = None) -> DataSet:
+          mode: Any = None, frames: Any = None, background: Any = None, streaming: Any = False,
+          validation: Any = None, test: Any = None, buffer: Any = None, lanes: Any = None) -> DataSet:
     """One split, train unless another is named: the images of the column `image`, or a table of `columns`.
 
     Notes say which splits are left unused. Data that are not divided into splits take no `split`.
     Whole it is divided 80/10/10. Of a stream the first examples are held out, as `streamed` says, which takes
     `validation`, `test`, `buffer` and `lanes`.
     """
-    path, policy = Path(place), {"size": size, "crop": crop, "mode": mode}
+    path = Path(place)
+    policy = {"size": size, "crop": crop, "mode": mode, "frames": frames, "background": background}
     given = {"validation": validation, "test": test, "buffer": buffer, "lanes": lanes}
     given = {name: value for name, value in given.items() if value is not None}
     streaming = option("streaming", streaming, (False, True))
@@ -107,8 +108,9 @@ def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None =
         table = {name: list(found[name]) for name in names}
         made = tables.of_table(path, table, columns, label, dequantise)
     else:
-        y = None if label is None else tables.classes(list(found[label]))
-        made = divide(Split(images_of(Column(path, found, image), **policy), y), path.name, about)
+        pictures = images_of(Column(path, found, image), **policy)
+        y = None if label is None else tables.classes(list(found[label]))[pictures.files]
+        made = divide(Split(pictures.x, y), path.name, about, pictures.notes, pictures.files)
     return replace(made, notes=(*made.notes, *notes)) if notes else made
 
 

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ndm.data import tables
+from ndm.data.encoded import EncodedFile
 from ndm.data.examples import check_resolution
-from ndm.data.images import GREY, Images, opened, policy_of
+from ndm.data.images import Images
 from ndm.data.stores import Store
+from ndm.data.survey import GREY, survey
 from ndm.errors import InputError, reason
 from ndm.registry import optional
 
@@ -57,19 +59,23 @@ def content(image: dict[str, Any]) -> bytes:
 class ImageDecoder:
     """The images of a column, by the policy of `ndm.data.images`; what is left open, the first rows decide."""
 
-    notes = ()
-
-    def __init__(self, first: list[Row], *, column: str, size: Any, crop: Any, mode: Any) -> None:
+    def __init__(self, first: list[Row], *, column: str, size: Any, crop: Any, mode: Any, frames: Any,
+                 background: Any) -> None:
+        if frames == "all":
+            raise InputError("frames=all of a stream", "one example in each row",
+                             "say frames=first, or leave streaming=true out")
         self.column, self.resize = column, size is not None
-        self.policy = policy_of(Encoded(first, column), size=size, crop=crop, mode=mode)
+        self.policy, _, notes = survey(Encoded(first, column), size=size, crop=crop, mode=mode, frames=frames,
+                                       background=background)
+        self.notes = tuple(f"of the first examples {note}" for note in notes)
         self.grey_alone = mode is None and self.policy.mode == "grey"
 
     def __call__(self, rows: list[Row]) -> np.ndarray:
         store = Encoded(rows, self.column)
         for i in range(len(rows)) if self.grey_alone else ():
-            with opened(store, i) as image:
-                if image.mode not in GREY:
-                    raise InputError(f"{store.where(i)} of mode {image.mode}", "grey, as the first images are",
+            with EncodedFile(store, i) as file:
+                if (mode := file.image.mode) not in GREY:
+                    raise InputError(f"{file.where} of mode {mode}", "grey, as the first images are",
                                      "say mode=rgb or mode=grey")
         return Images(store, self.policy, resize=self.resize)[:]
 

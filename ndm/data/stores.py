@@ -1,14 +1,16 @@
 """Where encoded images lie: the files of a folder, or the members of a tar or zip archive."""
 
+import stat
 import tarfile
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ndm.errors import InputError, reason
 
 SYSTEM = ("Thumbs.db", "desktop.ini", "__MACOSX")  # beside hidden files, what operating systems leave behind
+_OF_SYSTEMS = (*SYSTEM, ".DS_Store", ".directory")
 
 
 class Store(ABC):
@@ -27,11 +29,11 @@ class Store(ABC):
 
 
 class Folder(Store):
-    """Every file below a folder, as `files_below` finds them."""
+    """Files below a folder: all of them, or those that are given."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.names = sorted(each.relative_to(path).as_posix() for each in files_below(path))
+    def __init__(self, path: Path, files: Iterable[Path] | None = None) -> None:
+        self.path, files = path, Walk(path).all() if files is None else files
+        self.names = sorted(each.relative_to(path).as_posix() for each in files)
 
     def read(self, i: int) -> bytes:
         return (self.path / self.names[i]).read_bytes()
@@ -85,26 +87,65 @@ class Zip(Store):
             raise damaged(self.path, error) from error
 
 
-def files_below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """Every file below a folder, at any depth and behind links, but none that is hidden or of an operating system.
+class Walk:
+    """What lies below a folder, at any depth and behind links, in the order of names, found while one iterates over it.
 
-    `above` are the real places of the folders that it lies in. Raises `InputError` for a link to nothing or to one of
-    these, and for a folder that cannot be read: nothing is skipped.
+    Every file is given, and every folder as None. `hidden` are files and folders that are not (but for those of an
+    operating system), nor are `others`: pipes and the like. `bare` are folders without anything, and `obstacles` say
+    what cannot be followed: links to nothing or to a folder that they lie in, and folders that cannot be read.
     """
-    real = folder.resolve()
-    if real in above:
-        raise InputError(f"{folder}, a link to a folder that it lies in", "folders without circles", "remove it")
-    try:
-        found = sorted(each for each in folder.iterdir() if not is_hidden((each.name,)))
-    except OSError as error:
-        raise InputError(f"the folder {folder}, which cannot be read ({reason(error)})", "one that can") from error
-    for each in found:
-        if each.is_dir():
-            yield from files_below(each, above | {real})
-        elif each.is_file():
-            yield each
-        elif each.is_symlink():
-            raise InputError(f"{each}, a link to nothing", "files that exist", "remove or repair it")
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.hidden: list[Path] = []
+        self.others: list[Path] = []
+        self.bare: list[Path] = []
+        self.obstacles: list[InputError] = []
+
+    def __iter__(self) -> Iterator[Path | None]:
+        yield from self._below(self.folder, frozenset())
+
+    def all(self) -> list[Path]:
+        """Every file. Raises the first of the obstacles: nothing is skipped."""
+        found = [each for each in self if each is not None]
+        if self.obstacles:
+            raise self.obstacles[0]
+        return found
+
+    def _below(self, folder: Path, above: frozenset[Path]) -> Iterator[Path | None]:
+        """`above` are the real places of the folders that it lies in."""
+        try:
+            real = folder.resolve()
+            if real in above:
+                self._meet(f"{folder}, a link to a folder that it lies in", "folders without circles")
+                return
+            found = sorted(folder.iterdir())
+        except OSError as error:
+            self._meet(f"the folder {folder}, which cannot be read ({reason(error)})", "one that can")
+            return
+        if not found:
+            self.bare.append(folder)
+        for each in found:
+            if is_hidden((each.name,)):
+                if each.name not in _OF_SYSTEMS and not each.name.startswith("._"):
+                    self.hidden.append(each)
+                continue
+            try:
+                kind = each.stat().st_mode
+            except OSError as error:
+                self._meet(f"{each}, a link to nothing" if each.is_symlink() else f"{each} ({reason(error)})",
+                           "files that exist and can be read")
+                continue
+            if stat.S_ISDIR(kind):
+                yield None
+                yield from self._below(each, above | {real})
+            elif stat.S_ISREG(kind):
+                yield each
+            else:
+                self.others.append(each)
+
+    def _meet(self, got: str, expected: str) -> None:
+        self.obstacles.append(InputError(got, expected, "name a folder that is without it"))
 
 
 def is_hidden(parts: tuple[str, ...]) -> bool:

@@ -1,5 +1,7 @@
 """Pictures of data, samples and learned paths, as PNG bytes. Colours are the same for data and model throughout."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from ndm.errors import InputError
 from ndm.report.png import png
 
 _CERTAIN = 8.0  # of gamma: all signal, or all noise
+_COLOURS = (1, 3, 4)  # channels of grey, RGB and RGBA
 _DATA, _MODEL, _SEA, _INK = "#1f6f8b", "#c8553d", "#0b1f2e", "#222222"
 
 
@@ -34,8 +37,6 @@ def comparison(data: np.ndarray, samples: np.ndarray, about: dict[str, Any]) -> 
 
 def filmstrip(frames: np.ndarray, times: list[float]) -> bytes:
     """F(x, t) over t, and below it what F has changed, F(x, t) - x: frames (len(times), N, *event), model's scale."""
-    if frames.ndim != 5:
-        _check_plane(frames.shape[2:])
     figure = _image_strip(frames) if frames.ndim == 5 else _plane_strip(frames)
     for axis, t in zip(figure.axes, times, strict=False):
         axis.set_title(f"t = {t:.2f}", fontsize=9, color=_INK)
@@ -53,7 +54,7 @@ def _image_strip(frames: np.ndarray) -> Figure:
     largest = max(float(np.abs(changes).max()), 1e-6)
     for column, row in np.ndindex(count, number):
         # One grey scale for all paths and one colour scale for all changes: they are to be compared.
-        axes[2 * row, column].imshow(_channels_last((frames[column, row] + 1) / 2), cmap="gray", vmin=0, vmax=1)
+        axes[2 * row, column].imshow(_panel((frames[column, row] + 1).clip(0, 2) / 2), cmap="gray", vmin=0, vmax=1)
         axes[2 * row + 1, column].imshow(changes[column, row].mean(0), cmap="RdBu_r", vmin=-largest, vmax=largest)
     for axis in axes.flat:
         axis.set_axis_off()
@@ -103,11 +104,11 @@ def training_curve(lines: list[dict[str, Any]]) -> bytes:
 
 
 def _draw(axis: Axes, x: np.ndarray, about: dict[str, Any], colour: str) -> None:
+    check_picture(x.shape[1:], about["num_levels"])
     if about["num_levels"] is not None:
-        axis.imshow(_grid(x), cmap="gray", vmin=0, vmax=about["num_levels"] - 1, interpolation="nearest")
+        axis.imshow(_grid(x / (about["num_levels"] - 1)), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axis.set_axis_off()
         return
-    _check_plane(x.shape[1:])
     if about["name"] == "cities":
         axis.set_facecolor(_SEA)
         axis.scatter(x[:, 0], x[:, 1], s=1.6, c="#ffd98a", alpha=0.6, linewidths=0)
@@ -117,25 +118,32 @@ def _draw(axis: Axes, x: np.ndarray, about: dict[str, Any], colour: str) -> None
     axis.set_aspect("equal")
 
 
-def _check_plane(event_shape: tuple[int, ...]) -> None:
-    if event_shape != (2,):
-        raise InputError(f"a picture of events of shape {event_shape}", "images or points of the plane",
-                         "write the samples as .npz instead")
+def check_picture(event_shape: Sequence[int], num_levels: int | None) -> None:
+    """Raise `InputError` for examples that nothing here pictures."""
+    if num_levels is None and tuple(event_shape) != (2,):
+        raise InputError(f"a picture of events of shape {tuple(event_shape)}", "images or points of the plane",
+                         "write samples as .npz instead, and train without --pictures-every")
 
 
 def _grid(images: np.ndarray) -> np.ndarray:
-    """(N, C, H, W) to one image, as square as can be, one pixel between neighbours; RGB is scaled to 0..1."""
-    number, channels, height, width = images.shape
-    if channels not in (1, 3, 4):
-        raise InputError(f"a picture of {channels} channels", "1, 3 or 4", "write the samples as .npz instead")
-    columns = int(np.ceil(np.sqrt(number)))
-    rows = -(-number // columns)
-    canvas = np.zeros((rows * (height + 1) - 1, columns * (width + 1) - 1, channels))
+    """(N, C, H, W) of 0..1 to one image (H', W', 1 | 3 | 4), with gaps between neighbours."""
+    return _tiles([_panel(image) for image in images], 1 if images.shape[1] in _COLOURS else 3, 0.0)
+
+
+def _panel(image: np.ndarray) -> np.ndarray:
+    """(C, H, W) of 0..1 as (H', W', 1 | 3 | 4): grey, RGB or RGBA; of other channels each one in grey."""
+    if len(image) in _COLOURS:
+        return np.moveaxis(image, 0, -1)
+    return _tiles(list(image[..., None]), 1, 0.5)
+
+
+def _tiles(images: list[np.ndarray], gap: int, between: float) -> np.ndarray:
+    """Images (H, W, D) beside and below each other, as square as can be; `between` is the value of the gaps."""
+    height, width, depth = images[0].shape
+    columns = min(len(images), math.ceil(math.sqrt(len(images) * (height + gap) / (width + gap))))
+    rows = math.ceil(len(images) / columns)
+    canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, depth), between)
     for index, image in enumerate(images):
-        top, left = (index // columns) * (height + 1), (index % columns) * (width + 1)
-        canvas[top : top + height, left : left + width] = np.moveaxis(image, 0, -1)
-    return canvas[..., 0] if channels == 1 else canvas / 255
-
-
-def _channels_last(image: np.ndarray) -> np.ndarray:
-    return image[0] if len(image) == 1 else np.clip(np.moveaxis(image[:3], 0, -1), 0, 1)
+        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
+        canvas[top : top + height, left : left + width] = image
+    return canvas

@@ -4,9 +4,8 @@ import numpy as np
 import torch
 
 from ndm.data import DataSet
-from ndm.errors import InputError
 from ndm.model import NeuralDiffusion
-from ndm.report.pictures import filmstrip, picture_of
+from ndm.report.pictures import check_picture, filmstrip, picture_of
 from ndm.samplers import sampler_for
 from ndm.training.build import as_array, as_tensor
 from ndm.training.config import Config
@@ -22,9 +21,7 @@ class ProgressPictures:
     """
 
     def __init__(self, config: Config, data: DataSet) -> None:
-        if data.num_levels is None and data.event_shape != (2,):
-            raise InputError(f"pictures of events of shape {data.event_shape}", "images or points of the plane",
-                             "leave out --pictures-every")
+        check_picture(data.event_shape, data.num_levels)
         self.config, self.data = config, data
         self.about = {"name": data.name, "num_levels": data.num_levels}
 

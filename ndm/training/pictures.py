@@ -10,7 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from ndm.files import make_folder, write_atomically
 from ndm.model import NeuralDiffusion
-from ndm.training.saving import saving
+from ndm.training.saving import extra, saving
 
 Draw = Callable[[NeuralDiffusion], dict[str, bytes]]  # a model's pictures as PNG, by name
 
@@ -26,10 +26,17 @@ class Pictures:
         return self.draw is not None and bool(self.every) and step % self.every == 0
 
     def __call__(self, step: int, model: NeuralDiffusion, writer: SummaryWriter) -> None:
-        """Draw; the randomness of the run is left as it was. Raises `SavingError`."""
+        """Draw; the randomness of the run is left as it was. What cannot be drawn is a warning.
+
+        Raises `SavingError` where there is no room for it.
+        """
         assert self.draw is not None
-        with torch.random.fork_rng():
-            pictures = self.draw(model)
+        with extra(f"the pictures of step {step} cannot be drawn"):
+            with torch.random.fork_rng():
+                pictures = self.draw(model)
+            self._write(step, pictures, writer)
+
+    def _write(self, step: int, pictures: dict[str, bytes], writer: SummaryWriter) -> None:
         with saving(f"the pictures of step {step} in {self.folder}"):
             make_folder(self.folder)
             for name, content in pictures.items():

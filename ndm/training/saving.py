@@ -1,11 +1,12 @@
-"""What a training writes, on a disk that may not take it."""
+"""What a training writes, on a disk that may not take it, and extras, which may not end it."""
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator
 
 from safetensors import SafetensorError
 
-from ndm.errors import InputError
+from ndm.errors import InputError, reason
 
 
 class SavingError(OSError):
@@ -35,3 +36,17 @@ def last_resort(save: Callable[[], None]) -> Iterator[None]:
         with contextlib.suppress(SavingError):
             save()
         raise
+
+
+@contextlib.contextmanager
+def extra(what: str) -> Iterator[None]:
+    """Within, what is no part of the training, as a picture, may fail: a warning says so, and the training goes on.
+
+    A full disk is a `SavingError` all the same: the next checkpoint would meet it too.
+    """
+    try:
+        yield
+    except SavingError:
+        raise
+    except Exception as error:  # of plots, of samplers, of services: whatever it is, it is not worth a training
+        warnings.warn(f"{what}: {reason(error)[:300]}; the training goes on without", stacklevel=3)

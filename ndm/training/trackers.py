@@ -5,8 +5,9 @@ from typing import Any
 
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_available_trackers
 
-from ndm.errors import InputError
+from ndm.errors import InputError, reason
 from ndm.registry import choose
+from ndm.training.saving import extra
 
 _PACKAGES = {"comet_ml": "comet-ml"}
 
@@ -32,23 +33,36 @@ def make_trackers(names: tuple[str, ...], run: Path) -> list[GeneralTracker]:
 
 
 class Trackers:
-    """They get every line of metrics; use as a context manager, in which they are started and finished."""
+    """They get every line of metrics; use as a context manager, in which they are started and finished.
+
+    One that cannot be started is an `InputError`; one that fails later is a warning, and the training goes on.
+    """
 
     def __init__(self, names: tuple[str, ...], run: Path, configuration: dict[str, Any]) -> None:
         self.trackers, self.configuration = make_trackers(names, run), configuration
+        self.started: list[GeneralTracker] = []
 
     def __enter__(self) -> "Trackers":
         for tracker in self.trackers:
-            tracker.start()
-            tracker.store_init_configuration(self.configuration)
+            try:
+                tracker.start()
+                tracker.store_init_configuration(self.configuration)
+            except Exception as error:  # of a service, its settings or the network
+                self.__exit__()
+                raise InputError(f"tracker {tracker.name!r}, which cannot be started ({reason(error)[:300]})",
+                                 "a service that is set up", "leave --tracker out to train without") from error
+            self.started.append(tracker)
         return self
 
     def __exit__(self, *error: Any) -> None:
-        for tracker in self.trackers:
-            tracker.finish()
+        for tracker in self.started:
+            with extra(f"the tracker {tracker.name} cannot be finished"):
+                tracker.finish()
+        self.started = []
 
     def log(self, line: dict[str, Any]) -> None:
         """Send the numbers of a line of metrics."""
         numbers = {name: value for name, value in line.items() if isinstance(value, float)}
         for tracker in self.trackers:
-            tracker.log(numbers, step=line["step"])
+            with extra(f"the tracker {tracker.name} misses the line of step {line['step']}"):
+                tracker.log(numbers, step=line["step"])

@@ -190,17 +190,28 @@ def test_any_array_trains_with_the_recipe_of_its_kind(empty, name):
         assert samples["x"].dtype == (np.uint8 if x.dtype == np.uint8 else np.float32)
 
 
-@pytest.mark.parametrize("channels", [2, 3, 4])
-def test_images_of_any_number_of_channels_are_pictured_or_refused(empty, channels):
-    np.savez("images.npz", x=np.random.default_rng(0).integers(0, 256, (40, channels, 8, 8)).astype(np.uint8))
-    assert ndm(f"train images.npz --run run --max-steps 1 {TINY_UNET}").code == 0
+@pytest.mark.parametrize("shape", [(2, 8, 8), (3, 8, 8), (4, 8, 8), (5, 8, 8), (1, 1, 1), (2, 1, 4)], ids=str)
+def test_images_of_any_number_of_channels_are_pictured(empty, shape):
+    np.savez("images.npz", x=np.random.default_rng(0).integers(0, 256, (40, *shape)).astype(np.uint8))
+    options = TINY_UNET if shape[-2:] == (8, 8) else "--predictor-options network=mlp width=8 depth=1 --batch-size 16"
+    result = ndm(f"train images.npz --run run --max-steps 2 --pictures-every 1 --transform scaling {options}")
+    assert result.code == 0 and "cannot" not in result.err, result.err
     for words, picture in (("sample run --num 3 --steps 1 --out x.png", "x.png"),
                            ("report run --steps 1", "run/report/samples.png")):
         result = ndm(words)
-        if channels == 2:
-            assert result.code == 2 and result.err.startswith("ndm: error: ") and result.err.count("\n") == 1
-        else:
-            assert result.code == 0 and matplotlib.image.imread(picture).std() > 0.01
+        assert result.code == 0, result.err
+        assert matplotlib.image.imread(picture).std() > 0.01
+    for picture in ("pictures/00000001-samples", "pictures/00000002-filmstrip", "report/filmstrip", "report/order"):
+        assert matplotlib.image.imread(f"run/{picture}.png").std() > 0.01
+
+
+@pytest.mark.parametrize("words", ["sample cubes --num 4096 --steps 50 --out x.png", "report cubes",
+                                   "train cubes.npz --run new --max-steps 1 --pictures-every 1"])
+def test_what_cannot_be_pictured_is_refused_before_anything_is_drawn(workplace, monkeypatch, words):
+    monkeypatch.setattr("ndm.samplers.sampler.Sampler.__call__", lambda *_, **__: pytest.fail("drawn"))
+    result = ndm(words)
+    assert result.code == 2 and "a picture of events of shape (3,); expected images or points" in result.err
+    assert result.err.count("\n") == 1
 
 
 def test_a_chain_of_another_length_is_noted_in_one_line(workplace):

@@ -58,6 +58,20 @@ def test_pictures_are_drawn_and_disturb_nothing(tmp_path, config, data):
     assert set(events.Tags()["images"]) == {"samples", "filmstrip"}
 
 
+def test_pictures_that_cannot_be_drawn_are_a_warning_and_change_nothing(tmp_path):
+    """Whatever the reason: the training goes on, to the checkpoint that an undrawn one has."""
+    config = replace(POINTS, pictures_every=2)
+    for i, error in enumerate((InputError("events of 3 dimensions", "2"), RuntimeError("out of memory"), KeyError(3))):
+        def draw(model, error=error):
+            torch.rand(5)
+            raise error
+
+        with pytest.warns(UserWarning, match=r"the pictures of step 2 cannot be drawn: .*; the training goes on"):
+            assert Trainer(config, points(), tmp_path / str(i), draw=draw).fit()
+    assert Trainer(POINTS, points(), tmp_path / "plain").fit()
+    assert tensors(tmp_path / "0") == tensors(tmp_path / "1") == tensors(tmp_path / "2") == tensors(tmp_path / "plain")
+
+
 def test_examples_with_a_term_that_is_not_finite_are_found():
     terms = {"prior": np.array([1.0, 2.0, 3.0]), "diffusion": np.array([1.0, np.inf, np.nan])}
     assert not_finite(terms).tolist() == [1, 2]
@@ -94,6 +108,34 @@ def test_a_tracker_hears_every_line(tmp_path, monkeypatch):
     assert Trainer(replace(POINTS, tracker=("listener",)), points(), tmp_path).fit()
     written = [(line["step"], line["diffusion"]) for line in lines(tmp_path)]
     assert Listener.heard == ["start", 0, *written, "finish"] and len(written) == 6
+
+
+class Broken(Listener):
+    """A service that goes away."""
+
+    def log(self, values: dict, step: int | None = None, **_) -> None:
+        raise ConnectionError("the service does not answer")
+
+    def finish(self) -> None:
+        raise ConnectionError("the service does not answer")
+
+
+class Closed(Listener):
+    """A service that lets nobody in."""
+
+    def start(self) -> None:
+        raise ValueError("no API key")
+
+
+def test_a_tracker_that_fails_is_a_warning_and_one_that_cannot_start_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "listener", Broken)
+    with pytest.warns(UserWarning, match="the tracker listener misses the line of step 1: ConnectionError: the"):
+        assert Trainer(replace(POINTS, tracker=("listener",)), points(), tmp_path / "broken").fit()
+    assert Trainer(POINTS, points(), tmp_path / "plain").fit()
+    assert tensors(tmp_path / "broken") == tensors(tmp_path / "plain")
+    monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "listener", Closed)
+    with pytest.raises(InputError, match=r"tracker 'listener', which cannot be started \(ValueError: no API key\)"):
+        Trainer(replace(POINTS, tracker=("listener",)), points(), tmp_path / "closed").fit()
 
 
 def test_a_tracker_that_is_unknown_or_absent_is_named(tmp_path, monkeypatch):

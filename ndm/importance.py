@@ -10,6 +10,7 @@ from ndm.bound import MOST_TIMESTEPS
 from ndm.errors import InputError
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
+from ndm.modes import undisturbed
 from ndm.shapes import check_batch_size
 
 _MOST_DRAWS = 1_000_000
@@ -26,6 +27,7 @@ class ImportanceWeighted:
 
 
 @torch.no_grad()
+@undisturbed()
 def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, timesteps: int,
                         draws: int = 64, batch_size: int = 2048,
                         generator: torch.Generator | None = None) -> ImportanceWeighted:

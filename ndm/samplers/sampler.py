@@ -35,7 +35,8 @@ class Sampler(ABC):
 
     def __init__(self, model: NeuralDiffusion, steps: int = 50, *, grid: Grid = uniform_time) -> None:
         self.model, self.steps, self.grid = model, steps, grid
-        self.times = grid(model.schedule, steps)
+        with undisturbed():
+            self.times = grid(model.schedule, steps)
 
     @abstractmethod
     def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:

@@ -19,7 +19,8 @@ def with_velocity(f: Callable[[Tensor], Tensor], t: Tensor) -> tuple[Tensor, Ten
     In every mode of PyTorch (`torch.inference_mode` too) they are those under `torch.no_grad`.
 
     Raises:
-        InputError: where f leaves PyTorch's derivatives, so that df/dt would be 0 or lack a term without a word.
+        InputError: where f hides t from PyTorch's derivatives, so that df/dt would be 0 without a word, or lack what
+            went through NumPy.
     """
     with outside_inference():
         # Forward mode needs memory of its own for t: an expanded tensor shares it between examples.

@@ -36,7 +36,8 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
         w = p(z_1) / q(z_1 | x)  prod_t p(z_s | z_t) / q(z_s | z_t, x)  p(x | z_0)
 
     K = 1 is a draw of the NELBO of the chain of T steps; it falls to -log p(x) as K grows. In the continuous limit, of
-    models that have no chain, give a T that is large.
+    models that have no chain, give a T that is large. Under `torch.autocast` it is that of the model with rounded
+    networks.
     Source: Burda et al., Importance Weighted Autoencoders (2015), https://arxiv.org/abs/1509.00519.
 
     Args:

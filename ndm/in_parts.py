@@ -1,7 +1,8 @@
 """Functions of PyTorch whose forward derivative must not be differentiated again, made of others that may be.
 
 With torch 2.13 the gradient of a velocity through layer, instance and batch norm is wrong without a word, because their
-mean and deviation count as constants; that through a softmax of dual numbers is refused, by the backward pass.
+mean and deviation count as constants; that through a softmax of dual numbers is refused, by the backward pass. What
+goes to NumPy loses its derivative, which is refused here.
 """
 
 from collections.abc import Callable

@@ -34,6 +34,8 @@ def nelbo(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, time
           generator: torch.Generator | None = None) -> Estimate:
     """The NELBO of each example of x (N, *event), in nats, averaged over `draws` stratified draws of (t, z_t).
 
+    Under `torch.autocast` it is that of the model with rounded networks.
+
     Args:
         timesteps: T of the discrete chain; None for continuous time.
         draws: draws for each example; the times of one example's draws are spread evenly over [0, 1].

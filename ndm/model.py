@@ -76,6 +76,8 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
                 rows: Rows | None = None) -> Bound:
         """One Monte-Carlo draw of the bound of data x (B, *event), in nats: the training loss is its total's mean.
 
+        Under `torch.autocast` predictors run in the lower precision, and the rest in that of x.
+
         Args:
             cond: class labels (B,), for models that take them.
             timesteps: T of the discrete chain; None for continuous time.

@@ -49,14 +49,17 @@ def usable(x: Tensor) -> Tensor:
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Outside of inference mode and of autocast, but for what asks for the caller's (`callers_autocast`)."""
-    with outside_inference(), _autocast_off() as found, _aside(found or _set_aside.get()):
+    with outside_inference(), contextlib.ExitStack() as stack:
+        if found := _switched_off(stack):
+            stack.enter_context(_aside(found))
         yield
 
 
 @contextlib.contextmanager
 def unmixed() -> Iterator[None]:
     """Outside of inference mode and of autocast, networks included."""
-    with outside_inference(), _autocast_off(), _aside(()):
+    with outside_inference(), contextlib.ExitStack() as stack, _aside(()):
+        _switched_off(stack)
         yield
 
 
@@ -64,21 +67,20 @@ def unmixed() -> Iterator[None]:
 def callers_autocast() -> Iterator[None]:
     """The autocast that `undisturbed` has set aside."""
     with contextlib.ExitStack() as stack:
-        for device, dtype in _set_aside.get():
-            stack.enter_context(torch.autocast(device, dtype))
-        stack.enter_context(_aside(()))
+        if autocasts := _set_aside.get():
+            for device, dtype in autocasts:
+                stack.enter_context(torch.autocast(device, dtype))
+            stack.enter_context(_aside(()))
         yield
 
 
-@contextlib.contextmanager
-def _autocast_off() -> Iterator[Autocasts]:
-    """No autocast; gives those that were on."""
+def _switched_off(stack: contextlib.ExitStack) -> Autocasts:
+    """The autocasts that are on, which `stack` switches off."""
     found = tuple((device, torch.get_autocast_dtype(device)) for device in _DEVICES
                   if torch.is_autocast_enabled(device))
-    with contextlib.ExitStack() as stack:
-        for device, _ in found:
-            stack.enter_context(torch.autocast(device, enabled=False))
-        yield found
+    for device, _ in found:
+        stack.enter_context(torch.autocast(device, enabled=False))
+    return found
 
 
 @contextlib.contextmanager

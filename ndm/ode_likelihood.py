@@ -52,7 +52,7 @@ def ode_likelihood(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
         log p(z_0) = log N(z_1; 0, I) + integral_0^1 div v(z_t, t) dt,       log p(x) = log p(z_0) + log w
 
     from z_0 at t = 0; `dequantisation` gives z_0 and w. An example's value depends on the seed and on the example, not
-    on its neighbours or its place.
+    on its neighbours or its place, and not on `torch.autocast`.
     Source: Chen et al., Neural ODEs (2018), https://arxiv.org/abs/1806.07366; Song et al. (2020),
     https://arxiv.org/abs/2011.13456.
 

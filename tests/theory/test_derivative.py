@@ -174,7 +174,7 @@ UNSEEN = {
 @pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
 def test_a_derivative_that_is_not_seen_is_refused(name, mode) -> None:
     """It would be 0, or lack a term."""
-    with mode(), pytest.raises(InputError, match="override with_velocity|by with_velocity"):
+    with mode(), pytest.raises(InputError, match=r"override with_velocity|by with_velocity"):
         with_velocity(UNSEEN[name], torch.tensor([0.2, 0.5, 0.9]))
 
 

@@ -10,6 +10,7 @@ from ndm.bound import MOST_TIMESTEPS
 from ndm.errors import InputError
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
+from ndm.modes import undisturbed
 from ndm.shapes import check_batch_size
 
 _MOST_DRAWS = 1_000_000
@@ -26,6 +27,7 @@ class ImportanceWeighted:
 
 
 @torch.no_grad()
+@undisturbed()
 def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, timesteps: int,
                         draws: int = 64, batch_size: int = 2048,
                         generator: torch.Generator | None = None) -> ImportanceWeighted:
@@ -34,7 +36,8 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
         w = p(z_1) / q(z_1 | x)  prod_t p(z_s | z_t) / q(z_s | z_t, x)  p(x | z_0)
 
     K = 1 is a draw of the NELBO of the chain of T steps; it falls to -log p(x) as K grows. In the continuous limit, of
-    models that have no chain, give a T that is large.
+    models that have no chain, give a T that is large. Under `torch.autocast` it is that of the model with rounded
+    networks.
     Source: Burda et al., Importance Weighted Autoencoders (2015), https://arxiv.org/abs/1509.00519.
 
     Args:

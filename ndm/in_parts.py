@@ -1,7 +1,8 @@
 """Functions of PyTorch whose forward derivative must not be differentiated again, made of others that may be.
 
 With torch 2.13 the gradient of a velocity through layer, instance and batch norm is wrong without a word, because their
-mean and deviation count as constants; that through a softmax of dual numbers is refused, by the backward pass.
+mean and deviation count as constants; that through a softmax of dual numbers is refused, by the backward pass. What
+goes to NumPy loses its derivative, which is refused here.
 """
 
 from collections.abc import Callable
@@ -82,6 +83,14 @@ def batch_norm(x: Tensor, running_mean: Tensor | None, running_var: Tensor | Non
     return F.batch_norm(x, running_mean, running_var, weight, bias, training, *options, **named)
 
 
+def numpy(x: Tensor, *arguments: Any, **options: Any) -> Any:
+    """The array of x, which must not be a dual number: its tangent would be lost. So it is with gradients."""
+    if forward_ad.unpack_dual(x).tangent is not None:
+        raise InputError("a function that takes t to NumPy, where it has no derivative", "PyTorch's operations on t",
+                         "or give the derivative: override with_velocity; where only an index is wanted, detach t")
+    return x.numpy(*arguments, **options)
+
+
 def refuse(*_: Any, **__: Any) -> Any:
     raise RuntimeError("a softmax that no rule reaches")
 
@@ -91,6 +100,6 @@ IN_PARTS: Rules = (
     | dict.fromkeys((F.log_softmax, torch.log_softmax, Tensor.log_softmax), log_softmax)
     | dict.fromkeys((torch.logsumexp, Tensor.logsumexp), logsumexp)
     | dict.fromkeys((F.layer_norm, torch.layer_norm), layer_norm)
-    | {F.instance_norm: instance_norm, F.batch_norm: batch_norm})
+    | {F.instance_norm: instance_norm, F.batch_norm: batch_norm, Tensor.numpy: numpy})
 # Not for dual numbers; `torch.func.jvp` has them right.
 REFUSED: Rules = {F.multi_head_attention_forward: refuse, torch.logcumsumexp: refuse, Tensor.logcumsumexp: refuse}

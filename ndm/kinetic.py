@@ -7,11 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from ndm.model import NeuralDiffusion
+from ndm.modes import undisturbed
 from ndm.noise import Rows
 from ndm.shapes import sum_event
 from ndm.times import LowDiscrepancyTimes
 
 
+@undisturbed()
 def kinetic_energy(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None,
                    generator: torch.Generator | None = None, rows: Rows | None = None) -> Tensor:
     """One draw of the kinetic energy of q's marginal velocity, (B,), for data x (B, *event):
@@ -51,7 +53,7 @@ def kinetic_energy(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
 def _still(model: nn.Module, but: nn.Module | None = None) -> Iterator[None]:
     """What is computed within has no gradient with respect to the parameters, those of `but` excepted."""
     kept = set() if but is None else set(but.parameters())
-    parameters = [p for p in model.parameters() if p.requires_grad and p not in kept]
+    parameters = [p for p in model.parameters() if p.requires_grad and p not in kept and torch.is_grad_enabled()]
     for parameter in parameters:
         parameter.requires_grad_(False)
     try:

@@ -10,6 +10,7 @@ from ndm.bound import Bound
 from ndm.errors import InputError
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
+from ndm.modes import undisturbed
 from ndm.shapes import check_batch_size
 from ndm.times import ImportanceTimes, StratifiedTimes, Times
 
@@ -27,10 +28,13 @@ def bits_per_dim(nats: Tensor | float, event_shape: tuple[int, ...]) -> Tensor |
 
 
 @torch.no_grad()
+@undisturbed()
 def nelbo(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, timesteps: int | None = None,
           draws: int = 64, density: ImportanceTimes | None = None, batch_size: int = 2048,
           generator: torch.Generator | None = None) -> Estimate:
     """The NELBO of each example of x (N, *event), in nats, averaged over `draws` stratified draws of (t, z_t).
+
+    Under `torch.autocast` it is that of the model with rounded networks.
 
     Args:
         timesteps: T of the discrete chain; None for continuous time.

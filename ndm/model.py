@@ -19,6 +19,7 @@ from ndm.files import parse_json, sha256
 from ndm.gaussian import Gaussian
 from ndm.mixture import Mixture
 from ndm.model_card import Facts, model_card
+from ndm.modes import callers_autocast, undisturbed, usable
 from ndm.noise import Rows
 from ndm.part import Part
 from ndm.precision import check_noise, in_precision
@@ -69,10 +70,13 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         self.volatility = volatility or ConstantVolatility(1.0)
         self.step_variance = step_variance or PosteriorStepVariance()
 
+    @undisturbed()
     def forward(self, x: Tensor, cond: Tensor | None = None, timesteps: int | None = None,
                 times: Times | None = None, generator: torch.Generator | None = None,
                 rows: Rows | None = None) -> Bound:
         """One Monte-Carlo draw of the bound of data x (B, *event), in nats: the training loss is its total's mean.
+
+        Under `torch.autocast` predictors run in the lower precision, and the rest in that of x.
 
         Args:
             cond: class labels (B,), for models that take them.
@@ -105,27 +109,35 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         level = self.schedule(x.new_zeros(()))
         check_noise(level.alpha.detach() * self.decoder.standardise(x), level.sigma)
 
+    @undisturbed()
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         """The curve t -> F(x, t) of data x (B, *event), as the model sees it (`Decoder.standardise`)."""
-        return self.transform.curve(self.decoder.standardise(x), cond)
+        x = self.decoder.standardise(usable(x))
+        with callers_autocast():
+            return self.transform.curve(x, None if cond is None else usable(cond))
 
+    @undisturbed()
     def predict(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None, level: Level | None = None) -> Curve:
         """The model's guess of the curve, from latents z_t (B, *event) at times t, (B,) or ().
 
         `level` is the noise level at t, where the caller has it.
         """
-        t = t.expand(len(z_t))
-        return self.predictor(z_t, t, cond, level or self.schedule(t), self.transform)
+        t = usable(t).expand(len(z_t))
+        level = level or self.schedule(t)
+        with callers_autocast():
+            return self.predictor(usable(z_t), t, None if cond is None else usable(cond), level, self.transform)
 
     def prior(self, like: Tensor) -> Gaussian:
         """p(z_1) = N(0, I) for latents shaped like `like` (B, *event)."""
         return Gaussian(torch.zeros_like(like), torch.ones((), dtype=like.dtype, device=like.device))
 
+    @undisturbed()
     def marginal(self, curve: Curve, t: Tensor) -> Gaussian:
         """q(z_t | x) = N(alpha_t F(x, t), sigma_t^2 I), from the curve of x."""
         level, mean = self.schedule(t), curve(t)
         return Gaussian(like_event(level.alpha, mean) * mean, like_event(level.sigma, mean))
 
+    @undisturbed()
     def posterior(self, z_t: Tensor, curve: Curve, s: Tensor, t: Tensor,
                   volatility: Volatility | None = None) -> Gaussian:
         """q(z_s | z_t, x), s < t, for every eta >= 0:
@@ -138,6 +150,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         """
         return self.transition(z_t, s, t, volatility)(z_t, curve)
 
+    @undisturbed()
     def transition(self, like: Tensor, s: Tensor, t: Tensor, volatility: Volatility | None = None) -> Transition:
         """`posterior` before its curve is known, for latents shaped like `like` (B, *event)."""
         if not (s < t).all():
@@ -149,6 +162,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         return Transition(s, t, like_event(at_s.alpha, like), like_event(at_t.alpha, like), c, variance.sqrt(),
                           self.transform.basis)
 
+    @undisturbed()
     def velocity(self, z_t: Tensor, curve: Curve, t: Tensor, level: Level | None = None) -> Tensor:
         """dz/dt of the deterministic process (eta = 0) in the limit of many steps, (B, *event):
 
@@ -163,11 +177,13 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
             level.alpha, self.schedule.decay(level), self.schedule.log_sigma_prime(level)))
         return alpha * prime - decay * value + growth * z_t
 
+    @undisturbed()
     def predicted_velocity(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         """dz/dt of the model's ODE, (B, *event): `velocity` with the curve that is predicted at z_t."""
         level = self.schedule(t)
         return self.velocity(z_t, self.predict(z_t, t, cond, level), t, level)
 
+    @undisturbed()
     def reverse_sde(self, z_t: Tensor, curve: Curve, t: Tensor,
                     volatility: Volatility | None = None) -> tuple[Tensor, Tensor]:
         """Drift and diffusion of dz = drift dt + B^T diag(g) B dw, with time running from 1 to 0:
@@ -183,6 +199,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         deviation = z_t - like_event(level.alpha, z_t) * curve(t)
         return drift + self.transform.basis.scale((g / like_event(level.sigma, z_t)) ** 2 / 2, deviation), g
 
+    @undisturbed()
     def diffusion(self, like: Tensor, t: Tensor, volatility: Volatility | None = None,
                   level: Level | None = None) -> Tensor:
         """g of the reverse SDE, g^2 = eta sigma^2 gamma', for latents shaped like `like` (B, *event)."""
@@ -190,6 +207,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         eta = like_event((volatility or self.volatility).eta(t, self.schedule, self.transform), like)
         return like_event(level.sigma, like) * (eta * like_event(level.gamma_prime, like)).sqrt()
 
+    @undisturbed()
     def reverse(self, z_t: Tensor, predicted: Curve, step: Tensor, timesteps: int) -> Gaussian | Mixture:
         """p(z_s | z_t) of the chain of T = `timesteps` steps, from t = (k + 1) / T to s = k / T, k = `step` (B,).
 
@@ -199,6 +217,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         transition = self.transition(z_t, s, t)
         return self.spread(transition(z_t, predicted), transition, predicted, step, timesteps)
 
+    @undisturbed()
     def spread(self, q: Gaussian, transition: Transition, predicted: Curve, step: Tensor,
                timesteps: int) -> Gaussian | Mixture:
         """p(z_s | z_t) from q's step at the predicted curve: `step_variance`, told what the predictor believes."""

@@ -13,6 +13,7 @@ from ndm.dequantisation import Dequantisation, dequantisation_for, without_noise
 from ndm.errors import InputError
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
+from ndm.modes import unmixed
 from ndm.noise import example_noise
 from ndm.precision import PRECISIONS, check_numbers, in_precision, precision_of
 from ndm.seeds import check_seed
@@ -42,6 +43,7 @@ def ode_log_prob(model: NeuralDiffusion, x: Tensor, trace: str | Trace = "exact"
 
 
 @torch.no_grad()
+@unmixed()
 def ode_likelihood(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, trace: str | Trace = "exact",
                    solver: Solver | None = None, dequantisation: Dequantisation | None = None, draws: int = 1,
                    dtype: torch.dtype | None = None, seed: int = 0, batch_size: int = 2048) -> OdeLikelihood:
@@ -50,7 +52,7 @@ def ode_likelihood(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
         log p(z_0) = log N(z_1; 0, I) + integral_0^1 div v(z_t, t) dt,       log p(x) = log p(z_0) + log w
 
     from z_0 at t = 0; `dequantisation` gives z_0 and w. An example's value depends on the seed and on the example, not
-    on its neighbours or its place.
+    on its neighbours or its place, and not on `torch.autocast`.
     Source: Chen et al., Neural ODEs (2018), https://arxiv.org/abs/1806.07366; Song et al. (2020),
     https://arxiv.org/abs/2011.13456.
 
@@ -147,6 +149,7 @@ def naming(model: NeuralDiffusion) -> Iterator[None]:
 
 
 @torch.no_grad()
+@unmixed()
 def encode(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
     """z_1 (N, *event): where the ODE takes data x (N, *event), from z_0 = alpha_0 x, the standardised data."""
     x = model.checked(x, cond)
@@ -155,6 +158,7 @@ def encode(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, sol
 
 
 @torch.no_grad()
+@unmixed()
 def decode(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
     """The inverse of `encode`, (N, *event): z_0 / alpha_0 in the units of the data, not rounded to levels."""
     check_numbers(z_1, "latents")
@@ -164,6 +168,7 @@ def decode(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, s
     return model.decoder.destandardise(z_0 / model.schedule(z_1.new_zeros(())).alpha)
 
 
+@unmixed()
 def carry(model: NeuralDiffusion, z: Tensor, cond: Tensor | None, solver: Solver | None, start: float,
           end: float) -> Tensor:
     """z at the time `end`, carried there by the model's ODE from z (B, *event) at `start`."""

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ndm.errors import InputError
+from ndm.modes import usable
 
 PRECISIONS = (torch.float32, torch.float64)
 
@@ -36,7 +37,7 @@ def check_numbers(x: Tensor, what: str) -> None:
 
 def in_precision(model: nn.Module, x: Tensor, what: str) -> Tensor:
     """x in float32 at least; `InputError` where the model's weights have another precision, or less."""
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    x = usable(x.to(torch.promote_types(x.dtype, torch.float32)))
     weights = precision_of(model, x.dtype)
     if weights not in PRECISIONS:
         raise InputError(f"a model of {weights}", "float32 or float64", "convert it: model.float()")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ndm.errors import InputError
+from ndm.modes import outside_inference, usable
 from ndm.noise import Noise
 from ndm.registry import choose
 
@@ -123,13 +124,14 @@ def trace_for(name: str, num_probes: int | None = None) -> Trace:
     return chosen
 
 
+@outside_inference()
 @torch.enable_grad()
 def quadratic_forms(velocity: Callable[[Tensor], Tensor], z: Tensor, probes: Tensor) -> tuple[Tensor, Tensor]:
     """v = velocity(z), (B, *event), and e_k^T (dv/dz) e_k, (B, K), for a velocity that treats examples apart.
 
     The probes e are (B or 1, K, *event).
     """
-    z = z.detach().requires_grad_()
+    z = usable(z).detach().requires_grad_()
     v = velocity(z)
     forms = []
     for k in range(probes.shape[1]):

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
+from ndm.modes import unmixed
 from ndm.ode_likelihood import naming
 from ndm.precision import check_numbers, in_precision
 from ndm.shapes import check_labels, sum_event
@@ -33,6 +34,7 @@ class Transport:
 
 
 @torch.no_grad()
+@unmixed()
 def transport(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *,
               solver: Solver | None = None) -> Transport:
     """Carry z_1 (B, *event) to z_0 by the model's ODE.

@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from ndm.derivative import require_gradient
 from ndm.errors import InputError
 from ndm.mixture import Mixture
 from ndm.nn.build import network_for
@@ -57,7 +58,9 @@ class NetworkPredictor(Predictor):
         `level` is the schedule's, which the transformation may show the network otherwise.
         """
         level = transform.seen(level, t)
-        outputs = self.network(self.form.network_input(z_t, level), t, cond).to(z_t.dtype)
+        seen = self.form.network_input(z_t, level)
+        outputs = self.network(seen, t, cond).to(z_t.dtype)
+        require_gradient(lambda x: self.network(x, t, cond).to(z_t.dtype), seen, outputs)
         own, others = self.form.num_outputs, self.num_heads(transform)
         if outputs.shape[1] != own + others:
             raise InputError(f"a network of {outputs.shape[1]} outputs",

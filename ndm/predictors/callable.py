@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from ndm.curve import Curve
+from ndm.derivative import require_gradient
 from ndm.errors import InputError
 from ndm.predictors.predictor import Predictor
 from ndm.schedules import Level
@@ -25,4 +26,6 @@ class CallablePredictor(Predictor):
         raise InputError("a callable predictor by name", "direct or plug_in", "pass the function in Python")
 
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
-        return transform.curve(self.function(z_t, t, cond), cond)
+        x_hat = self.function(z_t, t, cond)
+        require_gradient(lambda z: self.function(z, t, cond), z_t, x_hat)
+        return transform.curve(x_hat, cond)

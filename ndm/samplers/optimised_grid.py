@@ -8,6 +8,7 @@ from torch import Tensor
 from ndm.errors import InputError
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
+from ndm.modes import unmixed
 from ndm.noise import sample_noise
 from ndm.samplers.grids import GRIDS, check_steps, uniform_gamma, uniform_time
 from ndm.samplers.multistep_third import ThirdOrderMultistepSampler
@@ -64,6 +65,7 @@ class OptimisedGrid:
         return times[before] + (place - before) * (times[before + 1] - times[before])
 
     @cached_property
+    @unmixed()
     def times(self) -> Tensor:
         """The fine times from 1 to 0, float64."""
         both = torch.cat([grid(self.model.schedule, self.fine) for grid in (uniform_time, uniform_gamma)]).unique()
@@ -73,6 +75,7 @@ class OptimisedGrid:
 
     @cached_property
     @torch.no_grad()
+    @unmixed()
     def errors(self) -> Tensor:
         """e(t_i, t_j) of the fine times, float64 (N, N); infinite for j <= i."""
         walk = ThirdOrderMultistepSampler(self.model, len(self.times) - 1, grid=lambda schedule, steps: self.times)

@@ -10,6 +10,7 @@ from torch import Tensor
 from ndm.errors import InputError
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
+from ndm.modes import undisturbed
 from ndm.noise import Noise, sample_noise
 from ndm.samplers.grids import uniform_time
 from ndm.schedules import Schedule
@@ -34,7 +35,8 @@ class Sampler(ABC):
 
     def __init__(self, model: NeuralDiffusion, steps: int = 50, *, grid: Grid = uniform_time) -> None:
         self.model, self.steps, self.grid = model, steps, grid
-        self.times = grid(model.schedule, steps)
+        with undisturbed():
+            self.times = grid(model.schedule, steps)
 
     @abstractmethod
     def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
@@ -48,6 +50,7 @@ class Sampler(ABC):
             yield z
 
     @torch.no_grad()
+    @undisturbed()
     def __call__(self, shape: tuple[int, ...], cond: Tensor | None = None, *, seed: int = 0, first: int = 0,
                  generator: torch.Generator | None = None) -> Tensor:
         """Samples of data, `shape` = (B, *event).
@@ -67,6 +70,7 @@ class Sampler(ABC):
         return self.model.decoder.sample(z_0, self.model.schedule(times[-1]), noise.uniform())
 
     @torch.no_grad()
+    @undisturbed()
     def trajectory(self, shape: tuple[int, ...], cond: Tensor | None = None, *, seed: int = 0, first: int = 0,
                    generator: torch.Generator | None = None) -> Tensor:
         """The latents z at every time of the grid, (steps + 1, B, *event), of the samples that a call would draw."""

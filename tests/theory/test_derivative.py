@@ -1,11 +1,15 @@
 """The default velocity: one forward-mode derivative, sound whatever it meets."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
-from ndm.derivative import with_velocity
+from ndm.derivative import with_tangent, with_velocity
 from ndm.errors import InputError
 
 from .models import assert_close, derivative
@@ -103,3 +107,96 @@ def test_a_norm_of_the_batch_is_refused() -> None:
 def test_an_error_of_the_function_is_its_own() -> None:
     with pytest.raises(RuntimeError, match="size of tensor"):
         with_velocity(lambda t: t * torch.ones(3), torch.rand(2))
+
+
+def in_inference_mode(*x: Tensor) -> tuple[Tensor, ...]:
+    """Copies that are made there."""
+    with torch.inference_mode():
+        return tuple(each.clone() for each in x)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_inference_mode_has_the_derivatives_of_no_grad(name) -> None:
+    """To the last bit, within it and outside of it with tensors that were made there."""
+    x, t = torch.randn(3, 4, 6), torch.tensor([0.2, 0.5, 0.9])
+
+    def velocities(x: Tensor, t: Tensor) -> Tensor:
+        return torch.stack(with_velocity(
+            lambda u: LAYERS[name](x * torch.sin(3 * u[:, None, None]) + u[:, None, None] * x**2), t))
+
+    made = in_inference_mode(x, t)
+    with torch.no_grad():
+        expected, outside = velocities(x, t), velocities(*made)
+    with torch.inference_mode():
+        within, of_made = velocities(x, t), velocities(*made)
+    assert all(torch.equal(found, expected) for found in (outside, within, of_made))
+    assert expected[1].abs().max() > 0.01
+
+
+def test_a_tangent_of_what_was_made_in_inference_mode_is_not_lost() -> None:
+    (x,) = in_inference_mode(torch.randn(3))
+    value, tangent = with_tangent(torch.sin, (x,), (torch.ones(3),))
+    assert torch.equal(value, torch.sin(x)) and torch.equal(tangent, torch.cos(x))
+
+
+def test_it_records_a_gradient_exactly_where_its_caller_does() -> None:
+    x = torch.randn(3, requires_grad=True)
+    t = torch.rand(3)
+    for mode, expected in ((torch.enable_grad, True), (torch.no_grad, False), (torch.inference_mode, False)):
+        with mode():
+            value, velocity = with_velocity(lambda u: torch.sin(u * x), t)
+            assert value.requires_grad is velocity.requires_grad is torch.is_grad_enabled() is expected
+
+
+def test_dual_numbers_that_are_switched_off_are_not_zero_velocities() -> None:
+    t = torch.rand(3)
+    with forward_ad._set_fwd_grad_enabled(False):
+        assert_close(with_velocity(torch.sin, t)[1], torch.cos(t))
+
+
+@torch.inference_mode()
+def sin_in_inference_mode(t: Tensor) -> Tensor:
+    return torch.sin(t)
+
+
+UNSEEN = {
+    "numpy": lambda t: torch.from_numpy(np.sin(t.numpy())),
+    "numpy of a part": lambda t: t + torch.from_numpy(np.sin(t.numpy())),
+    "detach": lambda t: torch.sin(t.detach()),
+    "data": lambda t: torch.sin(t.data),
+    "item": lambda t: torch.tensor([math.sin(u.item()) for u in t]),
+    "inference mode": sin_in_inference_mode,
+    "a fallback": lambda t: t.detach()[:, None].expand(3, 2).logcumsumexp(1),  # `torch.func.jvp` in place of duals
+}
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+def test_a_derivative_that_is_not_seen_is_refused(name, mode) -> None:
+    """It would be 0, or lack a term."""
+    with mode(), pytest.raises(InputError, match=r"override with_velocity|by with_velocity"):
+        with_velocity(UNSEEN[name], torch.tensor([0.2, 0.5, 0.9]))
+
+
+def test_indices_that_are_detached_are_no_derivative() -> None:
+    """A table that is interpolated looks up its interval outside of the derivative."""
+    knots = torch.tensor([0.0, 1.0, 4.0, 9.0])
+
+    def f(t: Tensor) -> Tensor:
+        k = torch.from_numpy(np.floor(3 * t.detach().numpy())).long()
+        return knots[k] + (3 * t - k) * (knots[k + 1] - knots[k])
+
+    value, velocity = with_velocity(f, torch.tensor([0.1, 0.5, 0.9]))
+    assert_close(value, torch.tensor([0.3, 2.5, 7.5]))
+    assert_close(velocity, torch.tensor([3.0, 9.0, 15.0]))
+
+
+def test_a_constant_with_random_masks_stands_still_and_draws_no_more_numbers() -> None:
+    x = torch.randn(5, 100)
+    torch.manual_seed(3)
+    value, velocity = with_velocity(lambda t: F.dropout(x, 0.5), torch.rand(5))
+    after = torch.rand(1)
+    torch.manual_seed(3)
+    torch.rand(5)
+    assert torch.equal(value, F.dropout(x, 0.5)) and torch.equal(after, torch.rand(1))
+    assert torch.equal(velocity, torch.zeros_like(x))

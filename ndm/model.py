@@ -248,3 +248,8 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
             raise InputError(f"weights in {source} that do not fit their configuration",
                              f"the weights that {_CONFIG} describes", str(error).splitlines()[1].strip()) from error
         return model.to(map_location).eval()
+
+
+def weights_of(folder: Path) -> str:
+    """What tells the weights of a model that was saved in `folder` from others: a digest, 16 hexadecimal digits."""
+    return str(parse_json((folder / _CONFIG).read_text())[_DIGEST])[:16]

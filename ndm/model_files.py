@@ -30,7 +30,8 @@ def model_files(source: str, names: tuple[str, ...], hub_options: dict[str, Any]
             raise InputError(f"{source}, the folder of a run", "that of a model", f'say "{folder / "model"}"')
         return [folder / name for name in names]
     if folder.is_file() or folder.is_symlink() or not re.fullmatch(_HUB_NAME, source):
-        raise InputError(f"{source!r}, which is no folder", "the folder of a model, or OWNER/NAME of the hub", "check the path")
+        raise InputError(f"{source!r}, which is no folder", "the folder of a model, or OWNER/NAME of the hub",
+                         "check the path")
     try:
         return _of_the_hub(source, names, hub_options)
     except (OSError, ValueError, HTTPError) as error:

@@ -4,6 +4,7 @@ Sub-folders called train, test and, where there is one, validation (or valid, va
 are split 80/10/10, and where validation alone is absent it is a tenth of the training images, drawn once.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,8 @@ import numpy as np
 from PIL import Image
 
 from ndm.data import hub
-from ndm.data.dataset import DataSet, Split
-from ndm.data.examples import divide
-from ndm.data.images import images_of
+from ndm.data.dataset import DataSet, Split, Whole
+from ndm.data.images import images_of, reading_of
 from ndm.data.lazy import rows_of
 from ndm.data.stores import Folder, files_below
 from ndm.errors import InputError
@@ -27,17 +27,19 @@ def holds(path: Path) -> bool:
     return not hub.holds(path) and any(each.suffix.lower() in SUFFIXES_OF_IMAGES for each in files_below(path))
 
 
-def load_folder(path: Path, *, size: Any = None, crop: Any = None, mode: Any = None) -> DataSet:
+def load_folder(path: Path, *, size: Any = None, crop: Any = None, mode: Any = None) -> Whole | DataSet:
     """Every image below `path`, read by the policy of `ndm.data.images`. Raises `InputError`, naming a file."""
     store = Folder(path)
     x = images_of(store, size=size, crop=crop, mode=mode)
+    reading = reading_of(x, size=size, crop=crop, mode=mode)
     parts = [name.split("/") for name in store.names]
     tops = {each[0] for each in parts if len(each) > 1}
     if tops >= {"train", "test"} and tops <= PARTS.keys():
         if stray := [name for name in store.names if "/" not in name]:
             raise InputError(f"{path / stray[0]} beside train and test", "images inside of them", "move it")
-        return _as_divided(path, x, [PARTS[each[0]] for each in parts], [each[1:] for each in parts])
-    return divide(Split(x, _labels(path, parts)), path.name, f"the folder {path.name}")
+        made = _as_divided(path, x, [PARTS[each[0]] for each in parts], [each[1:] for each in parts])
+        return replace(made, reading=reading)
+    return Whole(path.name, Split(x, _labels(path, parts)), 256, f"the folder {path.name}", reading=reading)
 
 
 def _labels(path: Path, parts: list[list[str]]) -> np.ndarray | None:

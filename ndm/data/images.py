@@ -111,6 +111,15 @@ def images_of(store: Store, *, size: Any = None, crop: Any = None, mode: Any = N
     return at_hand(Images(store, policy_of(store, size=size, crop=crop, mode=mode), resize=size is not None))
 
 
+def reading_of(x: Examples, **given: Any) -> dict[str, Any]:
+    """The options by which other images are read as `x` was with those that were `given`.
+
+    Where some were in colour, all are; where all were grey, one in colour is of another kind.
+    """
+    in_colour = given["mode"] is None and x.shape[1] == 3
+    return {name: value for name, value in given.items() if value is not None} | ({"mode": "rgb"} if in_colour else {})
+
+
 def policy_of(store: Store, *, size: Any, crop: Any, mode: Any) -> Policy:
     """What the options say, and the images of the store where they leave it open.
 

@@ -18,12 +18,12 @@ _CAPTIONS = {
 }
 
 
-def page(run: Run, evaluation: dict[str, Any] | None, pictures: dict[str, bytes]) -> str:
-    """The page; pictures are PNG by name."""
+def page(run: Run, evaluation: dict[str, Any] | None, stale: str | None, pictures: dict[str, bytes]) -> str:
+    """The page; pictures are PNG by name. `stale` says why the evaluation is not of these weights."""
     parts = [f"<h1>{html.escape(run.config['data']['name'])}</h1>",
              f"<p>{run.progress['step']:,} steps, {run.progress['examples']:,} examples, "
              f"{run.progress['seconds']:.0f} s of training, seed {run.config['seed']}.</p>"]
-    parts += _evaluated(run, evaluation) if evaluation else ["<p>Not evaluated yet: <code>ndm evaluate RUN</code>.</p>"]
+    parts += _evaluated(evaluation, stale)
     for name, content in pictures.items():
         source = base64.b64encode(content).decode()
         caption = html.escape(_CAPTIONS[name])
@@ -35,10 +35,11 @@ def page(run: Run, evaluation: dict[str, Any] | None, pictures: dict[str, bytes]
             f"<style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n")
 
 
-def _evaluated(run: Run, evaluation: dict[str, Any]) -> list[str]:
-    then, now = evaluation["training"]["step"], run.progress["step"]
-    stale = f"<p><b>Evaluated after {then:,} steps, not {now:,}:</b> <code>ndm evaluate RUN</code> again.</p>"
-    return [stale] * (then != now) + [_table(evaluation)]
+def _evaluated(evaluation: dict[str, Any] | None, stale: str | None) -> list[str]:
+    if evaluation is None:
+        return ["<p>Not evaluated yet: <code>ndm evaluate RUN</code>.</p>"]
+    again = f"<p><b>An evaluation {stale}:</b> <code>ndm evaluate RUN</code> again.</p>"
+    return [again] * (stale is not None) + [_table(evaluation)]
 
 
 def _table(evaluation: dict[str, Any]) -> str:

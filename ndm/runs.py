@@ -16,8 +16,8 @@ from ndm.times import ImportanceTimes
 from ndm.training.build import as_tensor
 from ndm.training.checkpoint import best, latest, newest
 from ndm.training.config import read_yaml
-from ndm.training.folder import left_of_checkpoints
-from ndm.training.state import CONFIGURATION, read_progress, read_times
+from ndm.training.folder import CONFIGURATION, left_of_checkpoints
+from ndm.training.state import read_progress, read_times
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> 
     Raises `InputError` for a folder that is no run, has no checkpoint yet, or a damaged one.
     """
     found = (best if checkpoint == "best" else latest)(folder)
-    config = read_yaml(folder / CONFIGURATION, found and found / "state" / CONFIGURATION)
+    progress = {} if found is None else read_progress(found / "state")
+    config = read_yaml(folder / CONFIGURATION, progress.get("configuration"))
     if found is None:
         kind = "best checkpoint: it was not validated" if checkpoint == "best" else "checkpoint yet"
         if left := left_of_checkpoints(folder):
@@ -95,6 +96,5 @@ def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> 
     if levels != config["data"]["num_levels"]:
         raise InputError(f"{folder / 'config.yaml'} with num_levels {config['data']['num_levels']}",
                          f"{levels}, as its model has", "restore the file")
-    state = found / "state"
-    return Run(folder, model, config, read_progress(state), read_times(state), weights_of(found / "model"),
+    return Run(folder, model, config, progress, read_times(found / "state"), weights_of(found / "model"),
                found == newest(folder))

@@ -171,16 +171,17 @@ LATER = {"data_options": {}, "tracker": [], "average_lengths": []} | {name: geta
 _DATA_MAY_CHANGE = {"name", "from", "source"}  # where they are; what they are, the fingerprint says
 
 
-def read_yaml(path: Path, trained: Path | None = None) -> dict[str, Any]:
-    """A run's configuration, which is the same as `trained`, that of its checkpoint, but for what may change.
+def read_yaml(path: Path, trained: str | None = None) -> dict[str, Any]:
+    """A run's configuration; `trained`, a YAML text, is what its checkpoint was trained with, if there is one.
 
-    Raises `InputError`, naming the first setting that is unknown, missing, of a wrong type or another than was trained.
+    They are the same but for what may change. Raises `InputError`, naming the first setting that is unknown, missing,
+    of a wrong type or another than was trained.
     """
-    values = _parsed(path)
+    values = _complete(path, read(path))
     if trained is not None:
-        before = _parsed(trained)
-        _compare(path, values, trained, before, _MAY_CHANGE | {"data"})
-        _compare(path, values["data"], trained, before["data"], _DATA_MAY_CHANGE, "data.")
+        before = _complete(path, parsed(trained))
+        _compare(path, values, before, _MAY_CHANGE | {"data"})
+        _compare(path, values["data"], before["data"], _DATA_MAY_CHANGE, "data.")
     kinds = get_type_hints(Config, include_extras=True)
     for name in (name for name in values if name != "data"):
         if name not in kinds:
@@ -194,25 +195,23 @@ def read_yaml(path: Path, trained: Path | None = None) -> dict[str, Any]:
     return values
 
 
-def _parsed(path: Path) -> dict[str, Any]:
-    """A configuration with its settings of today."""
-    values = read(path)
+def _complete(path: Path, values: Any) -> dict[str, Any]:
+    """A configuration with the settings that came later."""
     if not isinstance(values, dict) or not isinstance(values.get("data"), dict):
         raise InputError(f"{path}, which is not a configuration", "the file that ndm train wrote", "restore it")
     return LATER | values
 
 
-def _compare(path: Path, values: dict[str, Any], trained: Path, before: dict[str, Any], may_change: set[str],
+def _compare(path: Path, values: dict[str, Any], before: dict[str, Any], may_change: set[str],
              prefix: str = "") -> None:
     """Raise `InputError` for the first setting that is not as it was trained."""
     for name in (name for name in values | before if name not in may_change):
         found = f"{prefix}{name}: {_shown(values[name])}" if name in values else f"no {prefix}{name}"
         if name not in before:
-            raise InputError(f"{path} with the unknown setting {found}", "those that ndm train wrote",
-                             f"restore it: {trained} is what was trained")
+            raise InputError(f"{path} with the unknown setting {found}", "those that ndm train wrote", "remove it")
         if name not in values or values[name] != before[name]:
             raise InputError(f"{path} with {found}", f"{_shown(before[name])}, with which its checkpoint was trained",
-                             f"restore it: {trained} is what was trained")
+                             "restore it")
 
 
 def _shown(value: Any) -> Any:
@@ -227,7 +226,7 @@ def _are_data(about: dict[str, Any]) -> bool:
             and (levels is None or isinstance(levels, int)) and isinstance(about.get("reading"), dict))
 
 
-def check_same(path: Path, new: str, trained: Path | None) -> None:
+def check_same(path: Path, new: str, trained: str | None) -> None:
     """Raise `InputError` if the run at `path` has another configuration than the YAML text `new`, or was `trained`."""
     old_values, new_values = read_yaml(path, trained), parsed(new)
     about = new_values["data"]

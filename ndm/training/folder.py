@@ -11,8 +11,9 @@ from ndm.files import make_folder, write_atomically
 from ndm.training import checkpoint
 from ndm.training.config import check_same
 from ndm.training.shards import Shards
-from ndm.training.state import CONFIGURATION
+from ndm.training.state import read_progress
 
+CONFIGURATION = "config.yaml"
 AVERAGE = "average.json"  # what ndm average says of a folder that it made
 # What a run has from its first checkpoint on.
 _AFTER_CHECKPOINTS = ("model", "state", "best", "averages", "evaluation.json", "evaluations", "report")
@@ -28,7 +29,8 @@ def check_folder(run: Path, text: str) -> Path | None:
                          "choose another --run folder: an average has no state to go on from")
     if (run / CONFIGURATION).exists():
         found = checkpoint.latest(run)
-        check_same(run / CONFIGURATION, text, found and found / "state" / CONFIGURATION)
+        check_same(run / CONFIGURATION, text,
+                   None if found is None else read_progress(found / "state")["configuration"])
         if found is None and (left := left_of_checkpoints(run)):
             raise InputError(f"{run}, a run whose checkpoints are gone (its {left} is there)",
                              f"{run / 'checkpoints'} as it was", "restore it, or remove the folder to start anew, or "

@@ -199,9 +199,8 @@ class Trainer:
             averaged.save_pretrained(folder / "model")
             progress = {"step": self.step, "seconds": self.seconds, "examples": self.step * self.config.batch_size,
                         "metrics": self.metrics.state(), "validation": self.validation.state(), "bins": bins,
-                        "data": data}
-            write_state(folder / "state", weights, moments, self.times.state_dict(), progress,
-                        self.text)
+                        "data": data, "configuration": self.text}
+            write_state(folder / "state", weights, moments, self.times.state_dict(), progress)
             self.averages.write(folder / "state", averages)
 
         def save() -> None:

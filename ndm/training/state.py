@@ -17,21 +17,19 @@ from ndm.times import ImportanceTimes
 from ndm.training.parallel import load, shared_like
 
 _TIMES, _PROGRESS = "times.safetensors", "progress.json"
-CONFIGURATION = "config.yaml"  # of the run, as it was when this state was saved
-OF_READERS = (_TIMES, _PROGRESS, CONFIGURATION)  # what those who do not train on need of it
+OF_READERS = (_TIMES, _PROGRESS)  # what those who do not train on need of it
 _LIKE_WEIGHTS = {"exp_avg", "exp_avg_sq"}  # AdamW's moments; beside them it keeps a number of steps
 
 
 def write_state(folder: Path, weights: dict[str, Tensor], moments: dict[str, dict[str, Tensor]],
-                times: dict[str, Tensor], progress: dict[str, Any], configuration: str) -> None:
-    """Raw weights, the optimiser's moments of each, t-sampler statistics, progress and configuration, into `folder`."""
+                times: dict[str, Tensor], progress: dict[str, Any]) -> None:
+    """Raw weights, the optimiser's moments of each, t-sampler statistics and progress, into `folder`."""
     folder.mkdir()
     save_tensors(weights, folder / "weights.safetensors")
     save_tensors(times, folder / _TIMES)
     save_tensors({f"{weight}:{name}": value for weight, state in moments.items() for name, value in state.items()},
                  folder / "optimizer.safetensors")
     (folder / _PROGRESS).write_text(json.dumps(progress, indent=2) + "\n")
-    (folder / CONFIGURATION).write_text(configuration)
 
 
 @contextlib.contextmanager
@@ -74,10 +72,10 @@ def read_times(folder: Path) -> ImportanceTimes | None:
 
 
 def read_progress(folder: Path) -> dict[str, Any]:
-    """How far training was: step, seconds, examples. Raises `InputError` as `read_state`."""
+    """How far training was, and its configuration as YAML text. Raises `InputError` as `read_state`."""
     with readable(folder):
         progress: dict[str, Any] = parse_json((folder / _PROGRESS).read_text())
-        if missing := {"step", "seconds", "examples"} - set(progress):
+        if missing := {"step", "seconds", "examples", "configuration"} - set(progress):
             raise ValueError(f"no {', '.join(sorted(missing))} in progress.json")
     return progress
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -94,10 +93,6 @@ class Evaluate:
                 timesteps = (run.config["timesteps"] if self.timesteps is None else self.timesteps) or None
                 bound = BoundEstimator(timesteps, self.draws, self.seed)
                 importance, ode, paths = self._importance(timesteps), self._ode(run), self._transport(run, of)
-            if shards.is_main:
-                print(f"evaluating {of}")
-                if of.remark is not None:
-                    print(f"ndm: {of.remark}", file=sys.stderr)
             began = time.monotonic()
             result = {
                 "data": of.data.name, "source": of.data.source,
@@ -115,7 +110,9 @@ class Evaluate:
             }
             path = shards.by_first(lambda: keep(run, result))
         if shards.is_main:
-            show(result, Console())
+            show(result, str(of), Console())
+            if of.remark is not None:
+                print(of.remark)
             print(f"written to {path}")
         return 0
 
@@ -159,11 +156,11 @@ class Evaluate:
         return TransportEstimator(run.as_input(of.others()), self.seed)
 
 
-def show(result: dict[str, Any], console: Console) -> None:
-    """The evaluation as a table."""
+def show(result: dict[str, Any], of: str, console: Console) -> None:
+    """The evaluation as a table; `of` says of what it is."""
     terms, unit = result["nelbo"], result["unit"]
     kind = "continuous time" if terms["timesteps"] is None else f"T = {terms['timesteps']}"
-    print(f"{result['data']} {result['split']}, {result['num_examples']} examples, {kind}")
+    print(f"{of}, {kind}")
     table = Table("term", unit)
     for name in ("prior", "diffusion", "reconstruction"):
         table.add_row(name, f"{terms[name]:.4f}")

@@ -63,6 +63,9 @@ def hub(answer: Callable[[str], bytes | int]) -> Iterator[tuple[dict, list[str]]
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> dict:
     monkeypatch.chdir(tmp_path)
+    # huggingface_hub asks the hub which agents there are, once a process, for its name of the user: not here.
+    monkeypatch.setattr("huggingface_hub.utils._detect_agent._registry", {"standardEnvVars": [], "harnesses": {}},
+                        raising=False)
     monkeypatch.setattr("time.sleep", lambda _: pytest.fail("waited, to ask once more"))
     return {"cache_dir": str(tmp_path / "cache")}
 

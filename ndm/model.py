@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import ModelCard, PyTorchModelHubMixin, hf_hub_download
+from huggingface_hub import ModelCard, PyTorchModelHubMixin
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -19,6 +19,7 @@ from ndm.files import parse_json, sha256
 from ndm.gaussian import Gaussian
 from ndm.mixture import Mixture
 from ndm.model_card import Facts, model_card
+from ndm.model_files import model_files
 from ndm.modes import callers_autocast, undisturbed, usable
 from ndm.noise import Rows
 from ndm.part import Part
@@ -238,23 +239,19 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *, map_location: str = "cpu",
                         **hub_options: Any) -> "NeuralDiffusion":
-        """The model saved in a folder, or under a name of the Hugging Face hub, ready for evaluation.
+        """The model saved in a folder, or as OWNER/NAME of the Hugging Face hub, ready for evaluation.
 
         Args:
-            hub_options: of `huggingface_hub.hf_hub_download`, e.g. `revision` and `token`.
+            hub_options: of `huggingface_hub.hf_hub_download`, e.g. `revision` and `token`. The hub is asked once.
 
         Raises:
-            InputError: for files that are missing, damaged, or do not fit each other.
+            InputError: for files that are missing, damaged, or do not fit each other, and for what is neither a folder
+                nor a name of the hub that can be had.
         """
         source = str(pretrained_model_name_or_path)
-
-        def path(name: str) -> Path:
-            folder = Path(source)
-            return folder / name if folder.is_dir() else Path(hf_hub_download(source, name, **hub_options))
-
+        config_file, file = model_files(source, (_CONFIG, _WEIGHTS), hub_options)
         try:
-            config = parse_json(path(_CONFIG).read_text())
-            file = path(_WEIGHTS)
+            config = parse_json(config_file.read_text())
             weights, digest = load_file(file, device=map_location), sha256(file)
         except (OSError, ValueError, SafetensorError) as error:
             why = str(error).splitlines()[0]
@@ -277,3 +274,8 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
             raise InputError(f"weights in {source} that do not fit their configuration",
                              f"the weights that {_CONFIG} describes", str(error).splitlines()[1].strip()) from error
         return model.to(map_location).eval()
+
+
+def weights_of(folder: Path) -> str:
+    """What tells the weights of a model that was saved in `folder` from others: a digest, 16 hexadecimal digits."""
+    return str(parse_json((folder / _CONFIG).read_text())[_DIGEST])[:16]

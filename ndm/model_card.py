@@ -91,7 +91,8 @@ def _figures(evaluation: dict[str, Any] | None) -> str:
         return "This model has not been evaluated."
     bound, unit = evaluation["nelbo"], evaluation["unit"]
     time = "continuous time" if bound["timesteps"] is None else f"T = {bound['timesteps']}"
-    lines = [f"| {evaluation['data']}, {evaluation['split']}, {evaluation['num_examples']} examples | {unit} |",
+    some = "the first " * (evaluation.get("limit") is not None)
+    lines = [f"| {evaluation['data']}, {evaluation['split']}, {some}{evaluation['num_examples']} examples | {unit} |",
              "|---|---|", f"| bound on -log p, {time} | {bound['total']:.4f} ± {bound['standard_error']:.4f} |"]
     for kind, name in (("importance", "importance-weighted bound"), ("ode", "-log p of the ODE")):
         if (found := evaluation.get(kind)) is not None:

@@ -7,14 +7,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ndm.data import DataSet, load
+from ndm.data import DataSet, Whole, read
+from ndm.data.lazy import Examples
 from ndm.decoders.levels import LevelsDecoder
 from ndm.errors import InputError
-from ndm.model import NeuralDiffusion
+from ndm.model import NeuralDiffusion, weights_of
 from ndm.times import ImportanceTimes
 from ndm.training.build import as_tensor
-from ndm.training.checkpoint import best, latest
+from ndm.training.checkpoint import best, latest, newest
 from ndm.training.config import read_yaml
+from ndm.training.folder import CONFIGURATION, left_of_checkpoints
 from ndm.training.state import read_progress, read_times
 
 
@@ -27,6 +29,8 @@ class Run:
     config: dict[str, Any]
     progress: dict[str, Any]
     times: ImportanceTimes | None  # the density of t that training learned
+    weights: str  # a digest of the averaged weights
+    is_latest: bool  # whether they are those of the latest checkpoint
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -43,25 +47,34 @@ class Run:
         """Whether the model is one of images (levels), or of real values."""
         return self.config["data"]["num_levels"] is not None
 
-    def data(self, name_or_path: str | None = None, options: dict[str, Any] | None = None) -> DataSet:
-        """The run's own data, or others (by name, by `options`, or both) that its model can take.
-
-        Raises `InputError` if it cannot, and where the run's own data have changed.
-        """
+    def read(self) -> Whole | DataSet:
+        """The run's own data, before they are split; raises `InputError` where they have changed."""
         about = self.config["data"]
-        own = name_or_path is None and not options
-        data = load(name_or_path or about["from"], self.config["data_options"] if own else options)
-        if own and data.fingerprint() != about["fingerprint"]:
+        found = read(about["from"], self.config["data_options"])
+        if found.divided().fingerprint() != about["fingerprint"]:
             raise InputError(f"{about['from']}, which has changed since the run was started",
                              f"data of fingerprint {about['fingerprint']}", "restore it, or say --data to evaluate it")
-        if data.event_shape != self.event_shape or data.num_levels != about["num_levels"]:
+        return self.checked(found)
+
+    def data(self) -> DataSet:
+        """The run's own data. Raises `InputError` where they have changed."""
+        return self.read().divided()
+
+    def checked(self, data: Whole | DataSet) -> Whole | DataSet:
+        """Data that the model can take; raises `InputError` for others."""
+        levels = self.config["data"]["num_levels"]
+        if data.event_shape != self.event_shape or data.num_levels != levels:
             raise InputError(f"{data.name}: events of shape {data.event_shape}, levels {data.num_levels}",
-                             f"shape {self.event_shape}, levels {about['num_levels']}, as the model was trained on")
+                             f"shape {self.event_shape}, levels {levels}, as the model was trained on")
         return data
 
     def examples(self, data: DataSet, split: str, limit: int | None = None) -> Tensor:
         """The examples of a split, or the first `limit` of them, as the model takes them."""
-        return as_tensor(data.split(split).x[:limit], self.model.decoder)
+        return self.as_input(data.split(split).x[:limit])
+
+    def as_input(self, x: Examples) -> Tensor:
+        """Examples as the model takes them."""
+        return as_tensor(x, self.model.decoder)
 
 
 def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> Run:
@@ -69,10 +82,13 @@ def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> 
 
     Raises `InputError` for a folder that is no run, has no checkpoint yet, or a damaged one.
     """
-    config = read_yaml(folder / "config.yaml")
     found = (best if checkpoint == "best" else latest)(folder)
+    progress = {} if found is None else read_progress(found / "state")
+    config = read_yaml(folder / CONFIGURATION, progress.get("configuration"))
     if found is None:
         kind = "best checkpoint: it was not validated" if checkpoint == "best" else "checkpoint yet"
+        if left := left_of_checkpoints(folder):
+            kind = f"checkpoint any more (its {left} is there)"
         raise InputError(f"{folder}, which has no {kind}", "a run that has been trained")
     device = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
     model = NeuralDiffusion.from_pretrained(found / "model", map_location=device)
@@ -80,5 +96,5 @@ def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> 
     if levels != config["data"]["num_levels"]:
         raise InputError(f"{folder / 'config.yaml'} with num_levels {config['data']['num_levels']}",
                          f"{levels}, as its model has", "restore the file")
-    state = found / "state"
-    return Run(folder, model, config, read_progress(state), read_times(state))
+    return Run(folder, model, config, progress, read_times(found / "state"), weights_of(found / "model"),
+               found == newest(folder))

@@ -12,7 +12,7 @@ from ndm.data.checking import archives, findings, is_here, remarks
 from ndm.data.dataset import SPLITS
 from ndm.errors import InputError
 from ndm.files import sha256
-from ndm.training.config import Options
+from ndm.training.settings import Options
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """ndm evaluate"""
 
 import dataclasses
-import json
 import math
 import time
 from dataclasses import dataclass, field
@@ -14,16 +13,16 @@ from torch import Tensor
 
 from ndm.commands.arguments import RunFolder
 from ndm.commands.estimates import BoundEstimator, ImportanceEstimator, OdeEstimator, TransportEstimator
-from ndm.data import DataSet
+from ndm.commands.evaluations import keep
+from ndm.commands.subject import Subject, subject
 from ndm.dequantisation import dequantisation_for
 from ndm.errors import InputError
-from ndm.files import write_atomically
 from ndm.precision import precision_of
 from ndm.runs import Run, open_run
 from ndm.seeds import check_seed
 from ndm.solvers.names import solver_for
 from ndm.traces import trace_for
-from ndm.training.config import Options
+from ndm.training.settings import Options
 from ndm.training.shards import Shards
 from ndm.training.units import unit
 from ndm.wasserstein import require_transport
@@ -36,18 +35,20 @@ _MOST_FOR_EXACT = 16  # dimensions, each a backward pass for every evaluation
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Evaluate the bound of a run on held-out data: a table on screen, and RUN/evaluation.json."""
+    """Evaluate the bound of a run on held-out data: a table on screen, and RUN/evaluation.json, or a file of
+    RUN/evaluations for anything but the test split of its own data at its own T."""
 
     run_folder: RunFolder
     """The folder of the run."""
     timesteps: int | None = None
     """T of the discrete bound; by default that of training, where 0 or nothing means continuous time."""
     data: str | None = None
-    """Other data than those of the run: a name or a file."""
+    """Other data than those of the run, a name or a file: all of them, unless --split is given. They are read like the
+    run's own, columns by name."""
     data_options: Options = field(default_factory=dict)
-    """How other data are read; those of the run are read as in training."""
-    split: str = "test"
-    """train, validation or test."""
+    """How other data are read, where that is not as the run's own: columns=[a,b] take the places of its columns."""
+    split: str | None = None
+    """train, validation, test or all; by default test of the run's own data, and all of others."""
     draws: int = 64
     """Draws of (t, z_t) for each example."""
     limit: int | None = None
@@ -86,40 +87,41 @@ class Evaluate:
 
     def run(self) -> int:
         """Evaluate, write, show."""
-        path = self.run_folder / "evaluation.json"
         with Shards() as shards:
             with shards.agreed():
-                run, data, x = self._opened()
+                run, of, x = self._opened()
                 timesteps = (run.config["timesteps"] if self.timesteps is None else self.timesteps) or None
                 bound = BoundEstimator(timesteps, self.draws, self.seed)
-                importance, ode, paths = self._importance(timesteps), self._ode(run), self._transport(run, data)
+                importance, ode, paths = self._importance(timesteps), self._ode(run), self._transport(run, of)
             began = time.monotonic()
             result = {
-                "data": data.name, "source": data.source,
-                "fingerprint": data.fingerprint(), "split": self.split, "num_examples": len(x),
+                "data": of.data.name, "source": of.data.source,
+                "fingerprint": of.fingerprint, "split": of.split, "num_examples": len(x),
+                "limit": self.limit if len(x) < of.num_of_split else None,
+                "columns": of.data.reading.get("columns"),
                 "unit": unit(run), "nelbo": bound(run, x, shards),
                 "importance": importance and importance(run, x, shards), "ode": ode and ode(run, x, shards),
                 "transport": paths and paths(run, x, shards),
                 "seconds": time.monotonic() - began,
                 "parameters": sum(p.numel() for p in run.model.parameters()), "seed": self.seed,
-                "training": {"seed": run.config["seed"]}
+                "checkpoint": "latest" if run.is_latest else self.checkpoint,
+                "training": {"seed": run.config["seed"], "weights": run.weights}
                             | {key: run.progress[key] for key in ("step", "seconds", "examples")},
             }
-            content = (json.dumps(result, indent=2, allow_nan=False) + "\n").encode()
-            shards.by_first(lambda: write_atomically(path, content))
+            path = shards.by_first(lambda: keep(run, result))
         if shards.is_main:
-            show(result, Console())
+            show(result, str(of), Console())
+            if of.remark is not None:
+                print(of.remark)
             print(f"written to {path}")
         return 0
 
-    def _opened(self) -> tuple[Run, DataSet, Tensor]:
-        """The run, the data, and the examples of the split."""
+    def _opened(self) -> tuple[Run, Subject, Tensor]:
+        """The run, what it is evaluated on, and those examples."""
         check_seed(self.seed)
         run = open_run(self.run_folder, self.checkpoint)
-        if self.limit is not None and self.limit < 1:
-            raise InputError(f"limit = {self.limit}", "at least 1")
-        data = run.data(self.data, self.data_options)
-        return run, data, run.examples(data, self.split, self.limit)
+        of = subject(run, self.data, self.data_options, self.split, self.limit)
+        return run, of, run.as_input(of.x)
 
     def _importance(self, timesteps: int | None) -> ImportanceEstimator | None:
         """None if it was not asked for."""
@@ -146,20 +148,19 @@ class Evaluate:
         ode.check(run)
         return ode
 
-    def _transport(self, run: Run, data: DataSet) -> TransportEstimator | None:
+    def _transport(self, run: Run, of: Subject) -> TransportEstimator | None:
         """None if it was not asked for."""
         if not self.transport:
             return None
         require_transport()
-        name = "validation" if self.split == "train" else "train"
-        return TransportEstimator(run.examples(data, name)[data.split(name).order()], self.seed)
+        return TransportEstimator(run.as_input(of.others()), self.seed)
 
 
-def show(result: dict[str, Any], console: Console) -> None:
-    """The evaluation as a table."""
+def show(result: dict[str, Any], of: str, console: Console) -> None:
+    """The evaluation as a table; `of` says of what it is."""
     terms, unit = result["nelbo"], result["unit"]
     kind = "continuous time" if terms["timesteps"] is None else f"T = {terms['timesteps']}"
-    print(f"{result['data']} {result['split']}, {result['num_examples']} examples, {kind}")
+    print(f"{of}, {kind}")
     table = Table("term", unit)
     for name in ("prior", "diffusion", "reconstruction"):
         table.add_row(name, f"{terms[name]:.4f}")

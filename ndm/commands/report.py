@@ -1,16 +1,15 @@
 """ndm report"""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from ndm.commands.arguments import RunFolder
+from ndm.commands.evaluations import of_other_weights, of_the_model
 from ndm.commands.sample import draw
 from ndm.data import DataSet
-from ndm.errors import InputError
-from ndm.files import make_folder, parse_json, write_atomically
+from ndm.files import make_folder, write_atomically
 from ndm.report.html import page
 from ndm.report.pictures import check_picture, comparison, filmstrip, order, training_curve
 from ndm.report.progress import paths
@@ -22,7 +21,6 @@ _TIMES = [0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0]
 _TIMES_OF_POINTS = [0.0, 0.25, 0.5, 0.75, 1.0]
 _IMAGES, _ROWS, _MOST_POINTS = 64, 4, 10_000
 _MOST_PANELS = 8
-_EVALUATED = {"nelbo", "unit", "split", "num_examples", "parameters", "training"}  # what the page shows of it
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,9 @@ class Report:
         make_folder(folder)
         for name, content in pictures.items():
             write_atomically(folder / f"{name}.png", content)
-        write_atomically(folder / "index.html", page(run, read_evaluation(self.run_folder), pictures).encode())
+        found = of_the_model(run)
+        stale = None if found is None else of_other_weights(run, found)
+        write_atomically(folder / "index.html", page(run, found, stale, pictures).encode())
         print(f"report: {folder / 'index.html'} ({', '.join(f'{name}.png' for name in pictures)})")
 
     def _pictures(self, run: Run, data: DataSet, x: np.ndarray) -> dict[str, bytes]:
@@ -82,15 +82,3 @@ def _clocks(run: Run, times: list[float]) -> np.ndarray | None:
     t = torch.tensor(times, device=run.device)
     gamma = run.model.transform.seen(run.model.schedule(t), t).gamma
     return gamma.cpu().numpy() if gamma.ndim > 1 else None
-
-
-def read_evaluation(run: Path) -> dict | None:
-    """What `ndm evaluate` wrote of a run, None if nothing; raises `InputError` for a file that is no evaluation."""
-    path = run / "evaluation.json"
-    try:
-        evaluation = parse_json(path.read_text()) if path.exists() else None
-        if evaluation is not None and not set(evaluation) >= _EVALUATED:
-            raise ValueError("not all of an evaluation")
-        return evaluation
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path}, which cannot be read", "what ndm evaluate wrote", "evaluate it again") from error

@@ -12,7 +12,7 @@ import tyro
 from huggingface_hub.errors import HTTPError
 
 from ndm.commands.arguments import RunFolder
-from ndm.commands.report import read_evaluation
+from ndm.commands.evaluations import of_other_weights, of_the_model
 from ndm.errors import InputError
 from ndm.files import new_folder, require_new
 from ndm.model_card import Facts
@@ -65,12 +65,10 @@ class Share:
 
 def _evaluation(run: Run) -> dict[str, Any] | None:
     """That of these weights; says what is missing where there is none."""
-    found = read_evaluation(run.folder)
-    missing = None
-    if found is None:
-        missing = "no evaluation"
-    elif found["training"]["step"] != run.progress["step"]:
-        missing = f"an evaluation of step {found['training']['step']} alone, not {run.progress['step']}"
+    found = of_the_model(run)
+    missing = "no evaluation of its test split" if found is None else None
+    if found is not None and (other := of_other_weights(run, found)) is not None:
+        missing = f"an evaluation {other}"
     if missing is None:
         return found
     print(f"ndm: {missing}, and the card says so; to add its figures: ndm evaluate {run.folder}", file=sys.stderr)

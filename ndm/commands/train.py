@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from ndm.data import DataSet, names
+from ndm.data import DataSet, source_of
 from ndm.errors import InputError
 from ndm.report.progress import ProgressPictures
 from ndm.training.config import Config
@@ -36,9 +36,8 @@ class Train:
             dry_run(self.config, data, Console())
             return 0
         folder = self.run_folder or Path("runs") / Path(self.data).stem
-        is_path = self.data not in names() and Path(self.data).exists()
-        source = str(Path(self.data).resolve()) if is_path else self.data
-        if Path(source).is_dir() and is_path and folder.resolve().is_relative_to(source):  # the next start reads it
+        source = source_of(self.data)
+        if Path(source).is_dir() and folder.resolve().is_relative_to(source):  # the next start would read it
             raise InputError(f"the run folder {folder} within the data {source}", "one beside them", "say --run FOLDER")
         draw = ProgressPictures(self.config, data) if self.config.pictures_every else None
         trainer = Trainer(self.config, data, folder, source, draw=draw)
@@ -46,6 +45,8 @@ class Train:
             say = print if trainer.shards.is_main else lambda _: None
             if trainer.step:
                 say(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far)")
+            elif (folder / "metrics.jsonl").exists():
+                say(f"{folder} was stopped before its first checkpoint: it begins again, metrics.jsonl as well")
             if not trainer.fit():
                 say(f"stopped and saved at step {trainer.step}: the same command resumes")
                 return 1

@@ -1,8 +1,9 @@
 """Data sets by name, and the user's own files by path.
 
 A module of this package that has `NAME` and `load() -> DataSet` is a data set; one that has `SUFFIXES` and
-`load_file(path) -> DataSet` is a file format, and one that has `holds(path) -> bool` and `load_folder(path)` a kind of
-folder. Their keyword arguments are the options of the data. All are found by looking: a new one is one new file.
+`load_file(path) -> Whole` is a file format, and one that has `holds(path) -> bool` and `load_folder(path)` a kind of
+folder, which may have splits of its own. Their keyword arguments are the options of the data. All are found by looking:
+a new one is one new file.
 """
 
 import inspect
@@ -11,33 +12,63 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ndm.data.dataset import DataSet, Split
+from ndm.data.dataset import DataSet, Split, Whole
 from ndm.errors import InputError
 from ndm.registry import modules
 
-__all__ = ["DataSet", "Split", "load", "names"]
+__all__ = ["DataSet", "Split", "Whole", "load", "names", "options_of", "read", "source_of"]
 
 
 def load(name_or_path: str, options: Mapping[str, Any] | None = None) -> DataSet:
-    """The data set called `name_or_path`, or the file or folder at that path, read with `options`.
+    """The data set called `name_or_path`, or the file or folder at that path, read with `options` and split.
 
     Raises `InputError` for an unknown name, format or option, and for files that hold no usable data.
     """
-    known, path, options = data_sets(), Path(name_or_path), options or {}
+    return read(name_or_path, options).divided()
+
+
+def read(name_or_path: str, options: Mapping[str, Any] | None = None) -> Whole | DataSet:
+    """As `load`, but what has no splits of its own is whole: for those who evaluate all of it."""
+    loader, arguments = _loader(name_or_path)
+    if unknown := sorted(set(options or {}) - set(known := _options(loader))):
+        raise InputError(f"the option {unknown[0]} for {name_or_path}",
+                         "one of " + ", ".join(known) if known else "no options")
+    return loader(*arguments, **(options or {}))
+
+
+def source_of(name_or_path: str) -> str:
+    """The name, or the whole path: what finds the same data from any folder."""
+    is_path = name_or_path not in names() and Path(name_or_path).exists()
+    return str(Path(name_or_path).resolve()) if is_path else name_or_path
+
+
+def options_of(name_or_path: str) -> list[str]:
+    """The names of the options with which data can be read; raises `InputError` for an unknown name or format."""
+    return _options(_loader(name_or_path)[0])
+
+
+def _options(loader: Callable[..., Whole | DataSet]) -> list[str]:
+    parameters = inspect.signature(loader).parameters.values()
+    return [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
+
+
+def _loader(name_or_path: str) -> tuple[Callable[..., Whole | DataSet], list[Any]]:
+    """What reads these data, and the arguments that say where they are."""
+    known, path = data_sets(), Path(name_or_path)
     if not name_or_path.strip():
         raise InputError("no name of data", f"one of {', '.join(known)}, or a file")
     if name_or_path in known:
-        return _made(known[name_or_path].load, options, name_or_path)
+        return known[name_or_path].load, []
     for prefix, module in prefixes().items():
         if name_or_path.startswith(prefix):
-            return _made(module.load_name, options, name_or_path, name_or_path.removeprefix(prefix))
+            return module.load_name, [name_or_path.removeprefix(prefix)]
     readable = formats()
     if path.suffix.lower() in readable and not path.is_dir():
-        return _made(readable[path.suffix.lower()].load_file, options, name_or_path, path)
+        return readable[path.suffix.lower()].load_file, [path]
     if path.is_dir():
         for module in modules(__name__).values():
             if hasattr(module, "load_folder") and module.holds(path):
-                return _made(module.load_folder, options, name_or_path, path)
+                return module.load_folder, [path]
     if path.is_dir() or path.exists() or path.suffix:
         raise InputError(
             f"the folder {name_or_path}, {_absent(path)}" if path.is_dir() else f"the file {name_or_path}",
@@ -50,14 +81,6 @@ def load(name_or_path: str, options: Mapping[str, Any] | None = None) -> DataSet
 def _absent(path: Path) -> str:
     """What those who look for data in a folder say of one in which they find none."""
     return ", ".join(module.absent(path) for module in modules(__name__).values() if hasattr(module, "absent"))
-
-
-def _made(loader: Callable[..., DataSet], options: Mapping[str, Any], name: str, *arguments: Any) -> DataSet:
-    parameters = inspect.signature(loader).parameters.values()
-    known = [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
-    if unknown := sorted(set(options) - set(known)):
-        raise InputError(f"the option {unknown[0]} for {name}", "one of " + ", ".join(known) if known else "no options")
-    return loader(*arguments, **options)
 
 
 def names() -> dict[str, str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ndm.data.dataset import DataSet, Split
-from ndm.data.examples import divide, examples
+from ndm.data.dataset import Split, Whole
+from ndm.data.examples import whole
 from ndm.data.lazy import IN_MEMORY
 from ndm.data.npz import array_of
 from ndm.errors import InputError, reason
@@ -16,14 +16,15 @@ from ndm.errors import InputError, reason
 SUFFIXES = (".npy", ".npz")
 
 
-def load_file(path: str | Path) -> DataSet:
-    """The file as a data set, split 80/10/10 (see `divide`). Raises `InputError`, naming the file."""
-    return divide(read(path), Path(path).name, source=f"the file {Path(path).name}")
+def load_file(path: str | Path) -> Whole:
+    """The examples of the file with what is known of them. Raises `InputError`, naming the file."""
+    path = Path(path)
+    return whole(*read_arrays(path), path, f"the file {path.name}")
 
 
 def read(path: str | Path) -> Split:
-    """Every example of the file, undivided: uint8 as images (N, C, H, W), floats as float32 (N, *event)."""
-    return examples(*read_arrays(Path(path)), where=str(path))
+    """Every example of the file, in its order: uint8 as images (N, C, H, W), floats as float32 (N, *event)."""
+    return load_file(path).examples
 
 
 def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:

@@ -1,8 +1,8 @@
-"""What every data set is: three fixed splits of checked examples, and what is known about their density."""
+"""What every data set is: checked examples, whole or in three fixed splits, and what is known about their density."""
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from ndm.data.batches import Batches
-from ndm.data.lazy import Examples, Lazy, chunks, rows_of, stamps_of_values
+from ndm.data.lazy import Examples, Joined, Lazy, chunks, rows_of, stamps_of_values
 from ndm.errors import InputError
 
 SPLITS = ("train", "validation", "test")
+FEWEST = 10  # below this an 80/10/10 split has an empty part
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,11 @@ class Split:
         """The examples to train on, step by step, in an order that belongs to the seed."""
         return Batches(self, batch_size, seed, flip=flip)
 
+    def every(self) -> Examples:
+        """All examples; raises `InputError` where only some of them can be had."""
+        found: Examples = self.x
+        return found
+
     def stamps(self) -> Iterator[bytes]:
         """Bytes that change with any example."""
         yield from self.x.stamps() if isinstance(self.x, Lazy) else stamps_of_values(self.x)
@@ -51,6 +57,7 @@ class DataSet:
     num_classes    labels are integers (N,) in 0..num_classes-1; 0: there are no labels
     notes          what `ndm data check` says besides: of columns, of checksums
     log_density    where the truth is known: x (N, *event) -> log p(x) in nats, float64 (N,)
+    reading        the options with which other data are read as these were, e.g. columns by name
 
     Raises `InputError` for arrays of another type or shape, NaN or infinite values, levels or labels out of
     range and empty splits.
@@ -65,6 +72,7 @@ class DataSet:
     source: str
     log_density: Callable[[np.ndarray], np.ndarray] | None = None
     notes: tuple[str, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for part in SPLITS:
@@ -83,6 +91,17 @@ class DataSet:
     def is_image(self) -> bool:
         """Whether examples are images of integer levels (likelihoods in bits/dim) or real (in nats)."""
         return self.num_levels is not None
+
+    def divided(self) -> "DataSet":
+        """Itself: it is in splits already."""
+        return self
+
+    def whole(self) -> "Whole":
+        """The splits one after the other; raises `InputError` where one of them is streamed."""
+        splits = [self.split(name) for name in SPLITS]
+        y = None if self.num_classes == 0 else np.concatenate([split.y for split in splits if split.y is not None])
+        return Whole(self.name, Split(Joined([split.every() for split in splits]), y), self.num_levels, self.source,
+                     self.notes, self.reading)
 
     def split(self, name: str) -> Split:
         """The split called `name`."""
@@ -107,6 +126,94 @@ class DataSet:
                 for stamp in stamps_of_values(split.y.astype(np.int64)):
                     digest.update(stamp)
         return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """All examples of a file or a folder, in its order, before they are split.
+
+    name, source, num_levels, notes, reading   as of `DataSet`
+    left_out    what is there besides and is in no example: names of columns, of splits
+    files       (N,) the number of the file of each example, where some come from one: they are not divided
+    objection   why no model can be trained on these; one that was trained on others can be evaluated on them
+    """
+
+    name: str
+    examples: Split
+    num_levels: int | None
+    source: str
+    notes: tuple[str, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    objection: InputError | None = None
+    files: np.ndarray | None = None
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return self.examples.x.shape[1:]
+
+    def whole(self) -> "Whole":
+        """Itself."""
+        return self
+
+    def divided(self) -> DataSet:
+        """80 % train, 10 % validation, 10 % test, by a permutation that depends only on how many there are.
+
+        What comes from one file stays together. Raises `InputError` for too few examples or files, and where no model
+        can be trained on them.
+        """
+        return self._divided
+
+    @cached_property
+    def _divided(self) -> DataSet:
+        if self.objection is not None:
+            raise self.objection
+        number = len(self.examples)
+        if number < FEWEST:
+            raise InputError(f"{self.name}: {number} examples", f"{FEWEST} or more", "to split 80/10/10")
+        tenth = number // 10
+        files = np.arange(number) if self.files is None else self.files
+        parts = parted(files, (number - 2 * tenth, tenth, tenth), self.name)
+        order = np.concatenate(parts)
+        x, y = rows_of(self.examples.x, order), None if self.examples.y is None else self.examples.y[order]
+        return DataSet(
+            self.name,
+            *cut(x, y, (len(parts[0]), len(parts[1]), len(parts[2]))),
+            num_levels=self.num_levels,
+            num_classes=0 if y is None else int(y.max()) + 1,
+            source=self.source,
+            notes=self.notes,
+            reading=self.reading,
+        )
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change with any value, type, shape or with the order."""
+        digest = hashlib.sha256(b"all ")
+        for stamp in self.examples.stamps():
+            digest.update(stamp)
+        return digest.hexdigest()[:16]
+
+
+def parted(files: np.ndarray, sizes: Sequence[int], name: str) -> list[np.ndarray]:
+    """Positions in random order, always the same, in parts of these sizes, or nearly: those of one file in one part.
+
+    Frames of an animation are so alike that a model that was trained on some has seen the others. Raises `InputError`
+    where there are fewer of `files` (N,) than parts.
+    """
+    own, inverse, counts = np.unique(files, return_inverse=True, return_counts=True)
+    if len(own) < len(sizes):
+        raise InputError(f"{name}: {len(files)} examples from {len(own)} files", f"{len(sizes)} files or more, as the "
+                         "frames of one are not divided", "save the frames as files of their own")
+    # RandomState is frozen (NEP 19): this permutation is the same under every version of numpy.
+    random = np.random.RandomState(0)
+    order = random.permutation(len(own))
+    reached, ends = np.cumsum(counts[order]), [0]
+    for k, wanted in enumerate(np.cumsum(sizes)[:-1]):  # the nearest end of a file, with one at least for each part
+        free = np.arange(ends[-1] + 1, len(own) - len(sizes) + k + 2)
+        ends.append(int(free[np.abs(reached[free - 1] - wanted).argmin()]))
+    parts = np.split(np.argsort(np.argsort(order)[inverse], kind="stable"), reached[np.array(ends[1:]) - 1])
+    return parts if len(own) == len(files) else [random.permutation(part) for part in parts]
 
 
 def cut(x: Examples, y: np.ndarray | None, sizes: tuple[int, int, int]) -> tuple[Split, Split, Split]:

@@ -1,14 +1,14 @@
-"""From the arrays of a user's file to a checked data set; shared by every file format."""
+"""From the arrays of a user's file to checked examples; shared by every file format."""
 
-from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ndm.data.dataset import DataSet, Split, check_labels, check_values, cut
-from ndm.data.lazy import Examples, Joined, chunks, moments, rows_of
+from ndm.data.dataset import Split, Whole, check_labels, check_values
+from ndm.data.lazy import Examples, Joined, chunks, moments
 from ndm.errors import InputError
 
-FEWEST = 10  # below this an 80/10/10 split has an empty part
 _RESOLUTION = 0.01  # of a standard deviation: coarser rounding would be seen in a density
 MOST_CLASSES = 100_000  # a larger label is an identifier or a target, not a class
 
@@ -21,55 +21,19 @@ def examples(x: np.ndarray, y: np.ndarray | None, where: str) -> Split:
     """
     found = images(x, where) if x.dtype == np.uint8 else real_values(x, where)
     check_values(found, 256 if found.dtype == np.uint8 else None, where)
-    if x.dtype.itemsize > found.dtype.itemsize:
-        check_resolution(x, where)
     if y is not None:
         check_labels(y, len(found), MOST_CLASSES, where)
         y = y.astype(np.int64)
     return Split(found, y)
 
 
-def divide(split: Split, name: str, source: str, notes: tuple[str, ...] = (), files: np.ndarray | None = None
-           ) -> DataSet:
-    """80 % train, 10 % validation, 10 % test, by a permutation that depends only on how many there are.
-
-    What comes from one of `files` (N,) stays together. Raises `InputError` for too few examples or files.
-    """
-    if len(split) < FEWEST:
-        raise InputError(f"{name}: {len(split)} examples", f"{FEWEST} or more", "to split 80/10/10")
-    tenth = len(split) // 10
-    parts = parted(np.arange(len(split)) if files is None else files, (len(split) - 2 * tenth, tenth, tenth), name)
-    order = np.concatenate(parts)
-    x, y = rows_of(split.x, order), None if split.y is None else split.y[order]
-    return DataSet(
-        name,
-        *cut(x, y, (len(parts[0]), len(parts[1]), len(parts[2]))),
-        num_levels=256 if x.dtype == np.uint8 else None,
-        num_classes=0 if y is None else int(y.max()) + 1,
-        source=source,
-        notes=notes,
-    )
-
-
-def parted(files: np.ndarray, sizes: Sequence[int], name: str) -> list[np.ndarray]:
-    """Positions in random order, always the same, in parts of these sizes, or nearly: those of one file in one part.
-
-    Frames of an animation are so alike that a model that was trained on some has seen the others. Raises `InputError`
-    where there are fewer of `files` (N,) than parts.
-    """
-    own, inverse, counts = np.unique(files, return_inverse=True, return_counts=True)
-    if len(own) < len(sizes):
-        raise InputError(f"{name}: {len(files)} examples from {len(own)} files", f"{len(sizes)} files or more, as the "
-                         "frames of one are not divided", "save the frames as files of their own")
-    # RandomState is frozen (NEP 19): this permutation is the same under every version of numpy.
-    random = np.random.RandomState(0)
-    order = random.permutation(len(own))
-    reached, ends = np.cumsum(counts[order]), [0]
-    for k, wanted in enumerate(np.cumsum(sizes)[:-1]):  # the nearest end of a file, with one at least for each part
-        free = np.arange(ends[-1] + 1, len(own) - len(sizes) + k + 2)
-        ends.append(int(free[np.abs(reached[free - 1] - wanted).argmin()]))
-    parts = np.split(np.argsort(np.argsort(order)[inverse], kind="stable"), reached[np.array(ends[1:]) - 1])
-    return parts if len(own) == len(files) else [random.permutation(part) for part in parts]
+def whole(x: np.ndarray, y: np.ndarray | None, path: Path, source: str, *, objection: InputError | None = None,
+          **about: Any) -> Whole:
+    """The arrays of the file at `path`, checked as `examples` says; `about` are further fields of `Whole`."""
+    found = examples(x, y, str(path))
+    if objection is None and x.dtype.itemsize > found.x.dtype.itemsize:
+        objection = unresolved(x, str(path))
+    return Whole(path.name, found, 256 if found.x.dtype == np.uint8 else None, source, objection=objection, **about)
 
 
 def images(x: np.ndarray, where: str) -> np.ndarray:
@@ -114,15 +78,16 @@ def real_values(x: np.ndarray, where: str) -> Examples:
     return narrow
 
 
-def check_resolution(x: np.ndarray, where: str) -> None:
-    """Raise `InputError` where float32 would lose what distinguishes the examples of `x`."""
+def unresolved(x: np.ndarray, where: str) -> InputError | None:
+    """What is to be said where float32 would lose what distinguishes the examples of `x`."""
     with np.errstate(invalid="ignore", over="ignore"):
         errors = [np.abs(part.astype(np.float32).astype(part.dtype) - part).max(0) for _, part in chunks(x)]
         spread = moments(x)[1]
         lost = (np.max(errors, 0) > _RESOLUTION * spread) & (spread > 0)
-    if lost.any():
-        raise InputError(
-            f"{where}: values around {x[0][lost].flat[0]:g} that differ by {spread[lost].flat[0]:g} only",
-            "differences that float32 can tell",
-            "subtract the mean and divide by the standard deviation first, in float64",
-        )
+    if not lost.any():
+        return None
+    return InputError(
+        f"{where}: values around {x[0][lost].flat[0]:g} that differ by {spread[lost].flat[0]:g} only",
+        "differences that float32 can tell",
+        "subtract the mean and divide by the standard deviation first, in float64",
+    )

@@ -15,8 +15,7 @@ import numpy as np
 from PIL import Image
 
 from ndm.data import hub
-from ndm.data.dataset import DataSet, Split
-from ndm.data.examples import divide, parted
+from ndm.data.dataset import DataSet, Split, Whole, parted
 from ndm.data.lazy import rows_of
 from ndm.data.stores import Folder, Walk
 from ndm.data.survey import Surveyed, images_of
@@ -50,7 +49,7 @@ def absent(path: Path) -> str:
 
 
 def load_folder(path: Path, *, size: Any = None, crop: Any = None, mode: Any = None, frames: Any = None,
-                background: Any = None) -> DataSet:
+                background: Any = None) -> Whole | DataSet:
     """Every image below `path`, read by the policy of `ndm.data.images`. Raises `InputError`, naming a file."""
     store, beside = _store(path)
     parts = [name.split("/") for name in store.names]
@@ -62,7 +61,7 @@ def load_folder(path: Path, *, size: Any = None, crop: Any = None, mode: Any = N
     notes = (*of_classes, *beside, *found.notes)
     if is_divided:
         return _as_divided(path, found, y, [PARTS[parts[i][0].lower()] for i in found.files], notes)
-    return divide(Split(found.x, y), path.name, f"the folder {path.name}", notes, found.files)
+    return Whole(path.name, Split(found.x, y), 256, f"the folder {path.name}", notes, found.reading, files=found.files)
 
 
 def _store(path: Path) -> tuple[Folder, list[str]]:
@@ -153,4 +152,4 @@ def _as_divided(path: Path, found: Surveyed, y: np.ndarray | None, where: list[s
     train, validation, test = (Split(rows_of(found.x, rows), None if y is None else y[rows])
                                for rows in places.values())
     return DataSet(path.name, train, validation, test, num_levels=256, num_classes=0 if y is None else int(y.max()) + 1,
-                   source=f"the folder {path.name}, split by its sub-folders", notes=notes)
+                   source=f"the folder {path.name}, split by its sub-folders", notes=notes, reading=found.reading)

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ndm.data import tables
-from ndm.data.dataset import DataSet, Split
-from ndm.data.examples import divide
+from ndm.data.dataset import DataSet, Split, Whole
 from ndm.data.lazy import option
 from ndm.data.rows import ImageDecoder, TableDecoder, content
 from ndm.data.stores import Store
 from ndm.data.stream import sizes, streamed
-from ndm.data.survey import images_of
+from ndm.data.survey import images_of, reading_of
 from ndm.errors import InputError, reason
 from ndm.registry import optional
 
@@ -57,11 +56,11 @@ def _of_hub(name: Any, streaming: bool) -> Any:
 def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None = None, image: Any = None,
           label: Any = None, columns: Any = None, dequantise: Any = None, size: Any = None, crop: Any = None,
           mode: Any = None, frames: Any = None, background: Any = None, streaming: Any = False,
-          validation: Any = None, test: Any = None, buffer: Any = None, lanes: Any = None) -> DataSet:
+          validation: Any = None, test: Any = None, buffer: Any = None, lanes: Any = None) -> Whole | DataSet:
     """One split, train unless another is named: the images of the column `image`, or a table of `columns`.
 
     Notes say which splits are left unused. Data that are not divided into splits take no `split`.
-    Whole it is divided 80/10/10. Of a stream the first examples are held out, as `streamed` says, which takes
+    Of a stream the first examples are held out, as `streamed` says, which takes
     `validation`, `test`, `buffer` and `lanes`.
     """
     path = Path(place)
@@ -78,14 +77,13 @@ def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None =
         raise InputError(f"the option {next(iter(strange))} {'without' if image is None else 'beside'} image=COLUMN",
                          "options of images, or of a table")
     found = _tried(str(place), opened, place, streaming)
-    about, notes = f"{path.name} of Hugging Face datasets", []
+    about, unused = f"{path.name} of Hugging Face datasets", []
     if isinstance(found, dict):
         split = "train" if split is None else str(split)
         if split not in found:
             raise InputError(f"split={split} of {path}", "one of " + ", ".join(found))
         about += f", split {split}"
-        if others := [name for name in found if name != split]:
-            notes.append(f"of the splits {split} alone is used, and divided; unused: {', '.join(others)}")
+        unused = [name for name in found if name != split]
         found = found[split]
     elif split is not None:
         raise InputError(f"split={split} of {path}, which has no splits", "no split=, or an export of a DatasetDict")
@@ -102,16 +100,19 @@ def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None =
     _check_types(path, found.features or {}, image, wanted)
     if image is not None:
         found = _tried(str(place), found.cast_column, image, optional("datasets", "hub").Image(decode=False))
+    notes = (f"of the splits {split} alone is used, and divided; unused: {', '.join(unused)}",) if unused else ()
     if streaming:
-        made = _streamed(path, found, wanted, image, label, dequantise, policy, how, about)
-    elif image is None:
+        stream = _streamed(path, found, wanted, image, label, dequantise, policy, how, about)
+        return replace(stream, notes=(*stream.notes, *notes))
+    if image is None:
         table = {name: list(found[name]) for name in names}
         made = tables.of_table(path, table, columns, label, dequantise)
     else:
         pictures = images_of(Column(path, found, image), **policy)
         y = None if label is None else tables.classes(list(found[label]))[pictures.files]
-        made = divide(Split(pictures.x, y), path.name, about, pictures.notes, pictures.files)
-    return replace(made, notes=(*made.notes, *notes)) if notes else made
+        made = Whole(path.name, Split(pictures.x, y), 256, about, pictures.notes, {"image": image} | pictures.reading,
+                     files=pictures.files)
+    return replace(made, notes=(*made.notes, *notes), left_out=(*made.left_out, *(f"split {name}" for name in unused)))
 
 
 def _check_types(path: Path, features: Any, image: Any, columns: list[str]) -> None:
@@ -143,7 +144,9 @@ def _streamed(path: Path, found: Any, wanted: list[str], image: Any, label: Any,
         decoder = partial(TableDecoder, name=path.name, columns=wanted)
     stream = found.select_columns([*wanted, *([label] if label not in (None, *wanted) else [])])
     about += f", columns {', '.join(wanted)}"
-    return streamed(path.name, stream, decoder, about=about, label=label, **how)
+    made = streamed(path.name, stream, decoder, about=about, label=label, **how)
+    reading = {"columns": wanted} if image is None else {"image": image} | reading_of(made.train.x, policy)
+    return replace(made, reading=reading)
 
 
 def _tried(name: str, work: Callable[..., Any], *arguments: Any) -> Any:

@@ -65,7 +65,7 @@ Examples = np.ndarray | Lazy
 class Joined(Lazy):
     """Some rows of arrays (N_i, *event) laid end to end, in any order, as `dtype`: for files that are memory-mapped."""
 
-    def __init__(self, arrays: Sequence[np.ndarray], positions: np.ndarray | None = None, dtype: Any = None) -> None:
+    def __init__(self, arrays: Sequence[Examples], positions: np.ndarray | None = None, dtype: Any = None) -> None:
         self.arrays, self.ends = list(arrays), np.cumsum([len(array) for array in arrays])
         self.positions = np.arange(self.ends[-1]) if positions is None else positions
         self.dtype = np.dtype(dtype or self.arrays[0].dtype)

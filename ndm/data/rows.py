@@ -7,7 +7,7 @@ import numpy as np
 
 from ndm.data import tables
 from ndm.data.encoded import EncodedFile
-from ndm.data.examples import check_resolution
+from ndm.data.examples import unresolved
 from ndm.data.images import Images
 from ndm.data.stores import Store
 from ndm.data.survey import GREY, survey
@@ -86,8 +86,9 @@ class TableDecoder:
     def __init__(self, first: list[Row], *, name: str, columns: list[str]) -> None:
         self.columns = columns
         values = {column: self._numbers(first, column) for column in columns}
-        x, self.notes = tables.beside(Path(name), values, None)
-        check_resolution(x, name)
+        x, self.notes = tables.beside(Path(name), values, [])
+        if objection := tables.unchanging(Path(name), values) or unresolved(x, name):
+            raise objection
 
     def __call__(self, rows: list[Row]) -> np.ndarray:
         with np.errstate(over="ignore"):

@@ -17,6 +17,7 @@ import numpy as np
 from ndm.data.batches import FLIPS, Batches
 from ndm.data.dataset import DataSet, Split
 from ndm.data.lanes import Lane
+from ndm.data.lazy import Examples
 from ndm.data.rows import Decoder, Row
 from ndm.data.tables import classes
 from ndm.errors import InputError, reason
@@ -91,6 +92,10 @@ class Stream(Split):
 
     def batches(self, batch_size: int, seed: int, *, flip: bool = False) -> Batches:
         return StreamedBatches(self, batch_size, seed, flip=flip)
+
+    def every(self) -> Examples:
+        raise InputError("all of a stream", "a split of it, or data that are got whole",
+                         "say --split test, or leave streaming=true out")
 
     def stamps(self) -> Iterator[bytes]:
         yield f"{self.about} {self.source.pieces};".encode()

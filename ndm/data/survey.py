@@ -6,7 +6,7 @@ what is changed is counted.
 
 import hashlib
 import io
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -31,11 +31,12 @@ _OF_CROP = {"center": "are cropped to the middle (crop=none: stretched)", "none"
 
 
 class Surveyed(NamedTuple):
-    """The examples of a store, the number of the file of each (N,), and what is to be said of them."""
+    """The examples of a store, the number of the file of each (N,), what is to be said of them, and `reading_of`."""
 
     x: Examples
     files: np.ndarray
     notes: tuple[str, ...]
+    reading: dict[str, Any]
 
 
 class Tally:
@@ -72,8 +73,19 @@ def images_of(store: Store, *, size: Any = None, crop: Any = None, mode: Any = N
 
     Raises `InputError` as `survey`.
     """
-    policy, entries, notes = survey(store, size=size, crop=crop, mode=mode, frames=frames, background=background)
-    return Surveyed(at_hand(Images(store, policy, entries, resize=size is not None)), entries[:, 0], notes)
+    given = {"size": size, "crop": crop, "mode": mode, "frames": frames, "background": background}
+    policy, entries, notes = survey(store, **given)
+    x = at_hand(Images(store, policy, entries, resize=size is not None))
+    return Surveyed(x, entries[:, 0], notes, reading_of(x, given))
+
+
+def reading_of(x: Examples, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options by which other images are read as `x` was with those that were `given`.
+
+    Where some were in colour, all are; where all were grey, one in colour is of another kind.
+    """
+    in_colour = {"mode": "rgb"} if x.shape[1] == 3 else {}
+    return {name: value for name, value in given.items() if value is not None} | in_colour
 
 
 def survey(store: Store, *, size: Any, crop: Any, mode: Any, frames: Any, background: Any

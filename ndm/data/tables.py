@@ -1,7 +1,7 @@
 """Tables: `.csv` with a line of names, and `.parquet` (extra `tables`); every row is one example of real values.
 
 A column of integers has no density: it is flagged, and `dequantise=true` or `dequantise=[a,b]` adds U(0, 1) noise, the
-same every time. Constant columns are refused, and duplicate ones reported.
+same every time. Constant columns are refused in training, and duplicate ones reported.
 """
 
 import csv
@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from ndm.data.dataset import DataSet
-from ndm.data.examples import divide, examples
+from ndm.data.dataset import Whole
+from ndm.data.examples import whole
 from ndm.errors import InputError, reason
 from ndm.registry import optional
 
 SUFFIXES = (".csv", ".parquet")
 
 
-def load_file(path: Path, *, columns: Any = None, label: Any = None, dequantise: Any = None) -> DataSet:
-    """The table as a data set, split 80/10/10 (see `divide`).
+def load_file(path: Path, *, columns: Any = None, label: Any = None, dequantise: Any = None) -> Whole:
+    """Every row of the table.
 
     columns      names of those that are the example, in this order; all but the label if not given
     label        the name of the column of classes: integers, or words, which are numbered in alphabetical order
@@ -37,13 +37,16 @@ def load_file(path: Path, *, columns: Any = None, label: Any = None, dequantise:
     return of_table(path, table, columns, label, dequantise)
 
 
-def of_table(path: Path, table: dict[str, list[Any]], columns: Any, label: Any, dequantise: Any) -> DataSet:
-    """The columns of `table` as a data set, as `load_file` says; `path` names it in messages."""
+def of_table(path: Path, table: dict[str, list[Any]], columns: Any, label: Any, dequantise: Any) -> Whole:
+    """The columns of `table` as examples, as `load_file` says; `path` names it in messages."""
     names = chosen(path, columns, [name for name in table if name != label], table)
     y = None if label is None else classes(table[chosen(path, [label], [], table)[0]])
     values = {name: numbers(table[name], partial(_cell, path, name)) for name in names}
-    x, notes = beside(path, values, dequantise)
-    return divide(examples(x, y, str(path)), path.name, f"the file {path.name}, columns {', '.join(names)}", notes)
+    wanted = noisy(path, values, dequantise)
+    x, notes = beside(path, values, wanted)
+    left_out = tuple(name for name in table if name not in names)
+    return whole(x, y, path, f"the file {path.name}, columns {', '.join(names)}", notes=notes, left_out=left_out,
+                 reading={"columns": names, "dequantise": wanted}, objection=unchanging(path, values))
 
 
 def _csv(path: Path) -> dict[str, list[Any]]:
@@ -88,7 +91,8 @@ def chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) 
         return default
     names = [str(name) for name in columns] if isinstance(columns, list) else [str(columns)]
     if absent := [name for name in names if name not in table]:
-        raise InputError(f"{path} without a column {absent[0]!r}", "one of " + ", ".join(table))
+        which = f"a column {absent[0]!r}" if len(absent) == 1 else f"columns {', '.join(map(repr, absent))}"
+        raise InputError(f"{path} without {which}", "one of " + ", ".join(table))
     if not names or len(set(names)) < len(names):
         raise InputError(f"columns={names}", "different names, at least one")
     return names
@@ -130,22 +134,38 @@ def classes(column: list[Any]) -> np.ndarray:
     return np.array([numbers[word] for word in words])
 
 
-def beside(path: Path, values: dict[str, np.ndarray], dequantise: Any) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The columns beside each other (N, D), dequantised where that is asked, and what is to be said of them."""
+def noisy(path: Path, values: dict[str, np.ndarray], dequantise: Any) -> list[str]:
+    """The names of the columns that get noise, which must hold integers."""
+    if dequantise is True:
+        return _integers(values)
+    wanted = chosen(path, dequantise or None, [], dict(values))
+    if other := [name for name in wanted if name not in (integers := _integers(values))]:
+        i = int((values[other[0]] != np.round(values[other[0]])).argmax())
+        raise InputError(f"dequantise={other}, but {_cell(path, other[0], i)}: {values[other[0]][i]:g}",
+                         "columns of integers" + f": {', '.join(integers)}" * bool(integers))
+    return wanted
+
+
+def beside(path: Path, values: dict[str, np.ndarray], wanted: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The columns beside each other (N, D), those that are `wanted` with noise, and what is to be said of them."""
     if not values:
         raise InputError(f"{path} without columns of values", "at least one beside the label")
     if not all(map(len, values.values())):
         raise InputError(f"{path} without rows", "one for each example")
-    if constant := [name for name, column in values.items() if np.ptp(column) == 0]:
-        raise InputError(f"{path}, column {constant[0]!r}, which never changes", "columns that vary",
-                         "leave it out of columns=[...]: a density over a constant is infinite")
-    integers = [name for name, column in values.items() if (column == np.round(column)).all()]
-    wanted = integers if dequantise is True else chosen(path, dequantise or None, [], dict(values))
-    if other := [name for name in wanted if name not in integers]:
-        raise InputError(f"dequantise={other}", "columns of integers" + f": {', '.join(integers)}" * bool(integers))
     notes = [f"columns {first} and {second} are the same" for first, second in itertools.combinations(values, 2)
              if (values[first] == values[second]).all()]
     notes += [f"column {name} holds integers: a density is infinite there without dequantise=[{name}]"
-              for name in integers if name not in wanted]
+              for name in _integers(values) if name not in wanted]
     noise = {name: np.random.RandomState(list(name.encode())).random_sample(len(values[name])) for name in wanted}
     return np.stack([column + noise.get(name, 0) for name, column in values.items()], axis=1), tuple(notes)
+
+
+def unchanging(path: Path, values: dict[str, np.ndarray]) -> InputError | None:
+    """What is to be said of a column that is constant, where a model is to be trained."""
+    constant = [name for name, column in values.items() if np.ptp(column) == 0]
+    return InputError(f"{path}, column {constant[0]!r}, which never changes", "columns that vary",
+                      "leave it out of columns=[...]: a density over a constant is infinite") if constant else None
+
+
+def _integers(values: dict[str, np.ndarray]) -> list[str]:
+    return [name for name, column in values.items() if (column == np.round(column)).all()]

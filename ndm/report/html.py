@@ -18,12 +18,12 @@ _CAPTIONS = {
 }
 
 
-def page(run: Run, evaluation: dict[str, Any] | None, pictures: dict[str, bytes]) -> str:
-    """The page; pictures are PNG by name."""
+def page(run: Run, evaluation: dict[str, Any] | None, stale: str | None, pictures: dict[str, bytes]) -> str:
+    """The page; pictures are PNG by name. `stale` says why the evaluation is not of these weights."""
     parts = [f"<h1>{html.escape(run.config['data']['name'])}</h1>",
              f"<p>{run.progress['step']:,} steps, {run.progress['examples']:,} examples, "
              f"{run.progress['seconds']:.0f} s of training, seed {run.config['seed']}.</p>"]
-    parts += _evaluated(run, evaluation) if evaluation else ["<p>Not evaluated yet: <code>ndm evaluate RUN</code>.</p>"]
+    parts += _evaluated(evaluation, stale)
     for name, content in pictures.items():
         source = base64.b64encode(content).decode()
         caption = html.escape(_CAPTIONS[name])
@@ -35,10 +35,11 @@ def page(run: Run, evaluation: dict[str, Any] | None, pictures: dict[str, bytes]
             f"<style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n")
 
 
-def _evaluated(run: Run, evaluation: dict[str, Any]) -> list[str]:
-    then, now = evaluation["training"]["step"], run.progress["step"]
-    stale = f"<p><b>Evaluated after {then:,} steps, not {now:,}:</b> <code>ndm evaluate RUN</code> again.</p>"
-    return [stale] * (then != now) + [_table(evaluation)]
+def _evaluated(evaluation: dict[str, Any] | None, stale: str | None) -> list[str]:
+    if evaluation is None:
+        return ["<p>Not evaluated yet: <code>ndm evaluate RUN</code>.</p>"]
+    again = f"<p><b>An evaluation {stale}:</b> <code>ndm evaluate RUN</code> again.</p>"
+    return [again] * (stale is not None) + [_table(evaluation)]
 
 
 def _table(evaluation: dict[str, Any]) -> str:
@@ -50,5 +51,6 @@ def _table(evaluation: dict[str, Any]) -> str:
     rows += [(name, f"{terms[name]:.4f}") for name in ("prior", "diffusion", "reconstruction")]
     body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
     body += f"<tr><td>parameters</td><td>{evaluation['parameters']:,}</td></tr>"
-    about = f"{evaluation['split']}, {evaluation['num_examples']} examples, {kind}, {terms['draws']} draws"
+    some = "the first " * (evaluation.get("limit") is not None)
+    about = f"{evaluation['split']}, {some}{evaluation['num_examples']} examples, {kind}, {terms['draws']} draws"
     return f"<table><tr><th>{html.escape(about)}</th><th>{evaluation['unit']}</th></tr>{body}</table>"

@@ -72,10 +72,14 @@ def latest(run: Path) -> Path | None:
 
     Raises `InputError` for a file that is missing, truncated or altered.
     """
+    found = newest(run)
+    return found and verified(found, f"restore it, or delete {found} to go back to the checkpoint before it")
+
+
+def newest(run: Path) -> Path | None:
+    """As `latest`, but as it is."""
     found = steps(run / "checkpoints")
-    if not found:
-        return None
-    return verified(found[-1], f"restore it, or delete {found[-1]} to go back to the checkpoint before it")
+    return found[-1] if found else None
 
 
 def _link(run: Path, name: str, target: Path) -> None:

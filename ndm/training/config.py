@@ -2,13 +2,9 @@
 
 import dataclasses
 import math
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import tyro
-import yaml
+from typing import Any, Literal, get_type_hints
 
 from ndm.bound import MOST_TIMESTEPS
 from ndm.data import DataSet
@@ -16,32 +12,9 @@ from ndm.errors import InputError
 from ndm.samplers import sampler_for
 from ndm.seeds import check_seed
 from ndm.training.power_profiles import exponent
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which 1e-3 is a number, as in YAML 1.2; YAML 1.1 reads it as text where there is no point."""
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-                              list("-+.0123456789"))
-
-
-def _parse_options(words: list[str]) -> dict[str, Any]:
-    pairs = [word.partition("=") for word in words]
-    if not all(separator for _, separator, _ in pairs):
-        raise ValueError("options are written KEY=VALUE, e.g. channels=32 multipliers=[1,2]")
-    try:
-        return {key: _Loader(value).get_single_data() for key, _, value in pairs}
-    except yaml.YAMLError as error:
-        raise ValueError(f"a value that cannot be read in {' '.join(words)}") from error
-
+from ndm.training.settings import Options, fits, parsed, read, written
 
 _MOST_THREADS = 1024
-
-Options = Annotated[dict[str, Any], tyro.constructors.PrimitiveConstructorSpec(
-    nargs="*", metavar="[KEY=VALUE ...]", instance_from_str=_parse_options,
-    is_instance=lambda value: isinstance(value, dict),
-    str_from_instance=lambda options: [f"{key}={value}" for key, value in options.items()])]
 
 
 @dataclass(frozen=True)
@@ -177,10 +150,11 @@ class Config:
     def to_yaml(self, data: DataSet, source: str) -> str:
         """This configuration, with the data it is for and the name or path they came from."""
         about = {"name": data.name, "from": source, "source": data.source, "fingerprint": data.fingerprint(),
-                 "event_shape": list(data.event_shape), "num_levels": data.num_levels}
+                 "event_shape": list(data.event_shape), "num_levels": data.num_levels,
+                 "reading": dict(data.reading)}
         values = {name: list(value) if isinstance(value, tuple) else value
                   for name, value in dataclasses.asdict(self).items()}
-        return yaml.safe_dump({"data": about} | values, sort_keys=False)
+        return written({"data": about} | values)
 
 
 BUDGET = ("max_steps", "max_seconds")  # one of them given on the command line takes the place of a recipe's
@@ -194,41 +168,70 @@ LATER = {"data_options": {}, "tracker": [], "average_lengths": []} | {name: geta
     "sampler", "kinetic_weight", "accumulate", "parallel", "checkpointing", "compile", "flip", "validate_every",
     "validation_limit", "patience", "pictures_every")}
 
+_DATA_MAY_CHANGE = {"name", "from", "source"}  # where they are; what they are, the fingerprint says
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A run's configuration; raises `InputError` where there is none or it is not YAML."""
-    try:
-        values = yaml.safe_load(path.read_text())
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}, which is no longer YAML ({' '.join(str(error).split())[:200]})",
-                         "the file that ndm train wrote", "restore it") from error
-    except OSError as error:
-        raise InputError(f"{path.parent}, without a readable {path.name}", "the folder of a run",
-                         "make one with: ndm train DATA --run FOLDER") from error
-    values = LATER | values if isinstance(values, dict) else values
-    known = {"data", *(field.name for field in dataclasses.fields(Config))}
-    about = {"name", "from", "fingerprint", "event_shape", "num_levels"}
-    if not isinstance(values, dict) or not known <= set(values) or not isinstance(values["data"], dict) \
-            or not about <= set(values["data"]) or not _is_usable(values):
-        raise InputError(f"{path}, which is not a configuration", "the file that ndm train wrote")
+
+def read_yaml(path: Path, trained: str | None = None) -> dict[str, Any]:
+    """A run's configuration; `trained`, a YAML text, is what its checkpoint was trained with, if there is one.
+
+    They are the same but for what may change. Raises `InputError`, naming the first setting that is unknown, missing,
+    of a wrong type or another than was trained.
+    """
+    values = _complete(path, read(path))
+    if trained is not None:
+        before = _complete(path, parsed(trained))
+        _compare(path, values, before, _MAY_CHANGE | {"data"})
+        _compare(path, values["data"], before["data"], _DATA_MAY_CHANGE, "data.")
+    kinds = get_type_hints(Config, include_extras=True)
+    for name in (name for name in values if name != "data"):
+        if name not in kinds:
+            raise InputError(f"{path} with the unknown setting {name}", "those that ndm train wrote", "remove it")
+        if not fits(values[name], kinds[name]):
+            raise InputError(f"{path} with {name}: {values[name]}", "a value that ndm train takes", "restore the file")
+    if missing := [name for name in kinds if name not in values]:
+        raise InputError(f"{path} without {missing[0]}", "all settings that ndm train wrote", "restore the file")
+    if not _are_data(values["data"]):
+        raise InputError(f"{path}, which does not say what its data were", "what ndm train wrote", "restore the file")
     return values
 
 
-def _is_usable(values: dict[str, Any]) -> bool:
-    """Whether the values that readers of a run rely on are of their types."""
-    shape, levels = values["data"]["event_shape"], values["data"]["num_levels"]
-    return (isinstance(shape, list) and bool(shape) and all(isinstance(size, int) and size > 0 for size in shape)
-            and (levels is None or isinstance(levels, int)) and isinstance(values["data"]["from"], str)
-            and (values["timesteps"] is None or isinstance(values["timesteps"], int))
-            and isinstance(values["sampler"], str) and isinstance(values["average_lengths"], list)
-            and all(isinstance(length, float) for length in values["average_lengths"]))
+def _complete(path: Path, values: Any) -> dict[str, Any]:
+    """A configuration with the settings that came later."""
+    if not isinstance(values, dict) or not isinstance(values.get("data"), dict):
+        raise InputError(f"{path}, which is not a configuration", "the file that ndm train wrote", "restore it")
+    return LATER | values
 
 
-def check_same(path: Path, new: str) -> None:
-    """Raise `InputError` if the run at `path` has another configuration than the YAML text `new`."""
-    old_values, new_values = read_yaml(path), yaml.safe_load(new)
-    if any(old_values["data"][key] != new_values["data"][key] for key in ("fingerprint", "event_shape", "num_levels")):
-        raise InputError(f"other data for the run in {path.parent} (now {new_values['data']['name']})",
+def _compare(path: Path, values: dict[str, Any], before: dict[str, Any], may_change: set[str],
+             prefix: str = "") -> None:
+    """Raise `InputError` for the first setting that is not as it was trained."""
+    for name in (name for name in values | before if name not in may_change):
+        found = f"{prefix}{name}: {_shown(values[name])}" if name in values else f"no {prefix}{name}"
+        if name not in before:
+            raise InputError(f"{path} with the unknown setting {found}", "those that ndm train wrote", "remove it")
+        if name not in values or values[name] != before[name]:
+            raise InputError(f"{path} with {found}", f"{_shown(before[name])}, with which its checkpoint was trained",
+                             "restore it")
+
+
+def _shown(value: Any) -> Any:
+    return "none" if value is None else value
+
+
+def _are_data(about: dict[str, Any]) -> bool:
+    """Whether that is what readers of a run have to know of its data."""
+    shape, levels = about.get("event_shape"), about.get("num_levels")
+    return (all(isinstance(about.get(name), str) for name in ("name", "from", "fingerprint"))
+            and isinstance(shape, list) and bool(shape) and all(isinstance(size, int) and size > 0 for size in shape)
+            and (levels is None or isinstance(levels, int)) and isinstance(about.get("reading"), dict))
+
+
+def check_same(path: Path, new: str, trained: str | None) -> None:
+    """Raise `InputError` if the run at `path` has another configuration than the YAML text `new`, or was `trained`."""
+    old_values, new_values = read_yaml(path, trained), parsed(new)
+    about = new_values["data"]
+    if any(old_values["data"][key] != about[key] for key in about.keys() - _DATA_MAY_CHANGE):
+        raise InputError(f"other data for the run in {path.parent} (now {about['name']})",
                          f"those it was started with ({old_values['data'].get('name')})",
                          "choose another --run folder")
     changed = [f"{key}: {old_values.get(key)} is now {value}" for key, value in new_values.items()

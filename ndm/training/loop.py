@@ -71,8 +71,8 @@ class Trainer:
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self.config, self.data, self.run, self.clock = config, data, run, clock
-        text = config.to_yaml(data, source or data.name)
-        check_folder(run, text)
+        self.text = config.to_yaml(data, source or data.name)
+        latest = check_folder(run, self.text)
         self.accelerator, self.interruption = make_accelerator(), Interruption()
         self.shards = Shards().join()
         self.rows = self.shards.rows(config.batch_size, config.accumulate)
@@ -93,12 +93,13 @@ class Trainer:
         self.metrics = Metrics(run, data)
         self.validation = Validation(config, data)
         self.pictures = Pictures(run, config.pictures_every, draw)
-        self.trackers = Trackers(config.tracker, run, yaml.safe_load(text))
-        self._resume()
+        self.trackers = Trackers(config.tracker, run, yaml.safe_load(self.text))
+        if latest is not None:
+            self._resume(latest)
         if config.max_steps is not None and config.max_steps < self.step:
             raise InputError(f"max_steps = {config.max_steps} for a run of {self.step} steps", "at least as many",
                              "choose another --run folder for a shorter run")
-        self.shards.by_first(lambda: write_configuration(run, text))
+        self.shards.by_first(lambda: write_configuration(run, self.text))
 
     def fit(self) -> bool:
         """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same).
@@ -198,7 +199,7 @@ class Trainer:
             averaged.save_pretrained(folder / "model")
             progress = {"step": self.step, "seconds": self.seconds, "examples": self.step * self.config.batch_size,
                         "metrics": self.metrics.state(), "validation": self.validation.state(), "bins": bins,
-                        "data": data}
+                        "data": data, "configuration": self.text}
             write_state(folder / "state", weights, moments, self.times.state_dict(), progress)
             self.averages.write(folder / "state", averages)
 
@@ -213,10 +214,7 @@ class Trainer:
         self.validation.mark(self.run)
         self.averages.keep(self.run, self.step, self.config.save_every)
 
-    def _resume(self) -> None:
-        folder = checkpoint.latest(self.run)
-        if folder is None:
-            return
+    def _resume(self, folder: Path) -> None:
         progress = read_state(folder / "state", self.raw_model, self.optimizer, self.times)
         load(self.ema.model, NeuralDiffusion.from_pretrained(folder / "model").state_dict())
         self.step, self.seconds = progress["step"], progress["seconds"]

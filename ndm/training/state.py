@@ -72,10 +72,10 @@ def read_times(folder: Path) -> ImportanceTimes | None:
 
 
 def read_progress(folder: Path) -> dict[str, Any]:
-    """How far training was: step, seconds, examples. Raises `InputError` as `read_state`."""
+    """How far training was, and its configuration as YAML text. Raises `InputError` as `read_state`."""
     with readable(folder):
         progress: dict[str, Any] = parse_json((folder / _PROGRESS).read_text())
-        if missing := {"step", "seconds", "examples"} - set(progress):
+        if missing := {"step", "seconds", "examples", "configuration"} - set(progress):
             raise ValueError(f"no {', '.join(sorted(missing))} in progress.json")
     return progress
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,12 @@ def ndm(words: str) -> Result:
         except SystemExit as end:
             code = int(end.code or 0)
     return Result(code, out.getvalue(), err.getvalue())
+
+
+def written(result: Result) -> dict:
+    """The evaluation that a command wrote, wherever it says that it is."""
+    found: dict = json.loads(Path(result.out.rpartition("written to ")[2].strip()).read_text())
+    return found
 
 
 def write_data(folder: Path) -> None:

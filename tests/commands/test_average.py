@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from calling import TINY_MLP, content, ndm
+from calling import TINY_MLP, content, ndm, written
 from launching import together
 from safetensors.torch import load_file
 
@@ -49,8 +49,7 @@ def test_the_best_of_several_is_kept_and_its_bound_is_that_of_evaluate(kept):
             above, spread = about["validation"]["above_chosen"][k]
             assert above == pytest.approx(mean - bounds[best][0]) and spread < error
     for folder, bound in (("out", bounds[best]), ("kept", bounds[3])):
-        assert ndm(f"evaluate {folder} --split validation --draws 8").code == 0
-        nelbo = json.loads(Path(folder, "evaluation.json").read_text())["nelbo"]
+        nelbo = written(ndm(f"evaluate {folder} --split validation --draws 8"))["nelbo"]
         assert [nelbo["total"], nelbo["standard_error"]] == pytest.approx(bound)
 
 

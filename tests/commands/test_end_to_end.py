@@ -12,7 +12,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 import yaml
-from calling import TINY_MLP, TINY_UNET, content, ndm, write_data
+from calling import TINY_MLP, TINY_UNET, content, ndm, write_data, written
 
 from ndm import data
 from ndm.training.loop import Trainer
@@ -94,7 +94,7 @@ def test_few_steps_from_data_to_samples(empty, source):
     for words, timesteps in (("", 4), ("--timesteps 1", 1), ("--timesteps 0", None)):
         result = ndm(f"evaluate run --draws 4 --limit 6 {words}")
         assert result.code == 0 and result.err == ""
-        evaluation = json.loads(Path("run/evaluation.json").read_text())
+        evaluation = written(result)
         check_evaluation(evaluation, levels)
         assert evaluation["nelbo"]["timesteps"] == timesteps
 
@@ -223,15 +223,13 @@ def test_a_chain_of_another_length_is_noted_in_one_line(workplace):
 
 def test_evaluate_takes_the_number_of_steps_of_training_unless_told(workplace):
     for words, expected in (("", 4), ("--timesteps 7", 7), ("--timesteps 0", None)):
-        assert ndm(f"evaluate chain --draws 2 --limit 3 {words}").code == 0
-        assert json.loads(Path("chain/evaluation.json").read_text())["nelbo"]["timesteps"] == expected
+        assert written(ndm(f"evaluate chain --draws 2 --limit 3 {words}"))["nelbo"]["timesteps"] == expected
 
 
 def test_an_evaluation_is_a_function_of_its_seed(workplace):
     totals = []
     for seed in (0, 0, 1):
-        assert ndm(f"evaluate points --draws 2 --limit 5 --seed {seed} --split validation").code == 0
-        evaluation = json.loads(Path("points/evaluation.json").read_text())
+        evaluation = written(ndm(f"evaluate points --draws 2 --limit 5 --seed {seed} --split validation"))
         totals.append(evaluation["nelbo"]["total"])
         assert evaluation["seed"] == seed and evaluation["split"] == "validation"
     assert totals[0] == totals[1] != totals[2]
@@ -240,8 +238,8 @@ def test_an_evaluation_is_a_function_of_its_seed(workplace):
 def test_other_data_are_evaluated_by_name(workplace):
     rng = np.random.default_rng(5)
     np.savez("others.npz", x=rng.normal(size=(30, 2)).astype(np.float32))
-    assert ndm("evaluate points --data others.npz --draws 2").code == 0
-    assert json.loads(Path("points/evaluation.json").read_text())["data"] == "others.npz"
+    evaluation = written(ndm("evaluate points --data others.npz --draws 2"))
+    assert evaluation["data"] == "others.npz" and not Path("points/evaluation.json").exists()
 
 
 def test_samples_are_a_function_of_seed_and_number(workplace):

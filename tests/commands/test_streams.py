@@ -6,7 +6,7 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
-from calling import TINY_UNET, ndm
+from calling import TINY_UNET, ndm, written
 from launching import together
 from PIL import Image
 
@@ -109,8 +109,9 @@ def test_a_run_of_a_stream_is_evaluated_sampled_and_reported(place) -> None:
     assert "step:" in done(f"{TRAIN} --dry-run --max-steps 2")
     done(f"{TRAIN} --run run --max-steps 2")
     for split, number in (("test", 8), ("validation", 8), ("train", 88)):
-        done(f"evaluate run --split {split} --draws 2")
-        assert json.loads(Path("run/evaluation.json").read_text())["num_examples"] == number
+        assert written(ndm(f"evaluate run --split {split} --draws 2"))["num_examples"] == number
+    result = ndm("evaluate run --split all --draws 2")
+    assert result.code == 2 and "got all of a stream; expected a split of it" in result.err
     done("sample run --num 2 --steps 2 --out x.npz")
     done("report run --steps 2")
     said = done("data check hub:files --data-options streaming=true image=image validation=8 test=8")

@@ -1,0 +1,102 @@
+"""Where evaluations of a run are kept, and which of them is that of its model.
+
+    RUN/evaluation.json                                 the test split of the run's own data at its own T
+    RUN/evaluations/DATA-SPLIT-T-CHECKPOINT.json        every other
+
+Of two on the test split, that of the latest checkpoint, and then of more examples, is RUN/evaluation.json: what says
+less of the model does not take its place, and is kept among the others.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from ndm.errors import InputError
+from ndm.files import make_folder, parse_json, write_atomically
+from ndm.model import weights_of
+from ndm.runs import Run
+from ndm.training.checkpoint import newest
+
+_NEEDED = {"data", "fingerprint", "nelbo", "unit", "split", "num_examples", "parameters", "training"}
+
+
+def keep(run: Run, result: dict[str, Any]) -> Path:
+    """Write an evaluation, and say where."""
+    path = run.folder / "evaluation.json"
+    if other_than_own(run, result) is not None or _standing(run, _read(path)) > _standing(run, result):
+        path = _place(run.folder / "evaluations", result)
+        make_folder(path.parent)
+    write_atomically(path, (json.dumps(result, indent=2, allow_nan=False) + "\n").encode())
+    return path
+
+
+def of_the_model(run: Run) -> dict[str, Any] | None:
+    """RUN/evaluation.json, None where there is none. What is not of the run's own test split is left out, and said.
+
+    Raises `InputError` for a file that is no evaluation.
+    """
+    path = run.folder / "evaluation.json"
+    try:
+        found = _read(path) if path.exists() else None
+        if path.exists() and found is None:
+            raise ValueError("not all of an evaluation")
+        why = None if found is None else other_than_own(run, found)
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}, which cannot be read", "what ndm evaluate wrote", "evaluate it again") from error
+    if why is not None:
+        print(f"ndm: {path} is {why}, and is left out", file=sys.stderr)
+        return None
+    return found
+
+
+def other_than_own(run: Run, evaluation: dict[str, Any]) -> str | None:
+    """Why an evaluation is not one of the test split of the run's own data at its own T; None where it is."""
+    timesteps = evaluation["nelbo"]["timesteps"]
+    if evaluation["fingerprint"] != run.config["data"]["fingerprint"]:
+        return f"an evaluation of other data ({evaluation['data']})"
+    if evaluation["split"] != "test":
+        return f"an evaluation of {evaluation['split']}, not of test"
+    if timesteps != run.config["timesteps"]:
+        return f"an evaluation {'in continuous time' if timesteps is None else f'at T = {timesteps}'}"
+    return None
+
+
+def of_other_weights(run: Run, evaluation: dict[str, Any]) -> str | None:
+    """Why an evaluation is not one of the weights of the run as it was opened; None where it is."""
+    then, now = evaluation["training"]["step"], run.progress["step"]
+    if then != now:
+        return f"of step {then:,} alone, not {now:,}"
+    return None if evaluation["training"].get("weights") == run.weights else f"of other weights of step {now:,}"
+
+
+def _standing(run: Run, evaluation: dict[str, Any] | None) -> tuple[bool, int]:
+    """The larger, the more an evaluation says of the run's model."""
+    if evaluation is None or other_than_own(run, evaluation) is not None:
+        return False, 0
+    latest = newest(run.folder)
+    is_latest = latest is not None and evaluation["training"].get("weights") == weights_of(latest / "model")
+    return is_latest, evaluation["num_examples"]
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """What a file says; None where it is no evaluation, or not there."""
+    try:
+        found = parse_json(path.read_text())
+        return found if isinstance(found, dict) and found.keys() >= _NEEDED and "timesteps" in found["nelbo"] else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _place(folder: Path, result: dict[str, Any]) -> Path:
+    """DATA-SPLIT-T-CHECKPOINT.json, with a digest where other data of the same name have the file without."""
+    timesteps = result["nelbo"]["timesteps"]
+    part = result["split"] + ("" if result["limit"] is None else f"_first{result['num_examples']}")
+    rest = f"{part}-{'continuous' if timesteps is None else f'T{timesteps}'}-{result['checkpoint']}.json"
+    name = re.sub(r"[^\w.]+", "_", result["data"]).strip("_.") or "data"
+    path = folder / f"{name}-{rest}"
+    there = _read(path)
+    if path.exists() and (there is None or there["fingerprint"] != result["fingerprint"]):
+        return folder / f"{name}_{result['fingerprint']}-{rest}"
+    return path

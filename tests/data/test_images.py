@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from ndm import data
 from ndm.data import lazy
-from ndm.data.examples import parted
+from ndm.data.dataset import parted
 from ndm.errors import InputError
 
 RNG = np.random.RandomState(0)

@@ -10,6 +10,7 @@ from ndm.bound import MOST_TIMESTEPS
 from ndm.errors import InputError
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
+from ndm.seeds import check_generator
 from ndm.shapes import check_batch_size
 
 _MOST_DRAWS = 1_000_000
@@ -46,6 +47,7 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
         InputError: for T or K below 1, eta = 0, and what `NeuralDiffusion.checked` refuses.
     """
     x = model.checked(x, cond)
+    check_generator(generator)
     model.volatility.require_noise()
     if not 1 <= timesteps <= MOST_TIMESTEPS:
         raise InputError(f"timesteps = {timesteps} for importance weights", f"T from 1 to {MOST_TIMESTEPS}")

@@ -19,13 +19,15 @@ from ndm.files import parse_json, sha256
 from ndm.gaussian import Gaussian
 from ndm.mixture import Mixture
 from ndm.model_card import Facts, model_card
+from ndm.nn.embeddings import LabelEmbedding
 from ndm.noise import Rows
 from ndm.part import Part
-from ndm.precision import in_precision
+from ndm.precision import check_tensors, holds, in_precision
 from ndm.predictors import Predictor
 from ndm.predictors.callable import CallablePredictor
 from ndm.schedules import Level, Schedule
-from ndm.shapes import check_labels, like_event
+from ndm.seeds import check_generator
+from ndm.shapes import like_event
 from ndm.step_variances import StepVariance
 from ndm.step_variances.posterior import PosteriorStepVariance
 from ndm.times import LowDiscrepancyTimes, Times
@@ -75,16 +77,17 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         """One Monte-Carlo draw of the bound of data x (B, *event), in nats: the training loss is its total's mean.
 
         Args:
-            cond: class labels (B,), for models that take them.
+            cond: class labels (B,), int64 from 0, for models that take them; -1 or None stands for no label.
             timesteps: T of the discrete chain; None for continuous time.
             times: where the integrand over time is evaluated; low-discrepancy uniform times if not given.
             rows: which rows of a larger batch x are, where it is computed in shares: with a generator in the same state
                 each share has the values that it has in the whole.
 
         Raises:
-            InputError: for data that the decoder cannot describe or of another precision than the model, T < 1, or
-                eta = 0 (the bound is infinite).
+            InputError: for data that the decoder cannot describe or of another precision than the model, labels out of
+                range, T < 1, or eta = 0 (the bound is infinite).
         """
+        check_generator(generator)
         return bound(self, self.checked(x, cond), cond, timesteps, times or LowDiscrepancyTimes(), generator,
                      rows)
 
@@ -92,14 +95,30 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         """The data x (B, *event), in float32 at least.
 
         Raises `InputError` for data that the decoder cannot describe or of another precision than the model, and for
-        another number of labels `cond` than of examples.
+        labels `cond` that `check_labels` refuses.
         """
         self.decoder.check(x)
-        check_labels(cond, x)
+        self.check_labels(cond, len(x))
         return in_precision(self, x, "data")
+
+    def check_labels(self, cond: Tensor | None, number: int) -> None:
+        """Raise `InputError` unless there is one label for each of `number` examples, or None for all.
+
+        The networks of the model say which labels there are; what else a callable takes for each example is its own.
+        """
+        if cond is None:
+            return
+        check_tensors(cond=cond)
+        if cond.shape[:1] != (number,):
+            raise InputError(f"cond of shape {tuple(cond.shape)} for {number} examples", f"labels of shape ({number},)",
+                             "give one for each example")
+        for module in self.modules():
+            if isinstance(module, LabelEmbedding):
+                module.check(cond, number)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         """The curve t -> F(x, t) of data x (B, *event), as the model sees it (`Decoder.standardise`)."""
+        check_tensors(x=x)
         return self.transform.curve(self.decoder.standardise(x), cond)
 
     def predict(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None, level: Level | None = None) -> Curve:
@@ -107,15 +126,18 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
 
         `level` is the noise level at t, where the caller has it.
         """
-        t = t.expand(len(z_t))
+        check_tensors(z_t=z_t, t=t)
+        t = t.expand(z_t.shape[:1])
         return self.predictor(z_t, t, cond, level or self.schedule(t), self.transform)
 
     def prior(self, like: Tensor) -> Gaussian:
         """p(z_1) = N(0, I) for latents shaped like `like` (B, *event)."""
+        check_tensors(like=like)
         return Gaussian(torch.zeros_like(like), torch.ones((), dtype=like.dtype, device=like.device))
 
     def marginal(self, curve: Curve, t: Tensor) -> Gaussian:
         """q(z_t | x) = N(alpha_t F(x, t), sigma_t^2 I), from the curve of x."""
+        check_tensors(t=t)
         level, mean = self.schedule(t), curve(t)
         return Gaussian(like_event(level.alpha, mean) * mean, like_event(level.sigma, mean))
 
@@ -133,7 +155,8 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
 
     def transition(self, like: Tensor, s: Tensor, t: Tensor, volatility: Volatility | None = None) -> Transition:
         """`posterior` before its curve is known, for latents shaped like `like` (B, *event)."""
-        if not (s < t).all():
+        check_tensors(z_t=like, s=s, t=t)
+        if not holds(s < t):
             raise InputError("s >= t", "s < t", "the posterior goes from the noisier latent to the cleaner one")
         at_s, at_t = self.schedule(s), self.schedule(t)
         d = like_event((volatility or self.volatility).integral(s, t, self.schedule, self.transform), like)
@@ -150,6 +173,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         With the curve of x it is that of z_t given x, with a predicted curve that of the model's ODE. `level` is the
         noise level at t, where the caller has it.
         """
+        check_tensors(z_t=z_t, t=t)
         level = level or self.schedule(t)
         value, prime = curve.with_velocity(t)
         signal, gamma_prime, growth = (like_event(term, z_t) for term in (
@@ -158,6 +182,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
 
     def predicted_velocity(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         """dz/dt of the model's ODE, (B, *event): `velocity` with the curve that is predicted at z_t."""
+        check_tensors(t=t)
         level = self.schedule(t)
         return self.velocity(z_t, self.predict(z_t, t, cond, level), t, level)
 
@@ -179,6 +204,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
     def diffusion(self, like: Tensor, t: Tensor, volatility: Volatility | None = None,
                   level: Level | None = None) -> Tensor:
         """g of the reverse SDE, g^2 = eta sigma^2 gamma', for latents shaped like `like` (B, *event)."""
+        check_tensors(z_t=like, t=t)
         level = level or self.schedule(t)
         eta = like_event((volatility or self.volatility).eta(t, self.schedule, self.transform), like)
         return like_event(level.sigma, like) * (eta * like_event(level.gamma_prime, like)).sqrt()
@@ -188,6 +214,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
 
         The posterior at the predicted curve, spread by `step_variance`.
         """
+        check_tensors(z_t=z_t, step=step)
         s, t = step.to(z_t.dtype) / timesteps, (step + 1).to(z_t.dtype) / timesteps
         transition = self.transition(z_t, s, t)
         return self.spread(transition(z_t, predicted), transition, predicted, step, timesteps)

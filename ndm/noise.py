@@ -52,6 +52,11 @@ class Noise:
         """(B, *event) of N(0, 1)."""
         return self._stack(torch.randn).to(self.like)
 
+    def signs(self) -> Tensor:
+        """(B, *event) of +-1, with equal probability."""
+        normal = self.normal()
+        return torch.ones_like(normal).copysign(normal)  # one number of 2^24 is exactly 0, and has no sign of its own
+
     def uniform(self) -> Tensor:
         """(B, *event) of U(0, 1), the ends excluded."""
         u = self._stack(torch.rand).clamp(1e-7, 1 - 1e-7).to(self.like)

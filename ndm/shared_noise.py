@@ -1,4 +1,4 @@
-"""Estimates that are repeated with fresh noise, for rows of which some share it: their mean, and its standard errors."""
+"""Estimates that are repeated with fresh noise, for rows of which some share it: their mean and standard errors."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Mean:
 
     value: Tensor
     standard_error: Tensor  # of the value as that of the law from which the rows are drawn: over rows and noise
-    standard_error_of_estimate: Tensor  # from the noise alone, for these rows: the spread over seeds; 0 if there is none
+    standard_error_of_estimate: Tensor  # from noise alone, for these rows: the spread over seeds; 0 without noise
 
 
 def mean_over_rows(repeats: Tensor, owners: Tensor | None) -> Mean:

@@ -102,8 +102,7 @@ class HutchinsonTrace(Trace):
 
     def draw(self, noise: Noise) -> Tensor:
         """One probe for each example, (B, *event)."""
-        normal = noise.normal()
-        return torch.ones_like(normal).copysign(normal)  # one number of 2^24 is exactly 0, and has no sign
+        return noise.signs()
 
     def apart(self) -> list[Trace]:
         return [type(self)(1) for _ in range(self.num_probes)]

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ndm.decoders.decoder import Decoder
 from ndm.errors import InputError
+from ndm.precision import check_tensors
 from ndm.schedules import Level
 from ndm.shapes import like_event, sum_event
 
@@ -32,10 +33,12 @@ class LevelsDecoder(Decoder):
 
     def from_integers(self, k: Tensor) -> Tensor:
         """Levels k = 0..L-1 (any integer type) to values on [-1, 1], of the default floating point type."""
+        check_tensors(k=k)
         return k.to(torch.get_default_dtype()) * 2 / (self.num_levels - 1) - 1
 
     def to_integers(self, x: Tensor) -> Tensor:
         """Values on [-1, 1] to the nearest levels, int64."""
+        check_tensors(x=x)
         return ((x + 1) * (self.num_levels - 1) / 2).round().long().clamp(0, self.num_levels - 1)
 
     def log_likelihoods(self, z: Tensor, level: Level) -> Tensor:

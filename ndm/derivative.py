@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from ndm.exported import WITH_ZEROS
 from ndm.in_parts import IN_PARTS, REFUSED, Replaced
 
 
@@ -28,7 +29,8 @@ def with_tangent(f: Callable[..., Tensor], x: tuple[Tensor, ...],
     take a third longer.
     """
     try:
-        with forward_ad.dual_level(), Replaced(IN_PARTS | REFUSED):
+        rules = IN_PARTS | REFUSED | (WITH_ZEROS if torch.compiler.is_exporting() else {})
+        with forward_ad.dual_level(), Replaced(rules):
             dual = forward_ad.unpack_dual(f(*map(forward_ad.make_dual, x, v)))
             return dual.primal, dual.tangent
     except RuntimeError:  # e.g. inside another derivative

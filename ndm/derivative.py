@@ -1,5 +1,6 @@
 """Forward-mode derivatives: in time, of a function that has no closed form, and of a part of such a function."""
 
+import contextlib
 from collections.abc import Callable
 
 import torch
@@ -29,8 +30,9 @@ def with_tangent(f: Callable[..., Tensor], x: tuple[Tensor, ...],
     take a third longer.
     """
     try:
-        rules = IN_PARTS | REFUSED | (WITH_ZEROS if torch.compiler.is_exporting() else {})
-        with forward_ad.dual_level(), Replaced(rules):
+        # Around the others, as it is for their parts as well.
+        traced = Replaced(WITH_ZEROS) if torch.compiler.is_exporting() else contextlib.nullcontext()
+        with forward_ad.dual_level(), traced, Replaced(IN_PARTS | REFUSED):
             dual = forward_ad.unpack_dual(f(*map(forward_ad.make_dual, x, v)))
             return dual.primal, dual.tangent
     except RuntimeError:  # e.g. inside another derivative

@@ -35,10 +35,10 @@ def _dual(x: Any, like: Tensor) -> Tensor:
 
 
 def make_dual(value: Tensor, tangent: Tensor) -> Tensor:
-    """The dual number of both; in one layout of memory where it is traced, as PyTorch cannot move symbols between two."""
+    """The dual number of both, in one layout of memory where it is traced: PyTorch cannot move symbols between two."""
     if torch.compiler.is_exporting():
         value, tangent = value.contiguous(), tangent.contiguous()
     return forward_ad.make_dual(value, tangent)
 
 
-WITH_ZEROS = {function: partial(_with_zeros, function) for function in _FUNCTIONS}
+WITH_ZEROS: dict[Any, Callable[..., Any]] = {function: partial(_with_zeros, function) for function in _FUNCTIONS}

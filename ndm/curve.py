@@ -123,7 +123,7 @@ class BasisCurve(Curve):
 
     def _combine(self, weights: Tensor) -> Tensor:
         """sum_k weights_k h_k, weights (B, K) or (K,); elementwise, so that mixed precision leaves it alone."""
-        weights = weights.expand(len(self.h), -1)
+        weights = weights.expand(self.h.shape[0], -1)
         return (like_event(weights, self.h) * self.h).sum(1)
 
     def __call__(self, t: Tensor) -> Tensor:

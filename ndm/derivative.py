@@ -1,5 +1,6 @@
 """Forward-mode derivatives: in time, of a function that has no closed form, and of a part of such a function."""
 
+import contextlib
 from collections.abc import Callable
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from ndm.errors import InputError
+from ndm.exported import WITH_ZEROS
 from ndm.in_parts import IN_PARTS, REFUSED, Replaced
 from ndm.modes import outside_inference, usable
 
@@ -43,7 +45,9 @@ def with_tangent(f: Callable[..., Tensor], x: tuple[Tensor, ...],
     with outside_inference():
         x = tuple(map(usable, x))
         try:
-            with forward_ad.dual_level(), Replaced(IN_PARTS | REFUSED):
+            # Around the others, as it is for their parts as well.
+            traced = Replaced(WITH_ZEROS) if torch.compiler.is_exporting() else contextlib.nullcontext()
+            with forward_ad.dual_level(), traced, Replaced(IN_PARTS | REFUSED):
                 duals = tuple(map(forward_ad.make_dual, x, v))
                 if any(forward_ad.unpack_dual(dual).tangent is None for dual in duals):
                     raise RuntimeError("dual numbers that are switched off")

@@ -11,6 +11,7 @@ from ndm.errors import InputError
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
 from ndm.modes import undisturbed
+from ndm.seeds import check_generator
 from ndm.shapes import check_batch_size
 
 _MOST_DRAWS = 1_000_000
@@ -49,6 +50,7 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
         InputError: for T or K below 1, eta = 0, and what `NeuralDiffusion.checked` and `check_noise` refuse.
     """
     x = model.checked(x, cond)
+    check_generator(generator)
     model.check_noise(x)
     model.volatility.require_noise()
     if not 1 <= timesteps <= MOST_TIMESTEPS:

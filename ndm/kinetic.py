@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ndm.model import NeuralDiffusion
 from ndm.modes import undisturbed
 from ndm.noise import Rows
+from ndm.seeds import check_generator
 from ndm.shapes import sum_event
 from ndm.times import LowDiscrepancyTimes
 
@@ -34,6 +35,7 @@ def kinetic_energy(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
     Source of the dynamic form: Benamou, Brenier (2000), https://doi.org/10.1007/s002110050002.
     """
     x = model.checked(x, cond)
+    check_generator(generator)
     if rows is None:
         model.check_noise(x)
     rows = rows or Rows(0, len(x), len(x))

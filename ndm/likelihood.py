@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from ndm.errors import InputError
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
 from ndm.modes import undisturbed
+from ndm.precision import check_tensors
+from ndm.seeds import check_generator
 from ndm.shapes import check_batch_size
 from ndm.times import ImportanceTimes, StratifiedTimes, Times
 
@@ -24,6 +27,8 @@ class Estimate(Bound):
 
 def bits_per_dim(nats: Tensor | float, event_shape: tuple[int, ...]) -> Tensor | float:
     """nats / (d log 2), d the number of dimensions of the event."""
+    if not isinstance(nats, Real):
+        check_tensors(nats=nats)
     return nats / (math.prod(event_shape) * math.log(2))
 
 
@@ -46,6 +51,7 @@ def nelbo(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, time
         InputError: for empty data, fewer than 2 draws, and what `NeuralDiffusion.forward` refuses.
     """
     x = model.checked(x, cond)
+    check_generator(generator)
     if draws < 2:
         raise InputError(f"{draws} draws", "at least 2", "the standard error needs two")
     check_batch_size(batch_size)

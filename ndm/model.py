@@ -21,13 +21,15 @@ from ndm.mixture import Mixture
 from ndm.model_card import Facts, model_card
 from ndm.model_files import model_files
 from ndm.modes import callers_autocast, undisturbed, usable
+from ndm.nn.embeddings import LabelEmbedding
 from ndm.noise import Rows
 from ndm.part import Part
-from ndm.precision import check_noise, in_precision
+from ndm.precision import check_noise, check_tensors, holds, in_precision
 from ndm.predictors import Predictor
 from ndm.predictors.callable import CallablePredictor
 from ndm.schedules import Level, Schedule
-from ndm.shapes import check_labels, like_event
+from ndm.seeds import check_generator
+from ndm.shapes import like_event
 from ndm.step_variances import StepVariance
 from ndm.step_variances.posterior import PosteriorStepVariance
 from ndm.times import LowDiscrepancyTimes, Times
@@ -80,16 +82,18 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         Under `torch.autocast` predictors run in the lower precision, and the rest in that of x.
 
         Args:
-            cond: class labels (B,), for models that take them.
+            cond: class labels (B,), int64 from 0, for models that take them; -1 or None stands for no label.
             timesteps: T of the discrete chain; None for continuous time.
             times: where the integrand over time is evaluated; low-discrepancy uniform times if not given.
             rows: which rows of a larger batch x are, where it is computed in shares: with a generator in the same state
                 each share has the values that it has in the whole.
 
         Raises:
-            InputError: for data that the decoder cannot describe or of another precision than the model, noise that is
-                lost in that precision (`check_noise`; not of a share), T < 1, or eta = 0 (the bound is infinite).
+            InputError: for data that the decoder cannot describe or of another precision than the model, labels out of
+                range, noise that is lost in that precision (`check_noise`; not of a share), T < 1, or eta = 0 (the
+                bound is infinite).
         """
+        check_generator(generator)
         x = self.checked(x, cond)
         if rows is None:  # what raises in one process of several, the others would wait for: the trainer watches
             self.check_noise(x)
@@ -99,11 +103,26 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         """The data x (B, *event), in float32 at least.
 
         Raises `InputError` for data that the decoder cannot describe or of another precision than the model, and for
-        another number of labels `cond` than of examples.
+        labels `cond` that `check_labels` refuses.
         """
         self.decoder.check(x)
-        check_labels(cond, x)
+        self.check_labels(cond, len(x))
         return in_precision(self, x, "data")
+
+    def check_labels(self, cond: Tensor | None, number: int) -> None:
+        """Raise `InputError` unless there is one label for each of `number` examples, or None for all.
+
+        The networks of the model say which labels there are; what else a callable takes for each example is its own.
+        """
+        if cond is None:
+            return
+        check_tensors(cond=cond)
+        if cond.shape[:1] != (number,):
+            raise InputError(f"cond of shape {tuple(cond.shape)} for {number} examples", f"labels of shape ({number},)",
+                             "give one for each example")
+        for module in self.modules():
+            if isinstance(module, LabelEmbedding):
+                module.check(cond, number)
 
     def check_noise(self, x: Tensor) -> None:
         """Raise `InputError` where latents of x (B, *event) at t = 0 lose their noise in the precision of x."""
@@ -113,6 +132,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
     @undisturbed()
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         """The curve t -> F(x, t) of data x (B, *event), as the model sees it (`Decoder.standardise`)."""
+        check_tensors(x=x)
         x = self.decoder.standardise(usable(x))
         with callers_autocast():
             return self.transform.curve(x, None if cond is None else usable(cond))
@@ -123,18 +143,21 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
 
         `level` is the noise level at t, where the caller has it.
         """
-        t = usable(t).expand(len(z_t))
+        check_tensors(z_t=z_t, t=t)
+        t = usable(t).expand(z_t.shape[:1])
         level = level or self.schedule(t)
         with callers_autocast():
             return self.predictor(usable(z_t), t, None if cond is None else usable(cond), level, self.transform)
 
     def prior(self, like: Tensor) -> Gaussian:
         """p(z_1) = N(0, I) for latents shaped like `like` (B, *event)."""
+        check_tensors(like=like)
         return Gaussian(torch.zeros_like(like), torch.ones((), dtype=like.dtype, device=like.device))
 
     @undisturbed()
     def marginal(self, curve: Curve, t: Tensor) -> Gaussian:
         """q(z_t | x) = N(alpha_t F(x, t), sigma_t^2 I), from the curve of x."""
+        check_tensors(t=t)
         level, mean = self.schedule(t), curve(t)
         return Gaussian(like_event(level.alpha, mean) * mean, like_event(level.sigma, mean))
 
@@ -154,7 +177,8 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
     @undisturbed()
     def transition(self, like: Tensor, s: Tensor, t: Tensor, volatility: Volatility | None = None) -> Transition:
         """`posterior` before its curve is known, for latents shaped like `like` (B, *event)."""
-        if not (s < t).all():
+        check_tensors(z_t=like, s=s, t=t)
+        if not holds(s < t):
             raise InputError("s >= t", "s < t", "the posterior goes from the noisier latent to the cleaner one")
         at_s, at_t = self.schedule(s), self.schedule(t)
         d = like_event((volatility or self.volatility).integral(s, t, self.schedule, self.transform), like)
@@ -172,6 +196,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         With the curve of x it is that of z_t given x, with a predicted curve that of the model's ODE. `level` is the
         noise level at t, where the caller has it.
         """
+        check_tensors(z_t=z_t, t=t)
         level = level or self.schedule(t)
         value, prime = curve.with_velocity(t)
         alpha, decay, growth = (like_event(term, z_t) for term in (
@@ -181,6 +206,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
     @undisturbed()
     def predicted_velocity(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         """dz/dt of the model's ODE, (B, *event): `velocity` with the curve that is predicted at z_t."""
+        check_tensors(t=t)
         level = self.schedule(t)
         return self.velocity(z_t, self.predict(z_t, t, cond, level), t, level)
 
@@ -204,6 +230,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
     def diffusion(self, like: Tensor, t: Tensor, volatility: Volatility | None = None,
                   level: Level | None = None) -> Tensor:
         """g of the reverse SDE, g^2 = eta sigma^2 gamma', for latents shaped like `like` (B, *event)."""
+        check_tensors(z_t=like, t=t)
         level = level or self.schedule(t)
         eta = like_event((volatility or self.volatility).eta(t, self.schedule, self.transform), like)
         return like_event(level.sigma, like) * (eta * like_event(level.gamma_prime, like)).sqrt()
@@ -214,6 +241,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
 
         The posterior at the predicted curve, spread by `step_variance`.
         """
+        check_tensors(z_t=z_t, step=step)
         s, t = step.to(z_t.dtype) / timesteps, (step + 1).to(z_t.dtype) / timesteps
         transition = self.transition(z_t, s, t)
         return self.spread(transition(z_t, predicted), transition, predicted, step, timesteps)

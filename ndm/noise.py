@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,7 +35,8 @@ class Rows:
 class Noise:
     """Standard normal and uniform numbers for a batch of events, one generator for each example.
 
-    The generators run on the CPU, so that a seed means the same numbers on every device.
+    The generators run on the CPU and draw float32, so that a seed means the same numbers on every device and in every
+    precision: from 16 numbers on PyTorch fills float32 and float64 by other algorithms.
 
     Args:
         seeds: one for each example.
@@ -48,15 +50,20 @@ class Noise:
 
     def normal(self) -> Tensor:
         """(B, *event) of N(0, 1)."""
-        return self._stack(torch.randn)
+        return self._stack(torch.randn).to(self.like)
+
+    def signs(self) -> Tensor:
+        """(B, *event) of +-1, with equal probability."""
+        normal = self.normal()
+        return torch.ones_like(normal).copysign(normal)  # one number of 2^24 is exactly 0, and has no sign of its own
 
     def uniform(self) -> Tensor:
         """(B, *event) of U(0, 1), the ends excluded."""
-        return self._stack(torch.rand).clamp(1e-7, 1 - 1e-7)
+        u = self._stack(torch.rand).clamp(1e-7, 1 - 1e-7).to(self.like)
+        return u.clamp(max=1 - torch.finfo(u.dtype).eps / 2)  # where less precision rounds to 1
 
     def _stack(self, draw) -> Tensor:
-        rows = [draw(self.event_shape, generator=g, dtype=self.like.dtype) for g in self.generators]
-        return torch.stack(rows).to(self.like.device)
+        return torch.stack([draw(self.event_shape, generator=g, dtype=torch.float32) for g in self.generators])
 
 
 def sample_noise(seed: int, first: int, shape: tuple[int, ...], like: Tensor) -> Noise:
@@ -66,6 +73,15 @@ def sample_noise(seed: int, first: int, shape: tuple[int, ...], like: Tensor) ->
 
 def example_noise(seed: int, x: Tensor) -> Noise:
     """That of data x (B, *event): a function of the seed and of the example's own values, wherever it stands."""
-    rows = x.detach().cpu().float().flatten(1).numpy()  # float32, so that both precisions have the same noise
-    digests = [int.from_bytes(hashlib.sha256(row.tobytes()).digest()[:8], "little") for row in rows]
-    return Noise([mix(seed, digest) for digest in digests], tuple(x.shape[1:]), x)
+    return Noise([mix(seed, digest) for digest in _digests(x)], tuple(x.shape[1:]), x)
+
+
+def noise_owners(x: Tensor) -> Tensor:
+    """Who shares noise: an integer for each example of x (N, *event), the same where `example_noise` is the same."""
+    return torch.from_numpy(np.array(_digests(x), dtype=np.uint64).view(np.int64))
+
+
+def _digests(x: Tensor) -> list[int]:
+    """64 bits for each example, a function of its values in float32: those of float64 are told apart no further."""
+    rows = (x.detach().cpu().float().flatten(1) + 0.0).numpy()  # -0.0 is 0.0
+    return [int.from_bytes(hashlib.sha256(row.tobytes()).digest()[:8], "little") for row in rows]

@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,10 +13,11 @@ from ndm.errors import InputError
 from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
 from ndm.modes import unmixed
-from ndm.noise import example_noise
+from ndm.noise import example_noise, noise_owners
 from ndm.precision import PRECISIONS, check_numbers, in_precision, precision_of
 from ndm.seeds import check_seed
-from ndm.shapes import check_batch_size, check_labels
+from ndm.shapes import check_batch_size
+from ndm.shared_noise import Mean, mean_over_rows, standard_errors
 from ndm.solvers import Solver
 from ndm.solvers.adaptive import AdaptiveSolver
 from ndm.solvers.solver import NoSolution, State
@@ -26,15 +26,24 @@ from ndm.traces import Trace, quadratic_forms, trace_for
 
 @dataclass(frozen=True)
 class OdeLikelihood:
-    """log p(x) of the ODE, per example, in nats; for drawn dequantisation a lower bound in the mean."""
+    """log p(x) of the ODE, per example, in nats; for drawn dequantisation a lower bound in the mean.
+
+    Equal examples share their noise, so that the error of their mean is not that of independent ones: take `mean`.
+    """
 
     log_prob: Tensor  # (N,), averaged over draws and probes
-    standard_error: Tensor  # (N,) of that average, over draws or else over probes; NaN where there is only one of both
-    evaluations: Tensor  # (N,) int64: of the velocity, averaged over draws and rounded up
+    standard_error: Tensor  # (N,) of that average, over repeats; NaN where there is one, 0 where nothing is random
+    evaluations: Tensor  # (N,) int64: of the velocity, averaged over paths and rounded up
     dequantisation: str
     draws: int
     trace: str
     solver: str
+    repeats: Tensor  # (R, N): what log_prob averages, R independent estimates of each example
+    owners: Tensor | None  # (N,) int64, the same for examples that share their noise; None where nothing is random
+
+    def mean(self) -> Mean:
+        """The mean log p(x) with its standard errors, in which equal examples count as one; in nats, float64."""
+        return mean_over_rows(self.repeats, self.owners)
 
 
 def ode_log_prob(model: NeuralDiffusion, x: Tensor, trace: str | Trace = "exact", **options) -> Tensor:
@@ -60,7 +69,7 @@ def ode_likelihood(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
         trace: "exact", "hutchinson" (Rademacher probes), "gaussian", or a `Trace`.
         solver: dopri5 with tolerances of 1e-5 if not given.
         dequantisation: none for real values and that of q(z_0 | x) for data with levels, if not given.
-        draws: of the dequantisation.
+        draws: of the dequantisation, for each probe where the trace has some.
         dtype: compute in this precision, e.g. torch.float64, on a copy of the model; by default in the model's own.
         batch_size: states in one pass of the network.
 
@@ -83,29 +92,29 @@ def ode_likelihood(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
     dequantisation.check(model.decoder, draws)
     check_seed(seed)
     check_batch_size(batch_size)
+    # Where z_0 is drawn, each estimate draws its own: a path that probes share would hide that noise from their spread.
+    traces = trace.apart() * draws if dequantisation.is_drawn else [trace]
     values, evaluations = [], []
     with evaluating(model):
         for start in range(0, len(x), batch_size):
             chunk = slice(start, start + batch_size)
-            noise = example_noise(seed, x[chunk])
-            for _ in range(draws):
+            noise, found = example_noise(seed, x[chunk]), []
+            for one in traces:
                 z_0, log_w = dequantisation(x[chunk], model.decoder, model.schedule(x.new_zeros(())), noise)
-                probes = trace.probes(noise, z_0)
-                log_probs, count = _integrate(model, z_0, None if cond is None else cond[chunk], probes, trace, solver)
-                values.append(log_probs + log_w[:, None])
-                evaluations.append(count)
-    every = _by_draw(values, draws)  # (draws, N, estimates)
-    of_draws = every.mean(2)
-    repeats = of_draws.T if draws > 1 else every[0]  # (N, draws or estimates)
-    number = repeats.shape[1]
-    of_mean = repeats.std(1) / math.sqrt(number) if number > 1 else torch.full_like(repeats[:, 0], math.nan)
-    count = _by_draw(evaluations, draws).double().mean(0).ceil().long()
-    return OdeLikelihood(of_draws.mean(0), of_mean, count, dequantisation.name, draws, trace.name, repr(solver))
+                probes = one.probes(noise, z_0)
+                log_probs, count = _integrate(model, z_0, None if cond is None else cond[chunk], probes, one, solver)
+                found.append(((log_probs + log_w[:, None]).T, count))
+            values.append(torch.cat([estimates for estimates, _ in found]))
+            evaluations.append(torch.stack([count for _, count in found]))
+    repeats, owners = torch.cat(values, 1), owners_of_noise(x, trace, dequantisation)
+    count = torch.cat(evaluations, 1).double().mean(0).ceil().long()
+    return OdeLikelihood(repeats.mean(0), standard_errors(repeats, owners), count, dequantisation.name, draws,
+                         trace.name, repr(solver), repeats, owners)
 
 
-def _by_draw(parts: list[Tensor], draws: int) -> Tensor:
-    """(draws, N, ...) from the parts of chunk 0 draw 0, chunk 0 draw 1, ..."""
-    return torch.stack([torch.cat(parts[draw::draws]) for draw in range(draws)])
+def owners_of_noise(x: Tensor, trace: Trace, dequantisation: Dequantisation) -> Tensor | None:
+    """`OdeLikelihood.owners` of data x (N, *event)."""
+    return noise_owners(x) if dequantisation.is_drawn or trace.num_probes is not None else None
 
 
 def _integrate(model: NeuralDiffusion, z_0: Tensor, cond: Tensor | None, probes: Tensor, trace: Trace,
@@ -162,7 +171,7 @@ def encode(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, sol
 def decode(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
     """The inverse of `encode`, (N, *event): z_0 / alpha_0 in the units of the data, not rounded to levels."""
     check_numbers(z_1, "latents")
-    check_labels(cond, z_1)
+    model.check_labels(cond, len(z_1))
     z_1 = in_precision(model, z_1, "latents")
     z_0 = carry(model, z_1, cond, solver, 1.0, 0.0)
     return model.decoder.destandardise(z_0 / model.schedule(z_1.new_zeros(())).alpha)

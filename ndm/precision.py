@@ -1,5 +1,8 @@
 """The precision that the bound needs, which cancels heavily: float32 at least, and one for data and model."""
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,8 +23,24 @@ def precision_of(model: nn.Module, default: torch.dtype) -> torch.dtype:
     return next((p.dtype for p in model.parameters() if p.is_floating_point()), default)
 
 
+def holds(condition: Tensor) -> bool:
+    """Whether all of it is true; taken for granted while `torch.export` traces a program, which knows no values."""
+    return torch.compiler.is_exporting() or bool(condition.all())
+
+
+def check_tensors(**values: Any) -> None:
+    """Raise `InputError` unless each of these, by the name that the user knows, is a tensor: nothing is converted."""
+    for name, value in values.items():
+        if isinstance(value, np.ndarray):
+            raise InputError(f"a NumPy array for {name}", "a torch.Tensor", "convert it, e.g. torch.from_numpy(x)")
+        if not isinstance(value, Tensor):
+            raise InputError(f"a {type(value).__name__} for {name}", "a torch.Tensor",
+                             "make one, e.g. torch.tensor(x), or torch.from_numpy(x) of an array")
+
+
 def check_numbers(x: Tensor, what: str) -> None:
     """Raise `InputError` unless x, which is called `what`, is of finite floating point numbers, and not empty."""
+    check_tensors(**{what: x})
     if not x.is_floating_point():
         raise InputError(f"{what} of type {x.dtype}", "floating point numbers", "convert them, e.g. x.float()")
     if x.ndim < 2:

@@ -15,13 +15,6 @@ def sum_event(x: Tensor) -> Tensor:
     return x.flatten(1).sum(1)
 
 
-def check_labels(cond: Tensor | None, x: Tensor) -> None:
-    """Raise `InputError` unless there is one label for each example of x, or none at all."""
-    if cond is not None and cond.shape[:1] != x.shape[:1]:
-        raise InputError(f"cond of shape {tuple(cond.shape)} for {len(x)} examples", f"labels of shape ({len(x)},)",
-                         "give one for each example")
-
-
 def check_batch_size(batch_size: int) -> None:
     """Raise `InputError` for a pass of the network that nothing is in."""
     if batch_size < 1:

@@ -39,6 +39,10 @@ class Trace(ABC):
         """
 
     @abstractmethod
+    def apart(self) -> list["Trace"]:
+        """Traces of one estimate each, for paths of their own, that are this one together."""
+
+    @abstractmethod
     def collect(self, forms: Tensor) -> Tensor:
         """The estimates of the trace that the forms e^T J e (B, K) amount to, (B, number of estimates)."""
 
@@ -65,6 +69,9 @@ class ExactTrace(Trace):
         units = torch.eye(size, dtype=like.dtype, device=like.device).reshape(size, *like.shape[1:])
         return units[None]
 
+    def apart(self) -> list[Trace]:
+        return [self]
+
     def collect(self, forms: Tensor) -> Tensor:
         return forms.sum(1, keepdim=True)
 
@@ -76,7 +83,8 @@ class HutchinsonTrace(Trace):
     https://arxiv.org/abs/1810.01367.
 
     Args:
-        num_probes: K, each with an estimate of its own, so that their spread is the error; one alone has none.
+        num_probes: K, each with an estimate of its own, so that their spread is the error; one alone has none. For data
+            that are dequantised each estimate has draws of its own, too, and so paths.
     """
 
     name = "hutchinson, Rademacher"
@@ -95,7 +103,10 @@ class HutchinsonTrace(Trace):
 
     def draw(self, noise: Noise) -> Tensor:
         """One probe for each example, (B, *event)."""
-        return noise.normal().sign()
+        return noise.signs()
+
+    def apart(self) -> list[Trace]:
+        return [type(self)(1) for _ in range(self.num_probes)]
 
     def collect(self, forms: Tensor) -> Tensor:
         return forms

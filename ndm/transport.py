@@ -10,7 +10,7 @@ from ndm.model import NeuralDiffusion
 from ndm.modes import unmixed
 from ndm.ode_likelihood import naming
 from ndm.precision import check_numbers, in_precision
-from ndm.shapes import check_labels, sum_event
+from ndm.shapes import sum_event
 from ndm.solvers import Solver
 from ndm.solvers.adaptive import AdaptiveSolver
 from ndm.solvers.solver import State
@@ -49,7 +49,7 @@ def transport(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *
         InputError: for latents that are not finite numbers of the model's precision, and an ODE that blows up.
     """
     check_numbers(z_1, "latents")
-    check_labels(cond, z_1)
+    model.check_labels(cond, len(z_1))
     z_1 = in_precision(model, z_1, "latents")
 
     def field(t: Tensor, state: State, rows: Tensor) -> State:

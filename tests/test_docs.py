@@ -30,9 +30,12 @@ def test_the_readme_example_trains_and_samples():
 
 
 def test_the_guide_example_gives_a_bound(tmp_path):
-    (code,) = python_blocks("docs/guide.md")
+    code, exported = python_blocks("docs/guide.md")
     names: dict = {}
     exec(code.replace('"folder"', repr(str(tmp_path / "model"))), names)
+    exec(exported, names)
+    z_t, t = torch.randn(7, 2), torch.rand(7)
+    torch.testing.assert_close(names["program"].module()(z_t, t), names["model"].predicted_velocity(z_t, t))
     assert names["bound"].total.shape == (1000,) and torch.isfinite(names["bound"].total).all()
 
 

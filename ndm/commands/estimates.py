@@ -15,9 +15,10 @@ from ndm.importance import importance_weighted
 from ndm.likelihood import Estimate, nelbo
 from ndm.model import NeuralDiffusion
 from ndm.noise import sample_noise
-from ndm.ode_likelihood import decode, encode, ode_likelihood
+from ndm.ode_likelihood import decode, encode, ode_likelihood, owners_of_noise
 from ndm.runs import Run
 from ndm.seeds import mix
+from ndm.shared_noise import Mean, mean_over_rows
 from ndm.solvers import Solver
 from ndm.solvers.adaptive import AdaptiveSolver
 from ndm.traces import Trace
@@ -122,17 +123,17 @@ class OdeEstimator(Estimator):
         def density(_: int, chunk: Tensor) -> list[Tensor]:
             part = ode_likelihood(model, chunk.to(run.device), trace=self.trace, solver=self.solver,
                                   dequantisation=self.dequantisation, draws=self.draws, seed=self.seed)
-            return [-part.log_prob, part.standard_error, part.evaluations]
+            return [part.evaluations, *-part.repeats]
 
         def way(_: int, chunk: Tensor) -> list[Tensor]:
             return [_there_and_back(model, chunk.to(run.device), self.solver)]
 
         size, status = _together(x, shards), f"{len(x)} examples"
-        nats, errors, evaluations = shards.map(density, x, size, "integrating", status)
+        evaluations, *repeats = shards.map(density, x, size, "integrating", status)
         (squares,) = shards.map(way, x[:_TOGETHER], size, "there and back", status)
-        error = float((errors**2).sum().sqrt()) / len(x)
-        return _mean("ODE's density", nats, run) | {
-            "standard_error_of_estimate": in_unit(error, run) if math.isfinite(error) else None,
+        mean = mean_over_rows(torch.stack(repeats), owners_of_noise(x, self.trace, self.dequantisation))
+        return _mean("ODE's density", torch.stack(repeats).mean(0), run, mean) | {
+            "standard_error_of_estimate": _known(mean.standard_error_of_estimate, run),
             "trace": self.trace.name, "probes": self.trace.num_probes, "solver": repr(self.solver),
             "dequantisation": self.dequantisation.name, "draws": self.draws,
             "dtype": str(self.dtype).removeprefix("torch."),
@@ -193,11 +194,16 @@ def _generator(seed: int, k: int, like: Tensor) -> torch.Generator:
     return torch.Generator(like.device).manual_seed(mix(seed, k))
 
 
-def _mean(what: str, nats: Tensor, run: Run) -> dict[str, float | None]:
-    """Over examples (N,), and its standard error, which a single example has not."""
+def _mean(what: str, nats: Tensor, run: Run, mean: Mean | None = None) -> dict[str, float | None]:
+    """Over examples (N,), whose noise is independent unless `mean` says otherwise; its standard error, if known."""
     wrong = (~torch.isfinite(nats)).nonzero()
     if len(wrong):
         raise FloatingPointError(f"the {what} is not finite for {len(wrong)} of {len(nats)} examples, "
                                  f"the first of them example {int(wrong[0])}")
-    error = in_unit(nats.std() / math.sqrt(len(nats)), run) if len(nats) > 1 else None
-    return {"total": in_unit(nats.mean(), run), "standard_error": error}
+    mean = mean or mean_over_rows(nats[None], None)
+    return {"total": in_unit(mean.value, run), "standard_error": _known(mean.standard_error, run)}
+
+
+def _known(error: Tensor, run: Run) -> float | None:
+    """A standard error in the run's unit; None where it cannot be told."""
+    return in_unit(error, run) if math.isfinite(error) else None

@@ -65,7 +65,8 @@ class Evaluate:
     trace: str | None = None
     """Of the ODE's Jacobian: exact, hutchinson or gaussian probes; by default exact for up to 16 dimensions."""
     probes: int | None = None
-    """Probes for each example, where the trace is not exact; 2 if not given."""
+    """Probes for each example, where the trace is not exact; 2 if not given. Their spread is the error of the
+    estimate."""
     solver: str = "dopri5"
     """dopri5, bosh3, dopri8, fehlberg2 or adaptive_heun, with tolerances; euler, midpoint, heun2, heun3 or rk4, with a
     number of steps."""
@@ -78,7 +79,7 @@ class Evaluate:
     dequantisation: str | None = None
     """Of data with levels: posterior (the noise of q(z_0 | x), the default) or uniform."""
     dequantisation_draws: int = 1
-    """Draws of it for each example."""
+    """Draws of it for each example, and for each of its probes where the trace is not exact."""
     float64: bool = False
     """Integrate the ODE in float64."""
     transport: bool = False
@@ -181,9 +182,13 @@ def show(result: dict[str, Any], of: str, console: Console) -> None:
         evaluations = f"{ode['evaluations']['mean']:.0f} evaluations in the mean, {ode['evaluations']['most']} at most"
         print(f"ODE: {ode['trace']} trace{probes}; {ode['solver']}; {evaluations}{drawn}; "
               f"there and back: error {ode['round_trip_error']:.1g}")
-        if ode["standard_error_of_estimate"] is not None:
-            print(f"its ± is over examples, the noise of {'draws' if ode['draws'] > 1 else 'probes'} included, which "
-                  f"alone is ± {ode['standard_error_of_estimate']:.4f}")
+        of_noise = ode["standard_error_of_estimate"]
+        if of_noise is None:
+            print("the noise of its draws and probes is unknown, as there is one of them for each example: give "
+                  "--dequantisation-draws or --probes of 2 or more")
+        elif of_noise > 0:
+            print(f"its ± is over examples, the noise of draws and probes included, which alone is ± {of_noise:.4f}; "
+                  "equal examples share theirs")
     paths = result["transport"]
     if paths is not None:
         print(f"paths: energy {paths['energy']:.3f}, displacement {paths['displacement']:.3f}, straightness "

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ndm.decoders.decoder import Decoder
 from ndm.errors import InputError
+from ndm.precision import check_tensors
 from ndm.schedules import Level
 from ndm.shapes import like_event, sum_event
 
@@ -40,6 +41,7 @@ class LevelsDecoder(Decoder):
 
         (2 k - (L - 1)) / (L - 1): the numerator is exact, so that each value is the nearest one there is.
         """
+        check_tensors(k=k)
         dtype = dtype or torch.get_default_dtype()
         most = int(2 / (_APART * torch.finfo(dtype).eps)) + 1
         if self.num_levels > most:
@@ -49,6 +51,7 @@ class LevelsDecoder(Decoder):
 
     def to_integers(self, x: Tensor) -> Tensor:
         """Values on [-1, 1] to the nearest levels, int64."""
+        check_tensors(x=x)
         return ((x + 1) * (self.num_levels - 1) / 2).round().long().clamp(0, self.num_levels - 1)
 
     def log_likelihoods(self, z: Tensor, level: Level) -> Tensor:

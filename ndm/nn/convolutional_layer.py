@@ -37,6 +37,6 @@ class ConvolutionalLayer(Part):
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """x (B, *event_shape), labels cond (B,) or None -> (B, num_outputs, *event_shape)."""
         check_events(x, self.event_shape)
-        label = torch.as_tensor(self.label(cond, len(x))).to(x)
+        label = torch.as_tensor(self.label(cond, x.shape[0])).to(x)
         h = nn.functional.silu(self.enter(x) + label[..., None, None])
-        return self.leave(h).reshape(len(x), self.num_outputs, *self.event_shape)
+        return self.leave(h).unflatten(1, (self.num_outputs, *self.event_shape[:1]))

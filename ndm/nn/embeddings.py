@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from ndm.errors import InputError
 from ndm.nn.layers import Linear, silu
+from ndm.precision import check_tensors
+
+NO_LABEL = -1  # among the labels of a batch; a number that no labels begin or end at by mistake
 
 # Angular frequencies are spaced geometrically between these. The log-signal-to-noise ratio moves by a few tenths
 # when t moves by 1/100: finer features would only roughen the derivative in t, which velocities need.
@@ -32,7 +35,7 @@ class FourierFeatures(nn.Module):
 
 
 class LabelEmbedding(nn.Module):
-    """Labels (B,), int64 in 0..num_classes-1 -> (B, width); no label, None or num_classes -> a learned row.
+    """Labels (B,), int64 in 0..num_classes-1 -> (B, width); no label, None or -1 (`NO_LABEL`) -> a learned row.
 
     The learned row for "no label" lets one network be both conditional and unconditional, as classifier-free
     guidance needs (Ho and Salimans, 2022, https://arxiv.org/abs/2207.12598). With num_classes = 0 labels are
@@ -41,6 +44,8 @@ class LabelEmbedding(nn.Module):
 
     def __init__(self, num_classes: int, width: int) -> None:
         super().__init__()
+        if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 0:
+            raise InputError(f"num_classes = {num_classes!r}", "a whole number, at least 0")
         self.num_classes = num_classes
         self.rows = nn.Embedding(num_classes + 1, width) if num_classes else None
 
@@ -48,18 +53,36 @@ class LabelEmbedding(nn.Module):
         """cond (batch,) or None -> (batch, width), or what broadcasts to it."""
         if cond is None:
             return 0.0 if self.rows is None else self.rows.weight[-1]
+        self.check_kind(cond, batch)
+        assert self.rows is not None
+        # -1 is the last row; all else that is out of range lies beyond it, where the look-up itself refuses it: to
+        # read the labels first would cost a synchronisation on an accelerator.
+        index = torch.where(cond < 0, self.num_classes + NO_LABEL - cond, cond + (cond >= self.num_classes))
+        try:
+            return self.rows(index)
+        except IndexError:
+            self.check(cond, batch)
+            raise
+
+    def check(self, cond: Tensor, batch: int) -> None:
+        """Raise `InputError` for labels that `forward` does not take, on any device."""
+        self.check_kind(cond, batch)
+        wrong = (cond < NO_LABEL) | (cond >= self.num_classes)
+        if wrong.any():
+            row = int(wrong.nonzero()[0])
+            raise InputError(f"label {int(cond[row])} of example {row}",
+                             f"labels from 0 to {self.num_classes - 1}, or {NO_LABEL} for no label",
+                             "number the classes from 0")
+
+    def check_kind(self, cond: Tensor, batch: int) -> None:
+        """`check` without a look at the values."""
         if self.rows is None:
             raise InputError("labels in cond", "cond=None, because the network was made with num_classes=0",
                              "make it with num_classes set to the number of labels")
+        check_tensors(cond=cond)
         if cond.dtype != torch.int64 or cond.shape != (batch,):
             raise InputError(f"cond of shape {tuple(cond.shape)} and {cond.dtype}",
                              f"labels of shape ({batch},) and torch.int64", "give one integer per example")
-        try:
-            return self.rows(cond)
-        except IndexError:  # reading the extremes first would cost a synchronisation on an accelerator
-            raise InputError(f"labels from {cond.min()} to {cond.max()}",
-                             f"labels from 0 to {self.num_classes - 1}",
-                             f"{self.num_classes} stands for no label") from None
 
 
 class TimeEmbedding(nn.Module):
@@ -82,4 +105,4 @@ class TimeEmbedding(nn.Module):
     def forward(self, t: Tensor, cond: Tensor | None = None) -> Tensor:
         angles = t[:, None] * self.frequencies
         features = torch.cat((angles.sin(), angles.cos()), dim=1).to(self.time.weight.dtype)
-        return silu(self.mix(silu(self.time(features) + self.label(cond, len(t)))))
+        return silu(self.mix(silu(self.time(features) + self.label(cond, t.shape[0]))))

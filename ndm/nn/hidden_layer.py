@@ -38,5 +38,5 @@ class HiddenLayer(Part):
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """x (B, *event_shape), labels cond (B,) or None -> (B, num_outputs, *event_shape)."""
         check_events(x, self.event_shape)
-        h = self.activation(self.enter(x.flatten(1)) + self.label(cond, len(x)))
-        return self.leave(h).reshape(len(x), self.num_outputs, *self.event_shape)
+        h = self.activation(self.enter(x.flatten(1)) + self.label(cond, x.shape[0]))
+        return self.leave(h).unflatten(1, (self.num_outputs, *self.event_shape))

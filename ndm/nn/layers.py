@@ -17,11 +17,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function, forward_ad
 
+from ndm.exported import make_dual
+
 
 def dual(layer: Callable[[Tensor], Tensor], tangent_rule: Callable[[Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
     """layer(h), with the tangent tangent_rule(h, h') where x carries h'."""
     value, tangent = forward_ad.unpack_dual(x)
-    return layer(x) if tangent is None else forward_ad.make_dual(layer(value), tangent_rule(value, tangent))
+    return layer(x) if tangent is None else make_dual(layer(value), tangent_rule(value, tangent))
 
 
 class Linear(nn.Linear):
@@ -60,7 +62,7 @@ def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     gain = 1 + scale_value
     tangent = torch.addcmul(shift_prime, value, scale_prime)
     tangent = tangent if prime is None else torch.addcmul(tangent, prime, gain)
-    return forward_ad.make_dual(torch.addcmul(shift_value, value, gain), tangent)
+    return make_dual(torch.addcmul(shift_value, value, gain), tangent)
 
 
 class GroupNorm(nn.GroupNorm):

@@ -56,4 +56,4 @@ class MLP(Network):
         h = self.enter(self.features(x.flatten(1)))
         for block in self.blocks:
             h = block(h, embedding)
-        return self.leave(silu(h)).reshape(len(x), self.num_outputs, *self.event_shape)
+        return self.leave(silu(h)).unflatten(1, (self.num_outputs, *self.event_shape))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ndm.errors import InputError
 from ndm.part import Part
+from ndm.precision import check_tensors
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
@@ -37,6 +38,7 @@ class Network(Part, ABC):
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         """Raises `InputError` where the shapes of x, t or cond are not those of the contract."""
         check_events(x, self.event_shape)
+        check_tensors(t=t)
         if t.shape != x.shape[:1]:
             raise InputError(f"t of shape {tuple(t.shape)}", f"one time per example, ({len(x)},)",
                              "expand a single time to the batch")
@@ -57,6 +59,7 @@ def checked_event_shape(event_shape: Sequence[int]) -> tuple[int, ...]:
 
 def check_events(x: Tensor, event_shape: tuple[int, ...]) -> None:
     """Raises `InputError` unless x is a batch of events, (B, *event_shape)."""
+    check_tensors(x=x)
     if x.shape[1:] != event_shape:
         raise InputError(f"a batch of shape {tuple(x.shape)}", f"(B, {', '.join(map(str, event_shape))})",
                          "the network was made for events of this shape")

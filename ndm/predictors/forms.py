@@ -8,6 +8,7 @@ from torch import Tensor
 from ndm.errors import InputError
 from ndm.mixture import Mixture
 from ndm.part import Part
+from ndm.precision import holds
 from ndm.schedules import Level
 from ndm.shapes import like_event
 
@@ -63,7 +64,7 @@ class EpsForm(PointForm):
     """x^ = (z_t - sigma_t output) / alpha_t. Source: Ho et al., DDPM (2020), https://arxiv.org/abs/2006.11239."""
 
     def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
-        if not (level.alpha > 0).all():
+        if not holds(level.alpha > 0):
             raise InputError("the eps form at alpha = 0", "a schedule that keeps some signal at t = 1",
                              "choose the scaled or the x form")
         return (z_t - like_event(level.sigma, z_t) * outputs[:, 0]) / like_event(level.alpha, z_t)

@@ -83,7 +83,7 @@ class OptimisedGrid:
         times, still = self.times.to(path).unbind(), ConstantVolatility(0.0)
         errors = torch.full((len(times), len(times)), torch.inf, dtype=torch.float64)
         adjoints = torch.empty_like(path)  # lambda
-        adjoints[-1] = sample_noise(self.seed, len(path[0]), self.shape, path).normal().sign()  # of samples that follow
+        adjoints[-1] = sample_noise(self.seed, len(path[0]), self.shape, path).signs()  # of samples that follow
         with evaluating(self.model):
             for i in reversed(range(len(times) - 1)):
                 t = times[i]

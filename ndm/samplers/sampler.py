@@ -1,8 +1,9 @@
 """What a sampler is: one step from z_t to z_s."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from ndm.modes import undisturbed
 from ndm.noise import Noise, sample_noise
 from ndm.samplers.grids import uniform_time
 from ndm.schedules import Schedule
+from ndm.seeds import check_generator, check_seed
 
 Grid = Callable[[Schedule, int], Tensor]
 
@@ -61,7 +63,7 @@ class Sampler(ABC):
         Raises:
             FloatingPointError: for samples that are not finite.
         """
-        noise, times = self._start(shape, seed, first, generator)
+        noise, times = self._start(shape, cond, seed, first, generator)
         for z in self._latents(noise, times, cond):
             z_0 = z  # all others are let go
         if not torch.isfinite(z_0).all():
@@ -74,13 +76,20 @@ class Sampler(ABC):
     def trajectory(self, shape: tuple[int, ...], cond: Tensor | None = None, *, seed: int = 0, first: int = 0,
                    generator: torch.Generator | None = None) -> Tensor:
         """The latents z at every time of the grid, (steps + 1, B, *event), of the samples that a call would draw."""
-        noise, times = self._start(shape, seed, first, generator)
+        noise, times = self._start(shape, cond, seed, first, generator)
         return torch.stack(list(self._latents(noise, times, cond)))
 
-    def _start(self, shape: tuple[int, ...], seed: int, first: int,
+    def _start(self, shape: tuple[int, ...], cond: Tensor | None, seed: int, first: int,
                generator: torch.Generator | None) -> tuple[Noise, Tensor]:
-        if len(shape) < 2 or min(shape) < 1:
-            raise InputError(f"samples of shape {tuple(shape)}", "(number, *event), all positive")
+        if not isinstance(shape, Sequence):
+            raise InputError(f"a {type(shape).__name__} for shape", "(number, *event)")
+        if not (len(shape) >= 2 and all(isinstance(size, Integral) and int(size) >= 1 for size in shape)):
+            raise InputError(f"samples of shape {shape}", "(number, *event), whole numbers, all positive")
+        self.model.check_labels(cond, shape[0])
+        check_seed(seed)
+        if first < 0:
+            raise InputError(f"first = {first}", "the number of a sample, at least 0")
+        check_generator(generator)
         if generator is not None:
             seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
         like = next((p for p in self.model.parameters() if p.is_floating_point()), torch.zeros(()))

@@ -71,7 +71,7 @@ class ResidualCurve(Curve):
         """N(x, t), (B, *event)."""
         # A step of the bound is a difference F(x, s) - F(x, t) over a short time: mixed precision would drown it.
         with torch.autocast(self.x.device.type, enabled=False):
-            return self.transform.network(self.x, t.expand(len(self.x)), self.cond)[:, 0]
+            return self.transform.network(self.x, t.expand(self.x.shape[:1]), self.cond)[:, 0]
 
 
 class ExpandedCurve(Curve):

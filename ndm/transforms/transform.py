@@ -9,6 +9,7 @@ from torch import Tensor
 from ndm.basis import Basis, StandardBasis
 from ndm.curve import ConstantCurve, Curve
 from ndm.part import Part
+from ndm.precision import check_tensors
 from ndm.schedules import Level
 
 
@@ -86,4 +87,5 @@ class Transform(Part, ABC):
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         """F(x, t), (B, *event)."""
+        check_tensors(x=x, t=t)
         return self.curve(x, cond)(t)

@@ -1,9 +1,11 @@
 """ndm evaluate --ode and --importance: what is written, on screen, and refused."""
 
 import json
+import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from calling import content, ndm
 
@@ -35,6 +37,36 @@ def test_the_density_of_images_says_how_it_was_dequantised(workplace) -> None:
         ode = evaluated("images", f"{words} {name} --dequantisation-draws 2")["ode"]
         assert ode["dequantisation"] == said and ode["draws"] == 2 and ode["trace"].startswith("hutchinson")
         assert ode["evaluations"] == {"mean": 8.0, "most": 8} and ode["standard_error_of_estimate"] > 0
+
+
+def test_the_error_of_repeated_examples_is_the_spread_over_seeds(workplace) -> None:
+    """40 images, 4 of them distinct: equal ones share their noise, which never averages out over them."""
+    four = np.random.default_rng(1).integers(0, 256, (4, 8, 8)).astype(np.uint8)
+    np.savez("four.npz", x=np.tile(four, (15, 1, 1)))
+    words = "--data four.npz --split train --draws 2 --limit 40 --ode --solver euler --ode-steps 1"
+
+    def ode(more: str) -> dict:
+        assert ndm(f"evaluate images {words} {more}").code == 0
+        found: dict = json.loads(Path("images/evaluation.json").read_text())["ode"]
+        return found
+
+    found = [ode(f"--seed {seed}") for seed in range(16)]
+    spread = np.std([one["total"] for one in found], ddof=1)
+    stated = math.sqrt(np.mean([one["standard_error_of_estimate"] ** 2 for one in found]))
+    assert 0.6 < spread / stated < 1.6 and all(one["standard_error"] >= one["standard_error_of_estimate"] > 0
+                                               for one in found)
+    assert ode("--dequantisation-draws 16")["standard_error_of_estimate"] < stated / 2
+
+
+def test_an_error_that_cannot_be_told_is_said(workplace) -> None:
+    words = "--ode --solver euler --ode-steps 1 --probes"
+    for run in ("images", "points"):
+        single, double = (evaluated(run, f"{words} {probes}") for probes in (1, 2))
+        assert single["ode"]["standard_error_of_estimate"] is None and single["ode"]["standard_error"] > 0
+        assert "noise of its draws and probes is unknown" in single["screen"]
+        assert double["ode"]["standard_error_of_estimate"] > 0 and "which alone is" in double["screen"]
+    exact = evaluated("points", "--ode")
+    assert exact["ode"]["standard_error_of_estimate"] == 0 and "noise of" not in exact["screen"]
 
 
 def test_importance_weights(workplace) -> None:

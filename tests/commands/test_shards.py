@@ -30,6 +30,7 @@ sys.exit(ndm.cli.main(sys.argv[1:]))
 def place(workplace) -> Path:
     """The workplace, with more points, so that there are some chunks."""
     np.savez("many.npz", x=np.random.default_rng(1).normal(size=(250, 2)).astype(np.float32))
+    np.savez("repeated.npz", x=np.tile(np.load("many.npz")["x"][:5], (50, 1)))
     return workplace
 
 
@@ -57,8 +58,10 @@ def about(found: dict) -> dict:
             for key, value in found.items()}
 
 
-def test_the_numbers_do_not_depend_on_the_number_of_processes(place) -> None:
-    words = f"{ESTIMATES} --data many.npz"
+@pytest.mark.parametrize("data", ["many.npz", "repeated.npz --trace hutchinson"])
+def test_the_numbers_do_not_depend_on_the_number_of_processes(place, data) -> None:
+    """Equal examples of two processes share their noise too."""
+    words = f"{ESTIMATES} --data {data}"
     assert ndm(words).code == 0
     alone = about(evaluation())
     launched = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",

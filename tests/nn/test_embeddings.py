@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ndm.errors import InputError
-from ndm.nn.embeddings import LabelEmbedding, TimeEmbedding
+from ndm.nn.embeddings import NO_LABEL, LabelEmbedding, TimeEmbedding
 
 
 def test_shape_and_dtype_follow_the_weights() -> None:
@@ -27,13 +27,23 @@ def test_close_times_are_told_apart_and_lie_close() -> None:
 
 def test_each_label_has_its_row_and_none_has_the_last() -> None:
     label = LabelEmbedding(3, 4)
-    rows = label(torch.tensor([0, 1, 2]), 3)
-    assert torch.equal(rows, label.rows.weight[:3])
+    rows = label(torch.tensor([0, 1, 2, NO_LABEL]), 4)
+    assert torch.equal(rows, label.rows.weight)
     assert torch.equal(label(None, 3), label.rows.weight[3])
     assert LabelEmbedding(0, 4)(None, 3) == 0.0 and not list(LabelEmbedding(0, 4).parameters())
 
 
-@pytest.mark.parametrize("labels", [[-1, 0], [0, 4]])
-def test_labels_out_of_range_are_refused(labels) -> None:
-    with pytest.raises(InputError, match=f"labels from {labels[0]} to {labels[1]}; expected labels from 0 to 2"):
-        LabelEmbedding(3, 4)(torch.tensor(labels), 2)
+@pytest.mark.parametrize("labels, row", [([1, 2, 3], 2), ([0, -2, 1], 1), ([4, 0, 9], 0), ([0, 2**63 - 1, 5], 1),
+                                         ([-2**63, 0, 0], 0)])
+def test_labels_out_of_range_are_refused(labels, row) -> None:
+    """Those that begin at 1 end at the number of classes, which is no label and not "no label"."""
+    label = LabelEmbedding(3, 4)
+    for way in (label, label.check):
+        with pytest.raises(InputError, match=rf"label {labels[row]} of example {row}; expected labels from 0 to 2"):
+            way(torch.tensor(labels), 3)
+
+
+@pytest.mark.parametrize("num_classes", [-1, 2.0, True])
+def test_a_number_of_classes_is_a_whole_number(num_classes) -> None:
+    with pytest.raises(InputError, match="num_classes = "):
+        LabelEmbedding(num_classes, 4)

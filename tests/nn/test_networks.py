@@ -7,6 +7,7 @@ from torch.func import jvp
 
 from ndm import registry
 from ndm.errors import InputError
+from ndm.nn.embeddings import NO_LABEL
 from ndm.nn.network import Network
 from ndm.part import Part
 
@@ -124,10 +125,12 @@ def test_time_and_label_matter(kind) -> None:
         assert (output - other).abs().flatten(1).amax(1).min() > 1e-4
 
 
-def test_no_label_is_the_label_num_classes(kind) -> None:
+def test_no_label_is_minus_one_and_never_a_class(kind) -> None:
     x, t, _ = batch()
     network = perturbed(kind.for_events(EVENT, num_classes=5))
-    torch.testing.assert_close(network(x, t), network(x, t, torch.full((BATCH,), 5)))
+    torch.testing.assert_close(network(x, t), network(x, t, torch.full((BATCH,), NO_LABEL)))
+    with pytest.raises(InputError, match="label 5 of example 1"):
+        network(x, t, torch.tensor([0, 5, 1]))
 
 
 def test_memory_format_of_the_input_does_not_matter(kind) -> None:
@@ -163,7 +166,12 @@ def test_a_configuration_makes_the_same_network(kind) -> None:
     (lambda x, t, c: (x, t[0], c), "got t of shape (); expected one time per example, (3,)"),
     (lambda x, t, c: (x, t, c[:2]), "got cond of shape (2,) and torch.int64; expected labels of shape (3,)"),
     (lambda x, t, c: (x, t, c.float()), "got cond of shape (3,) and torch.float32; expected labels"),
-    (lambda x, t, c: (x, t, c + 2), "got labels from 2 to 6; expected labels from 0 to 4"),
+    (lambda x, t, c: (x, t, c + 2), "got label 6 of example 2; expected labels from 0 to 4, or -1 for no label"),
+    (lambda x, t, c: (x.numpy(), t, c), "got a NumPy array for x; expected a torch.Tensor"),
+    (lambda x, t, c: (x, t.numpy(), c), "got a NumPy array for t; expected a torch.Tensor"),
+    (lambda x, t, c: (x, t, c.numpy()), "got a NumPy array for cond; expected a torch.Tensor"),
+    (lambda x, t, c: (x, 0.5, c), "got a float for t; expected a torch.Tensor"),
+    (lambda x, t, c: (x, t, c.tolist()), "got a list for cond; expected a torch.Tensor"),
 ])
 def test_wrong_inputs_are_refused_in_one_line(kind, change, line) -> None:
     network = kind.for_events(EVENT, num_classes=5)

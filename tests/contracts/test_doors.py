@@ -1,0 +1,149 @@
+"""What is no tensor, no label or no generator is refused at every public door, in one line."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+import ndm
+from ndm import registry
+from ndm.samplers.sampler import Sampler
+
+CLASSES = 3
+LABELS = torch.tensor([0, 2, 1, 0])
+
+
+def labelled(**parts: object) -> ndm.NeuralDiffusion:
+    """A model of points of the plane whose predictor and transformation take labels of three classes."""
+    defaults = {
+        "transform": ndm.TimeBasisTransform(ndm.HiddenLayer((2,), 2, 8, num_classes=CLASSES), ndm.IntegratedBumps(2)),
+        "predictor": ndm.DirectPredictor(ndm.MLP((2,), 1 + 2, width=8, depth=1, num_classes=CLASSES)),
+        "decoder": ndm.GaussianDecoder()}
+    return ndm.NeuralDiffusion(ndm.LinearSchedule(-6.0, 4.0), **defaults | parts).eval()
+
+
+SOLVER = ndm.FixedSolver(2, "euler")
+FUNCTIONS = {  # of data or latents x (4, 2) and of labels
+    "nelbo": lambda model, x, cond: ndm.nelbo(model, x, cond, draws=2).total,
+    "importance_weighted": lambda model, x, cond: ndm.importance_weighted(model, x, cond, timesteps=2, draws=2).total,
+    "ode_likelihood": lambda model, x, cond: ndm.ode_likelihood(model, x, cond, solver=SOLVER).log_prob,
+    "ode_log_prob": lambda model, x, cond: ndm.ode_log_prob(model, x, cond=cond, solver=SOLVER),
+    "encode": lambda model, x, cond: ndm.encode(model, x, cond, solver=SOLVER),
+    "decode": lambda model, x, cond: ndm.decode(model, x, cond, solver=SOLVER),
+    "kinetic_energy": lambda model, x, cond: ndm.kinetic_energy(model, x, cond),
+    "transport": lambda model, x, cond: ndm.transport(model, x, cond, solver=SOLVER).energy,
+}
+T = torch.full((4,), 0.5)
+METHODS = {
+    "forward": lambda model, x, cond: model(x, cond).total,
+    "curve": lambda model, x, cond: model.curve(x, cond)(T),
+    "predict": lambda model, x, cond: model.predict(x, T, cond)(T),
+    "predicted_velocity": lambda model, x, cond: model.predicted_velocity(x, T, cond),
+    "transform": lambda model, x, cond: model.transform(x, T, cond),
+    "network": lambda model, x, cond: model.predictor.network(x, T, cond),
+}
+DOORS = FUNCTIONS | METHODS
+SAMPLERS = registry.discover("ndm.samplers", Sampler)
+each_door = pytest.mark.parametrize("way", DOORS.values(), ids=DOORS)
+each_sampler = pytest.mark.parametrize("kind", SAMPLERS.values(), ids=SAMPLERS)
+
+
+def refused(said: str, way, *arguments: object, **named: object) -> None:
+    with pytest.raises(ndm.InputError) as error:
+        way(*arguments, **named)
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_every_function_of_the_library_is_here():
+    found = {name for name in ndm.__all__ if inspect.isfunction(getattr(ndm, name))}
+    assert found == FUNCTIONS.keys() | {"bits_per_dim"}
+
+
+@each_door
+def test_data_and_labels_are_tensors(way):
+    model, x = labelled(), torch.randn(4, 2)
+    assert torch.isfinite(way(model, x, LABELS)).all()
+    refused("torch.from_numpy(x)", way, model, x.numpy(), LABELS)
+    refused("torch.from_numpy(x)", way, model, x.double().numpy(), None)
+    refused("torch.from_numpy(x)", way, model, x.tolist(), LABELS)
+    refused("a NumPy array for cond", way, model, x, LABELS.numpy())
+    refused("a list for cond", way, model, x, LABELS.tolist())
+    refused("torch.int64", way, model, x, LABELS.float())
+    refused("torch.int64", way, model, x, LABELS.to(torch.int32))
+
+
+@each_door
+def test_labels_that_begin_at_1_are_refused_with_their_row(way):
+    model, x = labelled(), torch.randn(4, 2)
+    refused("label 3 of example 1; expected labels from 0 to 2, or -1 for no label", way, model, x, LABELS + 1)
+    refused("label -2 of example 0", way, model, x, LABELS - 2)
+
+
+def test_no_label_is_minus_one_or_none():
+    model, z_t = labelled(), torch.randn(4, 2)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.2)
+    none, some = model.predict(z_t, T)(T), model.predict(z_t, T, torch.tensor([0, -1, 2, -1]))(T)
+    torch.testing.assert_close(some[[1, 3]], none[[1, 3]])
+    assert (some - none)[[0, 2]].abs().min() > 1e-5
+
+
+def test_labels_for_a_model_without_classes_are_refused_and_a_callable_takes_what_it_likes():
+    x = torch.randn(4, 2)
+    plain = labelled(transform=ndm.IdentityTransform(), predictor=ndm.DirectPredictor(ndm.MLP((2,), width=8, depth=1)))
+    refused("num_classes=0", plain.checked, x, LABELS)
+    own = labelled(transform=ndm.IdentityTransform(), predictor=lambda z_t, t, cond: 0 * z_t + cond.mean(1)[:, None])
+    assert torch.isfinite(ndm.nelbo(own, x, torch.randn(4, 5), draws=2).total).all()
+    refused("cond of shape (3, 5) for 4 examples", own.checked, x, torch.randn(3, 5))
+
+
+@each_sampler
+def test_samplers_take_labels_seeds_and_shapes_as_they_say(kind):
+    sampler = kind(labelled(), 6)
+    for way in (sampler, sampler.trajectory):
+        assert torch.isfinite(way((4, 2), LABELS)).all()
+        refused("label 3 of example 1", way, (4, 2), LABELS + 1)
+        refused("a NumPy array for cond", way, (4, 2), LABELS.numpy())
+        refused("cond of shape (4,) for 3 examples", way, (3, 2), LABELS)
+        refused("a int for generator", way, (4, 2), generator=0)
+        for seed in (-1, 0.5, "0", 2**63):
+            refused("seed = ", way, (4, 2), seed=seed)
+        refused("first = -1", way, (4, 2), first=-1)
+        for shape in ((4, 2.0), (4,), (4, 0), "42"):
+            refused("samples of shape", way, shape)
+        for shape in (4, np.zeros((4, 2))):
+            refused("for shape; expected (number, *event)", way, shape)
+
+
+@pytest.mark.parametrize("name", ["nelbo", "importance_weighted", "kinetic_energy", "forward"])
+@pytest.mark.parametrize("generator", [0, np.random.default_rng(0)], ids=["a seed", "NumPy's"])
+def test_a_generator_is_that_of_torch(name, generator):
+    model = labelled()
+    way = model if name == "forward" else getattr(ndm, name)
+    more = {"importance_weighted": {"timesteps": 2}}.get(name, {})
+    given = (torch.randn(4, 2),) if name == "forward" else (model, torch.randn(4, 2))
+    refused("torch.Generator().manual_seed(0)", way, *given, generator=generator, **more)
+
+
+def test_seeds_are_whole_numbers_of_any_library():
+    model, x = labelled(), torch.randn(4, 2)
+    for seed in (1.5, "1", True, None, np.float64(1)):
+        refused("seed = ", ndm.ode_likelihood, model, x, seed=seed, solver=SOLVER)
+    first, second = (ndm.ode_log_prob(model, x, "hutchinson", seed=seed, solver=SOLVER) for seed in (3, np.int64(3)))
+    assert torch.equal(first, second)
+
+
+def test_bits_are_of_tensors_and_numbers():
+    assert ndm.bits_per_dim(np.float64(1.0), (2,)) == ndm.bits_per_dim(1.0, (2,))
+    refused("torch.from_numpy(x)", ndm.bits_per_dim, np.ones(3), (2,))
+    refused("a list for nats", ndm.bits_per_dim, [1.0], (2,))
+
+
+def test_levels_are_told_from_tensors():
+    decoder = ndm.LevelsDecoder(4)
+    refused("torch.from_numpy(x)", decoder.from_integers, np.arange(4))
+    refused("torch.from_numpy(x)", decoder.to_integers, np.zeros(4))
+    model = labelled(decoder=decoder)
+    refused("torch.from_numpy(x)", ndm.nelbo, model, np.zeros((4, 2), np.float32))

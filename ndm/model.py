@@ -21,7 +21,7 @@ from ndm.mixture import Mixture
 from ndm.model_card import Facts, model_card
 from ndm.model_files import model_files
 from ndm.modes import callers_autocast, undisturbed, usable
-from ndm.nn.embeddings import LabelEmbedding
+from ndm.nn.embeddings import check_labels
 from ndm.noise import Rows
 from ndm.part import Part
 from ndm.precision import check_noise, check_tensors, holds, in_precision
@@ -110,24 +110,8 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         return in_precision(self, x, "data")
 
     def check_labels(self, cond: Tensor | None, number: int) -> None:
-        """Raise `InputError` unless there is one label for each of `number` examples, or None for all.
-
-        The networks of the model say which labels there are; what else a callable takes for each example is its own.
-        """
-        if cond is None:
-            return
-        check_tensors(cond=cond)
-        if cond.shape[:1] != (number,):
-            raise InputError(f"cond of shape {tuple(cond.shape)} for {number} examples", f"labels of shape ({number},)",
-                             "give one for each example")
-        for module in self.modules():
-            if isinstance(module, LabelEmbedding):
-                module.check(cond, number)
-
-    def check_noise(self, x: Tensor) -> None:
-        """Raise `InputError` where latents of x (B, *event) at t = 0 lose their noise in the precision of x."""
-        level = self.schedule(x.new_zeros(()))
-        check_noise(level.alpha.detach() * self.decoder.standardise(x), level.sigma)
+        """Raise `InputError` unless there is one label for each of `number` examples, or None for all."""
+        check_labels(self, cond, number)
 
     @undisturbed()
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:

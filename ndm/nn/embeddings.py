@@ -106,3 +106,19 @@ class TimeEmbedding(nn.Module):
         angles = t[:, None] * self.frequencies
         features = torch.cat((angles.sin(), angles.cos()), dim=1).to(self.time.weight.dtype)
         return silu(self.mix(silu(self.time(features) + self.label(cond, t.shape[0]))))
+
+
+def check_labels(model: nn.Module, cond: Tensor | None, number: int) -> None:
+    """Raise `InputError` unless there is one label for each of `number` examples, or None for all.
+
+    The networks of the model say which labels there are; what else a callable takes for each example is its own.
+    """
+    if cond is None:
+        return
+    check_tensors(cond=cond)
+    if cond.shape[:1] != (number,):
+        raise InputError(f"cond of shape {tuple(cond.shape)} for {number} examples", f"labels of shape ({number},)",
+                         "give one for each example")
+    for module in model.modules():
+        if isinstance(module, LabelEmbedding):
+            module.check(cond, number)

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 
-THEORY = Path(__file__).parent / "theory"
+IN_FLOAT64 = [Path(__file__).parent / name for name in ("theory", "laws")]
 
 
 @pytest.fixture(autouse=True)
 def reproducible(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Seed torch, and compute in float64 where identities are checked to rounding (tests/theory)."""
+    """Seed torch, and compute in float64 where identities are checked to rounding (tests/theory, tests/laws)."""
     before = torch.get_default_dtype()
     torch.manual_seed(0)
     torch.set_num_threads(1)  # threads that share a core with another program wait for each other for seconds
-    if THEORY in request.path.parents:
+    if any(folder in request.path.parents for folder in IN_FLOAT64):
         torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(before)

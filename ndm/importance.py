@@ -43,12 +43,14 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
         batch_size: latents in one pass of the network.
 
     Raises:
-        InputError: for T or K below 1, eta = 0, and what `NeuralDiffusion.checked` refuses.
+        InputError: for T or K below 1, a T that the step variances do not serve, eta = 0, and what
+            `NeuralDiffusion.checked` refuses.
     """
     x = model.checked(x, cond)
     model.volatility.require_noise()
     if not 1 <= timesteps <= MOST_TIMESTEPS:
         raise InputError(f"timesteps = {timesteps} for importance weights", f"T from 1 to {MOST_TIMESTEPS}")
+    model.step_variance.require_chain(timesteps)
     if not 1 <= draws <= _MOST_DRAWS:
         raise InputError(f"{draws} draws", f"from 1 to {_MOST_DRAWS}")
     check_batch_size(batch_size)

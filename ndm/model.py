@@ -82,8 +82,8 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
                 each share has the values that it has in the whole.
 
         Raises:
-            InputError: for data that the decoder cannot describe or of another precision than the model, T < 1, or
-                eta = 0 (the bound is infinite).
+            InputError: for data that the decoder cannot describe or of another precision than the model, T < 1 or one
+                that the step variances do not serve, or eta = 0 (the bound is infinite).
         """
         return bound(self, self.checked(x, cond), cond, timesteps, times or LowDiscrepancyTimes(), generator,
                      rows)
@@ -186,15 +186,19 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
     def reverse(self, z_t: Tensor, predicted: Curve, step: Tensor, timesteps: int) -> Gaussian | Mixture:
         """p(z_s | z_t) of the chain of T = `timesteps` steps, from t = (k + 1) / T to s = k / T, k = `step` (B,).
 
-        The posterior at the predicted curve, spread by `step_variance`.
+        The posterior at the predicted curve, spread by `step_variance`. `spread` gives that of other times and
+        volatilities.
         """
         s, t = step.to(z_t.dtype) / timesteps, (step + 1).to(z_t.dtype) / timesteps
         transition = self.transition(z_t, s, t)
         return self.spread(transition(z_t, predicted), transition, predicted, step, timesteps)
 
-    def spread(self, q: Gaussian, transition: Transition, predicted: Curve, step: Tensor,
-               timesteps: int) -> Gaussian | Mixture:
-        """p(z_s | z_t) from q's step at the predicted curve: `step_variance`, told what the predictor believes."""
+    def spread(self, q: Gaussian, transition: Transition, predicted: Curve, step: Tensor | None = None,
+               timesteps: int | None = None) -> Gaussian | Mixture:
+        """p(z_s | z_t) from q's step at the predicted curve: `step_variance`, told what the predictor believes.
+
+        `step` and `timesteps` say which step of which chain it is, where it is one with the model's own volatility.
+        """
         deviation = transition.deviation(predicted.belief) if self.step_variance.believes else None
         return self.step_variance.distribution(q, deviation, step, timesteps)
 

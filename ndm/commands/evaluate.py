@@ -92,7 +92,7 @@ class Evaluate:
                 run, data, x = self._opened()
                 timesteps = (run.config["timesteps"] if self.timesteps is None else self.timesteps) or None
                 bound = BoundEstimator(timesteps, self.draws, self.seed)
-                importance, ode, paths = self._importance(timesteps), self._ode(run), self._transport(run, data)
+                importance, ode, paths = self._importance(run, timesteps), self._ode(run), self._transport(run, data)
             began = time.monotonic()
             result = {
                 "data": data.name, "source": data.source,
@@ -121,12 +121,13 @@ class Evaluate:
         data = run.data(self.data, self.data_options)
         return run, data, run.examples(data, self.split, self.limit)
 
-    def _importance(self, timesteps: int | None) -> ImportanceEstimator | None:
-        """None if it was not asked for."""
+    def _importance(self, run: Run, timesteps: int | None) -> ImportanceEstimator | None:
+        """None if it was not asked for; `InputError` for a chain that the model has not."""
         if self.importance is None:
             return None
         if self.importance < 1:
             raise InputError(f"importance = {self.importance}", "at least 1 draw")
+        run.model.step_variance.require_chain(timesteps or _CHAIN)
         return ImportanceEstimator(timesteps or _CHAIN, self.importance, self.seed)
 
     def _ode(self, run: Run) -> OdeEstimator | None:

@@ -21,8 +21,8 @@ class AncestralSampler(Sampler):
     A step variance that is a table serves the T steps that it was made for, with the model's own volatility; others are
     refused. In many steps the chain tends to the reverse SDE with volatility eta, and at eta = 0 to the ODE. With q's
     own variance, eta = 0 is DDIM's deterministic step, and eta = 1 DDPM's chain for F = identity. Steps made of beliefs
-    have noise at eta = 0, too: x is drawn, and not x^ put in its place. So mixture steps of exact beliefs keep the law of
-    independent dimensions for every eta and any number of steps. (`DeterministicSampler` is always without noise.)
+    have noise at eta = 0, too: x is drawn, and not x^ put in its place. So mixture steps of exact beliefs keep the law
+    of independent dimensions for every eta and any number of steps. (`DeterministicSampler` is always without noise.)
     Sources: https://arxiv.org/abs/2006.11239 (DDPM, 2020), https://arxiv.org/abs/2010.02502 (DDIM, 2020).
 
     Args:

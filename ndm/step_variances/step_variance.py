@@ -103,7 +103,7 @@ class TabulatedStepVariance(GaussianStepVariance, ABC):
     def require_chain(self, timesteps: int | None) -> None:
         if timesteps != self.timesteps:
             got = "steps of another time grid or volatility" if timesteps is None else f"a chain of {timesteps} steps"
-            raise InputError(f"{got} for a {type(self).__name__} of {self.timesteps} steps",
+            raise InputError(f"{got} for the table of {self.timesteps} steps of {type(self).__name__}",
                              f"the {self.timesteps} equal steps of time, with the model's own volatility",
                              f"take T = {self.timesteps} and no other grid or eta, or a sampler other than ancestral; "
                              "a model trained with --step-variance mixture, moments or posterior serves all of them")

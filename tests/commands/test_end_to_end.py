@@ -170,8 +170,10 @@ def test_every_choice_trains_evaluates_and_samples(workplace, options):
     assert result.code == 0, result.err
     assert ndm("evaluate new --draws 2 --limit 3").code == 0
     check_evaluation(json.loads(Path("new/evaluation.json").read_text()), None)
+    table = "--timesteps" in options and ("analytic" in options or "plug_in" in options)  # for the grid of time alone
     for grid in ("time", "gamma", "optimised"):
-        assert ndm(f"sample new --num 2 --steps 3 --grid {grid} --out samples.npz").code == 0
+        expected = 2 if table and grid != "time" else 0
+        assert ndm(f"sample new --num 2 --steps 3 --grid {grid} --out samples.npz").code == expected
 
 
 @pytest.mark.parametrize("name", ["cube.npz", "small.npz", "colour.npz", "points.npy", "grey.npy"])
@@ -203,17 +205,32 @@ def test_images_of_any_number_of_channels_are_pictured_or_refused(empty, channel
             assert result.code == 0 and matplotlib.image.imread(picture).std() > 0.01
 
 
-def test_a_chain_of_another_length_is_noted_in_one_line(workplace):
-    """That its step variances are not used is no reason to show users a line of source code."""
-    result = ndm("sample chain --steps 9 --num 2 --out x.npz")
-    assert result.code == 0 and result.err.count("\n") == 1 and "UserWarning" not in result.err
-    assert "the step variances are those of 4 steps" in result.err
+@pytest.mark.parametrize("words", [
+    "sample chain --num 2 --out x.npz --steps 9", "sample chain --num 2 --out x.npz --eta 1",
+    "sample chain --num 2 --out x.npz --grid optimised", "report chain --steps 9", "evaluate chain --timesteps 7",
+    "evaluate chain --importance 2 --timesteps 0"])
+def test_steps_that_a_table_does_not_serve_are_refused_in_one_line(workplace, words):
+    """Nothing is drawn or evaluated with other step variances than those that were trained."""
+    before = content(workplace)
+    result = ndm(words)
+    assert result.code == 2 and result.err.startswith("ndm: error: ") and result.err.count("\n") == 1
+    assert "the table of 4 steps of LearnedStepVariance" in result.err and "take T = 4" in result.err
+    assert content(workplace) == before
+
+
+@pytest.mark.parametrize("words", [
+    "", "--steps 4", "--sampler exponential --grid gamma --eta 0.5", "--sampler multistep --steps 9"])
+def test_steps_that_a_table_serves_or_does_not_enter_are_drawn(workplace, words):
+    result = ndm(f"sample chain --num 2 --out x.npz {words}")
+    assert result.code == 0 and not result.err, result.err
 
 
 def test_evaluate_takes_the_number_of_steps_of_training_unless_told(workplace):
-    for words, expected in (("", 4), ("--timesteps 7", 7), ("--timesteps 0", None)):
+    for words, expected in (("", 4), ("--timesteps 4", 4), ("--timesteps 0", None)):
         assert ndm(f"evaluate chain --draws 2 --limit 3 {words}").code == 0
         assert json.loads(Path("chain/evaluation.json").read_text())["nelbo"]["timesteps"] == expected
+    assert ndm("evaluate points --draws 2 --limit 3 --timesteps 7").code == 0
+    assert json.loads(Path("points/evaluation.json").read_text())["nelbo"]["timesteps"] == 7
 
 
 def test_an_evaluation_is_a_function_of_its_seed(workplace):

@@ -28,7 +28,7 @@ from ndm.volatilities import Volatility
 
 Law = tuple[Tensor, Tensor, Tensor]  # weights, means, stds of a mixture of Gaussians, each (B, J); a std of 0: a point
 
-_FAR, _POINTS, _NODES = 7.0, 2001, 101  # the grid of latents, and nodes of an expectation over noise
+_FAR, _POINTS, _NODES = 7.0, 1001, 61  # the grid of latents, and nodes of an expectation over noise
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def characteristic(law: Law, frequencies: Tensor) -> Tensor:
 @torch.no_grad()
 def law_of_levels(model: ndm.NeuralDiffusion, name: str, times: Tensor, eta: float | None = None,
                   ratios: Tensor | None = None) -> Tensor:
-    """P(x = level k), (L,), of x ~ p(x | z_0) at the end of the chain from z_1 ~ N(0, 1), to about 1e-7.
+    """P(x = level k), (L,), of x ~ p(x | z_0) at the end of the chain from z_1 ~ N(0, 1), to about 1e-6.
 
     Backwards: h_0(z) = p(x | z_0 = z), h_t(z) = E[h_s(z_s) | z_t = z].
 

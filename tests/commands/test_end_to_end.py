@@ -205,26 +205,6 @@ def test_images_of_any_number_of_channels_are_pictured_or_refused(empty, channel
             assert result.code == 0 and matplotlib.image.imread(picture).std() > 0.01
 
 
-@pytest.mark.parametrize("words", [
-    "sample chain --num 2 --out x.npz --steps 9", "sample chain --num 2 --out x.npz --eta 1",
-    "sample chain --num 2 --out x.npz --grid optimised", "report chain --steps 9", "evaluate chain --timesteps 7",
-    "evaluate chain --importance 2 --timesteps 0"])
-def test_steps_that_a_table_does_not_serve_are_refused_in_one_line(workplace, words):
-    """Nothing is drawn or evaluated with other step variances than those that were trained."""
-    before = content(workplace)
-    result = ndm(words)
-    assert result.code == 2 and result.err.startswith("ndm: error: ") and result.err.count("\n") == 1
-    assert "the table of 4 steps of LearnedStepVariance" in result.err and "take T = 4" in result.err
-    assert content(workplace) == before
-
-
-@pytest.mark.parametrize("words", [
-    "", "--steps 4", "--sampler exponential --grid gamma --eta 0.5", "--sampler multistep --steps 9"])
-def test_steps_that_a_table_serves_or_does_not_enter_are_drawn(workplace, words):
-    result = ndm(f"sample chain --num 2 --out x.npz {words}")
-    assert result.code == 0 and not result.err, result.err
-
-
 def test_evaluate_takes_the_number_of_steps_of_training_unless_told(workplace):
     for words, expected in (("", 4), ("--timesteps 4", 4), ("--timesteps 0", None)):
         assert ndm(f"evaluate chain --draws 2 --limit 3 {words}").code == 0

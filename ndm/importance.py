@@ -47,7 +47,8 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
         batch_size: latents in one pass of the network.
 
     Raises:
-        InputError: for T or K below 1, eta = 0, and what `NeuralDiffusion.checked` and `check_noise` refuse.
+        InputError: for T or K below 1, a T that the step variances do not serve, eta = 0, and what
+            `NeuralDiffusion.checked` and `check_noise` refuse.
     """
     x = model.checked(x, cond)
     check_generator(generator)
@@ -55,6 +56,7 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
     model.volatility.require_noise()
     if not 1 <= timesteps <= MOST_TIMESTEPS:
         raise InputError(f"timesteps = {timesteps} for importance weights", f"T from 1 to {MOST_TIMESTEPS}")
+    model.step_variance.require_chain(timesteps)
     if not 1 <= draws <= _MOST_DRAWS:
         raise InputError(f"{draws} draws", f"from 1 to {_MOST_DRAWS}")
     check_batch_size(batch_size)

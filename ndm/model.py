@@ -90,8 +90,8 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
 
         Raises:
             InputError: for data that the decoder cannot describe or of another precision than the model, labels out of
-                range, noise that is lost in that precision (`check_noise`; not of a share), T < 1, or eta = 0 (the
-                bound is infinite).
+                range, noise that is lost in that precision (`check_noise`; not of a share), T < 1 or one that the step
+                variances do not serve, or eta = 0 (the bound is infinite).
         """
         check_generator(generator)
         x = self.checked(x, cond)
@@ -112,6 +112,11 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
     def check_labels(self, cond: Tensor | None, number: int) -> None:
         """Raise `InputError` unless there is one label for each of `number` examples, or None for all."""
         check_labels(self, cond, number)
+
+    def check_noise(self, x: Tensor) -> None:
+        """Raise `InputError` where latents of x (B, *event) at t = 0 lose their noise in the precision of x."""
+        level = self.schedule(x.new_zeros(()))
+        check_noise(level.alpha.detach() * self.decoder.standardise(x), level.sigma)
 
     @undisturbed()
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
@@ -223,7 +228,8 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
     def reverse(self, z_t: Tensor, predicted: Curve, step: Tensor, timesteps: int) -> Gaussian | Mixture:
         """p(z_s | z_t) of the chain of T = `timesteps` steps, from t = (k + 1) / T to s = k / T, k = `step` (B,).
 
-        The posterior at the predicted curve, spread by `step_variance`.
+        The posterior at the predicted curve, spread by `step_variance`. `spread` gives that of other times and
+        volatilities.
         """
         check_tensors(z_t=z_t, step=step)
         s, t = step.to(z_t.dtype) / timesteps, (step + 1).to(z_t.dtype) / timesteps
@@ -231,9 +237,12 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         return self.spread(transition(z_t, predicted), transition, predicted, step, timesteps)
 
     @undisturbed()
-    def spread(self, q: Gaussian, transition: Transition, predicted: Curve, step: Tensor,
-               timesteps: int) -> Gaussian | Mixture:
-        """p(z_s | z_t) from q's step at the predicted curve: `step_variance`, told what the predictor believes."""
+    def spread(self, q: Gaussian, transition: Transition, predicted: Curve, step: Tensor | None = None,
+               timesteps: int | None = None) -> Gaussian | Mixture:
+        """p(z_s | z_t) from q's step at the predicted curve: `step_variance`, told what the predictor believes.
+
+        `step` and `timesteps` say which step of which chain it is, where it is one with the model's own volatility.
+        """
         deviation = transition.deviation(predicted.belief) if self.step_variance.believes else None
         return self.step_variance.distribution(q, deviation, step, timesteps)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-EXACT = [Path(__file__).parent / "theory", Path(__file__).parent / "laws"]
+IN_FLOAT64 = [Path(__file__).parent / name for name in ("theory", "laws")]
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +15,7 @@ def reproducible(request: pytest.FixtureRequest) -> Iterator[None]:
     before = torch.get_default_dtype()
     torch.manual_seed(0)
     torch.set_num_threads(1)  # threads that share a core with another program wait for each other for seconds
-    if any(folder in request.path.parents for folder in EXACT):
+    if any(folder in request.path.parents for folder in IN_FLOAT64):
         torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(before)

@@ -93,7 +93,7 @@ class Evaluate:
                 run, of, x = self._opened()
                 timesteps = (run.config["timesteps"] if self.timesteps is None else self.timesteps) or None
                 bound = BoundEstimator(timesteps, self.draws, self.seed)
-                importance, ode, paths = self._importance(timesteps), self._ode(run), self._transport(run, of)
+                importance, ode, paths = self._importance(run, timesteps), self._ode(run), self._transport(run, of)
             began = time.monotonic()
             result = {
                 "data": of.data.name, "source": of.data.source,
@@ -124,12 +124,13 @@ class Evaluate:
         of = subject(run, self.data, self.data_options, self.split, self.limit)
         return run, of, run.as_input(of.x)
 
-    def _importance(self, timesteps: int | None) -> ImportanceEstimator | None:
-        """None if it was not asked for."""
+    def _importance(self, run: Run, timesteps: int | None) -> ImportanceEstimator | None:
+        """None if it was not asked for; `InputError` for a chain that the model has not."""
         if self.importance is None:
             return None
         if self.importance < 1:
             raise InputError(f"importance = {self.importance}", "at least 1 draw")
+        run.model.step_variance.require_chain(timesteps or _CHAIN)
         return ImportanceEstimator(timesteps or _CHAIN, self.importance, self.seed)
 
     def _ode(self, run: Run) -> OdeEstimator | None:

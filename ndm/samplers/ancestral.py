@@ -1,23 +1,35 @@
 """The generative process itself, at any number of steps and any volatility."""
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
 from ndm.model import NeuralDiffusion
-from ndm.samplers.grids import uniform_time
+from ndm.noise import Noise
+from ndm.samplers.grids import chain_of, uniform_time
 from ndm.samplers.sampler import Grid, Sampler
 from ndm.volatilities.constant import ConstantVolatility
 
 
 class AncestralSampler(Sampler):
-    """z_s ~ p(z_s | z_t): z_s = alpha_s f^(s) + c_{s|t} (z_t - alpha_t f^(t)) + sqrt(w) n.
+    """z_s ~ p(z_s | z_t), the model's own step, whose form is its step variance, for every grid and every eta:
 
-    eta = 0 is deterministic and follows the ODE (DDIM), eta = 1 is DDPM's chain for F = identity. A model with step
-    variances of T steps uses them when it walks those T steps with its own volatility.
+        z_s = alpha_s f^(s) + c_{s|t} (z_t - alpha_t f^(t)) + sqrt(w) n        or the mixture of such steps
+
+    A step variance that is a table serves the T steps that it was made for, with the model's own volatility; others are
+    refused. In many steps the chain tends to the reverse SDE with volatility eta, and at eta = 0 to the ODE. With q's
+    own variance, eta = 0 is DDIM's deterministic step, and eta = 1 DDPM's chain for F = identity. Steps made of beliefs
+    have noise at eta = 0, too: x is drawn, and not x^ put in its place. So mixture steps of exact beliefs keep the law
+    of independent dimensions for every eta and any number of steps. (`DeterministicSampler` is always without noise.)
     Sources: https://arxiv.org/abs/2006.11239 (DDPM, 2020), https://arxiv.org/abs/2010.02502 (DDIM, 2020).
 
     Args:
         eta: a constant volatility; the model's own if not given.
+
+    Raises:
+        InputError: where the model's step variances do not serve these steps.
     """
 
     order = 1
@@ -26,10 +38,24 @@ class AncestralSampler(Sampler):
                  grid: Grid = uniform_time) -> None:
         super().__init__(model, steps, grid=grid)
         self.volatility = None if eta is None else ConstantVolatility(eta)
+        model.step_variance.require_chain(self._chain(self.times))
 
-    def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
-        predicted = self.model.predict(z_t, t, cond)
-        if self.volatility is None and self.grid is uniform_time:
-            index = torch.full((len(z_t),), round(float(s) * self.steps), device=z_t.device)
-            return self.model.reverse(z_t, predicted, index, self.steps).sample(noise)
-        return self.model.posterior(z_t, predicted, s, t, self.volatility).sample(noise)
+    def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None,
+             number: int | None = None, timesteps: int | None = None) -> Tensor:
+        """z_s from z_t.
+
+        `number` is k of T = `timesteps`, where it is the step from (k + 1) / T to k / T of the model's own chain.
+        """
+        predicted, transition = self.model.predict(z_t, t, cond), self.model.transition(z_t, s, t, self.volatility)
+        k = None if number is None else torch.tensor(number, device=z_t.device)
+        return self.model.spread(transition(z_t, predicted), transition, predicted, k, timesteps).sample(noise)
+
+    def walk(self, z_1: Tensor, times: Tensor, noise: Noise, cond: Tensor | None) -> Iterator[Tensor]:
+        z, timesteps = z_1, self._chain(times)
+        for number, (t, s) in zip(reversed(range(len(times) - 1)), pairwise(times), strict=True):
+            z = self.step(z, s, t, noise.normal(), cond, number, timesteps)
+            yield z
+
+    def _chain(self, times: Tensor) -> int | None:
+        """T, where the walk down these times is the model's own chain of T steps."""
+        return chain_of(times) if self.volatility is None else None

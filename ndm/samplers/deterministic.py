@@ -1,17 +1,26 @@
 """The deterministic process, one predicted curve at a time."""
 
+from torch import Tensor
+
 from ndm.model import NeuralDiffusion
-from ndm.samplers.ancestral import AncestralSampler
 from ndm.samplers.grids import uniform_time
-from ndm.samplers.sampler import Grid
+from ndm.samplers.sampler import Grid, Sampler
+from ndm.volatilities.constant import ConstantVolatility
 
 
-class DeterministicSampler(AncestralSampler):
+class DeterministicSampler(Sampler):
     """z_s = alpha_s f^(s) + (sigma_s / sigma_t) (z_t - alpha_t f^(t)), the curve predicted at z_t: eta = 0.
 
-    Of first order in the step, and exact where the predicted curve does not change along the way. For F = identity it
-    is DDIM: Song et al. (2020), https://arxiv.org/abs/2010.02502.
+    It follows the ODE, in which no step has a variance: the model's step variances play no part. Of first order in the
+    step, and exact where the predicted curve does not change along the way. For F = identity it is DDIM: Song et al.
+    (2020), https://arxiv.org/abs/2010.02502.
     """
 
+    order = 1
+
     def __init__(self, model: NeuralDiffusion, steps: int = 50, *, grid: Grid = uniform_time) -> None:
-        super().__init__(model, steps, eta=0.0, grid=grid)
+        super().__init__(model, steps, grid=grid)
+        self.volatility = ConstantVolatility(0.0)
+
+    def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
+        return self.model.posterior(z_t, self.model.predict(z_t, t, cond), s, t, self.volatility).mean

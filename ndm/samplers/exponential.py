@@ -5,18 +5,22 @@ from itertools import pairwise
 
 from torch import Tensor
 
+from ndm.model import NeuralDiffusion
 from ndm.noise import Noise
-from ndm.samplers.ancestral import AncestralSampler
+from ndm.samplers.grids import uniform_time
+from ndm.samplers.sampler import Grid, Sampler
+from ndm.volatilities.constant import ConstantVolatility
 
 
-class ExponentialSampler(AncestralSampler):
+class ExponentialSampler(Sampler):
     """z_s ~ q(z_s | z_t, f), the step of the process with volatility eta along the extrapolated curve
 
         f = f^_t + (h / 2 h_r) (f^_t - f^_r),        h = gamma_t - gamma_s,   h_r = gamma_r - gamma_t
 
     the prediction in the middle of the step, from the last two. It is a curve, not a point, that is extrapolated; a
     step's shift is linear in it. Of second order in law for every eta (with eta = 0 sample by sample), for one
-    evaluation of the network in a step. The first step is the ancestral one. Exact where the curve is constant.
+    evaluation of the network in a step. The first step is q's along the curve predicted at z_1. Exact where the curve
+    is constant. It follows the reverse SDE, in which w = v is forced: the model's step variances play no part.
     For F = identity and eta = 1 it is SDE-DPM-Solver++(2M): Lu et al. (2022), https://arxiv.org/abs/2211.01095.
 
     Args:
@@ -24,6 +28,11 @@ class ExponentialSampler(AncestralSampler):
     """
 
     order = 2
+
+    def __init__(self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *,
+                 grid: Grid = uniform_time) -> None:
+        super().__init__(model, steps, grid=grid)
+        self.volatility = None if eta is None else ConstantVolatility(eta)
 
     def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
         """The first step: there is nothing to extrapolate from."""

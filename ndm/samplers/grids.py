@@ -8,6 +8,7 @@ from ndm.schedules import Schedule
 
 NO_SIGNAL = 20.0  # gamma
 _MOST_STEPS = 1_000_000
+_SAME = 1e-6  # of times
 _BISECTIONS = 60  # halvings of [0, 1]: past the resolution of float64
 
 
@@ -35,6 +36,13 @@ def uniform_gamma(schedule: Schedule, steps: int) -> Tensor:
     times = (low + high) / 2
     times[0], times[-1] = 1.0, 0.0
     return times
+
+
+def chain_of(times: Tensor) -> int | None:
+    """T, where the times of a grid are k / T, as single precision sees them; None where it is no chain's."""
+    steps = len(times) - 1
+    equal = torch.arange(steps, -1, -1, dtype=torch.float64) / max(steps, 1)
+    return steps if torch.allclose(times.detach().double().cpu(), equal, rtol=0, atol=_SAME) else None
 
 
 GRIDS = {"time": uniform_time, "gamma": uniform_gamma}

@@ -21,5 +21,5 @@ class AnalyticStepVariance(TabulatedStepVariance):
         return 1 + self.excess.value
 
     def observe(self, variance: Tensor, step: Tensor, timesteps: int, squared_difference: Tensor) -> None:
-        if timesteps == self.timesteps:
-            self.excess.update(step, squared_difference / variance)
+        self.require_chain(timesteps)
+        self.excess.update(step, squared_difference / variance)

@@ -8,5 +8,5 @@ from ndm.step_variances.step_variance import GaussianStepVariance
 class PosteriorStepVariance(GaussianStepVariance):
     """w = v."""
 
-    def forward(self, variance: Tensor, step: Tensor, timesteps: int) -> Tensor:
+    def forward(self, variance: Tensor, step: Tensor | None = None, timesteps: int | None = None) -> Tensor:
         return variance

@@ -1,6 +1,5 @@
 """What a step variance is: the spread of p(z_s | z_t), given the variance v of q(z_s | z_t, x)."""
 
-import warnings
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -14,11 +13,12 @@ from ndm.part import Part
 
 
 class StepVariance(Part, ABC):
-    """w_{s|t} of the step t = (k + 1) / T -> s = k / T of a chain of T steps.
+    """The form of p(z_s | z_t): its variance w_{s|t}, or the whole distribution.
 
     KL(q || p) = 1/2 sum_i [ v/w - 1 - log(v/w) + (mean difference)^2 / w ] is lowest at w = v + E[(mean
-    difference)^2]. In continuous time w = v is forced, so that only the discrete bound and the sampler that walks the
-    same T steps ask for it.
+    difference)^2]. In continuous time w = v is forced, so that only steps of finite length ask for it: those of the
+    discrete bounds and of the ancestral sampler. One made from q's step and the belief serves every (s, t) and eta; a
+    table serves the steps of its own chain, t = (k + 1) / T -> s = k / T with the model's own volatility.
 
     Attributes:
         believes: whether it needs what the predictor believes of x beyond x^.
@@ -31,14 +31,24 @@ class StepVariance(Part, ABC):
         """The step variance of a chain of `timesteps` steps (None: continuous time)."""
         return cls(**options)
 
+    def require_chain(self, timesteps: int | None) -> None:
+        """Raise `InputError` unless it serves every step of the chain of T = `timesteps` steps.
+
+        None stands for steps between other times, or with another volatility than the model's own.
+        """
+
     @abstractmethod
-    def distribution(self, q: Gaussian, deviation: Mixture | None, step: Tensor, timesteps: int) -> Gaussian | Mixture:
+    def distribution(self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None,
+                     timesteps: int | None = None) -> Gaussian | Mixture:
         """p(z_s | z_t).
 
         Args:
             q: q(z_s | z_t, .) at the predicted curve.
             deviation: how the mean of q deviates from there, of mean 0, if `believes` and the predictor says so.
-            step: k (B,) of `timesteps`.
+            step: k, (B,) or (), of T = `timesteps`, where it is a step of that chain with the model's own volatility.
+
+        Raises:
+            InputError: for a step that it does not serve.
         """
 
     def observe(self, variance: Tensor, step: Tensor, timesteps: int, squared_difference: Tensor) -> None:
@@ -48,12 +58,13 @@ class StepVariance(Part, ABC):
 class GaussianStepVariance(StepVariance, ABC):
     """One variance for each step and dimension: p(z_s | z_t) = N(mean of q, w)."""
 
-    def distribution(self, q: Gaussian, deviation: Mixture | None, step: Tensor, timesteps: int) -> Gaussian:
+    def distribution(self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None,
+                     timesteps: int | None = None) -> Gaussian:
         return Gaussian(q.mean, self(q.std**2, step, timesteps).sqrt(), q.basis)
 
     @abstractmethod
-    def forward(self, variance: Tensor, step: Tensor, timesteps: int) -> Tensor:
-        """w, from q's variance v and the step k (B,) of `timesteps`; both broadcast against (B, *event)."""
+    def forward(self, variance: Tensor, step: Tensor | None = None, timesteps: int | None = None) -> Tensor:
+        """w, from q's variance v and the step k of `timesteps`; both broadcast against (B, *event)."""
 
 
 class BelievedStepVariance(StepVariance, ABC):
@@ -74,7 +85,7 @@ class BelievedStepVariance(StepVariance, ABC):
 
 
 class TabulatedStepVariance(GaussianStepVariance, ABC):
-    """A ratio w / v for each of T steps and each dimension; chains of other lengths get q's own variance."""
+    """A ratio w / v for each of T steps and each dimension: no step of another chain has one."""
 
     def __init__(self, event_shape: tuple[int, ...], timesteps: int) -> None:
         super().__init__()
@@ -89,11 +100,16 @@ class TabulatedStepVariance(GaussianStepVariance, ABC):
                              "give --timesteps T: for infinitely many steps w = v is forced")
         return cls(event_shape, timesteps, **options)
 
-    def forward(self, variance: Tensor, step: Tensor, timesteps: int) -> Tensor:
+    def require_chain(self, timesteps: int | None) -> None:
         if timesteps != self.timesteps:
-            warnings.warn(f"the step variances are those of {self.timesteps} steps: "
-                          f"a chain of {timesteps} steps uses q's own", stacklevel=2)
-            return variance
+            got = "steps of another time grid or volatility" if timesteps is None else f"a chain of {timesteps} steps"
+            raise InputError(f"{got} for the table of {self.timesteps} steps of {type(self).__name__}",
+                             f"the {self.timesteps} equal steps of time, with the model's own volatility",
+                             f"take T = {self.timesteps} and no other grid or eta, or a sampler other than ancestral; "
+                             "a model trained with --step-variance mixture, moments or posterior serves all of them")
+
+    def forward(self, variance: Tensor, step: Tensor | None = None, timesteps: int | None = None) -> Tensor:
+        self.require_chain(timesteps)
         return variance * self.ratio()[step]
 
     @abstractmethod

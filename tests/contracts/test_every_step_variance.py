@@ -1,7 +1,5 @@
 """What every step variance promises, found by the file it lives in."""
 
-import warnings
-
 import pytest
 import torch
 from making import BATCH, EVENTS, FOUND, TIMESTEPS, each, make, tiny_model
@@ -9,6 +7,7 @@ from making import BATCH, EVENTS, FOUND, TIMESTEPS, each, make, tiny_model
 import ndm
 from ndm.errors import InputError
 from ndm.mixture import Mixture
+from ndm.samplers.grids import uniform_gamma
 from ndm.step_variances import StepVariance
 
 STEPS = torch.tensor([0, 1, 2, 1])
@@ -102,17 +101,53 @@ def test_it_takes_note_and_stays_a_distribution(case):
         assert p.log_prob(q.mean).isfinite().all() and p.sample(torch.ones_like(q.mean)).isfinite().all()
 
 
-def test_a_chain_of_another_length_has_the_variance_of_q_from_a_table_and_the_table_says_so(case):
-    """A step made of beliefs is as good as any other."""
+def test_a_table_refuses_every_step_but_those_of_its_chain(case):
+    """Whatever needs no table has the same form for every step, of a chain or not."""
     step_variance, event_shape = case
-    is_table = hasattr(step_variance, "timesteps")
-    for q in steps_of_q(event_shape):
-        deviation = centred(event_shape)
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            other = step_variance.distribution(q, deviation, STEPS, TIMESTEPS + 1)
-        assert_same(other, q if is_table else step_variance.distribution(q, deviation, STEPS, TIMESTEPS))
-        assert [f"those of {TIMESTEPS} steps" in str(warning.message) for warning in said] == [True] * is_table
+    deviation, q = centred(event_shape), steps_of_q(event_shape)[1]
+    step_variance.require_chain(TIMESTEPS)
+    own = step_variance.distribution(q, deviation, STEPS, TIMESTEPS)
+    for where in ((STEPS, TIMESTEPS + 1), (None, None), (STEPS, None)):
+        if hasattr(step_variance, "timesteps"):
+            for refused in (lambda where=where: step_variance.require_chain(where[1]),
+                            lambda where=where: step_variance.distribution(q, deviation, *where)):
+                with pytest.raises(InputError, match=f"of {TIMESTEPS} steps.*take T = {TIMESTEPS}"):
+                    refused()
+        else:
+            step_variance.require_chain(where[1])
+            assert_same(step_variance.distribution(q, deviation, *where), own)
+
+
+@each("step_variance")
+@pytest.mark.parametrize("use", [
+    lambda model: model(torch.randn(2, 3), timesteps=TIMESTEPS + 1),
+    lambda model: ndm.nelbo(model, torch.randn(2, 3), timesteps=1, draws=2),
+    lambda model: ndm.importance_weighted(model, torch.randn(2, 3), timesteps=TIMESTEPS + 1, draws=2),
+    lambda model: ndm.AncestralSampler(model, TIMESTEPS + 1),
+    lambda model: ndm.AncestralSampler(model, TIMESTEPS, eta=0.3),
+    lambda model: ndm.AncestralSampler(model, TIMESTEPS, grid=lambda schedule, steps: torch.tensor([1, 0.5, 0.25, 0])),
+], ids=["bound", "nelbo", "importance", "steps", "eta", "grid"])
+def test_everything_that_takes_steps_is_served_or_refused_before_the_network_is_asked(name, use):
+    model, asked = tiny_model((3,), step_variance=make("step_variance", name, (3,))).eval(), []
+    model.predictor.register_forward_hook(lambda *_: asked.append(1))
+    if hasattr(model.step_variance, "timesteps"):
+        with pytest.raises(InputError, match=f"take T = {TIMESTEPS}"):
+            use(model)
+        assert not asked
+    else:
+        assert use(model) is not None
+
+
+@each("step_variance")
+def test_samplers_of_the_limit_know_no_step_variance(name):
+    """Every other sampler walks any grid of any model, and draws what it draws with q's own variance."""
+    parts = {"step_variance": make("step_variance", name, (3,))}
+    model = tiny_model((3,), **parts).eval()
+    for kind in (part for sampler, part in FOUND["sampler"].items() if sampler != "ancestral"):
+        model.step_variance = parts["step_variance"]
+        drawn = kind(model, 9, grid=uniform_gamma)((4, 3))
+        model.step_variance = ndm.PosteriorStepVariance()
+        assert torch.equal(drawn, kind(model, 9, grid=uniform_gamma)((4, 3)))
 
 
 def test_continuous_time_is_accepted_or_refused_with_advice(case):

@@ -141,7 +141,7 @@ def test_deterministic_steps_are_exact_for_a_constant_prediction(name) -> None:
 
 
 def test_step_variance_is_walked() -> None:
-    """With w = v + E[(mean difference)^2] given, the covariance of a step is w, on the T steps it was made for."""
+    """With a table of w given, the covariance of a step is w, on the T steps it was made for: walked, and alone."""
     step_variance = ndm.LearnedStepVariance((3,), 4)
     torch.nn.init.normal_(step_variance.log_ratio)
     model = squashing_model(small_transform("time_basis"), step_variance=step_variance)
@@ -150,7 +150,7 @@ def test_step_variance_is_walked() -> None:
         predicted = model.predict(z_t, (k + 1) / 4)
         v = model.posterior(z_t, predicted, k / 4, (k + 1) / 4).std ** 2
         w = covariance(model.reverse(z_t, predicted, k, 4))
-        moved = [ndm.AncestralSampler(model, 4).step(z_t, *torch.tensor([0.5, 0.75]), noise, None)
+        moved = [ndm.AncestralSampler(model, 4).step(z_t, *torch.tensor([0.5, 0.75]), noise, None, 2, 4)
                  for noise in (torch.zeros(1, 3), torch.ones(1, 3))]
     assert_close(w, torch.diag(v[0] * step_variance.log_ratio[2].exp()).detach())
     assert_close(moved[1] - moved[0], w.diagonal().sqrt()[None])

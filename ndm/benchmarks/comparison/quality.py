@@ -8,6 +8,7 @@ from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.samplers import Sampler
 from ndm.samplers.ancestral import AncestralSampler
+from ndm.samplers.deterministic import DeterministicSampler
 from ndm.training.build import as_array
 
 ODE_STEPS = (1, 2, 4, 8, 16, 32)
@@ -65,7 +66,7 @@ def energy_distances(model: NeuralDiffusion, data: DataSet, held_out: np.ndarray
     target = scaled(held_out, data)
     distances = {"floor": energy_distance(training_points(data, number, seed), target)}
     samplers = ({f"ancestral, {timesteps} steps": AncestralSampler(model, timesteps)} if timesteps else
-                {f"deterministic, {steps} steps": AncestralSampler(model, steps, eta=0.0) for steps in ODE_STEPS})
+                {f"deterministic, {steps} steps": DeterministicSampler(model, steps) for steps in ODE_STEPS})
     for name, sampler in samplers.items():
         distances[name] = energy_distance(draw(sampler, data, number, seed), target)
     return distances

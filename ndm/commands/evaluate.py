@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ndm.commands.arguments import RunFolder
 from ndm.commands.estimates import BoundEstimator, ImportanceEstimator, OdeEstimator, TransportEstimator
+from ndm.commands.notes import say_notes
 from ndm.data import DataSet
 from ndm.dequantisation import dequantisation_for
 from ndm.errors import InputError
@@ -93,6 +94,7 @@ class Evaluate:
                 timesteps = (run.config["timesteps"] if self.timesteps is None else self.timesteps) or None
                 bound = BoundEstimator(timesteps, self.draws, self.seed)
                 importance, ode, paths = self._importance(timesteps), self._ode(run), self._transport(run, data)
+            say_notes(data)
             began = time.monotonic()
             result = {
                 "data": data.name, "source": data.source,

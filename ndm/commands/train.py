@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from ndm.commands.notes import say_notes
 from ndm.data import DataSet, names
 from ndm.report.progress import ProgressPictures
 from ndm.training.config import Config
@@ -33,12 +34,14 @@ class Train:
         """Train on `data`, which DATA names: exit code 0 when the budget is spent, 1 when a signal stopped it."""
         if self.dry_run:
             dry_run(self.config, data, Console())
+            say_notes(data)
             return 0
         folder = self.run_folder or Path("runs") / Path(self.data).stem
         is_path = self.data not in names() and Path(self.data).exists()
         source = str(Path(self.data).resolve()) if is_path else self.data
         draw = ProgressPictures(self.config, data) if self.config.pictures_every else None
         trainer = Trainer(self.config, data, folder, source, draw=draw)
+        say_notes(data)
         with trainer.shards:
             say = print if trainer.shards.is_main else lambda _: None
             if trainer.step:

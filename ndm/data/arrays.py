@@ -1,14 +1,17 @@
 """Arrays saved by numpy: `.npy`, or `.npz` with the key `x` and, for labels, `y`. Nothing is unpickled.
 
-What is larger than `IN_MEMORY` is memory-mapped, unless it is compressed (`np.savez_compressed`).
+What is larger than `IN_MEMORY` is memory-mapped, unless it is compressed (`np.savez_compressed`) or dequantised.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ndm.data.dataset import DataSet, Split
+from ndm.data.dequantise import dequantised
 from ndm.data.examples import divide, examples
+from ndm.data.labels import classes
 from ndm.data.lazy import IN_MEMORY
 from ndm.data.npz import array_of
 from ndm.errors import InputError, reason
@@ -16,14 +19,47 @@ from ndm.errors import InputError, reason
 SUFFIXES = (".npy", ".npz")
 
 
-def load_file(path: str | Path) -> DataSet:
-    """The file as a data set, split 80/10/10 (see `divide`). Raises `InputError`, naming the file."""
-    return divide(read(path), Path(path).name, source=f"the file {Path(path).name}")
+def load_file(path: str | Path, *, unlabelled: Any = None, dequantise: Any = None) -> DataSet:
+    """The file as a data set, split 80/10/10 (see `divide`). Raises `InputError`, naming the file.
+
+    unlabelled   keep: examples without a label are kept, without a class
+    dequantise   true: x of any type of numbers are real values, and dimensions of integers or of values at equal steps
+                 get noise of one step; or the numbers of such dimensions, of x (N, D)
+    """
+    split, notes, noisy = read(path, unlabelled=unlabelled, dequantise=dequantise)
+    about = f"the file {Path(path).name}" + f", noise on {noisy} of its dimensions" * bool(noisy)
+    return divide(split, Path(path).name, about, notes)
 
 
-def read(path: str | Path) -> Split:
-    """Every example of the file, undivided: uint8 as images (N, C, H, W), floats as float32 (N, *event)."""
-    return examples(*read_arrays(Path(path)), where=str(path))
+def read(path: str | Path, *, unlabelled: Any = None, dequantise: Any = None) -> tuple[Split, tuple[str, ...], int]:
+    """Every example of the file, undivided: uint8 as images (N, C, H, W), floats as float32 (N, *event).
+
+    And what is to be said of them, and how many dimensions are dequantised.
+    """
+    x, y = read_arrays(Path(path))
+    noisy = 0
+    if dequantise is not None and dequantise is not False:
+        x, noisy = _dequantised(x, dequantise, str(path))
+    found = examples(x, str(path))
+    if y is not None and (y.shape != (len(found),) or y.dtype.kind not in "biufU"):
+        raise InputError(f"{path}: labels y of type {y.dtype} and shape {y.shape}",
+                         f"one number or word for each example, ({len(found)},)")
+    numbers, notes = classes(y, lambda i: f"{path}, y[{i}]", unlabelled=unlabelled)
+    return Split(found, numbers), notes, noisy
+
+
+def _dequantised(x: np.ndarray, wanted: Any, where: str) -> tuple[np.ndarray, int]:
+    """`x` (N, *event) as floats with noise, and on how many dimensions."""
+    if x.dtype.kind not in "biuf" or x.ndim < 2 or not x.size:
+        return x, 0  # which is refused for what it is
+    if wanted is not True and x.ndim > 2:
+        raise InputError(f"dequantise={wanted} of {where}, of shape {x.shape}", "dequantise=true, or x of shape (N, D)")
+    flat = x.reshape(len(x), -1)
+    flat = flat.astype(np.float32 if flat.dtype.itemsize == 1 else np.result_type(flat.dtype, np.float64))
+    columns, names = dequantised({str(i): flat[:, i] for i in range(flat.shape[1])}, wanted, where)
+    for name in names:
+        flat[:, int(name)] = columns[name]
+    return flat.reshape(x.shape), len(names)
 
 
 def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from ndm.data.batches import Batches
+from ndm.data.labels import NO_CLASS
 from ndm.data.lazy import Examples, Lazy, chunks, rows_of, stamps_of_values
+from ndm.data.remarks import remarks
 from ndm.errors import InputError
 
 SPLITS = ("train", "validation", "test")
@@ -18,7 +20,10 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Examples `x` (N, *event), in memory or not, and their class numbers `y` (N,), or None without labels."""
+    """Examples `x` (N, *event), in memory or not, and their class numbers `y` (N,), or None without labels.
+
+    The number of an example without a class is -1.
+    """
 
     x: Any  # Examples: what has the interface of an array as far as rows go
     y: np.ndarray | None = None
@@ -48,9 +53,10 @@ class DataSet:
 
     name, source   what it is called, where it comes from and under which licence
     num_levels     images, uint8 (N, C, H, W) of values 0..num_levels-1; None: real, float32 (N, *event)
-    num_classes    labels are integers (N,) in 0..num_classes-1; 0: there are no labels
-    notes          what `ndm data check` says besides: of columns, of checksums
+    num_classes    labels are integers (N,) in 0..num_classes-1, or -1 for no class; 0: there are no labels
     log_density    where the truth is known: x (N, *event) -> log p(x) in nats, float64 (N,)
+    notes          what is said of the data wherever they are used; the `remarks` on train are added
+    columns        of a table, the names of its dimensions
 
     Raises `InputError` for arrays of another type or shape, NaN or infinite values, levels or labels out of
     range and empty splits.
@@ -65,6 +71,7 @@ class DataSet:
     source: str
     log_density: Callable[[np.ndarray], np.ndarray] | None = None
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part in SPLITS:
@@ -73,6 +80,8 @@ class DataSet:
             check_labels(split.y, len(split), self.num_classes, where)
             if split.x.shape[1:] != self.event_shape:
                 raise InputError(f"{where} of event shape {split.x.shape[1:]}", f"train's {self.event_shape}")
+        notes = dict.fromkeys((*self.notes, *remarks(self.train.x, self.columns)))  # once, where data are made of data
+        object.__setattr__(self, "notes", tuple(notes))
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -147,7 +156,7 @@ def check_values(x: Examples, num_levels: int | None, where: str) -> None:
         wrong = ~np.isfinite(part) if num_levels is None else part >= num_levels
         if wrong.any() and not count:
             row, *place = (int(i) for i in np.unravel_index(wrong.argmax(), part.shape))
-            first = str((start + row, *place))
+            first = f"x{[start + row, *place]}"
         count += int(wrong.sum())
     if count:
         what = "NaN or infinite" if num_levels is None else f"above {num_levels - 1}"
@@ -170,7 +179,7 @@ def check_type(x: Examples, dtype: np.dtype, what: str, where: str) -> None:
 
 
 def check_labels(y: np.ndarray | None, num_examples: int, num_classes: int, where: str) -> None:
-    """Raise `InputError` unless `y` is (N,) integers in 0..num_classes-1, or None without classes."""
+    """Raise `InputError` unless `y` is (N,) integers in 0..num_classes-1 or -1, or None without classes."""
     if y is None:
         if num_classes:
             raise InputError(f"{where} without labels", f"labels of {num_classes} classes")
@@ -180,9 +189,9 @@ def check_labels(y: np.ndarray | None, num_examples: int, num_classes: int, wher
             f"{where}: labels of type {y.dtype} and shape {y.shape}",
             f"one integer for each example, ({num_examples},)",
         )
-    wrong = (y < 0) | (y >= num_classes)
-    if wrong.any():
+    wrong = (y < NO_CLASS) | (y >= num_classes)
+    if wrong.any() or not num_classes:
         raise InputError(
-            f"{where}: label {y[wrong.argmax()]} at {wrong.argmax()}",
-            f"0..{num_classes - 1}" if num_classes else "no labels, as num_classes is 0",
+            f"{where}: label y[{wrong.argmax()}] = {y[wrong.argmax()]}",
+            f"0..{num_classes - 1}, or {NO_CLASS} for no class" if num_classes else "no labels, as num_classes is 0",
         )

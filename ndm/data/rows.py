@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ndm.data import tables
+from ndm.data.columns import expanded, numbers
 from ndm.data.examples import check_resolution
 from ndm.data.images import GREY, Images, opened, policy_of
 from ndm.data.stores import Store
@@ -21,9 +22,13 @@ class Row(NamedTuple):
 
 
 class Decoder(Protocol):
-    """Made of the first rows of a stream, it decodes these and all others. `notes` are what is to be said of them."""
+    """Made of the first rows of a stream, it decodes these and all others. `notes` are what is to be said of them.
+
+    `names` are those of the columns of what it decodes, where it is a table.
+    """
 
     notes: tuple[str, ...]
+    names: tuple[str, ...]
 
     def __call__(self, rows: list[Row]) -> np.ndarray:
         """The rows as (N, *event); raises `InputError`, naming a row that cannot be decoded."""
@@ -57,7 +62,7 @@ def content(image: dict[str, Any]) -> bytes:
 class ImageDecoder:
     """The images of a column, by the policy of `ndm.data.images`; what is left open, the first rows decide."""
 
-    notes = ()
+    notes = names = ()
 
     def __init__(self, first: list[Row], *, column: str, size: Any, crop: Any, mode: Any) -> None:
         self.column, self.resize = column, size is not None
@@ -75,17 +80,24 @@ class ImageDecoder:
 
 
 class TableDecoder:
-    """Columns of numbers beside each other, (N, D) of float32."""
+    """Columns of numbers, or of lists of them, beside each other, (N, D) of float32."""
+
+    notes = ()
 
     def __init__(self, first: list[Row], *, name: str, columns: list[str]) -> None:
-        self.columns = columns
         values = {column: self._numbers(first, column) for column in columns}
-        x, self.notes = tables.beside(Path(name), values, None)
-        check_resolution(x, name)
+        self.shapes = {column: found.shape[1:] for column, found in values.items()}
+        x, self.names, _ = tables.beside(Path(name), values, None)
+        check_resolution(x, name, self.names)
 
     def __call__(self, rows: list[Row]) -> np.ndarray:
+        values = {column: self._numbers(rows, column) for column in self.shapes}
+        for column, shape in self.shapes.items():
+            if values[column].shape[1:] != shape:
+                raise InputError(f"{rows[0].where}, column {column!r} of shape {values[column].shape[1:]}",
+                                 f"{shape}, as in the first examples")
         with np.errstate(over="ignore"):
-            x = np.stack([self._numbers(rows, column) for column in self.columns], 1).astype(np.float32)
+            x = np.stack(list(expanded(values).values()), 1).astype(np.float32)
         if not np.isfinite(x).all():
             raise InputError(f"{rows[np.argwhere(~np.isfinite(x))[0][0]].where}: a value too large for float32",
                              "absolute values below 3.4e38", "rescale the data")
@@ -93,4 +105,4 @@ class TableDecoder:
 
     @staticmethod
     def _numbers(rows: list[Row], column: str) -> np.ndarray:
-        return tables.numbers([row.values[column] for row in rows], lambda i: f"{rows[i].where}, column {column!r}")
+        return numbers([row.values[column] for row in rows], lambda i: f"{rows[i].where}, column {column!r}")

@@ -29,7 +29,8 @@ def test_check_remarks_on_what_training_refuses(tmp_path, monkeypatch):
     x[:, 1:3] = 0.1
     np.save("constant.npy", x)
     np.save("black.npy", np.zeros((40, 4, 4), np.uint8))
-    assert "note" not in ndm("data check varies.npy").out + ndm("data check black.npy").out
+    assert "note" not in ndm("data check varies.npy").out
+    assert "note: all images of train are the same" in ndm("data check black.npy").out
     result = ndm("data check constant.npy")
     assert result.code == 0 and "note: dimension [1] of train (of 2 such) never changes: ndm train ref" in result.out
     refused = ndm(f"train constant.npy --run r --max-steps 1 {TINY_MLP}")

@@ -1,0 +1,52 @@
+"""Noise as wide as a step on values at equal steps, so that they have a density: U(0, 1) on integers."""
+
+from typing import Any
+
+import numpy as np
+
+from ndm.data.lattice import step_of
+from ndm.errors import InputError
+
+
+def dequantised(columns: dict[str, np.ndarray], wanted: Any, where: str) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The columns (N,), those that are `wanted` with noise, and the names of these.
+
+    wanted   True for all at equal steps, or their names, where name stands for name[0], name[1], ... as well
+
+    The noise belongs to the name, the same every time. Raises `InputError` for names that are no columns or are not at
+    equal steps, and where True finds none.
+    """
+    if wanted is None or wanted is False or wanted == []:
+        return columns, []
+    names = list(columns) if wanted is True else _named(columns, wanted, where)
+    steps = {name: step_of(columns[name]) for name in names}
+    if wanted is not True and (other := [name for name in names if steps[name] is None]):
+        raise InputError(f"dequantise={other} of {where}", "columns of integers, or of values at equal steps",
+                         "leave it out, or say dequantise=true for all that are")
+    found = {name: step for name, step in steps.items() if step is not None}
+    if not found:
+        raise InputError(f"dequantise={wanted} of {where}, which has no values at equal steps", "some", "leave it out")
+    noisy = {name: columns[name] + step * _noise(name, len(columns[name])) for name, step in found.items()}
+    return columns | noisy, list(found)
+
+
+def _noise(name: str, number: int) -> np.ndarray:
+    """U(0, 1); RandomState is frozen (NEP 19), so that it is the same under every version of numpy."""
+    noise: np.ndarray = np.random.RandomState(list(name.encode()) or [0]).random_sample(number)
+    return noise
+
+
+def _named(columns: dict[str, np.ndarray], wanted: Any, where: str) -> list[str]:
+    found = []
+    for name in map(str, wanted if isinstance(wanted, list) else [wanted]):
+        own = [each for each in columns if each == name or (each.startswith(f"{name}[") and each.endswith("]"))]
+        if not own:
+            raise InputError(f"{where} without a column {name!r}", "one of " + listed(columns))
+        found += own
+    return list(dict.fromkeys(found))
+
+
+def listed(names: Any) -> str:
+    """The names, and of many the first."""
+    known = list(map(str, names))
+    return ", ".join(known[:20]) + f" and {len(known) - 20:,} more" * (len(known) > 20)

@@ -37,7 +37,7 @@ def numbers(values: Sequence[Any], where: Where) -> np.ndarray:
             raise InputError(f"{where(i)}: {what}", f"{width or 'some'} numbers, as in the first row",
                              "make all lists equally long, or choose other columns=[...]")
     flat = list(chain.from_iterable(values))
-    return _numbers(flat, lambda i: f"{where(i // width)}, place {i % width}").reshape(len(values), width)
+    return _numbers(flat, lambda i: f"{where(i // width)}, value [{i % width}]").reshape(len(values), width)
 
 
 def expanded(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ def dequantised(columns: dict[str, np.ndarray], wanted: Any, where: str) -> tupl
     names = list(columns) if wanted is True else _named(columns, wanted, where)
     steps = {name: step_of(columns[name]) for name in names}
     if wanted is not True and (other := [name for name in names if steps[name] is None]):
-        raise InputError(f"dequantise={other} of {where}", "columns of integers, or of values at equal steps",
+        raise InputError(f"dequantise={other[:3]} of {where}", "columns of integers, or of values at equal steps",
                          "leave it out, or say dequantise=true for all that are")
     found = {name: step for name, step in steps.items() if step is not None}
     if not found:
@@ -37,13 +37,14 @@ def _noise(name: str, number: int) -> np.ndarray:
 
 
 def _named(columns: dict[str, np.ndarray], wanted: Any, where: str) -> list[str]:
-    found = []
-    for name in map(str, wanted if isinstance(wanted, list) else [wanted]):
-        own = [each for each in columns if each == name or (each.startswith(f"{name}[") and each.endswith("]"))]
-        if not own:
-            raise InputError(f"{where} without a column {name!r}", "one of " + listed(columns))
-        found += own
-    return list(dict.fromkeys(found))
+    own: dict[str, list[str]] = {}
+    for name in columns:
+        for stem in {name, name.rpartition("[")[0] or name}:
+            own.setdefault(stem, []).append(name)
+    names = list(map(str, wanted if isinstance(wanted, list) else [wanted]))
+    if absent := [name for name in names if name not in own]:
+        raise InputError(f"{where} without a column {absent[0]!r}", "one of " + listed(columns))
+    return list(dict.fromkeys(part for name in names for part in own[name]))
 
 
 def listed(names: Any) -> str:

@@ -114,7 +114,8 @@ def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None =
     if streaming:
         return _streamed(path, found, wanted, image, label, dequantise, policy, how | labels, about)
     if image is None:
-        table = {name: list(found[name]) for name in names if name in (*wanted, label)}
+        used = {*wanted, label}
+        table = {name: list(found[name]) for name in names if name in used}
         return tables.of_table(path, table, columns, label, dequantise=dequantise, **labels)
     y, said = classes(None if label is None else found[label], partial(tables.cell, path, label),
                       unlabelled=unlabelled, missing=missing)

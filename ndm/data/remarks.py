@@ -39,7 +39,7 @@ def remarks(x: Examples, columns: Sequence[str] = ()) -> tuple[str, ...]:
     constant = _whole(x, sample, [list(np.flatnonzero(np.ptp(sample, 0) == 0))], _never_changes)[0]
     twins = _whole(x, sample, _same(sample, constant), _are_the_same)
     left = np.setdiff1d(np.arange(width), np.concatenate([constant, *(group[1:] for group in twins)])).astype(int)
-    found = _of_constants(constant, words) + _of_twins(twins, words) + _of_linear(sample, left, words)
+    found = _of_constants(constant, words) + _of_twins(twins, words) + _of_linear(x, sample, left, words)
     return (*found, *_of_steps(sample, left, words))
 
 
@@ -125,16 +125,20 @@ def _of_twins(twins: list[list[int]], words: _Words) -> list[str]:
     return found[:_GROUPS] + [rest] * (len(found) > _GROUPS)
 
 
-def _of_linear(x: np.ndarray, left: np.ndarray, words: _Words) -> list[str]:
+def _of_linear(x: Examples, sample: np.ndarray, left: np.ndarray, words: _Words) -> list[str]:
     """Of dimensions that others determine: combinations of standardised ones that do not vary."""
-    if not 2 <= len(left) <= min(_MOST_LINEAR, len(x) // 2):
+    if not 2 <= len(left) <= min(_MOST_LINEAR, len(sample) // 2):
         return []
-    values = x[:, left].astype(np.float64)
-    std = values.std(0)
-    rounding = np.finfo(np.float32).eps * np.abs(values).max(0) / std
-    values = (values - values.mean(0)) / std
-    variances, combinations = np.linalg.eigh(values.T @ values / len(x))
-    flat = combinations[:, variances < _LINEAR + float((rounding**2).max())]
+    values = sample[:, left].astype(np.float64)
+    mean, std = values.mean(0), values.std(0)
+    most = _LINEAR + float(((np.finfo(np.float32).eps * np.abs(values).max(0) / std) ** 2).max())
+    values = (values - mean) / std
+    variances, combinations = np.linalg.eigh(values.T @ values / len(sample))
+    flat = combinations[:, variances < most]
+    if flat.shape[1] and len(sample) < len(x):
+        squares = sum(((((part.reshape(len(part), -1)[:, left] - mean) / std) @ flat) ** 2).sum(0)
+                      for _, part in chunks(x))
+        flat = flat[:, squares / len(x) < 2 * most]
     if not flat.shape[1]:
         return []
     weight = np.linalg.norm(flat, axis=1)

@@ -6,6 +6,7 @@ are refused.
 """
 
 import csv
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def _parquet(path: Path) -> dict[str, list[Any]]:
     parquet = optional("pyarrow.parquet", "tables")
     try:
         names = parquet.read_schema(path).names
-        if twice := [name for name in names if names.count(name) > 1]:
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
             raise InputError(f"{path} with several columns {twice[0]!r}", "different names of columns")
         table = parquet.read_table(path)
         return {name: table[name].to_pylist() for name in table.column_names}

@@ -24,8 +24,9 @@ def classes(labels: Iterable[Any] | None, where: Callable[[int], str], *, unlabe
     """Class numbers 0, 1, ... of the labels, int64 (N,), and what is to be said of them; None of data without labels.
 
     Numbers come first, in their order, whether they are stored as such or as text; then words, in alphabetical order.
-    No label are None, NaN, NaT, text that is empty, the word nan among numbers, and the number `missing`, by default -1
-    beside 0. They are refused, or with `unlabelled="keep"` numbered -1, which is no class.
+    None, NaN, NaT, empty text and the word nan among numbers are missing labels, and so is the number `missing`: by
+    default -1 where it is the least of several numbers, but for -1 and 1 alone. They are refused, or with
+    `unlabelled="keep"` numbered -1, which is no class.
 
     Raises `InputError`, which names label i as where(i), for what is missing or cannot be a label.
     """
@@ -84,24 +85,23 @@ def _place(word: str) -> tuple[bool, Decimal, str]:
 def _absent(counts: Counter[str | None], missing: int | None) -> set[str | None]:
     """Those of the words that are no label."""
     found: set[str | None] = {word for word in counts if word is None}
-    numbers = {word: _number(word) for word in counts if word is not None}
-    if missing is None and 0 in numbers.values():
-        missing = NO_CLASS
-    if missing is not None:
-        found |= {word for word, number in numbers.items() if number == missing}
-    words = [word for word, number in numbers.items() if number is None]
-    if len(words) < len(numbers) and all(word.strip().lower() == "nan" for word in words):
-        found |= set(words)
-    return found
+    numbers = {word: number for word in counts if word is not None and (number := _number(word)) is not None}
+    words = counts.keys() - numbers.keys() - {None}
+    if numbers and all(str(word).strip().lower() == "nan" for word in words):
+        found |= words
+        if missing is None and min(numbers.values()) == NO_CLASS and set(numbers.values()) not in ({-1}, {-1, 1}):
+            missing = NO_CLASS
+    return found | {word for word, number in numbers.items() if number == missing}
 
 
 def _remarks(order: list[str], counts: Counter[str | None]) -> list[str]:
     """What may be another mistake: words that stand for a missing label, numbers written in two ways, no classes."""
-    notes = [f"the label {word!r} ({counts[word]} times) is a class of its own: leave it empty where it means no label"
+    notes = [f"the label {word!r} ({counts[word]} times) counts as a class: leave it empty where it means no label"
              for word in order if word.strip().lower() in _LIKE_MISSING]
     for number, group in groupby(order, _number):
         if number is not None and len(same := list(group)) > 1:
-            notes.append(f"the labels {' and '.join(map(repr, same))} are one number, but classes of their own")
+            notes.append(f"the labels {' and '.join(map(repr, same))} are the same number, written differently: they "
+                         "count as different classes")
     if len(order) > max(10, sum(counts.values()) / 2):
         notes.append(f"{len(order)} classes for {sum(counts.values())} examples: is this an identifier or a target?")
     return notes

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ndm.data.lattice import has_ties, integers, step_of
-from ndm.data.lazy import Examples, Joined, chunks, rows_at_once
+from ndm.data.lazy import IN_MEMORY, Examples, Joined, chunks, rows_at_once
 
 _VALUES, _MOST_ROWS, _FEWEST_ROWS = 2**22, 2**16, 256  # of the sample that is looked at
 _MOST_SEARCHED = 2048  # dimensions whose steps are searched
@@ -25,16 +25,16 @@ _NAMES, _GROUPS = 3, 4  # that are named
 def remarks(x: Examples, columns: Sequence[str] = ()) -> tuple[str, ...]:
     """The remarks on examples `x` (N, *event), whose dimensions `columns` names where they are those of a table.
 
-    At most 65536 examples, evenly spaced, are looked at; dimensions that are constant or the same there, in all. Images
-    that are still encoded are not looked at.
+    At most 65536 examples, evenly spaced, are looked at, and all of them where dimensions are constant, the same or
+    linear in each other there. Of images those are looked at that are in memory.
     """
     if not isinstance(x, np.ndarray | Joined) or len(x) < 2:
         return ()
+    if x.dtype == np.uint8:
+        return tuple(_of_images(x)) if x.size <= IN_MEMORY else ()
     width = x.size // len(x)
     number = min(len(x), _MOST_ROWS, max(_FEWEST_ROWS, _VALUES // width), rows_at_once(x))
     sample = np.asarray(x[np.linspace(0, len(x) - 1, number, dtype=int)]).reshape(number, width)
-    if x.dtype == np.uint8:
-        return tuple(_of_images(sample))
     words = _Words(x.shape[1:], columns)
     constant = _whole(x, sample, [list(np.flatnonzero(np.ptp(sample, 0) == 0))], _never_changes)[0]
     twins = _whole(x, sample, _same(sample, constant), _are_the_same)
@@ -70,11 +70,14 @@ class _Words:
         return f"dequantise=[{','.join(map(self.name, dimensions))}]" if few else "dequantise=true"
 
 
-def _of_images(x: np.ndarray) -> list[str]:
-    """Of images (n, D) that show nothing."""
-    if (x == x[0]).all():
+def _of_images(x: Examples) -> list[str]:
+    """Of images that show nothing."""
+    blank, same, first = 0, True, x[0]
+    for _, part in chunks(x):
+        same = same and bool((part == first).all())
+        blank += int((part.min((1, 2, 3)) == part.max((1, 2, 3))).sum())
+    if same:
         return ["all images of train are the same"]
-    blank = int((x.min(1) == x.max(1)).sum())
     return [f"{blank:,} of {len(x):,} images of train are of one value throughout"] * bool(blank)
 
 

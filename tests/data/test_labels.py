@@ -139,7 +139,8 @@ def where(i: int) -> str:
 
 @pytest.mark.parametrize("labels, row", [
     ([1, None, 2], 2), (["a", "b", " "], 3), (["a", "\t"], 2), ([1.0, math.nan], 2), ([0, 1, -1], 3), (["0", "-1"], 2),
-    (["1", "2", "nan"], 3), ([np.datetime64("NaT", "D"), np.datetime64("2024-01-02", "D")], 1), ([0.0, -1.0], 2)])
+    (["1", "2", "nan"], 3), ([2, 1, -1], 3), ([-1.0, 3.5, 1.0], 1),
+    ([np.datetime64("NaT", "D"), np.datetime64("2024-01-02", "D")], 1), ([0.0, -1.0], 2)])
 def test_what_is_missing(labels, row):
     with pytest.raises(InputError, match=f"^got row {row}: .*, a missing label; expected a label for each example"):
         classes(labels, where)
@@ -147,15 +148,16 @@ def test_what_is_missing(labels, row):
     assert y[row - 1] == NO_CLASS and (y == NO_CLASS).sum() == 1 and f"1 of {len(labels)} examples" in notes[0]
 
 
-@pytest.mark.parametrize("labels", [[-1, 1], ["-1", "cat"], ["nan", "x"], [datetime.date(2024, 1, 2), "x"]])
+@pytest.mark.parametrize("labels", [[-1, 1], ["-1", "1"], [-2, -1], ["-1", "cat"], ["nan", "x"],
+                                    [datetime.date(2024, 1, 2), "x"]])
 def test_what_is_not_missing(labels):
     assert sorted(classes(labels, where)[0]) == [0, 1]
 
 
 def test_what_may_be_a_mistake_is_said():
-    assert "'NA' (2 times) is a class of its own" in classes(["NA", "a", "NA"], where)[1][0]
+    assert "'NA' (2 times) counts as a class" in classes(["NA", "a", "NA"], where)[1][0]
     y, (note,) = classes(["1", "01", "2", "1.0"], where)
-    assert len(set(y)) == 4 and "'01' and '1' and '1.0' are one number, but classes of their own" in note
+    assert len(set(y)) == 4 and "'01' and '1' and '1.0' are the same number, written differently" in note
     assert "20 classes for 20 examples" in classes(range(20), where)[1][0]
     assert classes([2**53, 2**53 + 1], where)[1] == ()
     assert classes(["a", "b"] * 9, where)[1] == ()
@@ -173,7 +175,7 @@ def test_what_cannot_be_a_label_is_named():
 @given(st.lists(st.integers(-10**20, 10**20), min_size=1))
 def test_whole_numbers_are_in_their_order_however_they_are_written(labels):
     order = sorted(set(labels))
-    missing = {-1} if {0, -1} <= set(labels) else set()
+    missing = {-1} if order[0] == -1 and order not in ([-1], [-1, 1]) else set()
     wanted = [NO_CLASS if label in missing else [each for each in order if each not in missing].index(label)
               for label in labels]
     for written in (labels, list(map(str, labels))):

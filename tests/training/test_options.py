@@ -25,8 +25,8 @@ def test_what_is_no_decimal_number_is_text(text):
 
 @pytest.mark.parametrize("text, expected", [
     ("3", 3), ("-13", -13), ("+5", 5), ("0", 0), ("0.5", 0.5), (".5", 0.5), ("1.", 1.0), ("1e-3", 1e-3),
-    ("-1E+5", -1e5), ("1.5e3", 1500.0), ("true", True), ("false", False), ("null", None), ("~", None), (".inf", math.inf),
-    ("[1,2]", [1, 2]), ("[a, 0.5]", ["a", 0.5]), ("'3'", "3"), ("[]", []), ("a b", "a b")])
+    ("-1E+5", -1e5), ("1.5e3", 1500.0), ("true", True), ("false", False), ("null", None), ("~", None),
+    (".inf", math.inf), ("[1,2]", [1, 2]), ("[a, 0.5]", ["a", 0.5]), ("'3'", "3"), ("[]", []), ("a b", "a b")])
 def test_what_is_read(text, expected):
     assert value(text) == expected and type(value(text)) is type(expected)
 

@@ -33,7 +33,8 @@ def classes(labels: Iterable[Any] | None, where: Callable[[int], str], *, unlabe
     keep = unlabelled is not None and option("unlabelled", unlabelled, ("keep",)) == "keep"
     if labels is None:
         if keep:
-            raise InputError("unlabelled=keep of data without labels", "labels", "name their column: label=NAME")
+            raise InputError("unlabelled=keep of data without labels", "labels",
+                             "name their column by label=NAME, or save them under the key y of an .npz file")
         return None, ()
     stored = [label.item() if isinstance(label, np.generic) else label for label in labels]
     words = [_word(label, where, i) for i, label in enumerate(stored)]
@@ -41,7 +42,7 @@ def classes(labels: Iterable[Any] | None, where: Callable[[int], str], *, unlabe
     absent = _absent(counts, missing)
     if absent and not keep:
         i = next(i for i, word in enumerate(words) if word in absent)
-        number = words[i] is not None and words[i] != "nan"
+        number = _number(words[i] or "") is not None
         raise InputError(f"{where(i)}: {stored[i]!r}, a missing label", "a label for each example",
                          "repair it, or say unlabelled=keep to keep examples without a class"
                          + ", or give that class another name" * number)

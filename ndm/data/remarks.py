@@ -155,13 +155,15 @@ def _of_steps(x: np.ndarray, left: np.ndarray, words: _Words) -> list[str]:
     images = " (if they are images, save their levels as uint8)" if len(words.shape) > 1 else ""
     are_whole = integers(x[:, left])
     searched = left[~are_whole]
+    partly = ""
     if len(searched) > _MOST_SEARCHED:
+        partly = f"; {_MOST_SEARCHED:,} of {len(searched):,} were searched"
         searched = searched[np.linspace(0, len(searched) - 1, _MOST_SEARCHED, dtype=int)]
     steps = {i: step for i in searched.tolist() if (step := step_of(x[:, i])) is not None}
     found = []
     for group, what in ((left[are_whole].tolist(), "integers"), (list(steps), "values at equal steps")):
         if group:
-            first = f" ({steps[group[0]]:.4g} in {words.name(group[0])})" if group[0] in steps else ""
+            first = f" ({steps[group[0]]:.4g} in {words.name(group[0])}{partly})" if group[0] in steps else ""
             found.append(f"{words(group)} hold{'s' * (len(group) == 1)} {what}{first}: a density is infinite there "
                          f"without {words.option(group)}{images}")
     rest = np.array([i for i in searched.tolist() if i not in steps], int)

@@ -100,9 +100,12 @@ def chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) 
     """The names that `columns` gives, each of the table and each once."""
     if columns is None:
         return default
-    names = [str(name) for name in columns] if isinstance(columns, list) else [str(columns)]
+    given = columns if isinstance(columns, list) else [columns]
+    names = [str(name) for name in given]
     if absent := [name for name in names if name not in table]:
-        raise InputError(f"{path} without a column {absent[0]!r}", "one of " + listed(table))
+        word = isinstance(given[names.index(absent[0])], str)
+        raise InputError(f"{path} without a column {absent[0]!r}", "one of " + listed(table),
+                         "" if word else 'write a name that looks like a number in quotes: \'["1.50"]\'')
     if not names or len(set(names)) < len(names):
         raise InputError(f"columns={names}", "different names, at least one")
     return names

@@ -154,3 +154,10 @@ def test_absent_columns_of_many_are_not_all_listed(tmp_path):
     with pytest.raises(InputError, match="c19 and 2,980 more") as caught:
         data.load(str(tmp_path / "t.csv"), {"columns": ["z"]})
     assert len(str(caught.value)) < 400 and tables.SUFFIXES == (".csv", ".parquet")
+
+
+def test_names_that_look_like_numbers_are_quoted(tmp_path):
+    (tmp_path / "t.csv").write_text("1.50,3,x\n" + "".join(f"{a},{a * a},{a**3}\n" for a in A))
+    assert data.load(str(tmp_path / "t.csv"), {"columns": [3, "1.50"]}).columns == ("3", "1.50")
+    with pytest.raises(InputError, match=r"without a column '1.5'; expected one of 1.50, 3, x; .*in quotes"):
+        data.load(str(tmp_path / "t.csv"), {"columns": [1.5]})

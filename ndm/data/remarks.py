@@ -18,6 +18,7 @@ _VALUES, _MOST_ROWS, _FEWEST_ROWS = 2**22, 2**16, 256  # of the sample that is l
 _MOST_SEARCHED = 2048  # dimensions whose steps are searched
 _MOST_LINEAR = 512  # dimensions whose correlations are taken
 _LINEAR = 1e-10  # of the variance of standardised dimensions, beside that of rounding in float32
+_OUTLYING = 10  # times the spread of most values: outliers alone would be a line
 _INVOLVED = 0.01  # of the largest coefficient in what is constant
 _NAMES, _GROUPS = 3, 4  # that are named
 
@@ -129,18 +130,26 @@ def _of_twins(twins: list[list[int]], words: _Words) -> list[str]:
 
 
 def _of_linear(x: Examples, sample: np.ndarray, left: np.ndarray, words: _Words) -> list[str]:
-    """Of dimensions that others determine: combinations of standardised ones that do not vary."""
+    """Of dimensions that others determine: combinations of standardised ones that do not vary, outliers left out."""
     if not 2 <= len(left) <= min(_MOST_LINEAR, len(sample) // 2):
         return []
-    values = sample[:, left].astype(np.float64)
+    low, middle, high = np.quantile(sample[:, left].astype(np.float64), (0.16, 0.5, 0.84), axis=0)
+    spread = np.where(high > low, high - low, sample[:, left].std(0, dtype=np.float64))
+
+    def usual(part: np.ndarray) -> np.ndarray:
+        part = part.reshape(len(part), -1)[:, left].astype(np.float64)
+        return part[(np.abs(part - middle) < _OUTLYING * spread).all(1)]
+
+    values = usual(sample)
+    if len(values) < 2 * len(left) or not np.ptp(values, 0).all():
+        return []
     mean, std = values.mean(0), values.std(0)
     most = _LINEAR + float(((np.finfo(np.float32).eps * np.abs(values).max(0) / std) ** 2).max())
     values = (values - mean) / std
-    variances, combinations = np.linalg.eigh(values.T @ values / len(sample))
+    variances, combinations = np.linalg.eigh(values.T @ values / len(values))
     flat = combinations[:, variances < most]
     if flat.shape[1] and len(sample) < len(x):
-        squares = sum(((((part.reshape(len(part), -1)[:, left] - mean) / std) @ flat) ** 2).sum(0)
-                      for _, part in chunks(x))
+        squares = sum((((usual(part) - mean) / std @ flat) ** 2).sum(0) for _, part in chunks(x))
         flat = flat[:, squares / len(x) < 2 * most]
     if not flat.shape[1]:
         return []

@@ -170,3 +170,12 @@ def test_data_that_are_made_of_data_are_remarked_on_once():
     part = data.Split(np.c_[REAL, RNG.poisson(3, NUM)].astype(np.float32))
     made = data.DataSet("x", part, part, part, num_levels=None, num_classes=0, source="here", notes=("first",))
     assert made.notes[0] == "first" and len(made.notes) == 2 and replace(made, name="y").notes == made.notes
+
+
+def test_an_outlier_makes_no_line():
+    x = REAL.copy()
+    x[7] = 1e8
+    assert said(x) == ()
+    linear = np.c_[x, x[:, 0] + x[:, 1]]
+    linear[7] = 1e8, -3e7, 2e6, 7e7
+    assert "linear in each other" in said(linear)[0]

@@ -19,7 +19,7 @@ from ndm.files import parse_json, sha256
 from ndm.gaussian import Gaussian
 from ndm.mixture import Mixture
 from ndm.model_card import Facts, model_card
-from ndm.model_files import model_files
+from ndm.model_files import CONFIG, DIGEST, WEIGHTS, model_files
 from ndm.modes import callers_autocast, undisturbed, usable
 from ndm.nn.embeddings import check_labels
 from ndm.noise import Rows
@@ -37,9 +37,6 @@ from ndm.transforms import Transform
 from ndm.transition import Transition
 from ndm.volatilities import Volatility
 from ndm.volatilities.constant import ConstantVolatility
-
-_CONFIG, _WEIGHTS = "config.json", "model.safetensors"
-_DIGEST = "weights_sha256"  # in the configuration, of the file of weights
 
 
 class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-diffusion-model"]):
@@ -248,9 +245,9 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
 
     def _save_pretrained(self, save_directory: Path) -> None:
         weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
-        save_file(weights, save_directory / _WEIGHTS, metadata={"format": "pt"})
-        config = self.config | {_DIGEST: sha256(save_directory / _WEIGHTS)}
-        (save_directory / _CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+        save_file(weights, save_directory / WEIGHTS, metadata={"format": "pt"})
+        config = self.config | {DIGEST: sha256(save_directory / WEIGHTS)}
+        (save_directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
 
     def generate_model_card(self, facts: Facts | None = None) -> ModelCard:
         """README.md of `save_pretrained` and `push_to_hub`; `facts` as model_card_kwargs={"facts": ...} of these."""
@@ -270,17 +267,17 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
                 nor a name of the hub that can be had.
         """
         source = str(pretrained_model_name_or_path)
-        config_file, file = model_files(source, (_CONFIG, _WEIGHTS), hub_options)
+        config_file, file = model_files(source, (CONFIG, WEIGHTS), hub_options)
         try:
             config = parse_json(config_file.read_text())
             weights, digest = load_file(file, device=map_location), sha256(file)
         except (OSError, ValueError, SafetensorError) as error:
             why = str(error).splitlines()[0]
-            raise InputError(f"a model in {source} that cannot be read ({why})", f"{_CONFIG} and {_WEIGHTS}, whole",
+            raise InputError(f"a model in {source} that cannot be read ({why})", f"{CONFIG} and {WEIGHTS}, whole",
                              "copy or download it again") from error
         try:
-            if isinstance(config, dict) and config.pop(_DIGEST, digest) != digest:  # older models have none
-                raise InputError(f"{_WEIGHTS}, altered or of another model", f"that of {_CONFIG}, by its sha256",
+            if isinstance(config, dict) and config.pop(DIGEST, digest) != digest:  # older models have none
+                raise InputError(f"{WEIGHTS}, altered or of another model", f"that of {CONFIG}, by its sha256",
                                  "copy or download it again")
             if unusable := [name for name, value in weights.items() if not value.isfinite().all()]:
                 raise InputError(f"weights that are not finite ({unusable[0]})", "finite numbers",
@@ -293,10 +290,5 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
             raise InputError(f"{source}: {error.got}", error.expected, error.advice) from error
         except RuntimeError as error:
             raise InputError(f"weights in {source} that do not fit their configuration",
-                             f"the weights that {_CONFIG} describes", str(error).splitlines()[1].strip()) from error
+                             f"the weights that {CONFIG} describes", str(error).splitlines()[1].strip()) from error
         return model.to(map_location).eval()
-
-
-def weights_of(folder: Path) -> str:
-    """What tells the weights of a model that was saved in `folder` from others: a digest, 16 hexadecimal digits."""
-    return str(parse_json((folder / _CONFIG).read_text())[_DIGEST])[:16]

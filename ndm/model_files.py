@@ -9,6 +9,10 @@ from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 from huggingface_hub.errors import EntryNotFoundError, HTTPError, LocalEntryNotFoundError, RevisionNotFoundError
 
 from ndm.errors import InputError, reason
+from ndm.files import parse_json
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+DIGEST = "weights_sha256"  # in the configuration, of the file of weights
 
 _HUB_NAME = r"\w[\w.-]*/\w[\w.-]*"  # OWNER/NAME
 _OF_THE_QUESTION = ("token", "endpoint", "headers", "user_agent", "library_name", "library_version")
@@ -63,3 +67,8 @@ def _of_the_hub(source: str, names: tuple[str, ...], options: dict[str, Any]) ->
 
 def _download(source: str, names: tuple[str, ...], options: dict[str, Any]) -> list[Path]:
     return [Path(hf_hub_download(source, name, **options)) for name in names]
+
+
+def weights_of(folder: Path) -> str:
+    """What tells the weights of a model that was saved in `folder` from others: a digest, 16 hexadecimal digits."""
+    return str(parse_json((folder / CONFIG).read_text())[DIGEST])[:16]

@@ -11,7 +11,8 @@ from ndm.data import DataSet, Whole, read
 from ndm.data.lazy import Examples
 from ndm.decoders.levels import LevelsDecoder
 from ndm.errors import InputError
-from ndm.model import NeuralDiffusion, weights_of
+from ndm.model import NeuralDiffusion
+from ndm.model_files import weights_of
 from ndm.times import ImportanceTimes
 from ndm.training.build import as_tensor
 from ndm.training.checkpoint import best, latest, newest

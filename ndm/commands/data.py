@@ -3,13 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
 
 from ndm.data import DataSet, load, names
-from ndm.data.checking import archives, findings, is_here, remarks
+from ndm.data.checking import archives, findings, is_here
 from ndm.data.dataset import SPLITS
+from ndm.data.labels import NO_CLASS
 from ndm.errors import InputError
 from ndm.files import sha256
 from ndm.training.settings import Options
@@ -50,7 +52,7 @@ def check(name: str, data: DataSet) -> None:
     for part in SPLITS:
         split = data.split(part)
         low, high, mean = findings(split.x)
-        classes = "none" if split.y is None else f"{len(set(split.y.tolist()))} of {data.num_classes}"
+        classes = "none" if split.y is None else _classes(split.y, data.num_classes)
         shape = " x ".join(map(str, data.event_shape))
         values = str(split.x.dtype), f"{low:g} .. {high:g}", f"{mean:.4g}"
         table.add_row(part, f"{len(split):,}", shape, *values, classes)
@@ -62,5 +64,11 @@ def check(name: str, data: DataSet) -> None:
         print(f"{path}: sha256 {found}: {verdict}")
         if found != expected and path.suffix == ".tar":
             raise InputError(f"{path} of sha256 {found}", expected, "get the file again")
-    for note in remarks(data):
+    for note in data.notes:
         print(f"note: {note}")
+
+
+def _classes(y: np.ndarray, num_classes: int) -> str:
+    """How many of the classes there are, and how many examples without one."""
+    without = int((y == NO_CLASS).sum())
+    return f"{len(set(y[y != NO_CLASS].tolist()))} of {num_classes}" + f", {without:,} unlabelled" * bool(without)

@@ -14,6 +14,7 @@ from torch import Tensor
 from ndm.commands.arguments import RunFolder
 from ndm.commands.estimates import BoundEstimator, ImportanceEstimator, OdeEstimator, TransportEstimator
 from ndm.commands.evaluations import keep
+from ndm.commands.notes import say_notes
 from ndm.commands.subject import Subject, subject
 from ndm.dequantisation import dequantisation_for
 from ndm.errors import InputError
@@ -94,6 +95,7 @@ class Evaluate:
                 timesteps = (run.config["timesteps"] if self.timesteps is None else self.timesteps) or None
                 bound = BoundEstimator(timesteps, self.draws, self.seed)
                 importance, ode, paths = self._importance(run, timesteps), self._ode(run), self._transport(run, of)
+            say_notes(of.data.name, of.notes)
             began = time.monotonic()
             result = {
                 "data": of.data.name, "source": of.data.source,

@@ -15,7 +15,7 @@ from typing import Any
 
 from ndm.errors import InputError
 from ndm.files import make_folder, parse_json, write_atomically
-from ndm.model import weights_of
+from ndm.model_files import weights_of
 from ndm.runs import Run
 from ndm.training.checkpoint import newest
 

@@ -64,6 +64,11 @@ class Subject:
         return f"{said} of {where}" + f", {self.how}" * bool(self.how)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of the data, with the remarks on those that were trained on."""
+        return self.data.notes if self.split == ALL else self.data.divided().notes
+
+    @property
     def remark(self) -> str | None:
         """What is to be said of a bound on them."""
         if not self.is_own or self.split != ALL:
@@ -110,12 +115,20 @@ def _alike(place: str, given: Mapping[str, Any], reading: Mapping[str, Any]) -> 
     """
     known, own = options_of(place), reading.get("columns", [])
     options = {name: value for name, value in reading.items() if name in known}
+    noise = reading.get("dequantise", {})
     if "columns" in given and own:
         columns = given["columns"] if isinstance(given["columns"], list) else [given["columns"]]
         if len(columns) != len(own):
             raise InputError(f"columns={columns}", f"{len(own)} of them, in the places of {', '.join(own)}")
         stands_for = dict(zip(own, columns, strict=True))
-        options["dequantise"] = [stands_for[name] for name in reading.get("dequantise", [])]
+        options["dequantise"] = {_renamed(name, stands_for): step for name, step in noise.items()}
+    lost = []
+    if noise and bool(own) != ("columns" in known):  # names on one side alone: it is by their places
+        options["dequantise"] = {}
+        names = read(place, options | dict(given)).reading.get("columns", [])
+        places = {name: str(i) for i, name in enumerate(own)} or {str(i): name for i, name in enumerate(names)}
+        options["dequantise"] = {places[name]: step for name, step in noise.items() if name in places}
+        lost = [name for name in noise if name not in places]
     found = read(place, options | dict(given))
     names = found.reading.get("columns", [])
     words = []
@@ -125,8 +138,14 @@ def _alike(place: str, given: Mapping[str, Any], reading: Mapping[str, Any]) -> 
                      else "matched by name" if own else "matched by position")
     elif own:
         words += [f"columns matched by position with {', '.join(own)}"]
-        if reading.get("dequantise"):
-            words.append(f"not dequantised: {', '.join(reading['dequantise'])}")
+    if lost:
+        words.append(f"not dequantised: {', '.join(lost)}")
     if left_out := getattr(found, "left_out", ()):
         words.append(f"left out: {', '.join(left_out)}")
     return found, f"{words[0]}" + f" ({'; '.join(words[1:])})" * (len(words) > 1) if words else ""
+
+
+def _renamed(name: str, stands_for: Mapping[str, str]) -> str:
+    """The column that stands for column `name`, or for the one that it is a part of, as v[0] is of v."""
+    stem, bracket, place = (name, "", "") if name in stands_for else name.rpartition("[")
+    return stands_for[stem] + bracket + place

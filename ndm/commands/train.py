@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from ndm.commands.notes import say_notes
 from ndm.data import DataSet, source_of
 from ndm.errors import InputError
 from ndm.report.progress import ProgressPictures
@@ -34,6 +35,7 @@ class Train:
         """Train on `data`, which DATA names: exit code 0 when the budget is spent, 1 when a signal stopped it."""
         if self.dry_run:
             dry_run(self.config, data, Console())
+            say_notes(data.name, data.notes)
             return 0
         folder = self.run_folder or Path("runs") / Path(self.data).stem
         source = source_of(self.data)
@@ -41,6 +43,7 @@ class Train:
             raise InputError(f"the run folder {folder} within the data {source}", "one beside them", "say --run FOLDER")
         draw = ProgressPictures(self.config, data) if self.config.pictures_every else None
         trainer = Trainer(self.config, data, folder, source, draw=draw)
+        say_notes(data.name, data.notes)
         with trainer.shards:
             say = print if trainer.shards.is_main else lambda _: None
             if trainer.step:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ndm.data import hub
 from ndm.data.dataset import DataSet, Split, Whole
 from ndm.errors import InputError
 from ndm.registry import modules
@@ -70,10 +71,12 @@ def _loader(name_or_path: str) -> tuple[Callable[..., Whole | DataSet], list[Any
             if hasattr(module, "load_folder") and module.holds(path):
                 return module.load_folder, [path]
     if path.is_dir() or path.exists() or path.suffix:
+        tables = sorted(each for each in path.iterdir() if each.suffix in readable) if path.is_dir() else []
         raise InputError(
             f"the folder {name_or_path}, {_absent(path)}" if path.is_dir() else f"the file {name_or_path}",
             "a folder of images, or a file of a format that is read: " + ", ".join(readable),
-            "save the examples with np.savez(file, x=..., y=...)",
+            f"name one of its files, as {tables[0]}, or {hub.PREFIX}{path} for all tables of one kind (extra hub)"
+            if tables else "save the examples with np.savez(file, x=..., y=...)",
         )
     raise InputError(f"data {name_or_path!r}", f"one of {', '.join(known)}, or a file {', '.join(readable)}")
 

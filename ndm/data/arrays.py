@@ -1,14 +1,17 @@
 """Arrays saved by numpy: `.npy`, or `.npz` with the key `x` and, for labels, `y`. Nothing is unpickled.
 
-What is larger than `IN_MEMORY` is memory-mapped, unless it is compressed (`np.savez_compressed`).
+What is larger than `IN_MEMORY` is memory-mapped, unless it is compressed (`np.savez_compressed`) or dequantised.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ndm.data.dataset import Split, Whole
+from ndm.data.dataset import Whole
+from ndm.data.dequantise import dequantised
 from ndm.data.examples import whole
+from ndm.data.labels import classes
 from ndm.data.lazy import IN_MEMORY
 from ndm.data.npz import array_of
 from ndm.errors import InputError, reason
@@ -16,15 +19,41 @@ from ndm.errors import InputError, reason
 SUFFIXES = (".npy", ".npz")
 
 
-def load_file(path: str | Path) -> Whole:
-    """The examples of the file with what is known of them. Raises `InputError`, naming the file."""
+def load_file(path: str | Path, *, unlabelled: Any = None, dequantise: Any = None) -> Whole:
+    """The examples of the file: uint8 as images (N, C, H, W), floats as float32 (N, *event).
+
+    unlabelled   keep: examples without a label are kept, without a class
+    dequantise   true: x of any type of numbers are real values, and dimensions of integers or of values at equal steps
+                 get noise of one step; or the numbers of such dimensions, of x (N, D), or their steps by number
+
+    Raises `InputError`, naming the file.
+    """
     path = Path(path)
-    return whole(*read_arrays(path), path, f"the file {path.name}")
+    x, y = read_arrays(path)
+    noise: dict[str, float] = {}
+    if dequantise is not None and dequantise is not False:
+        x, noise = _dequantised(x, dequantise, str(path))
+    if y is not None and (y.shape != (len(x),) or y.dtype.kind not in "biufU"):
+        raise InputError(f"{path}: labels y of type {y.dtype} and shape {y.shape}",
+                         f"one number or word for each example, ({len(x)},)")
+    numbers, notes = classes(y, lambda i: f"{path}, y[{i}]", unlabelled=unlabelled)
+    about = f"the file {path.name}" + f", noise on {len(noise)} of its dimensions" * bool(noise)
+    return whole(x, numbers, path, about, notes=notes, reading={"dequantise": noise} if noise else {})
 
 
-def read(path: str | Path) -> Split:
-    """Every example of the file, in its order: uint8 as images (N, C, H, W), floats as float32 (N, *event)."""
-    return load_file(path).examples
+def _dequantised(x: np.ndarray, wanted: Any, where: str) -> tuple[np.ndarray, dict[str, float]]:
+    """`x` (N, *event) as floats with noise, and its width for each dimension that has some, by its number."""
+    if x.dtype.kind not in "biuf" or x.ndim < 2 or not x.size:
+        return x, {}  # which is refused for what it is
+    if isinstance(wanted, list) and x.ndim > 2:
+        raise InputError(f"dequantise={wanted} of {where}, of shape {x.shape}", "dequantise=true, or x of shape (N, D)")
+    flat = x.reshape(len(x), -1)
+    flat = flat.astype(np.float32 if flat.dtype.itemsize == 1 else np.result_type(flat.dtype, np.float64))
+    columns, noise = dequantised({str(i): flat[:, i] for i in range(flat.shape[1])}, wanted, where,
+                                 lambda name, i: f"{where}, x[{i}], dimension {name}")
+    for name in noise:
+        flat[:, int(name)] = columns[name]
+    return flat.reshape(x.shape), noise
 
 
 def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ndm.data import data_sets
-from ndm.data.dataset import DataSet
-from ndm.data.lazy import Examples, chunks, moments
+from ndm.data.lazy import Examples, chunks
 from ndm.data.supplied import find_any, folders
 from ndm.errors import InputError
 
@@ -17,15 +16,6 @@ def findings(x: Examples) -> tuple[float, float, float]:
              for _, part in chunks(x)]
     lows, highs, means, nums = zip(*parts, strict=True)
     return min(lows), max(highs), float(np.average(means, weights=nums))
-
-
-def remarks(data: DataSet) -> tuple[str, ...]:
-    """The notes of the data, and which real-valued dimensions are constant: no model is trained on these."""
-    constant = [] if data.is_image else np.argwhere(moments(data.train.x)[1] == 0).tolist()
-    if not constant:
-        return data.notes
-    which = f"dimension {constant[0]} of train" + f" (of {len(constant)} such)" * (len(constant) > 1)
-    return (*data.notes, f"{which} never changes: ndm train refuses it, as a density over a constant is infinite")
 
 
 def archives(name: str) -> list[tuple[Path, str]]:

@@ -1,7 +1,7 @@
 """What every data set is: checked examples, whole or in three fixed splits, and what is known about their density."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from ndm.data.batches import Batches
+from ndm.data.labels import NO_CLASS
 from ndm.data.lazy import Examples, Joined, Lazy, chunks, rows_of, stamps_of_values
+from ndm.data.parting import parted
+from ndm.data.remarks import remarks
 from ndm.errors import InputError
 
 SPLITS = ("train", "validation", "test")
@@ -19,7 +22,10 @@ FEWEST = 10  # below this an 80/10/10 split has an empty part
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Examples `x` (N, *event), in memory or not, and their class numbers `y` (N,), or None without labels."""
+    """Examples `x` (N, *event), in memory or not, and their class numbers `y` (N,), or None without labels.
+
+    The number of an example without a class is -1.
+    """
 
     x: Any  # Examples: what has the interface of an array as far as rows go
     y: np.ndarray | None = None
@@ -54,10 +60,11 @@ class DataSet:
 
     name, source   what it is called, where it comes from and under which licence
     num_levels     images, uint8 (N, C, H, W) of values 0..num_levels-1; None: real, float32 (N, *event)
-    num_classes    labels are integers (N,) in 0..num_classes-1; 0: there are no labels
-    notes          what `ndm data check` says besides: of columns, of checksums
+    num_classes    labels are integers (N,) in 0..num_classes-1, or -1 for no class; 0: there are no labels
     log_density    where the truth is known: x (N, *event) -> log p(x) in nats, float64 (N,)
+    notes          what is said of the data wherever they are used; the `remarks` on train are added
     reading        the options with which other data are read as these were, e.g. columns by name
+    columns        of a table, the names of its dimensions
 
     Raises `InputError` for arrays of another type or shape, NaN or infinite values, levels or labels out of
     range and empty splits.
@@ -73,6 +80,7 @@ class DataSet:
     log_density: Callable[[np.ndarray], np.ndarray] | None = None
     notes: tuple[str, ...] = ()
     reading: Mapping[str, Any] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part in SPLITS:
@@ -81,6 +89,8 @@ class DataSet:
             check_labels(split.y, len(split), self.num_classes, where)
             if split.x.shape[1:] != self.event_shape:
                 raise InputError(f"{where} of event shape {split.x.shape[1:]}", f"train's {self.event_shape}")
+        notes = dict.fromkeys((*self.notes, *remarks(self.train.x, self.columns)))  # once, where data are made of data
+        object.__setattr__(self, "notes", tuple(notes))
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -101,7 +111,7 @@ class DataSet:
         splits = [self.split(name) for name in SPLITS]
         y = None if self.num_classes == 0 else np.concatenate([split.y for split in splits if split.y is not None])
         return Whole(self.name, Split(Joined([split.every() for split in splits]), y), self.num_levels, self.source,
-                     self.notes, self.reading)
+                     self.notes, self.reading, self.columns)
 
     def split(self, name: str) -> Split:
         """The split called `name`."""
@@ -132,7 +142,7 @@ class DataSet:
 class Whole:
     """All examples of a file or a folder, in its order, before they are split.
 
-    name, source, num_levels, notes, reading   as of `DataSet`
+    name, source, num_levels, notes, reading, columns   as of `DataSet`; no remarks are made of them
     left_out    what is there besides and is in no example: names of columns, of splits
     files       (N,) the number of the file of each example, where some come from one: they are not divided
     objection   why no model can be trained on these; one that was trained on others can be evaluated on them
@@ -144,6 +154,7 @@ class Whole:
     source: str
     notes: tuple[str, ...] = ()
     reading: Mapping[str, Any] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     objection: InputError | None = None
     files: np.ndarray | None = None
@@ -185,6 +196,7 @@ class Whole:
             source=self.source,
             notes=self.notes,
             reading=self.reading,
+            columns=self.columns,
         )
 
     def fingerprint(self) -> str:
@@ -193,27 +205,6 @@ class Whole:
         for stamp in self.examples.stamps():
             digest.update(stamp)
         return digest.hexdigest()[:16]
-
-
-def parted(files: np.ndarray, sizes: Sequence[int], name: str) -> list[np.ndarray]:
-    """Positions in random order, always the same, in parts of these sizes, or nearly: those of one file in one part.
-
-    Frames of an animation are so alike that a model that was trained on some has seen the others. Raises `InputError`
-    where there are fewer of `files` (N,) than parts.
-    """
-    own, inverse, counts = np.unique(files, return_inverse=True, return_counts=True)
-    if len(own) < len(sizes):
-        raise InputError(f"{name}: {len(files)} examples from {len(own)} files", f"{len(sizes)} files or more, as the "
-                         "frames of one are not divided", "save the frames as files of their own")
-    # RandomState is frozen (NEP 19): this permutation is the same under every version of numpy.
-    random = np.random.RandomState(0)
-    order = random.permutation(len(own))
-    reached, ends = np.cumsum(counts[order]), [0]
-    for k, wanted in enumerate(np.cumsum(sizes)[:-1]):  # the nearest end of a file, with one at least for each part
-        free = np.arange(ends[-1] + 1, len(own) - len(sizes) + k + 2)
-        ends.append(int(free[np.abs(reached[free - 1] - wanted).argmin()]))
-    parts = np.split(np.argsort(np.argsort(order)[inverse], kind="stable"), reached[np.array(ends[1:]) - 1])
-    return parts if len(own) == len(files) else [random.permutation(part) for part in parts]
 
 
 def cut(x: Examples, y: np.ndarray | None, sizes: tuple[int, int, int]) -> tuple[Split, Split, Split]:
@@ -254,7 +245,7 @@ def check_values(x: Examples, num_levels: int | None, where: str) -> None:
         wrong = ~np.isfinite(part) if num_levels is None else part >= num_levels
         if wrong.any() and not count:
             row, *place = (int(i) for i in np.unravel_index(wrong.argmax(), part.shape))
-            first = str((start + row, *place))
+            first = f"x{[start + row, *place]}"
         count += int(wrong.sum())
     if count:
         what = "NaN or infinite" if num_levels is None else f"above {num_levels - 1}"
@@ -277,7 +268,7 @@ def check_type(x: Examples, dtype: np.dtype, what: str, where: str) -> None:
 
 
 def check_labels(y: np.ndarray | None, num_examples: int, num_classes: int, where: str) -> None:
-    """Raise `InputError` unless `y` is (N,) integers in 0..num_classes-1, or None without classes."""
+    """Raise `InputError` unless `y` is (N,) integers in 0..num_classes-1 or -1, or None without classes."""
     if y is None:
         if num_classes:
             raise InputError(f"{where} without labels", f"labels of {num_classes} classes")
@@ -287,9 +278,9 @@ def check_labels(y: np.ndarray | None, num_examples: int, num_classes: int, wher
             f"{where}: labels of type {y.dtype} and shape {y.shape}",
             f"one integer for each example, ({num_examples},)",
         )
-    wrong = (y < 0) | (y >= num_classes)
-    if wrong.any():
+    wrong = (y < NO_CLASS) | (y >= num_classes)
+    if wrong.any() or not num_classes:
         raise InputError(
-            f"{where}: label {y[wrong.argmax()]} at {wrong.argmax()}",
-            f"0..{num_classes - 1}" if num_classes else "no labels, as num_classes is 0",
+            f"{where}: label y[{wrong.argmax()}] = {y[wrong.argmax()]}",
+            f"0..{num_classes - 1}, or {NO_CLASS} for no class" if num_classes else "no labels, as num_classes is 0",
         )

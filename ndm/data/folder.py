@@ -15,8 +15,10 @@ import numpy as np
 from PIL import Image
 
 from ndm.data import hub
-from ndm.data.dataset import DataSet, Split, Whole, parted
+from ndm.data.dataset import DataSet, Split, Whole
+from ndm.data.labels import classes, place_of
 from ndm.data.lazy import rows_of
+from ndm.data.parting import parted
 from ndm.data.stores import Folder, Walk
 from ndm.data.survey import Surveyed, images_of
 from ndm.errors import InputError
@@ -49,13 +51,16 @@ def absent(path: Path) -> str:
 
 
 def load_folder(path: Path, *, size: Any = None, crop: Any = None, mode: Any = None, frames: Any = None,
-                background: Any = None) -> Whole | DataSet:
-    """Every image below `path`, read by the policy of `ndm.data.images`. Raises `InputError`, naming a file."""
+                background: Any = None, unlabelled: Any = None) -> Whole | DataSet:
+    """Every image below `path`, read by the policy of `ndm.data.images`. Raises `InputError`, naming a file.
+
+    With `unlabelled="keep"`, images beside the folders that are classes are kept, without a class.
+    """
     store, beside = _store(path)
     parts = [name.split("/") for name in store.names]
     is_divided = _is_divided(path, parts)
     labelled = [each[1:] for each in parts] if is_divided else parts
-    of_file, of_classes = _labels(path, store.names, labelled)
+    of_file, of_classes = _labels(path, store.names, labelled, unlabelled)
     found = images_of(store, size=size, crop=crop, mode=mode, frames=frames, background=background)
     y = None if of_file is None else of_file[found.files]
     notes = (*of_classes, *beside, *found.notes)
@@ -124,21 +129,25 @@ def _is_divided(path: Path, parts: list[list[str]]) -> bool:
     return True
 
 
-def _labels(path: Path, names: list[str], parts: list[list[str]]) -> tuple[np.ndarray | None, list[str]]:
-    """The number of each file's folder in alphabetical order, None where all lie in one; and notes of the classes."""
+def _labels(path: Path, names: list[str], parts: list[list[str]], unlabelled: Any
+            ) -> tuple[np.ndarray | None, list[str]]:
+    """The class number of each file's folder, as `classes` says, None where all lie in one; and notes of them."""
     folders = [each[0] if len(each) > 1 else "" for each in parts]
-    classes = sorted(set(folders))
-    if "" in classes and len(classes) > 1:
-        raise InputError(f"{path / names[folders.index('')]} beside the folder {path / classes[1]}",
-                         "all images in sub-folders, which are the classes, or none", "move it")
-    notes = []
-    if len(classes) > 1:
-        shown = ", ".join(classes[:_MOST_NAMED]) + ", ..." * (len(classes) > _MOST_NAMED)
-        notes.append(f"the sub-folders are {len(classes)} classes: {shown}")
+    own = sorted(set(folders) - {""}, key=place_of)
+    if "" in folders and own and unlabelled is None:
+        raise InputError(f"{path / names[folders.index('')]} beside the folder {path / own[0]}",
+                         "all images in sub-folders, which are the classes, or none",
+                         "move it, or say unlabelled=keep to keep it without a class")
+    is_labelled = len(set(folders)) > 1
+    y, said = classes(folders if is_labelled else None, lambda i: str(path / names[i]), unlabelled=unlabelled)
+    notes = list(said)
+    if is_labelled:
+        shown = ", ".join(own[:_MOST_NAMED]) + ", ..." * (len(own) > _MOST_NAMED)
+        notes.append(f"the sub-folders are {len(own)} classes: {shown}")
     if deep := [name for name, each in zip(names, parts, strict=True) if len(each) > 2]:
         notes.append(f"{len(deep)} of {len(names)} files lie in folders within these, which are no classes: the first "
                      f"{path / deep[0]}")
-    return np.array([classes.index(name) for name in folders]) if len(classes) > 1 else None, notes
+    return y, notes
 
 
 def _as_divided(path: Path, found: Surveyed, y: np.ndarray | None, where: list[str], notes: tuple[str, ...]) -> DataSet:

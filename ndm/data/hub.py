@@ -3,6 +3,7 @@
 They are got whole, or with `streaming=true` streamed (see `ndm.data.stream`), which needs no room on the disk.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 
 from ndm.data import tables
 from ndm.data.dataset import DataSet, Split, Whole
+from ndm.data.labels import NO_CLASS, classes
 from ndm.data.lazy import option
 from ndm.data.rows import ImageDecoder, TableDecoder, content
 from ndm.data.stores import Store
@@ -21,6 +23,8 @@ from ndm.registry import optional
 
 PREFIX = "hub:"
 _ENCODED = ("PIL.Image.Image", "string", "large_string", "binary", "large_binary")  # images, paths of them, or bytes
+_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+_NAMES = f"{PREFIX}OWNER/NAME or {PREFIX}OWNER/NAME:CONFIG"
 _ADVICE = "check its name and the network, or `hf auth login` where it is not public"
 
 
@@ -29,7 +33,7 @@ class Column(Store):
 
     def __init__(self, path: Path, rows: Any, image: str) -> None:
         self.path, self.rows, self.image = path, rows, image
-        self.names = [f"row {i}" for i in range(len(rows))]
+        self.names = [f"row {i + 1}" for i in range(len(rows))]
 
     def read(self, i: int) -> bytes:
         return content(self.rows[i][self.image])
@@ -49,13 +53,16 @@ def _of_hub(name: Any, streaming: bool) -> Any:
     """Nothing of the data set's own code is run."""
     owner, _, config = name.partition(":")
     if not owner.strip():
-        raise InputError(f"{PREFIX}{name} without a name", f"{PREFIX}OWNER/NAME or {PREFIX}OWNER/NAME:CONFIG")
+        raise InputError(f"{PREFIX}{name} without a name", _NAMES)
+    if not _NAME.fullmatch(owner) and not Path(owner).exists():
+        raise InputError(f"{PREFIX}{name}, which is no name", f"{_NAMES}, or {PREFIX}FOLDER of a folder that exists",
+                         "check how it is spelled")
     return optional("datasets", "hub").load_dataset(owner, config or None, streaming=streaming)
 
 
 def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None = None, image: Any = None,
-          label: Any = None, columns: Any = None, dequantise: Any = None, size: Any = None, crop: Any = None,
-          mode: Any = None, frames: Any = None, background: Any = None, streaming: Any = False,
+          label: Any = None, unlabelled: Any = None, columns: Any = None, dequantise: Any = None, size: Any = None,
+          crop: Any = None, mode: Any = None, frames: Any = None, background: Any = None, streaming: Any = False,
           validation: Any = None, test: Any = None, buffer: Any = None, lanes: Any = None) -> Whole | DataSet:
     """One split, train unless another is named: the images of the column `image`, or a table of `columns`.
 
@@ -63,6 +70,7 @@ def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None =
     Of a stream the first examples are held out, as `streamed` says, which takes
     `validation`, `test`, `buffer` and `lanes`.
     """
+    image, label = (None if name is None else str(name) for name in (image, label))
     path = Path(place)
     policy = {"size": size, "crop": crop, "mode": mode, "frames": frames, "background": background}
     given = {"validation": validation, "test": test, "buffer": buffer, "lanes": lanes}
@@ -97,22 +105,28 @@ def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None =
     wanted = [image]
     if image is None:
         wanted = tables.chosen(path, columns, [name for name in names if name != label], dict.fromkeys(names))
-    _check_types(path, found.features or {}, image, wanted)
+    features = found.features or {}
+    _check_types(path, features, image, wanted)
+    missing = NO_CLASS if hasattr(features.get(label), "names") else None  # a ClassLabel's own number of no label
     if image is not None:
         found = _tried(str(place), found.cast_column, image, optional("datasets", "hub").Image(decode=False))
     notes = (f"of the splits {split} alone is used, and divided; unused: {', '.join(unused)}",) if unused else ()
+    labels = {"unlabelled": unlabelled, "missing": missing, "notes": notes}
     if streaming:
-        stream = _streamed(path, found, wanted, image, label, dequantise, policy, how, about)
-        return replace(stream, notes=(*stream.notes, *notes))
+        return _streamed(path, found, wanted, image, label, dequantise, policy, how | labels, about)
+    left_out = tuple(f"split {name}" for name in unused)
     if image is None:
-        table = {name: list(found[name]) for name in names}
-        made = tables.of_table(path, table, columns, label, dequantise)
-    else:
-        pictures = images_of(Column(path, found, image), **policy)
-        y = None if label is None else tables.classes(list(found[label]))[pictures.files]
-        made = Whole(path.name, Split(pictures.x, y), 256, about, pictures.notes, {"image": image} | pictures.reading,
-                     files=pictures.files)
-    return replace(made, notes=(*made.notes, *notes), left_out=(*made.left_out, *(f"split {name}" for name in unused)))
+        used = {*wanted, label}
+        table = {name: list(found[name]) for name in names if name in used}
+        made = tables.of_table(path, table, columns, label, dequantise=dequantise, **labels)
+        left_out = (*(name for name in names if name not in wanted), *left_out)
+        return replace(made, left_out=left_out)
+    pictures = images_of(Column(path, found, image), **policy)
+    y, said = classes(None if label is None else found[label], partial(tables.cell, path, label),
+                      unlabelled=unlabelled, missing=missing)
+    return Whole(path.name, Split(pictures.x, None if y is None else y[pictures.files]), 256, about,
+                 (*said, *pictures.notes, *notes), {"image": image} | pictures.reading, left_out=left_out,
+                 files=pictures.files)
 
 
 def _check_types(path: Path, features: Any, image: Any, columns: list[str]) -> None:
@@ -135,7 +149,7 @@ def _as_stream(found: Any, split: str | None, pieces: int) -> tuple[Any, int | N
 
 
 def _streamed(path: Path, found: Any, wanted: list[str], image: Any, label: Any, dequantise: Any,
-              policy: dict[str, Any], how: dict[str, int], about: str) -> DataSet:
+              policy: dict[str, Any], how: dict[str, Any], about: str) -> DataSet:
     """The stream of the columns that are `wanted` as a data set: what decodes its rows."""
     if dequantise:
         raise InputError("dequantise= of a stream", "data that are got whole", "leave streaming=true out")

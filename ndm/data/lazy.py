@@ -98,9 +98,14 @@ def at_hand(x: Lazy) -> Examples:
     return x[:] if x.size <= IN_MEMORY else x
 
 
+def rows_at_once(x: Examples) -> int:
+    """How many rows of `x` take `CHUNK` bytes: one at least."""
+    return max(1, CHUNK // max(1, x.dtype.itemsize * math.prod(x.shape[1:])))
+
+
 def chunks(x: Examples) -> Iterator[tuple[int, np.ndarray]]:
     """Consecutive rows of `x`, `CHUNK` bytes at a time, each with the number of its first."""
-    rows = max(1, CHUNK // max(1, x.dtype.itemsize * math.prod(x.shape[1:])))
+    rows = rows_at_once(x)
     for start in range(0, len(x), rows):
         yield start, x[start : start + rows]
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ndm.data import tables
+from ndm.data.columns import expanded, numbers
 from ndm.data.encoded import EncodedFile
 from ndm.data.examples import unresolved
 from ndm.data.images import Images
@@ -23,9 +24,13 @@ class Row(NamedTuple):
 
 
 class Decoder(Protocol):
-    """Made of the first rows of a stream, it decodes these and all others. `notes` are what is to be said of them."""
+    """Made of the first rows of a stream, it decodes these and all others. `notes` are what is to be said of them.
+
+    `names` are those of the columns of what it decodes, where it is a table.
+    """
 
     notes: tuple[str, ...]
+    names: tuple[str, ...]
 
     def __call__(self, rows: list[Row]) -> np.ndarray:
         """The rows as (N, *event); raises `InputError`, naming a row that cannot be decoded."""
@@ -59,6 +64,8 @@ def content(image: dict[str, Any]) -> bytes:
 class ImageDecoder:
     """The images of a column, by the policy of `ndm.data.images`; what is left open, the first rows decide."""
 
+    names: tuple[str, ...] = ()
+
     def __init__(self, first: list[Row], *, column: str, size: Any, crop: Any, mode: Any, frames: Any,
                  background: Any) -> None:
         if frames == "all":
@@ -81,18 +88,27 @@ class ImageDecoder:
 
 
 class TableDecoder:
-    """Columns of numbers beside each other, (N, D) of float32."""
+    """Columns of numbers, or of lists of them, beside each other, (N, D) of float32."""
+
+    notes = ()
 
     def __init__(self, first: list[Row], *, name: str, columns: list[str]) -> None:
-        self.columns = columns
         values = {column: self._numbers(first, column) for column in columns}
-        x, self.notes = tables.beside(Path(name), values, [])
-        if objection := tables.unchanging(Path(name), values) or unresolved(x, name):
+        self.shapes = {column: found.shape[1:] for column, found in values.items()}
+        found = tables.beside(Path(name), values)
+        self.names = tuple(found)
+        x = np.stack(list(found.values()), 1)
+        if objection := tables.unchanging(Path(name), found) or unresolved(x, name, self.names):
             raise objection
 
     def __call__(self, rows: list[Row]) -> np.ndarray:
+        values = {column: self._numbers(rows, column) for column in self.shapes}
+        for column, shape in self.shapes.items():
+            if values[column].shape[1:] != shape:
+                raise InputError(f"{rows[0].where}, column {column!r} of shape {values[column].shape[1:]}",
+                                 f"{shape}, as in the first examples")
         with np.errstate(over="ignore"):
-            x = np.stack([self._numbers(rows, column) for column in self.columns], 1).astype(np.float32)
+            x = np.stack(list(expanded(values).values()), 1).astype(np.float32)
         if not np.isfinite(x).all():
             raise InputError(f"{rows[np.argwhere(~np.isfinite(x))[0][0]].where}: a value too large for float32",
                              "absolute values below 3.4e38", "rescale the data")
@@ -100,4 +116,4 @@ class TableDecoder:
 
     @staticmethod
     def _numbers(rows: list[Row], column: str) -> np.ndarray:
-        return tables.numbers([row.values[column] for row in rows], lambda i: f"{rows[i].where}, column {column!r}")
+        return numbers([row.values[column] for row in rows], lambda i: f"{rows[i].where}, column {column!r}")

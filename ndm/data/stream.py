@@ -16,10 +16,10 @@ import numpy as np
 
 from ndm.data.batches import FLIPS, Batches
 from ndm.data.dataset import DataSet, Split
+from ndm.data.labels import classes
 from ndm.data.lanes import Lane
 from ndm.data.lazy import Examples
 from ndm.data.rows import Decoder, Row
-from ndm.data.tables import classes
 from ndm.errors import InputError, reason
 
 _DEFAULTS = {"validation": 1000, "test": 1000, "buffer": 4096, "lanes": 16}
@@ -47,10 +47,10 @@ class Source:
         try:
             part = self.stream.shard(num_shards=self.pieces, index=piece, contiguous=False)
             for values in part.skip(after) if after else part:
-                yield Row(values, f"{self.name}, piece {piece}, example {number}")
+                yield Row(values, f"{self.name}, piece {piece + 1}, example {number + 1}")
                 number += 1
         except Exception as error:  # of the network, of Arrow, of the file system: all mean the same
-            raise InputError(f"{self.name}, whose piece {piece} cannot be read at example {number} "
+            raise InputError(f"{self.name}, whose piece {piece + 1} cannot be read at example {number + 1} "
                              f"({reason(error)[:200]})", "a stream that goes on",
                              "the same command resumes a run") from error
 
@@ -151,24 +151,29 @@ def sizes(given: dict[str, Any]) -> dict[str, int]:
 
 
 def streamed(name: str, stream: Any, decoder: Callable[[list[Row]], Decoder], *, about: str, label: str | None,
-             validation: int, test: int, buffer: int, lanes: int) -> DataSet:
+             unlabelled: Any, missing: int | None, notes: tuple[str, ...], validation: int, test: int, buffer: int,
+             lanes: int) -> DataSet:
     """The stream as a data set: its first examples, in memory, are validation and test, the others are trained on.
 
     decoder   makes, of the first rows, what decodes all of them
     about     what tells this stream from others, for the fingerprint
-    label     the column of classes of what is in memory
+    label     the column of classes of what is in memory; `unlabelled` and `missing` as in `classes`
+    notes     what else is said of the data
 
     Raises `InputError` for streams that cannot be read, or are too short.
     """
     source = Source(name, stream)
     held, seen = source.hold(validation + test, lanes)
     held = [held[i] for i in np.random.RandomState(0).permutation(len(held))]  # neighbours may be alike
-    decode = decoder(seen + held)
-    x, first, second = decode(seen + held), len(seen), len(seen) + validation
-    y = None if label is None else classes([row.values[label] for row in seen + held])
-    sample, validating, testing = (Split(x[rows], None if y is None else y[rows])
-                                   for rows in (slice(first), slice(first, second), slice(second, None)))
+    rows = seen + held
+    decode = decoder(rows)
+    x, first, second = decode(rows), len(seen), len(seen) + validation
+    y, said = classes(None if label is None else [row.values[label] for row in rows],
+                      lambda i: f"{rows[i].where}, column {label!r}", unlabelled=unlabelled, missing=missing)
+    sample, validating, testing = (Split(x[part], None if y is None else y[part])
+                                   for part in (slice(first), slice(first, second), slice(second, None)))
     training = Stream(sample.x, sample.y, source=source, decode=decode, buffer=buffer, lanes=lanes, about=about)
     note = f"train is a stream of {source.pieces} pieces, of which {first} examples are looked at"
     return DataSet(name, training, validating, testing, num_levels=256 if x.dtype == np.uint8 else None,
-                   num_classes=0 if y is None else int(y.max()) + 1, source=about, notes=(*decode.notes, note))
+                   num_classes=0 if y is None else int(y.max()) + 1, source=about,
+                   notes=(*decode.notes, *said, note, *notes), columns=decode.names)

@@ -1,32 +1,38 @@
 """Tables: `.csv` with a line of names, and `.parquet` (extra `tables`); every row is one example of real values.
 
-A column of integers has no density: it is flagged, and `dequantise=true` or `dequantise=[a,b]` adds U(0, 1) noise, the
-same every time. Constant columns are refused in training, and duplicate ones reported.
+A column of lists of numbers is as many columns. Values at equal steps, as integers are, have no density: that is
+remarked on, and `dequantise=true` or `dequantise=[a,b]` adds noise of one step, the same every time. Constant columns
+are refused in training.
 """
 
 import csv
-import itertools
-from collections.abc import Callable
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ndm.data.columns import expanded, numbers
 from ndm.data.dataset import Whole
+from ndm.data.dequantise import dequantised, listed
 from ndm.data.examples import whole
+from ndm.data.labels import classes
+from ndm.data.numerals import number_of
 from ndm.errors import InputError, reason
 from ndm.registry import optional
 
 SUFFIXES = (".csv", ".parquet")
 
 
-def load_file(path: Path, *, columns: Any = None, label: Any = None, dequantise: Any = None) -> Whole:
+def load_file(path: Path, *, columns: Any = None, label: Any = None, unlabelled: Any = None,
+              dequantise: Any = None) -> Whole:
     """Every row of the table.
 
     columns      names of those that are the example, in this order; all but the label if not given
-    label        the name of the column of classes: integers, or words, which are numbered in alphabetical order
-    dequantise   true, or names of columns of integers that get noise
+    label        the name of the column of classes: numbers or words (see `ndm.data.labels`)
+    unlabelled   keep: examples without a label are kept, without a class
+    dequantise   true, or names of columns of integers or of values at equal steps, which get noise
 
     Raises `InputError`, which names the file and the column, and the row of a value that is missing or no number.
     """
@@ -34,19 +40,23 @@ def load_file(path: Path, *, columns: Any = None, label: Any = None, dequantise:
     if not path.is_file():
         raise InputError(str(path), "an existing file", "check the path")
     table = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
-    return of_table(path, table, columns, label, dequantise)
+    return of_table(path, table, columns, label, unlabelled, dequantise)
 
 
-def of_table(path: Path, table: dict[str, list[Any]], columns: Any, label: Any, dequantise: Any) -> Whole:
-    """The columns of `table` as examples, as `load_file` says; `path` names it in messages."""
+def of_table(path: Path, table: dict[str, list[Any]], columns: Any, label: Any, unlabelled: Any, dequantise: Any, *,
+             missing: int | None = None, notes: tuple[str, ...] = ()) -> Whole:
+    """The columns of `table` as examples, as `load_file` says; `path` names it in messages, `missing` no label."""
+    if label is not None:
+        label = chosen(path, [label], [], table)[0]
+    y, said = classes(None if label is None else table[label], partial(cell, path, label), unlabelled=unlabelled,
+                      missing=missing)
     names = chosen(path, columns, [name for name in table if name != label], table)
-    y = None if label is None else classes(table[chosen(path, [label], [], table)[0]])
-    values = {name: numbers(table[name], partial(_cell, path, name)) for name in names}
-    wanted = noisy(path, values, dequantise)
-    x, notes = beside(path, values, wanted)
-    left_out = tuple(name for name in table if name not in names)
-    return whole(x, y, path, f"the file {path.name}, columns {', '.join(names)}", notes=notes, left_out=left_out,
-                 reading={"columns": names, "dequantise": wanted}, objection=unchanging(path, values))
+    values = beside(path, {name: numbers(table[name], partial(cell, path, name)) for name in names})
+    noisy, noise = dequantised(values, dequantise, str(path), partial(cell, path))
+    about = f"the file {path.name}, columns {', '.join(names)}" + f", noise on {', '.join(noise)}" * bool(noise)
+    return whole(np.stack(list(noisy.values()), axis=1), y, path, about, columns=tuple(noisy), notes=(*said, *notes),
+                 left_out=tuple(name for name in table if name not in names),
+                 reading={"columns": names, "dequantise": noise}, objection=unchanging(path, values))
 
 
 def _csv(path: Path) -> dict[str, list[Any]]:
@@ -56,14 +66,18 @@ def _csv(path: Path) -> dict[str, list[Any]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}, which cannot be read ({type(error).__name__}: {error})", "a table of text, UTF-8"
                          ) from error
-    rows = [row for row in rows if row]
+    rows = rows[next((i for i, row in enumerate(rows) if row), 0):]
+    while rows and not rows[-1]:  # empty lines before and after the table
+        rows.pop()
     if len(rows) < 2:
         raise InputError(f"{path} of {len(rows)} lines", "a line of names and one for each example")
     names = [name.strip() for name in rows[0]]
+    if len(names) == 1:
+        rows = [row or [""] for row in rows]  # an empty line is a missing value
     if len(names) == 1 and (others := [mark for mark in (";", "\t", "|") if mark in names[0]]):
         raise InputError(f"{path}, which begins with {names[0][:60]!r}", "comma-separated values with a line of names",
                          f"separate values by ',' instead of {others[0]!r}, and write decimals with a point")
-    if len(set(names)) < len(names) or "" in names or all(_is_number(name) for name in names):
+    if len(set(names)) < len(names) or "" in names or all(number_of(name) is not None for name in names):
         raise InputError(f"{path}, which begins with {','.join(names)[:60]}", "a line of different names of columns")
     for i, row in enumerate(rows[1:], 1):
         if len(row) != len(names):
@@ -75,7 +89,7 @@ def _parquet(path: Path) -> dict[str, list[Any]]:
     parquet = optional("pyarrow.parquet", "tables")
     try:
         names = parquet.read_schema(path).names
-        if twice := [name for name in names if names.count(name) > 1]:
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
             raise InputError(f"{path} with several columns {twice[0]!r}", "different names of columns")
         table = parquet.read_table(path)
         return {name: table[name].to_pylist() for name in table.column_names}
@@ -89,83 +103,34 @@ def chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) 
     """The names that `columns` gives, each of the table and each once."""
     if columns is None:
         return default
-    names = [str(name) for name in columns] if isinstance(columns, list) else [str(columns)]
+    given = columns if isinstance(columns, list) else [columns]
+    names = [str(name) for name in given]
     if absent := [name for name in names if name not in table]:
+        word = isinstance(given[names.index(absent[0])], str)
         which = f"a column {absent[0]!r}" if len(absent) == 1 else f"columns {', '.join(map(repr, absent))}"
-        raise InputError(f"{path} without {which}", "one of " + ", ".join(table))
+        raise InputError(f"{path} without {which}", "one of " + listed(table),
+                         "" if word else 'write a name that looks like a number in quotes: \'["1.50"]\'')
     if not names or len(set(names)) < len(names):
         raise InputError(f"columns={names}", "different names, at least one")
     return names
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _cell(path: Path, column: str, i: int) -> str:
+def cell(path: Path, column: str, i: int) -> str:
     """What messages call the value; rows are counted from 1, without the line of names."""
     return f"{path}, column {column!r}, row {i + 1}"
 
 
-def numbers(column: list[Any], where: Callable[[int], str]) -> np.ndarray:
-    """The column as float64; raises `InputError`, which names value i as where(i), for what is no finite number."""
-    found = np.empty(len(column))
-    for i, value in enumerate(column):
-        if isinstance(value, bool) or not (isinstance(value, int | float) or (isinstance(value, str)
-                                                                              and _is_number(value))):
-            words = isinstance(value, str) and value.strip()
-            raise InputError(f"{where(i)}: {value!r}", "a number", "choose other columns=[...], "
-                             + "label=NAME of this column if its words are classes, " * bool(words) + "or repair it")
-        found[i] = float(value)
-        if not np.isfinite(found[i]):
-            raise InputError(f"{where(i)}: {value}", "a finite number", "remove or repair this row")
-    return found
-
-
-def classes(column: list[Any]) -> np.ndarray:
-    """Integers 0, 1, ... in the order of numbers or of the alphabet."""
-    words = [str(value) for value in column]
-    order = sorted(set(words), key=float if all(map(_is_number, words)) else str)
-    numbers = {word: i for i, word in enumerate(order)}
-    return np.array([numbers[word] for word in words])
-
-
-def noisy(path: Path, values: dict[str, np.ndarray], dequantise: Any) -> list[str]:
-    """The names of the columns that get noise, which must hold integers."""
-    if dequantise is True:
-        return _integers(values)
-    wanted = chosen(path, dequantise or None, [], dict(values))
-    if other := [name for name in wanted if name not in (integers := _integers(values))]:
-        i = int((values[other[0]] != np.round(values[other[0]])).argmax())
-        raise InputError(f"dequantise={other}, but {_cell(path, other[0], i)}: {values[other[0]][i]:g}",
-                         "columns of integers" + f": {', '.join(integers)}" * bool(integers))
-    return wanted
-
-
-def beside(path: Path, values: dict[str, np.ndarray], wanted: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The columns beside each other (N, D), those that are `wanted` with noise, and what is to be said of them."""
+def beside(path: Path, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The columns of numbers (N,) that the columns of `values` are, at least one, with at least one row."""
     if not values:
         raise InputError(f"{path} without columns of values", "at least one beside the label")
     if not all(map(len, values.values())):
         raise InputError(f"{path} without rows", "one for each example")
-    notes = [f"columns {first} and {second} are the same" for first, second in itertools.combinations(values, 2)
-             if (values[first] == values[second]).all()]
-    notes += [f"column {name} holds integers: a density is infinite there without dequantise=[{name}]"
-              for name in _integers(values) if name not in wanted]
-    noise = {name: np.random.RandomState(list(name.encode())).random_sample(len(values[name])) for name in wanted}
-    return np.stack([column + noise.get(name, 0) for name, column in values.items()], axis=1), tuple(notes)
+    return expanded(values)
 
 
-def unchanging(path: Path, values: dict[str, np.ndarray]) -> InputError | None:
+def unchanging(path: Path, columns: dict[str, np.ndarray]) -> InputError | None:
     """What is to be said of a column that is constant, where a model is to be trained."""
-    constant = [name for name, column in values.items() if np.ptp(column) == 0]
+    constant = [name for name, column in columns.items() if np.ptp(column) == 0]
     return InputError(f"{path}, column {constant[0]!r}, which never changes", "columns that vary",
                       "leave it out of columns=[...]: a density over a constant is infinite") if constant else None
-
-
-def _integers(values: dict[str, np.ndarray]) -> list[str]:
-    return [name for name, column in values.items() if (column == np.round(column)).all()]

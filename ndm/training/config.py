@@ -23,7 +23,7 @@ class Config:
 
     data_options: Options = field(default_factory=dict)
     """How the data are read, e.g. release=new for imagenet32, size=32 crop=center for a folder of images, columns=[a,b]
-    for a table."""
+    for a table, dequantise=true for integers."""
     flip: bool = False
     """Train on images as they are or flipped from left to right, half and half."""
 

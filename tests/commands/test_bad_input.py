@@ -45,7 +45,7 @@ def place(workplace) -> Path:
 
 CASES = {
     # data
-    "NaN": (f"train nan.npz {TRAIN}", "nan.npz", "1 values NaN or infinite, the first at (17, 1)"),
+    "NaN": (f"train nan.npz {TRAIN}", "nan.npz", "1 values NaN or infinite, the first at x[17, 1]"),
     "infinity": (f"train inf.npz {TRAIN}", "inf.npz", "NaN or infinite"),
     "integers": (f"train integers.npz {TRAIN}", "integers.npz", "int64"),
     "one axis": (f"train flat.npz {TRAIN}", "flat.npz", "(40,)"),

@@ -127,10 +127,16 @@ def test_columns_that_are_given_take_the_places_of_the_runs(place):
 
 
 def test_arrays_have_no_names(place):
-    np.save("other.npy", RNG.standard_normal((12, 3)))
+    other = rows(TABLE, 12)
+    np.save("other.npy", np.stack([other[name] for name in ("a", "b", "c")], 1))
     found, said = evaluated("--data other.npy")
     assert found["num_examples"] == 12 and found["columns"] is None
-    assert "columns matched by position with a, b, c (not dequantised: b)" in said
+    assert "columns matched by position with a, b, c, continuous" in said
+    noisy = subject(open_run(Path("run")), "other.npy", {}, None, None).x[:, 1]
+    assert (noisy != np.round(noisy)).all() and (np.floor(noisy) == other["b"]).all()
+    np.save("real.npy", RNG.standard_normal((12, 3)))
+    result = ndm(f"evaluate run {SHORT} --data real.npy")
+    assert result.code == 2 and "expected values at steps of 1" in result.err
 
 
 @pytest.mark.parametrize("number", [1, 2, 5])
@@ -218,4 +224,4 @@ def test_every_row_is_that_of_the_file_whatever_its_format(empty):
 
 def test_the_configuration_says_how_the_data_are_read(place):
     reading = open_run(Path("run")).config["data"]["reading"]
-    assert json.loads(json.dumps(reading)) == {"columns": ["a", "b", "c"], "dequantise": ["b"]}
+    assert json.loads(json.dumps(reading)) == {"columns": ["a", "b", "c"], "dequantise": {"b": 1.0}}

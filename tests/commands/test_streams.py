@@ -98,7 +98,7 @@ def test_a_row_that_one_of_two_processes_cannot_read_ends_both_with_the_last_ste
     ends = together(2, ["-m", "ndm.cli", *words], [str(place)] * 2)
     assert [code for code, _, _ in ends] == [2, 2], ends
     said = "".join(error for _, _, error in ends)
-    assert said.count("ndm: error: got many, piece 3, example") == 1 and "Traceback" not in said, said
+    assert said.count("ndm: error: got many, piece 4, example") == 1 and "Traceback" not in said, said
     step = json.loads(Path("two/state/progress.json").read_text())["step"]
     assert 0 < step < 100
     Path("many/train-00003-of-00004.parquet").write_bytes(whole)

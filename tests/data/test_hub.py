@@ -57,9 +57,15 @@ def test_a_single_data_set_has_no_splits_and_unused_ones_are_noted(tmp_path):
     assert "split more" in data.load(str(tmp_path / "several"), held | {"split": "more"}).source
 
 
-def test_what_the_hub_does_not_have(tmp_path):
+def test_what_the_hub_does_not_have(tmp_path, monkeypatch):
+    def unreachable(*_, **__):
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(datasets, "load_dataset", unreachable)
     for name, message in (("hub:", "hub: without a name; expected hub:OWNER/NAME"),
-                          (f"hub:{tmp_path / 'absent'}", "cannot be opened .*; check its name and the network")):
+                          ("hub:a/b/c", "^got hub:a/b/c, which is no name; expected hub:OWNER/NAME or hub:OWNER/N"),
+                          (f"hub:{tmp_path / 'absent'}", "which is no name; .* hub:FOLDER of a folder that exists"),
+                          ("hub:a/b", "a/b, which cannot be opened .*; check its name and the network")):
         with pytest.raises(InputError, match=message) as met:
             data.load(name)
         assert "\n" not in str(met.value)

@@ -147,7 +147,7 @@ def test_the_fingerprint_is_of_the_stream(places):
     ({"image": "img"}, "without a column 'img'"), ({"label": "d"}, "without a column 'd'"),
     ({"image": None, "columns": ["a"], "dequantise": True}, "dequantise= of a stream"),
     ({"split": "test"}, "split=test"),
-    ({"image": None, "columns": ["kind"]}, "example 6, column 'kind': 'a'; expected a number"),
+    ({"image": None, "columns": ["kind"]}, "example 7, column 'kind': 'a'; expected a number"),
     ({"image": "a"}, "column .a. of type float64"), ({"crop": "center"}, "crop=center without a size")])
 def test_what_cannot_be_is_one_line(places, change, words):
     with pytest.raises(InputError, match=words) as met:
@@ -170,8 +170,8 @@ def test_what_comes_later_and_cannot_be_decoded_is_named(tmp_path):
     batches = found.train.batches(1, seed=0)
     for step in range(27):
         assert numbered(batches[step]) == [10 + step]
-    for step, words in ((27, "example 37, which cannot be decoded"), (28, "example 38 of 4x2 pixels; expected 4x4"),
-                        (29, "example 39 of mode RGB; expected grey")):
+    for step, words in ((27, "example 38, which cannot be decoded"), (28, "example 39 of 4x2 pixels; expected 4x4"),
+                        (29, "example 40 of mode RGB; expected grey")):
         with pytest.raises(InputError, match=words):
             batches[step]
 

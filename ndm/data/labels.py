@@ -1,0 +1,108 @@
+"""From labels as they are stored, of any format, to class numbers."""
+
+import datetime
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from ndm.data.lazy import option
+from ndm.data.numerals import number_of
+from ndm.errors import InputError
+
+NO_CLASS = -1  # in place of a class number, of an example without a label
+MOST_CLASSES = 100_000  # what has more different labels is an identifier or a target, not a class
+_LIKE_MISSING = {"na", "n/a", "<na>", "nan", "nat", "null", "none", "nil", "?", "-", "missing"}
+
+
+def classes(labels: Iterable[Any] | None, where: Callable[[int], str], *, unlabelled: Any = None,
+            missing: int | None = None) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Class numbers 0, 1, ... of the labels, int64 (N,), and what is to be said of them; None of data without labels.
+
+    Numbers come first, in their order, whether they are stored as such or as text; then words, in alphabetical order.
+    None, NaN, NaT, empty text and the word nan among numbers are missing labels, and so is the number `missing`: by
+    default -1 where it is the least of several numbers, but for -1 and 1 alone. They are refused, or with
+    `unlabelled="keep"` numbered -1, which is no class.
+
+    Raises `InputError`, which names label i as where(i), for what is missing or cannot be a label.
+    """
+    keep = unlabelled is not None and option("unlabelled", unlabelled, ("keep",)) == "keep"
+    if labels is None:
+        if keep:
+            raise InputError("unlabelled=keep of data without labels", "labels",
+                             "name their column by label=NAME, or save them under the key y of an .npz file")
+        return None, ()
+    stored = [label.item() if isinstance(label, np.generic) else label for label in labels]
+    words = [_word(label, where, i) for i, label in enumerate(stored)]
+    counts = Counter(words)
+    absent = _absent(counts, missing)
+    if absent and not keep:
+        i = next(i for i, word in enumerate(words) if word in absent)
+        number = _number(words[i] or "") is not None
+        raise InputError(f"{where(i)}: {stored[i]!r}, a missing label", "a label for each example",
+                         "repair it, or say unlabelled=keep to keep examples without a class"
+                         + ", or give that class another name" * number)
+    order = sorted((word for word in counts if word is not None and word not in absent), key=place_of)
+    if not order:
+        raise InputError(f"{where(0)} and all others without a label", "some with one", "leave the labels out")
+    if len(order) > MOST_CLASSES:
+        raise InputError(f"{where(0)} and others: {len(order):,} different labels", f"at most {MOST_CLASSES:,} classes",
+                         "an identifier or a target is no class")
+    numbers = {word: i for i, word in enumerate(order)} | dict.fromkeys(absent, NO_CLASS)
+    without = sum(counts[word] for word in absent)
+    notes = [f"{without} of {len(words)} examples have no label"] * bool(absent) + _remarks(order, counts)
+    return np.array([numbers[word] for word in words], np.int64), tuple(notes)
+
+
+def _word(label: Any, where: Callable[[int], str], i: int) -> str | None:
+    """The label as text, the same for 2, 2.0 and "2"; None for no label."""
+    if label is None or label != label:  # NaN and NaT are what does not equal itself
+        return None
+    if isinstance(label, float | Decimal):
+        return str(int(label)) if math.isfinite(label) and label == int(label) else str(label)
+    if isinstance(label, str):
+        return label if label.strip() else None
+    if isinstance(label, bool | int | datetime.date):
+        return str(label)
+    raise InputError(f"{where(i)}: {str(label)[:60]!r}, a {type(label).__name__}", "a number or a word as a label",
+                     "name another column")
+
+
+def _number(word: str) -> Decimal | None:
+    number = number_of(word)
+    return Decimal(word.strip()) if number is not None and math.isfinite(number) else None
+
+
+def place_of(word: str) -> tuple[bool, Decimal, str]:
+    """Where it stands among others: numbers first."""
+    number = _number(word)
+    return number is None, number or Decimal(0), word
+
+
+def _absent(counts: Counter[str | None], missing: int | None) -> set[str | None]:
+    """Those of the words that are no label."""
+    found: set[str | None] = {word for word in counts if word is None}
+    numbers = {word: number for word in counts if word is not None and (number := _number(word)) is not None}
+    words = counts.keys() - numbers.keys() - {None}
+    if numbers and all(str(word).strip().lower() == "nan" for word in words):
+        found |= words
+        if missing is None and min(numbers.values()) == NO_CLASS and set(numbers.values()) not in ({-1}, {-1, 1}):
+            missing = NO_CLASS
+    return found | {word for word, number in numbers.items() if number == missing}
+
+
+def _remarks(order: list[str], counts: Counter[str | None]) -> list[str]:
+    """What may be another mistake: words that stand for a missing label, numbers written in two ways, no classes."""
+    notes = [f"the label {word!r} ({counts[word]} times) counts as a class: leave it empty where it means no label"
+             for word in order if word.strip().lower() in _LIKE_MISSING]
+    for number, group in groupby(order, _number):
+        if number is not None and len(same := list(group)) > 1:
+            notes.append(f"the labels {' and '.join(map(repr, same))} are the same number, written differently: they "
+                         "count as different classes")
+    if len(order) > max(10, sum(counts.values()) / 2):
+        notes.append(f"{len(order)} classes for {sum(counts.values())} examples: is this an identifier or a target?")
+    return notes

@@ -12,11 +12,11 @@ import torch
 from rich.console import Console
 from torch import Tensor, distributed
 
+from ndm import launcher
 from ndm.errors import InputError
 from ndm.noise import Rows
 from ndm.training.progress import ProgressBar
 
-_LEFT_BY_LAUNCHERS = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"}  # torchrun, accelerate launch
 Result = TypeVar("Result")
 _PATIENCE = timedelta(days=30)  # of a process whose examples are easy with one whose examples are hard
 
@@ -29,9 +29,7 @@ class Shards:
     """
 
     def __init__(self) -> None:
-        together = os.environ.keys() >= _LEFT_BY_LAUNCHERS
-        self.number = int(os.environ["WORLD_SIZE"]) if together else 1
-        self.rank = int(os.environ["RANK"]) if together else 0
+        self.number, self.rank = launcher.number(), launcher.rank()
         self.group: distributed.ProcessGroup | None = None
 
     @property

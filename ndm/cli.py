@@ -21,7 +21,7 @@ from ndm.commands.train import Train
 from ndm.commands.usage import UsageError, in_one_line
 from ndm.data import load
 from ndm.ending import ending
-from ndm.errors import InputError
+from ndm.errors import InputError, refused
 from ndm.recipes import recipe
 from ndm.training.config import BUDGET, Config
 from ndm.training.saving import SavingError
@@ -40,9 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
         if arguments is None:
             ending.work()
         code, error = _outcome(list(sys.argv[1:] if arguments is None else arguments))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         ending.done(1)
-        _say("interrupted", launcher.rank() == 0)
+        _say(": ".join(["interrupted", *map(str, stopped.args)]), launcher.rank() == 0)
         return 1
     ending.done(0 if error and launcher.rank() else code)  # the first process has the exit code of all
     if error:
@@ -63,7 +63,9 @@ def _outcome(words: list[str]) -> tuple[int, str]:
         return 1, str(error)
     except OSError as error:  # of the screen: a pipe that was closed, or a log on a full disk
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  Python flushes it once more at its end
-        return 1, "" if isinstance(error, BrokenPipeError) else str(error)
+        if isinstance(error, BrokenPipeError):
+            return 1, ""
+        return 1, str(refused(error.filename or "the output", "used", error, "one that can be"))
 
 
 def _run(words: list[str]) -> int:

@@ -17,7 +17,7 @@ from ndm.commands.estimates import BoundEstimator, ImportanceEstimator, OdeEstim
 from ndm.data import DataSet
 from ndm.dequantisation import dequantisation_for
 from ndm.errors import InputError
-from ndm.files import write_atomically
+from ndm.files import require_writable, write_atomically
 from ndm.precision import precision_of
 from ndm.runs import Run, open_run
 from ndm.seeds import check_seed
@@ -116,6 +116,7 @@ class Evaluate:
         """The run, the data, and the examples of the split."""
         check_seed(self.seed)
         run = open_run(self.run_folder, self.checkpoint)
+        require_writable(self.run_folder / "evaluation.json")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"limit = {self.limit}", "at least 1")
         data = run.data(self.data, self.data_options)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from ndm.commands.arguments import RunFolder
 from ndm.commands.sample import draw
 from ndm.data import DataSet
 from ndm.errors import InputError
-from ndm.files import make_folder, parse_json, write_atomically
+from ndm.files import make_folder, read_json, require_writable, write_atomically
 from ndm.report.html import page
 from ndm.report.pictures import comparison, filmstrip, order, training_curve
 from ndm.report.progress import paths
@@ -22,7 +23,13 @@ _TIMES = [0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0]
 _TIMES_OF_POINTS = [0.0, 0.25, 0.5, 0.75, 1.0]
 _IMAGES, _ROWS, _MOST_POINTS = 64, 4, 10_000
 _MOST_PANELS = 8
-_EVALUATED = {"nelbo", "unit", "split", "num_examples", "parameters", "training"}  # what the page shows of it
+_NUMBER: Any = int | float
+_ESTIMATE = {"total": _NUMBER, "standard_error": _NUMBER | None}
+_EVALUATED = {  # what the page and the card show of it
+    "data": str, "unit": str, "split": str, "num_examples": int, "parameters": int, "training": {"step": int},
+    "nelbo": dict.fromkeys(("total", "standard_error", "standard_error_of_draws", "prior", "diffusion",
+                            "reconstruction"), _NUMBER) | {"timesteps": int | None, "draws": int},
+    "importance": [_ESTIMATE], "ode": [_ESTIMATE]}
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ class Report:
         with Shards() as shards:
             with shards.agreed():
                 run = open_run(self.run_folder)
+                require_writable(self.run_folder / "report" / "index.html")
                 data = run.data()
                 if not run.is_image and run.event_shape != (2,):
                     raise InputError(f"a report of events of shape {run.event_shape}", "images or points of the plane")
@@ -85,13 +93,24 @@ def _clocks(run: Run, times: list[float]) -> np.ndarray | None:
     return gamma.cpu().numpy() if gamma.ndim > 1 else None
 
 
-def read_evaluation(run: Path) -> dict | None:
+def read_evaluation(run: Path) -> dict[str, Any] | None:
     """What `ndm evaluate` wrote of a run, None if nothing; raises `InputError` for a file that is no evaluation."""
-    path = run / "evaluation.json"
-    try:
-        evaluation = parse_json(path.read_text()) if path.exists() else None
-        if evaluation is not None and not set(evaluation) >= _EVALUATED:
-            raise ValueError("not all of an evaluation")
-        return evaluation
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path}, which cannot be read", "what ndm evaluate wrote", "evaluate it again") from error
+    path, expected, advice = run / "evaluation.json", "what ndm evaluate wrote", "evaluate it again"
+    if not path.exists():
+        return None
+    evaluation: dict[str, Any] = read_json(path, expected, advice)
+    if (lacking := _lacking(evaluation, _EVALUATED)) is not None:
+        raise InputError(f"{path}, which cannot be read (no {lacking or 'evaluation'})", expected, advice)
+    return evaluation
+
+
+def _lacking(value: Any, shape: Any, name: str = "") -> str | None:
+    """The name of what is not of this shape, a type or a dictionary of shapes, anywhere in a value of JSON."""
+    if isinstance(shape, list):  # or nothing
+        return None if value is None else _lacking(value, shape[0], name)
+    if not isinstance(shape, dict):
+        return None if isinstance(value, shape) else name
+    if not isinstance(value, dict):
+        return name
+    found = (_lacking(value.get(key), each, f"{name}.{key}".strip(".")) for key, each in shape.items())
+    return next((each for each in found if each is not None), None)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ndm.commands.arguments import RunFolder
 from ndm.errors import InputError
-from ndm.files import write_atomically
+from ndm.files import require_writable, write_atomically
 from ndm.registry import choose
 from ndm.report.pictures import picture_of
 from ndm.runs import Run, open_run
@@ -70,6 +70,7 @@ class Sample:
             raise InputError(f"--out {self.out}", "a file that ends in .npz or .png")
         if not self.out.parent.is_dir():
             raise InputError(f"--out {self.out}", "a file in a folder that exists", f"make {self.out.parent} first")
+        require_writable(self.out)
         if not 1 <= self.num <= _MOST:
             raise InputError(f"{self.num} samples", f"1 to {_MOST}", "draw more with other seeds")
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ndm.data import DataSet, names
 from ndm.report.progress import ProgressPictures
+from ndm.training.checkpoint import saved_step
 from ndm.training.config import Config
 from ndm.training.dry_run import dry_run
 from ndm.training.loop import Trainer
@@ -37,6 +38,14 @@ class Train:
         folder = self.run_folder or Path("runs") / Path(self.data).stem
         is_path = self.data not in names() and Path(self.data).exists()
         source = str(Path(self.data).resolve()) if is_path else self.data
+        try:
+            return self._train(data, folder, source)
+        except KeyboardInterrupt:
+            if step := saved_step(folder):
+                raise KeyboardInterrupt(f"{folder} is saved up to step {step}, and the same command resumes") from None
+            raise
+
+    def _train(self, data: DataSet, folder: Path, source: str) -> int:
         draw = ProgressPictures(self.config, data) if self.config.pictures_every else None
         trainer = Trainer(self.config, data, folder, source, draw=draw)
         with trainer.shards:

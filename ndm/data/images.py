@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 
 from ndm.data.lazy import Examples, Lazy, at_hand, option
 from ndm.data.stores import Store
-from ndm.errors import InputError, reason
+from ndm.errors import InputError, is_out_of_memory, number, reason, refused
 
 MODES = {"grey": "L", "rgb": "RGB"}
 CROPS = ("center", "none")
@@ -159,6 +159,8 @@ def oriented_size(image: Image.Image) -> tuple[int, int]:
 
 def corrupted(where: str, error: Exception) -> InputError:
     """The `InputError` that names the file and the reason."""
+    if number(error) or is_out_of_memory(error):
+        return refused(where, "read", error, "")
     why = re.sub(r" <_io\.BytesIO [^>]*>", "", reason(error))  # what Pillow was given, instead of a file
     return InputError(f"{where}, which cannot be decoded ({why})", "an image that Pillow reads",
                       "remove or repair it: nothing is skipped")

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 
-from ndm.errors import InputError, reason
+from ndm.errors import InputError, refused
 
 SYSTEM = ("Thumbs.db", "desktop.ini", "__MACOSX")  # beside hidden files, what operating systems leave behind
 
@@ -97,7 +97,7 @@ def files_below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[
     try:
         found = sorted(each for each in folder.iterdir() if not is_hidden((each.name,)))
     except OSError as error:
-        raise InputError(f"the folder {folder}, which cannot be read ({reason(error)})", "one that can") from error
+        raise refused(f"the folder {folder}", "read", error, "one that can") from error
     for each in found:
         if each.is_dir():
             yield from files_below(each, above | {real})
@@ -114,4 +114,4 @@ def is_hidden(parts: tuple[str, ...]) -> bool:
 
 def damaged(path: Path, error: Exception) -> InputError:
     """The `InputError` that says why the archive cannot be read."""
-    return InputError(f"{path}, which cannot be read ({reason(error)})", "a whole archive", "get the file again")
+    return refused(path, "read", error, "a whole archive", "get the file again")

@@ -15,7 +15,7 @@ import numpy as np
 
 from ndm.data.dataset import DataSet
 from ndm.data.examples import divide, examples
-from ndm.errors import InputError, reason
+from ndm.errors import InputError, refused
 from ndm.registry import optional
 
 SUFFIXES = (".csv", ".parquet")
@@ -51,8 +51,7 @@ def _csv(path: Path) -> dict[str, list[Any]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}, which cannot be read ({type(error).__name__}: {error})", "a table of text, UTF-8"
-                         ) from error
+        raise refused(path, "read", error, "a table of text, UTF-8") from error
     rows = [row for row in rows if row]
     if len(rows) < 2:
         raise InputError(f"{path} of {len(rows)} lines", "a line of names and one for each example")
@@ -79,7 +78,7 @@ def _parquet(path: Path) -> dict[str, list[Any]]:
     except InputError:
         raise
     except Exception as error:  # damaged files make pyarrow raise many types
-        raise InputError(f"{path}, which cannot be read ({reason(error)})", "a whole .parquet file") from error
+        raise refused(path, "read", error, "a whole .parquet file") from error
 
 
 def chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) -> list[str]:

@@ -12,7 +12,8 @@ import yaml
 
 from ndm.bound import MOST_TIMESTEPS
 from ndm.data import DataSet
-from ndm.errors import InputError
+from ndm.errors import InputError, why
+from ndm.files import read_text
 from ndm.samplers import sampler_for
 from ndm.seeds import check_seed
 from ndm.training.power_profiles import exponent
@@ -197,14 +198,15 @@ LATER = {"data_options": {}, "tracker": [], "average_lengths": []} | {name: geta
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A run's configuration; raises `InputError` where there is none or it is not YAML."""
+    if not path.exists():
+        raise InputError(f"{path.parent}, without a {path.name}", "the folder of a run",
+                         "make one with: ndm train DATA --run FOLDER")
+    text = read_text(path, "the file that ndm train wrote", "restore it")
     try:
-        values = yaml.safe_load(path.read_text())
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}, which is no longer YAML ({' '.join(str(error).split())[:200]})",
-                         "the file that ndm train wrote", "restore it") from error
-    except OSError as error:
-        raise InputError(f"{path.parent}, without a readable {path.name}", "the folder of a run",
-                         "make one with: ndm train DATA --run FOLDER") from error
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}, which is no longer YAML ({why(error)})", "the file that ndm train wrote",
+                         "restore it") from error
     values = LATER | values if isinstance(values, dict) else values
     known = {"data", *(field.name for field in dataclasses.fields(Config))}
     about = {"name", "from", "fingerprint", "event_shape", "num_levels"}

@@ -17,6 +17,7 @@ from ndm.data import DataSet
 from ndm.data.batches import Prefetched
 from ndm.data.lazy import Examples
 from ndm.errors import InputError
+from ndm.files import make_folder
 from ndm.model import NeuralDiffusion
 from ndm.noise import Rows
 from ndm.running_mean import as_one_batch
@@ -27,7 +28,7 @@ from ndm.training.build import as_tensor, build_model, make_times
 from ndm.training.config import Config
 from ndm.training.ema import ExponentialMovingAverage
 from ndm.training.failure import keep_batch, what_failed
-from ndm.training.folder import alone, check_folder, write_configuration
+from ndm.training.folder import alone, check_folder, locked
 from ndm.training.interruption import Interruption
 from ndm.training.metrics import Metrics
 from ndm.training.objective import Terms
@@ -38,7 +39,7 @@ from ndm.training.prepare import prepare_network
 from ndm.training.progress import ProgressBar
 from ndm.training.saving import last_resort
 from ndm.training.shards import Shards
-from ndm.training.state import read_state, write_state
+from ndm.training.state import read_state, readable, write_state
 from ndm.training.statistics import COLLAPSED, path_statistics
 from ndm.training.trackers import Trackers
 from ndm.training.validation import Validation
@@ -71,8 +72,8 @@ class Trainer:
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self.config, self.data, self.run, self.clock = config, data, run, clock
-        text = config.to_yaml(data, source or data.name)
-        check_folder(run, text)
+        self.text = config.to_yaml(data, source or data.name)
+        check_folder(run, self.text)
         self.accelerator, self.interruption = make_accelerator(), Interruption()
         self.shards = Shards().join()
         self.rows = self.shards.rows(config.batch_size, config.accumulate)
@@ -93,26 +94,32 @@ class Trainer:
         self.metrics = Metrics(run, data)
         self.validation = Validation(config, data)
         self.pictures = Pictures(run, config.pictures_every, draw)
-        self.trackers = Trackers(config.tracker, run, yaml.safe_load(text))
-        self._resume()
+        self.trackers = Trackers(config.tracker, run, yaml.safe_load(self.text))
+        if checkpoint.saved_step(run):
+            with locked(run, self.shards):
+                self._resume()
         if config.max_steps is not None and config.max_steps < self.step:
             raise InputError(f"max_steps = {config.max_steps} for a run of {self.step} steps", "at least as many",
                              "choose another --run folder for a shorter run")
-        self.shards.by_first(lambda: write_configuration(run, text))
+        self.shards.by_first(lambda: make_folder(run))
 
     def fit(self) -> bool:
         """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same).
 
         What fails in one process, as data that cannot be read, is raised in all of them, after the last step is saved.
         """
-        if self.done and not self.metrics.unwritten and self._has_snapshot:
-            return True
-        bar = ProgressBar(f"training on {self.data.name}", None if self.shards.is_main else Console(quiet=True))
-        with (alone(self.run, self.shards), self.interruption, self.shards.in_first(self.metrics, self.trackers), bar,
-              Prefetched(self.own_batch, self.step) as batches, last_resort(self.save)):
-            before, first = self.seconds, self.step
+        with alone(self.run, self.text, self.step, self.shards):
             if self.step:
                 self.shards.by_first(self._settle)  # a crash may have come before it
+            if not self.done or self.metrics.unwritten:
+                self._train()
+        return self.done
+
+    def _train(self) -> None:
+        bar = ProgressBar(f"training on {self.data.name}", None if self.shards.is_main else Console(quiet=True))
+        with (self.interruption, self.shards.in_first(self.metrics, self.trackers), bar,
+              Prefetched(self.own_batch, self.step) as batches, last_resort(self.save)):
+            before, first = self.seconds, self.step
             self.began, stopped = self.clock() - before, False
             self.terms.train()
             while not self.done and not stopped:
@@ -139,7 +146,6 @@ class Trainer:
             with self.shards.agreed():
                 if stopped and not self.done and batches.fails(self.step):
                     batches.get(self.step)
-        return self.done
 
     def _validate(self) -> None:
         """The value of validation, by the first process, known to all."""
@@ -154,11 +160,6 @@ class Trainer:
     def done(self) -> bool:
         """Whether the budget is spent, or validation has not become better for long enough."""
         return self.fraction >= 1 or self.validation.exhausted
-
-    @property
-    def _has_snapshot(self) -> bool:
-        """Whether nothing is missing of the averages of this step."""
-        return self.shards.by_first(lambda: self.averages.has_snapshot(self.run, self.step))
 
     @property
     def fraction(self) -> float:
@@ -215,18 +216,17 @@ class Trainer:
 
     def _resume(self) -> None:
         folder = checkpoint.latest(self.run)
-        if folder is None:
-            return
+        assert folder is not None
         progress = read_state(folder / "state", self.raw_model, self.optimizer, self.times)
         load(self.ema.model, NeuralDiffusion.from_pretrained(folder / "model").state_dict())
         self.step, self.seconds = progress["step"], progress["seconds"]
-        self.metrics.load(self.step, progress["metrics"])
-        self.batches.load(progress.get("data", {}))
-        self.validation.load(progress.get("validation"))
-        if self.shards.is_main:  # the sums of all: the others begin anew
-            self.bins.load(progress.get("bins"))
+        with readable(folder / "state"):
+            self.metrics.load(self.step, progress["metrics"])
+            self.batches.load(progress.get("data", {}))
+            self.validation.load(progress.get("validation"))
+            if self.shards.is_main:  # the sums of all: the others begin anew
+                self.bins.load(progress.get("bins"))
         self.averages.read(folder / "state")
-        self.shards.by_first(lambda: self.validation.mark(self.run))  # a crash may have come before its link
 
     def _train_step(self, pieces: list[Tensor]) -> dict[str, float]:
         """One step on its `own_batch`; the means over the batch of all that was computed, the same in every process."""

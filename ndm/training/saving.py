@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from safetensors import SafetensorError
 
-from ndm.errors import InputError
+from ndm.errors import InputError, remedy, why
 
 
 class SavingError(OSError):
@@ -19,11 +19,10 @@ def saving(what: str) -> Iterator[None]:
         yield
     except (OSError, SafetensorError, InputError) as error:  # safetensors has its own error for a full disk
         cause = error.__cause__ if isinstance(error, InputError) else error  # as of ndm.files
-        if cause is None:
+        if not isinstance(cause, Exception):
             raise
-        why = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
-        raise SavingError(f"{what} cannot be written ({why}); what was saved before is whole: make room, and the same "
-                          "command resumes") from error
+        raise SavingError(f"{what} cannot be written ({why(cause)}); what was saved before is whole: {remedy(cause)}, "
+                          "and the same command resumes") from error
 
 
 @contextlib.contextmanager

@@ -79,7 +79,7 @@ class Shards:
         own = None
         try:
             yield
-        except (InputError, FloatingPointError, OSError) as error:
+        except (InputError, FloatingPointError, OSError, MemoryError, RuntimeError) as error:
             own = error
         for met in self.gather(own):
             if met is not None:

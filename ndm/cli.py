@@ -21,7 +21,7 @@ from ndm.commands.train import Train
 from ndm.commands.usage import UsageError, in_one_line
 from ndm.data import load
 from ndm.ending import ending
-from ndm.errors import InputError, refused
+from ndm.errors import InputError, is_out_of_memory, reason, refused
 from ndm.recipes import recipe
 from ndm.training.config import BUDGET, Config
 from ndm.training.saving import SavingError
@@ -61,6 +61,11 @@ def _outcome(words: list[str]) -> tuple[int, str]:
         return 2, str(error)
     except (FloatingPointError, SavingError) as error:
         return 1, str(error)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return 1, (f"memory ran out ({reason(error)[:200]}); what was saved before is whole: take a smaller batch, "
+                   "model or number, or end other programs")
     except OSError as error:  # of the screen: a pipe that was closed, or a log on a full disk
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  Python flushes it once more at its end
         if isinstance(error, BrokenPipeError):

@@ -18,6 +18,7 @@ from ndm.data import DataSet
 from ndm.dequantisation import dequantisation_for
 from ndm.errors import InputError
 from ndm.files import require_writable, write_atomically
+from ndm.memory import require_memory
 from ndm.precision import precision_of
 from ndm.runs import Run, open_run
 from ndm.seeds import check_seed
@@ -30,6 +31,7 @@ from ndm.wasserstein import require_transport
 
 _OF_THE_ODE = ("trace", "probes", "solver", "rtol", "atol", "ode_steps", "dequantisation", "dequantisation_draws",
                "float64")  # settings that say nothing without --ode
+_LATENTS = 10  # of a size that are there at once, at least, for each draw of one example
 _CHAIN = 100  # steps of the chain whose paths are weighed, where continuous time is evaluated
 _MOST_FOR_EXACT = 16  # dimensions, each a backward pass for every evaluation
 
@@ -119,6 +121,8 @@ class Evaluate:
         require_writable(self.run_folder / "evaluation.json")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"limit = {self.limit}", "at least 1")
+        for name, draws in (("draws", self.draws), ("importance", self.importance or 0)):
+            require_memory(_LATENTS * 4 * draws * math.prod(run.event_shape), f"--{name} {draws}", "take fewer")
         data = run.data(self.data, self.data_options)
         return run, data, run.examples(data, self.split, self.limit)
 

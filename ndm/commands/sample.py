@@ -12,6 +12,7 @@ import numpy as np
 from ndm.commands.arguments import RunFolder
 from ndm.errors import InputError
 from ndm.files import require_writable, write_atomically
+from ndm.memory import require_memory
 from ndm.registry import choose
 from ndm.report.pictures import picture_of
 from ndm.runs import Run, open_run
@@ -22,6 +23,7 @@ from ndm.training.build import as_array
 from ndm.training.shards import Shards
 
 _BATCH = 256
+_COPIES = 3  # of all samples: in batches, together, and as they are written
 _MOST = 10_000_000
 
 
@@ -58,6 +60,8 @@ class Sample:
             shards.by_first(self._check)
             with shards.agreed():
                 run = open_run(self.run_folder, self.checkpoint)
+                require_memory(_COPIES * 4 * self.num * math.prod(run.event_shape), f"--num {self.num}",
+                               "draw fewer at a time, with other seeds")
             x = draw(run, self.num, shards, self.sampler, self.steps, self.eta, self.grid, self.seed)
             shards.by_first(lambda: self._write(run, x))
         if shards.is_main:

@@ -16,8 +16,10 @@ import numpy as np
 from ndm.data.dataset import DataSet
 from ndm.data.examples import divide, examples
 from ndm.errors import InputError, refused
+from ndm.memory import require_memory
 from ndm.registry import optional
 
+_AS_TEXT = 5  # bytes of memory for each of a file, at least: every cell is an object of Python
 SUFFIXES = (".csv", ".parquet")
 
 
@@ -47,6 +49,8 @@ def of_table(path: Path, table: dict[str, list[Any]], columns: Any, label: Any, 
 
 
 def _csv(path: Path) -> dict[str, list[Any]]:
+    require_memory(_AS_TEXT * path.stat().st_size, f"{path} of {path.stat().st_size:,} bytes as text",
+                   "save its values with np.save, which are read from the disk when they are needed")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file, strict=True))

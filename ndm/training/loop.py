@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-import yaml
-from rich.console import Console
 from torch import Tensor, nn
 
 from ndm.bound import Bound
@@ -36,7 +34,7 @@ from ndm.training.optimizer import make_optimizer, set_learning_rate
 from ndm.training.parallel import WAYS, Parallel, load, make_accelerator, whole
 from ndm.training.pictures import Draw, Pictures
 from ndm.training.prepare import prepare_network
-from ndm.training.progress import ProgressBar
+from ndm.training.room import parameters_fit, require_room
 from ndm.training.saving import last_resort
 from ndm.training.shards import Shards
 from ndm.training.state import read_state, readable, write_state
@@ -74,15 +72,16 @@ class Trainer:
         self.config, self.data, self.run, self.clock = config, data, run, clock
         self.text = config.to_yaml(data, source or data.name)
         check_folder(run, self.text)
-        self.accelerator, self.interruption = make_accelerator(), Interruption()
-        self.shards = Shards().join()
+        self.accelerator, self.interruption, self.shards = make_accelerator(), Interruption(), Shards().join()
         self.rows = self.shards.rows(config.batch_size, config.accumulate)
         self.parallel: Parallel = WAYS[config.parallel](self.accelerator)
         torch.manual_seed(config.seed)
-        self.raw_model = build_model(config, data)  # without what is wrapped around it
+        with parameters_fit(config):
+            self.raw_model = build_model(config, data)  # without what is wrapped around it
         self.ema = ExponentialMovingAverage(self.raw_model, config.ema_decay)
         self.averages = PowerAverages(self.raw_model, config.average_lengths)
         prepare_network(self.raw_model, config)
+        require_room(self.raw_model, config, data, self.rows)
         self.times = make_times(config)
         self.bins = LossBins(self.times)
         self.terms = self.parallel.prepare(Terms(self.raw_model, self.bins, config))
@@ -94,7 +93,7 @@ class Trainer:
         self.metrics = Metrics(run, data)
         self.validation = Validation(config, data)
         self.pictures = Pictures(run, config.pictures_every, draw)
-        self.trackers = Trackers(config.tracker, run, yaml.safe_load(self.text))
+        self.trackers = Trackers(config.tracker, run, self.text)
         if checkpoint.saved_step(run):
             with locked(run, self.shards):
                 self._resume()
@@ -116,9 +115,9 @@ class Trainer:
         return self.done
 
     def _train(self) -> None:
-        bar = ProgressBar(f"training on {self.data.name}", None if self.shards.is_main else Console(quiet=True))
+        bar = self.shards.progress_bar(f"training on {self.data.name}")
         with (self.interruption, self.shards.in_first(self.metrics, self.trackers), bar,
-              Prefetched(self.own_batch, self.step) as batches, last_resort(self.save)):
+              Prefetched(self.own_batch, self.step) as batches, last_resort(self.save, self.shards)):
             before, first = self.seconds, self.step
             self.began, stopped = self.clock() - before, False
             self.terms.train()
@@ -185,6 +184,8 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint of this step, if there is none; raises `FloatingPointError` if it would hold a NaN."""
+        if not self.step:  # nothing is trained yet
+            return
         weights, averaged = whole(self.raw_model.state_dict()), self.parallel.plain(self.ema.model)
         averages = self.averages.state()
         moments = {name: whole(self.optimizer.state.get(weight, {}))
@@ -280,9 +281,8 @@ class Trainer:
     def _stop(self, values: dict[str, float]) -> None:
         """Raise `FloatingPointError` in every process: what is not finite, and where the batch is saved."""
         batch = {"x": self.batch(self.step), "t": self.bins.latest}
-        path = self.run / f"failure-{self.step:08d}.npz"
         what = what_failed(values, self.raw_model, self.shards)
-        kept = keep_batch(path, batch, self.terms_of_shares, self.shards)
+        kept = keep_batch(self.run / f"failure-{self.step:08d}.npz", batch, self.terms_of_shares, self.shards)
         raise FloatingPointError(f"the {what} is not finite at step {self.step}; {kept}")
 
     def _log(self, pace: dict[str, float]) -> None:

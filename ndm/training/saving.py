@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 
 from safetensors import SafetensorError
 
-from ndm.errors import InputError, remedy, why
+from ndm.errors import InputError, is_out_of_memory, remedy, why
+from ndm.training.shards import Shards
 
 
 class SavingError(OSError):
@@ -26,11 +27,15 @@ def saving(what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def last_resort(save: Callable[[], None]) -> Iterator[None]:
-    """Where a part of a run cannot be written, save() is tried before its `SavingError` goes on: it may be small."""
+def last_resort(save: Callable[[], None], shards: Shards) -> Iterator[None]:
+    """Where a part of a run cannot be written, save() is tried before the error goes on: it may be small.
+
+    Likewise where memory is short, in one process: of several one alone has met that, and the others wait elsewhere.
+    """
     try:
         yield
-    except SavingError:
-        with contextlib.suppress(SavingError):
-            save()
+    except Exception as error:
+        if isinstance(error, SavingError) or (is_out_of_memory(error) and shards.number == 1):
+            with contextlib.suppress(SavingError):
+                save()
         raise

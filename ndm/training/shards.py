@@ -65,6 +65,10 @@ class Shards:
                              f"make it a multiple of {self.number * pieces}")
         return [Rows((self.rank * pieces + i) * size, size, total) for i in range(pieces)]
 
+    def progress_bar(self, what: str) -> ProgressBar:
+        """One for all processes."""
+        return ProgressBar(what, None if self.is_main else Console(quiet=True))
+
     def gather(self, value: Any) -> list[Any]:
         """The values of all processes, in every one of them."""
         if self.number == 1:
@@ -111,7 +115,7 @@ class Shards:
         """
         mine = range(self.rank, number, self.number)
         done: list[Any] = []
-        with ProgressBar(what, None if self.is_main else Console(quiet=True)) as bar, self.agreed():
+        with self.progress_bar(what) as bar, self.agreed():
             for k in mine:
                 done.append(work(k))
                 bar.update(len(done) / len(mine), status)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import yaml
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_available_trackers
 
 from ndm.errors import InputError
@@ -32,10 +33,13 @@ def make_trackers(names: tuple[str, ...], run: Path) -> list[GeneralTracker]:
 
 
 class Trackers:
-    """They get every line of metrics; use as a context manager, in which they are started and finished."""
+    """They get every line of metrics; use as a context manager, in which they are started and finished.
 
-    def __init__(self, names: tuple[str, ...], run: Path, configuration: dict[str, Any]) -> None:
-        self.trackers, self.configuration = make_trackers(names, run), configuration
+    `configuration` is that of the run, YAML.
+    """
+
+    def __init__(self, names: tuple[str, ...], run: Path, configuration: str) -> None:
+        self.trackers, self.configuration = make_trackers(names, run), yaml.safe_load(configuration)
 
     def __enter__(self) -> "Trackers":
         for tracker in self.trackers:

@@ -42,12 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
         code, error = _outcome(list(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt as stopped:
         ending.done(1)
-        _say(": ".join(["interrupted", *map(str, stopped.args)]), launcher.rank() == 0)
+        if launcher.rank() == 0:
+            _say(": ".join(["interrupted", *map(str, stopped.args)]))
         return 1
     ending.done(0 if error and launcher.rank() else code)  # the first process has the exit code of all
-    if error:
+    if error and launcher.speaks():
         launcher.report(f"ndm: error: {error}")
-        _say(f"error: {error}", launcher.speaks())
+        _say(f"error: {error}")
     return code
 
 
@@ -88,12 +89,10 @@ def _run(words: list[str]) -> int:
     return code
 
 
-def _say(message: str, speaks: bool) -> None:
-    """One line, whatever the number of processes."""
-    if speaks:
-        who = f"process {launcher.rank()}: " if launcher.rank() else ""
-        with contextlib.suppress(OSError):  # a log that takes no more
-            print(f"ndm: {who}{message}", file=sys.stderr)
+def _say(message: str) -> None:
+    who = f"process {launcher.rank()}: " if launcher.rank() else ""
+    with contextlib.suppress(OSError):  # a log that takes no more
+        print(f"ndm: {who}{message}", file=sys.stderr)
 
 
 def _with_recipe(words: list[str], config: Config, given: Train) -> Train:

@@ -80,21 +80,28 @@ def require_room(model: NeuralDiffusion, config: Config, data: DataSet, rows: Se
 def step_bytes(model: NeuralDiffusion, config: Config, data: DataSet, numbers: Sequence[int]) -> float:
     """What the activations of a step and the batches in memory take, where shares of these sizes are computed in turn.
 
-    What is kept is linear in the number of examples: it is measured for two and for four of them.
+    What is kept is linear in the number of examples: it is measured for two and for four of them. Blocks that are
+    computed again keep their inputs, and one of them at a time all that it computes.
     """
     terms = Terms(model, make_times(config), config)
     x = as_tensor(data.train.x[: 2 * _SOME], model.decoder)
     x = x[torch.arange(2 * _SOME) % len(x)].to(next(model.parameters()).device)
-    was_training = model.training
-    terms.eval()  # what is learned from a batch, as running means, is left as it is
-    for block in (part for part in terms.modules() if isinstance(part, Block)):
-        block.training = was_training  # of those that are computed again, the inputs alone are kept
+    was_training, blocks = model.training, [part for part in terms.modules() if isinstance(part, Block)]
+    again = sum(block.recomputed for block in blocks)
+
+    def of_example() -> float:
+        return (_kept(terms, x) - _kept(terms, x[:_SOME])) / _SOME
+
+    terms.eval()  # what is learned from a batch, as running means, is left as it is; and all blocks keep what they have
     try:
         with torch.random.fork_rng(devices=[]), torch.compiler.set_stance("force_eager"):
-            kept = [_kept(terms, some) for some in (x[:_SOME], x)]
+            example = of_example()
+            if again:
+                for block in blocks:
+                    block.training = True
+                example = of_example() + example / again
     finally:
         model.train(was_training)
-    example = (kept[1] - kept[0]) / _SOME
     batch = sum(numbers) * (_BATCHES * x[0].numel() * x.element_size() + _PER_ROW)
     return _BESIDE * example * max(numbers) + batch
 

@@ -8,6 +8,7 @@ everything and computed nothing.
 
 import atexit
 import json
+import math
 import os
 import signal
 import sys
@@ -17,6 +18,9 @@ from typing import Any
 sys.argv = ["ndm"]  # it is the program
 
 from ndm.cli import main  # noqa: E402
+from ndm.training import progress  # noqa: E402
+
+progress._LINE_EVERY = math.inf  # a busy machine would make them say how far they are
 
 
 def hear(moments: list[str], number: int) -> None:

@@ -59,7 +59,7 @@ def test_before_the_first_step(program, moments, number):
 
 def test_while_it_trains_and_again_while_it_saves(program):
     code, out, err = program(TRAIN, "open:metrics.jsonl")
-    assert (code, err) == (1, "") and out == "stopped and saved at step 1: the same command resumes\n"
+    assert (code, err) == (1, "") and out == "stopped and saved at step 2: the same command resumes\n"
     code, out, err = program(TRAIN, "os.rename:.writing-00000010 os.mkdir:.writing-0000001", "SIGTERM")
     assert (code, err) == (1, "ndm: interrupted: run is saved up to step 10, and the same command resumes\n"), out
     assert not list(Path("run/checkpoints").glob(".*"))

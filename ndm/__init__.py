@@ -1,5 +1,6 @@
 """Neural Diffusion Models: diffusion models that learn the path from data to noise as well."""
 
+from ndm import ending  # noqa: F401  first: it answers signals while the others are imported
 from ndm.basis import CosineBasis, StandardBasis
 from ndm.bound import Bound
 from ndm.curve import Curve

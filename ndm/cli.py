@@ -9,6 +9,7 @@ from typing import Annotated, Any, Union
 
 import tyro
 
+from ndm import launcher
 from ndm.commands.average import Average
 from ndm.commands.benchmark import Benchmark, check_name
 from ndm.commands.data import Data
@@ -19,11 +20,11 @@ from ndm.commands.share import Share
 from ndm.commands.train import Train
 from ndm.commands.usage import UsageError, in_one_line
 from ndm.data import load
-from ndm.errors import InputError
+from ndm.ending import ending
+from ndm.errors import InputError, is_out_of_memory, reason, refused
 from ndm.recipes import recipe
 from ndm.training.config import BUDGET, Config
 from ndm.training.saving import SavingError
-from ndm.training.shards import Shards
 from ndm.version import __version__
 
 _COMMANDS = {kind.__name__.lower(): kind
@@ -31,48 +32,67 @@ _COMMANDS = {kind.__name__.lower(): kind
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. Exit code 0: done; 2: wrong use or bad input, said in one line; 1: anything else."""
+    """Run one command: that of the program, whose signals are then handled, or these words.
+
+    Exit code 0: done; 2: wrong use or bad input, said in one line; 1: anything else.
+    """
     try:
-        code = _main(list(sys.argv[1:] if arguments is None else arguments))
+        if arguments is None:
+            ending.work()
+        code, error = _outcome(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt as stopped:
+        ending.done(1)
+        if launcher.rank() == 0:
+            _say(": ".join(["interrupted", *map(str, stopped.args)]))
+        return 1
+    ending.done(0 if error and launcher.rank() else code)  # the first process has the exit code of all
+    if error and launcher.speaks():
+        launcher.report(f"ndm: error: {error}")
+        _say(f"error: {error}")
+    return code
+
+
+def _outcome(words: list[str]) -> tuple[int, str]:
+    """The exit code of a command, and the error that it ended with."""
+    try:
+        code = _run(words)
         sys.stdout.flush()
-        return code
+        return code, ""
+    except (InputError, UsageError) as error:
+        return 2, str(error)
+    except (FloatingPointError, SavingError) as error:
+        return 1, str(error)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return 1, (f"memory ran out ({reason(error)[:200]}); what was saved before is whole: take a smaller batch, "
+                   "model or number, or end other programs")
     except OSError as error:  # of the screen: a pipe that was closed, or a log on a full disk
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  Python flushes it once more at its end
-        if not isinstance(error, BrokenPipeError):
-            _complain(f"error: {error}")
-        return 1
+        if isinstance(error, BrokenPipeError):
+            return 1, ""
+        return 1, str(refused(error.filename or "the output", "used", error, "one that can be"))
 
 
-def _main(words: list[str]) -> int:
+def _run(words: list[str]) -> int:
     if words == ["--version"]:
         print(__version__)
         return 0
     warnings.showwarning = _warn  # type: ignore[assignment]
-    try:
-        check_name(words)
-        asks_for_help = not {"-h", "--help"}.isdisjoint(words)
-        command = _parse(words, Config() if asks_for_help else Config(schedule="", transform="", volatility=""))
-        if isinstance(command, Train):  # what is not given comes from the recipe, which the data may choose
-            data = load(command.data, command.config.data_options)
-            return _with_recipe(words, recipe(command.recipe, data), command).run(data)
-        code: int = command.run()
-        return code
-    except (InputError, UsageError) as error:
-        _complain(f"error: {error}")
-        return 2
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        return 1
-    except (FloatingPointError, SavingError) as error:
-        _complain(f"error: {error}")
-        return 1
+    check_name(words)
+    asks_for_help = not {"-h", "--help"}.isdisjoint(words)
+    command = _parse(words, Config() if asks_for_help else Config(schedule="", transform="", volatility=""))
+    if isinstance(command, Train):  # what is not given comes from the recipe, which the data may choose
+        data = load(command.data, command.config.data_options)
+        return _with_recipe(words, recipe(command.recipe, data), command).run(data)
+    code: int = command.run()
+    return code
 
 
-def _complain(message: str) -> None:
-    """One line, whatever the number of processes: they fail together, and the main one says why."""
-    if Shards().is_main:
-        with contextlib.suppress(OSError):  # a log that takes no more
-            print(f"ndm: {message}", file=sys.stderr)
+def _say(message: str) -> None:
+    who = f"process {launcher.rank()}: " if launcher.rank() else ""
+    with contextlib.suppress(OSError):  # a log that takes no more
+        print(f"ndm: {who}{message}", file=sys.stderr)
 
 
 def _with_recipe(words: list[str], config: Config, given: Train) -> Train:

@@ -1,5 +1,30 @@
 """The one exception for wrong use: what was got, what was expected, what to do, in one line."""
 
+import errno
+import os
+import re
+
+_CHECK_NAME = "move it away, or choose another name"
+# What the system's refusals ask for, and what to do about them. A missing file is not here: it says what it is for.
+_REFUSALS = {
+    errno.EISDIR: ("a file, not a folder", _CHECK_NAME),
+    errno.ENOTDIR: ("a folder, not a file", _CHECK_NAME),
+    errno.EEXIST: ("a folder, not a file", _CHECK_NAME),
+    errno.ENOTEMPTY: ("a folder that is new or empty", "choose another: somebody has filled it meanwhile"),
+    errno.EACCES: ("permission for this user", "change the permissions, or choose another place"),
+    errno.EPERM: ("permission for this user", "change the permissions, or choose another place"),
+    errno.EROFS: ("a disk that can be written", "choose a place on another disk"),
+    errno.ENOSPC: ("room on the disk", "make room"),
+    errno.EDQUOT: ("room in the quota of this user", "make room"),
+    errno.EFBIG: ("a file of the size that is allowed", "raise the limit: ulimit -f"),
+    errno.EMFILE: ("fewer open files", "raise the limit: ulimit -n"),
+    errno.ENFILE: ("fewer open files", "end other programs"),
+    errno.ENAMETOOLONG: ("a shorter name", "choose one"),
+    errno.ELOOP: ("a link that leads somewhere", "remove or mend the link"),
+    errno.EIO: ("a disk that works", "check it"),
+    errno.ESTALE: ("a disk that answers", "connect it again"),
+}
+
 
 def reason(error: Exception) -> str:
     """What another library's error says, with its type, in one line."""
@@ -16,3 +41,40 @@ class InputError(ValueError):
     def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
         """How it goes from one process to another."""
         return type(self), (self.got, self.expected, self.advice)
+
+
+def refused(what: object, done: str, error: Exception, expected: str, advice: str = "") -> InputError:
+    """The `InputError` of something, a path, that cannot be `done` (read, written): why, and what to do about that.
+
+    `expected` and `advice` are those of a file that is missing or damaged: a refusal of the system has others. Memory
+    that is short says nothing of the file: that error is raised as it is.
+    """
+    if is_out_of_memory(error):
+        raise error
+    expected, advice = _REFUSALS.get(number(error) or 0, (expected, advice))
+    return InputError(f"{what}, which cannot be {done} ({why(error)})", expected, advice)
+
+
+def why(error: Exception) -> str:
+    """What an error says, in one line: the system's own words where it comes from the system."""
+    found = number(error)
+    return os.strerror(found) if found else reason(error)[:300]
+
+
+def remedy(error: Exception) -> str:
+    """What to do about a refusal of the system, so that what was done succeeds the next time."""
+    return _REFUSALS.get(number(error) or 0, ("", "mend that"))[1]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was short: numpy and Python have a type for it, PyTorch has one for GPUs and words for CPUs."""
+    return (isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+            or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)))
+
+
+def number(error: Exception) -> int | None:
+    """The system's number of an error; safetensors has errors of its own, which name it in words."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found else None

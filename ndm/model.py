@@ -14,7 +14,7 @@ from torch import Tensor
 from ndm.bound import Bound, bound
 from ndm.curve import Curve
 from ndm.decoders import Decoder
-from ndm.errors import InputError
+from ndm.errors import InputError, refused
 from ndm.files import parse_json, sha256
 from ndm.gaussian import Gaussian
 from ndm.mixture import Mixture
@@ -247,7 +247,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
         save_file(weights, save_directory / WEIGHTS, metadata={"format": "pt"})
         config = self.config | {DIGEST: sha256(save_directory / WEIGHTS)}
-        (save_directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+        (save_directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
     def generate_model_card(self, facts: Facts | None = None) -> ModelCard:
         """README.md of `save_pretrained` and `push_to_hub`; `facts` as model_card_kwargs={"facts": ...} of these."""
@@ -269,12 +269,13 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         source = str(pretrained_model_name_or_path)
         config_file, file = model_files(source, (CONFIG, WEIGHTS), hub_options)
         try:
-            config = parse_json(config_file.read_text())
+            config = parse_json(config_file.read_text(encoding="utf-8"))
             weights, digest = load_file(file, device=map_location), sha256(file)
+        except InputError:
+            raise
         except (OSError, ValueError, SafetensorError) as error:
-            why = str(error).splitlines()[0]
-            raise InputError(f"a model in {source} that cannot be read ({why})", f"{CONFIG} and {WEIGHTS}, whole",
-                             "copy or download it again") from error
+            raise refused(f"a model in {source}", "read", error, f"{CONFIG} and {WEIGHTS}, whole",
+                          "copy or download it again") from error
         try:
             if isinstance(config, dict) and config.pop(DIGEST, digest) != digest:  # older models have none
                 raise InputError(f"{WEIGHTS}, altered or of another model", f"that of {CONFIG}, by its sha256",

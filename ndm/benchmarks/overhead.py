@@ -22,7 +22,7 @@ from ndm.benchmarks.comparison.contenders import network_options
 from ndm.benchmarks.comparison.machine import machine
 from ndm.data import DataSet, Split, load
 from ndm.errors import InputError
-from ndm.files import write_atomically
+from ndm.files import require_writable, write_atomically
 from ndm.model import NeuralDiffusion
 from ndm.predictors import Predictor
 from ndm.recipes import recipe
@@ -88,6 +88,7 @@ def run(out: Path, rounds: int = 20, only: Sequence[str] = (), cases: dict[str, 
         raise InputError(f"{rounds} rounds", "at least 1")
     if not out.parent.is_dir():
         raise InputError(f"--out {out}", "a file in a folder that exists", f"make {out.parent} first")
+    require_writable(out)
     command = ["ndm", "benchmark", "overhead", "--out", str(out), "--rounds", str(rounds)]
     result: dict[str, Any] = {"machine": machine(), "command": shlex.join(command + ["--only", *only] * bool(only))}
     threads = torch.get_num_threads()

@@ -18,6 +18,8 @@ from ndm.commands.notes import say_notes
 from ndm.commands.subject import Subject, subject
 from ndm.dequantisation import dequantisation_for
 from ndm.errors import InputError
+from ndm.files import require_writable
+from ndm.memory import require_memory
 from ndm.precision import precision_of
 from ndm.runs import Run, open_run
 from ndm.seeds import check_seed
@@ -30,6 +32,7 @@ from ndm.wasserstein import require_transport
 
 _OF_THE_ODE = ("trace", "probes", "solver", "rtol", "atol", "ode_steps", "dequantisation", "dequantisation_draws",
                "float64")  # settings that say nothing without --ode
+_LATENTS = 10  # of a size that are there at once, at least, for each draw of one example
 _CHAIN = 100  # steps of the chain whose paths are weighed, where continuous time is evaluated
 _MOST_FOR_EXACT = 16  # dimensions, each a backward pass for every evaluation
 
@@ -123,6 +126,10 @@ class Evaluate:
         """The run, what it is evaluated on, and those examples."""
         check_seed(self.seed)
         run = open_run(self.run_folder, self.checkpoint)
+        for place in ("evaluation.json", "evaluations/any"):  # where it may be written
+            require_writable(self.run_folder / place)
+        for name, draws in (("draws", self.draws), ("importance", self.importance or 0)):
+            require_memory(_LATENTS * 4 * draws * math.prod(run.event_shape), f"--{name} {draws}", "take fewer")
         of = subject(run, self.data, self.data_options, self.split, self.limit)
         return run, of, run.as_input(of.x)
 

@@ -14,18 +14,25 @@ from pathlib import Path
 from typing import Any
 
 from ndm.errors import InputError
-from ndm.files import make_folder, parse_json, write_atomically
+from ndm.files import make_folder, read_json, write_atomically
 from ndm.model_files import weights_of
 from ndm.runs import Run
 from ndm.training.checkpoint import newest
 
-_NEEDED = {"data", "fingerprint", "nelbo", "unit", "split", "num_examples", "parameters", "training"}
+_NUMBER: Any = int | float
+_ESTIMATE = {"total": _NUMBER, "standard_error": _NUMBER | None}
+_EVALUATED = {  # what the page and the card show of it
+    "data": str, "fingerprint": str, "unit": str, "split": str, "num_examples": int, "parameters": int,
+    "training": {"step": int},
+    "nelbo": dict.fromkeys(("total", "standard_error", "standard_error_of_draws", "prior", "diffusion",
+                            "reconstruction"), _NUMBER) | {"timesteps": int | None, "draws": int},
+    "importance": [_ESTIMATE], "ode": [_ESTIMATE]}
 
 
 def keep(run: Run, result: dict[str, Any]) -> Path:
     """Write an evaluation, and say where."""
     path = run.folder / "evaluation.json"
-    if other_than_own(run, result) is not None or _standing(run, _read(path)) > _standing(run, result):
+    if other_than_own(run, result) is not None or _standing(run, _there(path)) > _standing(run, result):
         path = _place(run.folder / "evaluations", result)
         make_folder(path.parent)
     write_atomically(path, (json.dumps(result, indent=2, allow_nan=False) + "\n").encode())
@@ -38,17 +45,13 @@ def of_the_model(run: Run) -> dict[str, Any] | None:
     Raises `InputError` for a file that is no evaluation.
     """
     path = run.folder / "evaluation.json"
-    try:
-        found = _read(path) if path.exists() else None
-        if path.exists() and found is None:
-            raise ValueError("not all of an evaluation")
-        why = None if found is None else other_than_own(run, found)
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path}, which cannot be read", "what ndm evaluate wrote", "evaluate it again") from error
-    if why is not None:
+    if not path.exists():
+        return None
+    evaluation = _read(path)
+    if (why := other_than_own(run, evaluation)) is not None:
         print(f"ndm: {path} is {why}, and is left out", file=sys.stderr)
         return None
-    return found
+    return evaluation
 
 
 def other_than_own(run: Run, evaluation: dict[str, Any]) -> str | None:
@@ -80,13 +83,33 @@ def _standing(run: Run, evaluation: dict[str, Any] | None) -> tuple[bool, int]:
     return is_latest, evaluation["num_examples"]
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _there(path: Path) -> dict[str, Any] | None:
     """What a file says; None where it is no evaluation, or not there."""
     try:
-        found = parse_json(path.read_text())
-        return found if isinstance(found, dict) and found.keys() >= _NEEDED and "timesteps" in found["nelbo"] else None
-    except (OSError, ValueError, TypeError):
+        return _read(path) if path.exists() else None
+    except InputError:
         return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What `ndm evaluate` wrote; raises `InputError` for a file that is no evaluation."""
+    expected, advice = "what ndm evaluate wrote", "evaluate it again"
+    evaluation: dict[str, Any] = read_json(path, expected, advice)
+    if (lacking := _lacking(evaluation, _EVALUATED)) is not None:
+        raise InputError(f"{path}, which cannot be read (no {lacking or 'evaluation'})", expected, advice)
+    return evaluation
+
+
+def _lacking(value: Any, shape: Any, name: str = "") -> str | None:
+    """The name of what is not of this shape, a type or a dictionary of shapes, anywhere in a value of JSON."""
+    if isinstance(shape, list):  # or nothing
+        return None if value is None else _lacking(value, shape[0], name)
+    if not isinstance(shape, dict):
+        return None if isinstance(value, shape) else name
+    if not isinstance(value, dict):
+        return name
+    found = (_lacking(value.get(key), each, f"{name}.{key}".strip(".")) for key, each in shape.items())
+    return next((each for each in found if each is not None), None)
 
 
 def _place(folder: Path, result: dict[str, Any]) -> Path:
@@ -96,7 +119,7 @@ def _place(folder: Path, result: dict[str, Any]) -> Path:
     rest = f"{part}-{'continuous' if timesteps is None else f'T{timesteps}'}-{result['checkpoint']}.json"
     name = re.sub(r"[^\w.]+", "_", result["data"]).strip("_.") or "data"
     path = folder / f"{name}-{rest}"
-    there = _read(path)
+    there = _there(path)
     if path.exists() and (there is None or there["fingerprint"] != result["fingerprint"]):
         return folder / f"{name}_{result['fingerprint']}-{rest}"
     return path

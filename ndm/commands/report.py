@@ -9,7 +9,7 @@ from ndm.commands.arguments import RunFolder
 from ndm.commands.evaluations import of_other_weights, of_the_model
 from ndm.commands.sample import draw
 from ndm.data import DataSet
-from ndm.files import make_folder, write_atomically
+from ndm.files import make_folder, require_writable, write_atomically
 from ndm.report.html import page
 from ndm.report.pictures import check_picture, comparison, filmstrip, order, training_curve
 from ndm.report.progress import paths
@@ -39,6 +39,7 @@ class Report:
         with Shards() as shards:
             with shards.agreed():
                 run = open_run(self.run_folder)
+                require_writable(self.run_folder / "report" / "index.html")
                 data = run.data()
                 check_picture(run.event_shape, run.config["data"]["num_levels"])
             num = _IMAGES if run.is_image else min(_MOST_POINTS, len(data.train))

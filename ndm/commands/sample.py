@@ -11,7 +11,8 @@ import numpy as np
 
 from ndm.commands.arguments import RunFolder
 from ndm.errors import InputError
-from ndm.files import write_atomically
+from ndm.files import require_writable, write_atomically
+from ndm.memory import require_memory
 from ndm.registry import choose
 from ndm.report.pictures import check_picture, picture_of
 from ndm.runs import Run, open_run
@@ -22,6 +23,7 @@ from ndm.training.build import as_array
 from ndm.training.shards import Shards
 
 _BATCH = 256
+_COPIES = 3  # of all samples: in batches, together, and as they are written
 _MOST = 10_000_000
 
 
@@ -61,6 +63,8 @@ class Sample:
                 run = open_run(self.run_folder, self.checkpoint)
                 if self.out.suffix == ".png":
                     check_picture(run.event_shape, run.config["data"]["num_levels"])
+                require_memory(_COPIES * 4 * self.num * math.prod(run.event_shape), f"--num {self.num}",
+                               "draw fewer at a time, with other seeds")
             x = draw(run, self.num, shards, self.sampler, self.steps, self.eta, self.grid, self.seed)
             shards.by_first(lambda: self._write(run, x))
         if shards.is_main:
@@ -73,6 +77,7 @@ class Sample:
             raise InputError(f"--out {self.out}", "a file that ends in .npz or .png")
         if not self.out.parent.is_dir():
             raise InputError(f"--out {self.out}", "a file in a folder that exists", f"make {self.out.parent} first")
+        require_writable(self.out)
         if not 1 <= self.num <= _MOST:
             raise InputError(f"{self.num} samples", f"1 to {_MOST}", "draw more with other seeds")
 

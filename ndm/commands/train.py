@@ -11,6 +11,7 @@ from ndm.commands.notes import say_notes
 from ndm.data import DataSet, source_of
 from ndm.errors import InputError
 from ndm.report.progress import ProgressPictures
+from ndm.training.checkpoint import saved_step
 from ndm.training.config import Config
 from ndm.training.dry_run import dry_run
 from ndm.training.loop import Trainer
@@ -41,6 +42,14 @@ class Train:
         source = source_of(self.data)
         if Path(source).is_dir() and folder.resolve().is_relative_to(source):  # the next start would read it
             raise InputError(f"the run folder {folder} within the data {source}", "one beside them", "say --run FOLDER")
+        try:
+            return self._train(data, folder, source)
+        except KeyboardInterrupt:
+            if step := saved_step(folder):
+                raise KeyboardInterrupt(f"{folder} is saved up to step {step}, and the same command resumes") from None
+            raise
+
+    def _train(self, data: DataSet, folder: Path, source: str) -> int:
         draw = ProgressPictures(self.config, data) if self.config.pictures_every else None
         trainer = Trainer(self.config, data, folder, source, draw=draw)
         say_notes(data.name, data.notes)

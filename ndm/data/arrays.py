@@ -14,7 +14,7 @@ from ndm.data.examples import whole
 from ndm.data.labels import classes
 from ndm.data.lazy import IN_MEMORY
 from ndm.data.npz import array_of
-from ndm.errors import InputError, reason
+from ndm.errors import InputError, refused
 
 SUFFIXES = (".npy", ".npz")
 
@@ -91,6 +91,4 @@ def unreadable(path: Path, error: Exception) -> InputError:
             "arrays of numbers saved by np.save or np.savez",
             "convert objects with x.astype(np.float32)",
         )
-    return InputError(
-        f"{path}, which cannot be read ({reason(error)})", "a whole .npy or .npz file", "make or copy it again"
-    )
+    return refused(path, "read", error, "a whole .npy or .npz file", "make or copy it again")

@@ -55,7 +55,10 @@ def read(places: Sequence[Path], checksums: Mapping[str, str]) -> DataSet:
 def _of_folder(path: Path, names: Mapping[str, str]) -> dict[str, bytes]:
     if absent := [name for name in names if not (path / name).is_file()]:
         raise InputError(f"{path} without {absent[0]}", "all batches", "get the archive again")
-    return {name: (path / name).read_bytes() for name in names}
+    try:
+        return {name: (path / name).read_bytes() for name in names}
+    except OSError as error:
+        raise damaged(path, error) from error
 
 
 def _of_archive(path: Path, names: Mapping[str, str]) -> dict[str, bytes]:

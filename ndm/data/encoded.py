@@ -10,7 +10,7 @@ from PIL import Image
 from ndm.data.depths import bits
 from ndm.data.frames import frames, num_beside
 from ndm.data.stores import Store
-from ndm.errors import InputError, reason
+from ndm.errors import InputError, is_out_of_memory, number, reason, refused
 
 _ORIENTATION, _UPRIGHT = 0x0112, (5, 6, 7, 8)  # of EXIF: those that exchange height and width
 
@@ -77,14 +77,16 @@ class EncodedFile:
         return self.image.getexif().get(_ORIENTATION) in range(2, 9)
 
     def corrupted(self, error: Exception) -> InputError:
-        """The `InputError` that names the file and the reason."""
+        """The `InputError` that names the file and the reason; memory that is short is raised as it is."""
+        if number(error) or is_out_of_memory(error):
+            return refused(self.where, "read", error, "a file that can")
         why = re.sub(r" <_io\.BytesIO [^>]*>", "", reason(error))  # what Pillow was given, instead of a file
         return InputError(f"{self.where}, which cannot be decoded ({why})", "an image that Pillow reads",
                           "remove or repair it: nothing is skipped")
 
     def _check_depth(self) -> None:
-        if (number := bits(self.image, self.content)) > 8:
-            raise InputError(f"{self.where} of mode {self.image.mode}, {number} bits a channel",
+        if (depth := bits(self.image, self.content)) > 8:
+            raise InputError(f"{self.where} of mode {self.image.mode}, {depth} bits a channel",
                              "images of 8 bits a channel", "convert it: the bits beyond 8 would be cut off")
 
 

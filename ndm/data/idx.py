@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ndm.errors import InputError, reason
+from ndm.errors import InputError, refused
 
 GZIP = b"\x1f\x8b"
 UNSIGNED_BYTES = 8  # the only one of the format's types that is read
@@ -34,11 +34,7 @@ def unpacked(path: Path) -> bytes:
         content = path.read_bytes()
         return gzip.decompress(content) if content.startswith(GZIP) else content
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path}, which cannot be read ({reason(error)})",
-            "a whole idx file, plain or gzipped",
-            "get the file again",
-        ) from error
+        raise refused(path, "read", error, "a whole idx file, plain or gzipped", "get the file again") from error
 
 
 def parse(content: bytes, num_axes: int, where: str) -> np.ndarray:

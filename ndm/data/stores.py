@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ndm.errors import InputError, reason
+from ndm.errors import InputError, refused, why
 
 SYSTEM = ("Thumbs.db", "desktop.ini", "__MACOSX")  # beside hidden files, what operating systems leave behind
 _OF_SYSTEMS = (*SYSTEM, ".DS_Store", ".directory")
@@ -121,7 +121,8 @@ class Walk:
                 return
             found = sorted(folder.iterdir())
         except OSError as error:
-            self._meet(f"the folder {folder}, which cannot be read ({reason(error)})", "one that can")
+            self.obstacles.append(refused(f"the folder {folder}", "read", error, "one that can",
+                                          "name a folder that is without it"))
             return
         if not found:
             self.bare.append(folder)
@@ -133,7 +134,7 @@ class Walk:
             try:
                 kind = each.stat().st_mode
             except OSError as error:
-                self._meet(f"{each}, a link to nothing" if each.is_symlink() else f"{each} ({reason(error)})",
+                self._meet(f"{each}, a link to nothing" if each.is_symlink() else f"{each} ({why(error)})",
                            "files that exist and can be read")
                 continue
             if stat.S_ISDIR(kind):
@@ -155,4 +156,4 @@ def is_hidden(parts: tuple[str, ...]) -> bool:
 
 def damaged(path: Path, error: Exception) -> InputError:
     """The `InputError` that says why the archive cannot be read."""
-    return InputError(f"{path}, which cannot be read ({reason(error)})", "a whole archive", "get the file again")
+    return refused(path, "read", error, "a whole archive", "get the file again")

@@ -19,9 +19,11 @@ from ndm.data.dequantise import dequantised, listed
 from ndm.data.examples import whole
 from ndm.data.labels import classes
 from ndm.data.numerals import number_of
-from ndm.errors import InputError, reason
+from ndm.errors import InputError, refused
+from ndm.memory import require_memory
 from ndm.registry import optional
 
+_AS_TEXT = 5  # bytes of memory for each of a file, at least: every cell is an object of Python
 SUFFIXES = (".csv", ".parquet")
 
 
@@ -60,12 +62,13 @@ def of_table(path: Path, table: dict[str, list[Any]], columns: Any, label: Any, 
 
 
 def _csv(path: Path) -> dict[str, list[Any]]:
+    require_memory(_AS_TEXT * path.stat().st_size, f"{path} of {path.stat().st_size:,} bytes as text",
+                   "save its values with np.save, which are read from the disk when they are needed")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}, which cannot be read ({type(error).__name__}: {error})", "a table of text, UTF-8"
-                         ) from error
+        raise refused(path, "read", error, "a table of text, UTF-8") from error
     rows = rows[next((i for i, row in enumerate(rows) if row), 0):]
     while rows and not rows[-1]:  # empty lines before and after the table
         rows.pop()
@@ -96,7 +99,7 @@ def _parquet(path: Path) -> dict[str, list[Any]]:
     except InputError:
         raise
     except Exception as error:  # damaged files make pyarrow raise many types
-        raise InputError(f"{path}, which cannot be read ({reason(error)})", "a whole .parquet file") from error
+        raise refused(path, "read", error, "a whole .parquet file") from error
 
 
 def chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) -> list[str]:

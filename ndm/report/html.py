@@ -4,6 +4,7 @@ import base64
 import html
 from typing import Any
 
+from ndm.files import read_text
 from ndm.runs import Run
 
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -28,7 +29,7 @@ def page(run: Run, evaluation: dict[str, Any] | None, stale: str | None, picture
         source = base64.b64encode(content).decode()
         caption = html.escape(_CAPTIONS[name])
         parts.append(f'<h2>{caption}</h2><img alt="{caption}" src="data:image/png;base64,{source}">')
-    configuration = html.escape((run.folder / "config.yaml").read_text())
+    configuration = html.escape(read_text(run.folder / "config.yaml", "the file that ndm train wrote"))
     parts.append(f"<h2>Configuration</h2><pre>{configuration}</pre>")
     title = f"ndm: {html.escape(run.config['data']['name'])}"
     return (f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'

@@ -71,10 +71,6 @@ class PowerAverages:
                 for average in self.running:
                     load(average.model, of_length(average.length, state))
 
-    def has_snapshot(self, run: Path, step: int) -> bool:
-        """Whether that of a step is there, or none is wanted."""
-        return not self.running or (run / _FOLDER / of_step(run, step).name).is_dir()
-
     def keep(self, run: Path, last: int, every: int) -> None:
         """Make a snapshot of the averages of the last checkpoint, and leave out others, so that few are enough.
 

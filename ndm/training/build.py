@@ -15,7 +15,7 @@ from ndm.data.lazy import Examples, moments
 from ndm.decoders import Decoder
 from ndm.decoders.gaussian import GaussianDecoder
 from ndm.decoders.levels import LevelsDecoder
-from ndm.errors import InputError
+from ndm.errors import InputError, is_out_of_memory
 from ndm.model import NeuralDiffusion
 from ndm.predictors import Predictor
 from ndm.registry import choose, discover
@@ -138,7 +138,7 @@ def _make(kind: str, maker: Any, options: dict[str, Any], *arguments: Any) -> An
     except InputError:
         raise
     except (TypeError, ValueError, RuntimeError) as error:
-        if not options:
+        if not options or is_out_of_memory(error):
             raise
         raise InputError(f"options {options} for the {kind}", "options and values that it takes",
                          str(error).splitlines()[0]) from error

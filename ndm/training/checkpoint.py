@@ -22,6 +22,11 @@ def of_step(run: Path, step: int) -> Path:
     return run / "checkpoints" / f"{step:08d}"
 
 
+def saved_step(run: Path) -> int:
+    """The step of the newest checkpoint; 0 where there is none."""
+    return max((int(path.name) for path in steps(run / "checkpoints")), default=0)
+
+
 def save(run: Path, step: int, write: Callable[[Path], None]) -> Path:
     """Write the checkpoint of `step`, whose files `write` puts into the folder that it is given; a step has one state.
 

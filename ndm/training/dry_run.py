@@ -8,9 +8,11 @@ from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from ndm.data import DataSet
+from ndm.noise import Rows
 from ndm.training.build import as_tensor, build_model, make_times
 from ndm.training.config import Config
 from ndm.training.optimizer import make_optimizer
+from ndm.training.room import parameters_fit, require_room
 
 _TIMED_STEPS = 5
 
@@ -21,7 +23,9 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    model = build_model(config, data)
+    with parameters_fit(config):
+        model = build_model(config, data)
+    require_room(model, config, data, [Rows(0, config.batch_size, config.batch_size)])
     print(config.to_yaml(data, data.name).rstrip())
 
     table = Table("part", "class", "parameters")

@@ -1,5 +1,6 @@
 """Signals that end a run in good order."""
 
+import contextlib
 import signal
 from typing import Any, Self
 
@@ -13,17 +14,17 @@ class Interruption:
     came = False
 
     def __enter__(self) -> Self:
-        self.came = False
-        try:
-            self.before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:  # not the main thread, which is the only one that signals reach
-            self.before = {}
+        self.came = self.noted = False
+        self.before: dict[int, Any] = {}
+        with contextlib.suppress(ValueError):  # not the main thread, which is the only one that signals reach
+            self.before |= {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def _note(self, number: int, frame: Any) -> None:
-        if self.came:
-            raise KeyboardInterrupt
-        self.came = True
+        if self.noted:
+            before = self.before.get(number)
+            (before if callable(before) else signal.default_int_handler)(number, frame)
+        self.came = self.noted = True
 
     def __bool__(self) -> bool:
         return self.came

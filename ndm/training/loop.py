@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-import yaml
-from rich.console import Console
 from torch import Tensor, nn
 
 from ndm.bound import Bound
@@ -17,6 +15,7 @@ from ndm.data import DataSet
 from ndm.data.batches import Prefetched
 from ndm.data.lazy import Examples
 from ndm.errors import InputError
+from ndm.files import make_folder
 from ndm.model import NeuralDiffusion
 from ndm.noise import Rows
 from ndm.running_mean import as_one_batch
@@ -27,7 +26,7 @@ from ndm.training.build import as_tensor, build_model, make_times
 from ndm.training.config import Config
 from ndm.training.ema import ExponentialMovingAverage
 from ndm.training.failure import keep_batch, what_failed
-from ndm.training.folder import alone, check_folder, write_configuration
+from ndm.training.folder import alone, check_folder, locked
 from ndm.training.interruption import Interruption
 from ndm.training.metrics import Metrics
 from ndm.training.objective import Terms
@@ -35,10 +34,10 @@ from ndm.training.optimizer import make_optimizer, set_learning_rate
 from ndm.training.parallel import WAYS, Parallel, load, make_accelerator, whole
 from ndm.training.pictures import Draw, Pictures
 from ndm.training.prepare import prepare_network
-from ndm.training.progress import ProgressBar
+from ndm.training.room import parameters_fit, require_room
 from ndm.training.saving import last_resort
 from ndm.training.shards import Shards
-from ndm.training.state import read_state, write_state
+from ndm.training.state import read_state, readable, write_state
 from ndm.training.statistics import COLLAPSED, path_statistics
 from ndm.training.trackers import Trackers
 from ndm.training.validation import Validation
@@ -72,16 +71,17 @@ class Trainer:
             torch.set_num_threads(config.threads)
         self.config, self.data, self.run, self.clock = config, data, run, clock
         self.text = config.to_yaml(data, source or data.name)
-        latest = check_folder(run, self.text)
-        self.accelerator, self.interruption = make_accelerator(), Interruption()
-        self.shards = Shards().join()
+        check_folder(run, self.text)
+        self.accelerator, self.interruption, self.shards = make_accelerator(), Interruption(), Shards().join()
         self.rows = self.shards.rows(config.batch_size, config.accumulate)
         self.parallel: Parallel = WAYS[config.parallel](self.accelerator)
         torch.manual_seed(config.seed)
-        self.raw_model = build_model(config, data)  # without what is wrapped around it
+        with parameters_fit(config):
+            self.raw_model = build_model(config, data)  # without what is wrapped around it
         self.ema = ExponentialMovingAverage(self.raw_model, config.ema_decay)
         self.averages = PowerAverages(self.raw_model, config.average_lengths)
         prepare_network(self.raw_model, config)
+        require_room(self.raw_model, config, data, self.rows)
         self.times = make_times(config)
         self.bins = LossBins(self.times)
         self.terms = self.parallel.prepare(Terms(self.raw_model, self.bins, config))
@@ -93,27 +93,32 @@ class Trainer:
         self.metrics = Metrics(run, data)
         self.validation = Validation(config, data)
         self.pictures = Pictures(run, config.pictures_every, draw)
-        self.trackers = Trackers(config.tracker, run, yaml.safe_load(self.text))
-        if latest is not None:
-            self._resume(latest)
+        self.trackers = Trackers(config.tracker, run, self.text)
+        if checkpoint.saved_step(run):
+            with locked(run, self.shards):
+                self._resume()
         if config.max_steps is not None and config.max_steps < self.step:
             raise InputError(f"max_steps = {config.max_steps} for a run of {self.step} steps", "at least as many",
                              "choose another --run folder for a shorter run")
-        self.shards.by_first(lambda: write_configuration(run, self.text))
+        self.shards.by_first(lambda: make_folder(run))
 
     def fit(self) -> bool:
         """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same).
 
         What fails in one process, as data that cannot be read, is raised in all of them, after the last step is saved.
         """
-        if self.done and not self.metrics.unwritten and self._has_snapshot:
-            return True
-        bar = ProgressBar(f"training on {self.data.name}", None if self.shards.is_main else Console(quiet=True))
-        with (alone(self.run, self.shards), self.interruption, self.shards.in_first(self.metrics, self.trackers), bar,
-              Prefetched(self.own_batch, self.step) as batches, last_resort(self.save)):
-            before, first = self.seconds, self.step
+        with alone(self.run, self.text, self.step, self.shards):
             if self.step:
                 self.shards.by_first(self._settle)  # a crash may have come before it
+            if not self.done or self.metrics.unwritten:
+                self._train()
+        return self.done
+
+    def _train(self) -> None:
+        bar = self.shards.progress_bar(f"training on {self.data.name}")
+        with (self.interruption, self.shards.in_first(self.metrics, self.trackers), bar,
+              Prefetched(self.own_batch, self.step) as batches, last_resort(self.save, self.shards)):
+            before, first = self.seconds, self.step
             self.began, stopped = self.clock() - before, False
             self.terms.train()
             while not self.done and not stopped:
@@ -140,7 +145,6 @@ class Trainer:
             with self.shards.agreed():
                 if stopped and not self.done and batches.fails(self.step):
                     batches.get(self.step)
-        return self.done
 
     def _validate(self) -> None:
         """The value of validation, by the first process, known to all."""
@@ -155,11 +159,6 @@ class Trainer:
     def done(self) -> bool:
         """Whether the budget is spent, or validation has not become better for long enough."""
         return self.fraction >= 1 or self.validation.exhausted
-
-    @property
-    def _has_snapshot(self) -> bool:
-        """Whether nothing is missing of the averages of this step."""
-        return self.shards.by_first(lambda: self.averages.has_snapshot(self.run, self.step))
 
     @property
     def fraction(self) -> float:
@@ -185,6 +184,8 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint of this step, if there is none; raises `FloatingPointError` if it would hold a NaN."""
+        if not self.step:  # nothing is trained yet
+            return
         weights, averaged = whole(self.raw_model.state_dict()), self.parallel.plain(self.ema.model)
         averages = self.averages.state()
         moments = {name: whole(self.optimizer.state.get(weight, {}))
@@ -214,17 +215,19 @@ class Trainer:
         self.validation.mark(self.run)
         self.averages.keep(self.run, self.step, self.config.save_every)
 
-    def _resume(self, folder: Path) -> None:
+    def _resume(self) -> None:
+        folder = checkpoint.latest(self.run)
+        assert folder is not None
         progress = read_state(folder / "state", self.raw_model, self.optimizer, self.times)
         load(self.ema.model, NeuralDiffusion.from_pretrained(folder / "model").state_dict())
         self.step, self.seconds = progress["step"], progress["seconds"]
-        self.metrics.load(self.step, progress["metrics"])
-        self.batches.load(progress.get("data", {}))
-        self.validation.load(progress.get("validation"))
-        if self.shards.is_main:  # the sums of all: the others begin anew
-            self.bins.load(progress.get("bins"))
+        with readable(folder / "state"):
+            self.metrics.load(self.step, progress["metrics"])
+            self.batches.load(progress.get("data", {}))
+            self.validation.load(progress.get("validation"))
+            if self.shards.is_main:  # the sums of all: the others begin anew
+                self.bins.load(progress.get("bins"))
         self.averages.read(folder / "state")
-        self.shards.by_first(lambda: self.validation.mark(self.run))  # a crash may have come before its link
 
     def _train_step(self, pieces: list[Tensor]) -> dict[str, float]:
         """One step on its `own_batch`; the means over the batch of all that was computed, the same in every process."""
@@ -278,9 +281,8 @@ class Trainer:
     def _stop(self, values: dict[str, float]) -> None:
         """Raise `FloatingPointError` in every process: what is not finite, and where the batch is saved."""
         batch = {"x": self.batch(self.step), "t": self.bins.latest}
-        path = self.run / f"failure-{self.step:08d}.npz"
         what = what_failed(values, self.raw_model, self.shards)
-        kept = keep_batch(path, batch, self.terms_of_shares, self.shards)
+        kept = keep_batch(self.run / f"failure-{self.step:08d}.npz", batch, self.terms_of_shares, self.shards)
         raise FloatingPointError(f"the {what} is not finite at step {self.step}; {kept}")
 
     def _log(self, pace: dict[str, float]) -> None:

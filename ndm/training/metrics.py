@@ -2,18 +2,21 @@
 
 import contextlib
 import json
+import math
+import warnings
 from collections import deque
 from pathlib import Path
 from typing import Any, Self
 
 from ndm.data import DataSet
-from ndm.errors import InputError
+from ndm.errors import refused
 from ndm.files import parse_json, write_atomically
 from ndm.training.saving import saving
 from ndm.training.tensorboard import tensorboard
 from ndm.training.units import in_unit, unit
 
 _RECENT = 100  # steps over which the status shows the mean
+_ZEROS = b"\0 \r\t"
 
 
 class Metrics:
@@ -41,12 +44,16 @@ class Metrics:
         self.unwritten = state.get("unwritten", [])
 
     def __enter__(self) -> Self:
-        lines = self.path.read_text().splitlines() if self.path.exists() else []
-        kept = [text for text in lines if (line := _whole(text)) and int(line["step"]) <= self.step]
-        kept += [text for text in self.unwritten if text not in kept]
-        if kept != lines:
+        before = _content(self.path)
+        *lines, torn = before.split(b"\n")
+        # What was torn at the end, by a crash, is of a step that is trained again; nothing else that is odd is lost.
+        lines += [torn] if _whole(torn) else []
+        kept = [text for text in lines if not (line := _whole(text)) or line["step"] <= self.step]
+        kept += [text.encode() for text in self.unwritten if text.encode() not in kept]
+        if (content := b"".join(line + b"\n" for line in kept)) != before:
             with saving(str(self.path)):
-                write_atomically(self.path, "".join(line + "\n" for line in kept).encode())
+                write_atomically(self.path, content)
+        _warn(self.path, kept, "it stays as it is")
         self.unwritten = []
         self.open = contextlib.ExitStack()
         self.writer = self.open.enter_context(tensorboard(self.tensorboard, self.step))
@@ -87,21 +94,36 @@ class Metrics:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of metrics.jsonl; [] without such a file. Raises `InputError` for one that lacks a term."""
-    texts = path.read_text().splitlines() if path.exists() else []
-    lines = [line for text in texts if (line := _whole(text))]
-    for line in lines:
-        if missing := {"seconds", "total", "unit"} - set(line):
-            raise InputError(f"{path} with a line for step {line['step']} that lacks {', '.join(sorted(missing))}",
-                             "lines as they were written", "remove the line")
-    return lines
+    """The lines of metrics.jsonl; [] without such a file. A warning says how many cannot be read: they are left out.
+
+    Raises `InputError` where the file cannot be read at all.
+    """
+    texts = _content(path).splitlines()
+    _warn(path, texts, "it is left out")
+    return [line for text in texts if (line := _whole(text))]
 
 
-def _whole(text: str) -> dict[str, Any] | None:
-    """A line with its step; None for one cut short by a crash."""
+def _content(path: Path) -> bytes:
     try:
-        line: dict[str, Any] = parse_json(text)
-        int(line["step"])
-        return line
-    except (ValueError, KeyError, TypeError):
+        return path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        raise refused(path, "read", error, "the file that ndm train wrote", "move it away") from error
+
+
+def _warn(path: Path, lines: list[bytes], what: str) -> None:
+    """Say how many of the lines are none, and which is the first."""
+    odd = [number for number, text in enumerate(lines, 1) if text.strip(_ZEROS) and not _whole(text)]
+    if odd:
+        warnings.warn(f"{path}, line {odd[0]}" + f" and {len(odd) - 1} more" * (len(odd) > 1)
+                      + f", cannot be read: {what}", stacklevel=3)
+
+
+def _whole(text: bytes) -> dict[str, Any] | None:
+    """A line with what is shown of it; None for one that a crash or another program has damaged."""
+    try:
+        line = parse_json(text.strip(_ZEROS).decode())  # a power cut may leave zeros where a line was to be
+        whole = (isinstance(line, dict) and isinstance(line["step"], int) and isinstance(line["unit"], str)
+                 and math.isfinite(line["total"]) and math.isfinite(line["seconds"]))
+        return line if whole else None
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None

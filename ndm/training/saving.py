@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 from safetensors import SafetensorError
 
-from ndm.errors import InputError, reason
+from ndm.errors import InputError, is_out_of_memory, reason, remedy, why
+from ndm.training.shards import Shards
 
 
 class SavingError(OSError):
@@ -20,21 +21,24 @@ def saving(what: str) -> Iterator[None]:
         yield
     except (OSError, SafetensorError, InputError) as error:  # safetensors has its own error for a full disk
         cause = error.__cause__ if isinstance(error, InputError) else error  # as of ndm.files
-        if cause is None:
+        if not isinstance(cause, Exception):
             raise
-        why = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
-        raise SavingError(f"{what} cannot be written ({why}); what was saved before is whole: make room, and the same "
-                          "command resumes") from error
+        raise SavingError(f"{what} cannot be written ({why(cause)}); what was saved before is whole: {remedy(cause)}, "
+                          "and the same command resumes") from error
 
 
 @contextlib.contextmanager
-def last_resort(save: Callable[[], None]) -> Iterator[None]:
-    """Where a part of a run cannot be written, save() is tried before its `SavingError` goes on: it may be small."""
+def last_resort(save: Callable[[], None], shards: Shards) -> Iterator[None]:
+    """Where a part of a run cannot be written, save() is tried before the error goes on: it may be small.
+
+    Likewise where memory is short, in one process: of several one alone has met that, and the others wait elsewhere.
+    """
     try:
         yield
-    except SavingError:
-        with contextlib.suppress(SavingError):
-            save()
+    except Exception as error:
+        if isinstance(error, SavingError) or (is_out_of_memory(error) and shards.number == 1):
+            with contextlib.suppress(SavingError):
+                save()
         raise
 
 

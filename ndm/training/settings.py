@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import tyro
 import yaml
 
-from ndm.errors import InputError
+from ndm.errors import InputError, why
+from ndm.files import read_text
 
 
 class _Loader(yaml.SafeLoader):
@@ -66,14 +67,15 @@ def written(values: dict[str, Any]) -> str:
 
 def read(path: Path) -> Any:
     """The value of a file that ndm train wrote; raises `InputError` where there is none or it is not YAML."""
+    if not path.exists():
+        raise InputError(f"{path.parent}, without a {path.name}", "the folder of a run",
+                         "make one with: ndm train DATA --run FOLDER")
+    text = read_text(path, "the file that ndm train wrote", "restore it")
     try:
-        return parsed(path.read_text())
-    except (UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
-        raise InputError(f"{path}, which is no longer YAML ({' '.join(str(error).split())[:200]})",
-                         "the file that ndm train wrote", "restore it") from error
-    except OSError as error:
-        raise InputError(f"{path.parent}, without a readable {path.name}", "the folder of a run",
-                         "make one with: ndm train DATA --run FOLDER") from error
+        return parsed(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}, which is no longer YAML ({why(error)})", "the file that ndm train wrote",
+                         "restore it") from error
 
 
 def fits(value: Any, kind: Any) -> bool:

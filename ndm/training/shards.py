@@ -12,11 +12,11 @@ import torch
 from rich.console import Console
 from torch import Tensor, distributed
 
+from ndm import launcher
 from ndm.errors import InputError
 from ndm.noise import Rows
 from ndm.training.progress import ProgressBar
 
-_LEFT_BY_LAUNCHERS = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"}  # torchrun, accelerate launch
 Result = TypeVar("Result")
 _PATIENCE = timedelta(days=30)  # of a process whose examples are easy with one whose examples are hard
 
@@ -29,9 +29,7 @@ class Shards:
     """
 
     def __init__(self) -> None:
-        together = os.environ.keys() >= _LEFT_BY_LAUNCHERS
-        self.number = int(os.environ["WORLD_SIZE"]) if together else 1
-        self.rank = int(os.environ["RANK"]) if together else 0
+        self.number, self.rank = launcher.number(), launcher.rank()
         self.group: distributed.ProcessGroup | None = None
 
     @property
@@ -67,6 +65,10 @@ class Shards:
                              f"make it a multiple of {self.number * pieces}")
         return [Rows((self.rank * pieces + i) * size, size, total) for i in range(pieces)]
 
+    def progress_bar(self, what: str) -> ProgressBar:
+        """One for all processes."""
+        return ProgressBar(what, None if self.is_main else Console(quiet=True))
+
     def gather(self, value: Any) -> list[Any]:
         """The values of all processes, in every one of them."""
         if self.number == 1:
@@ -81,7 +83,7 @@ class Shards:
         own = None
         try:
             yield
-        except (InputError, FloatingPointError, OSError) as error:
+        except (InputError, FloatingPointError, OSError, MemoryError, RuntimeError) as error:
             own = error
         for met in self.gather(own):
             if met is not None:
@@ -113,7 +115,7 @@ class Shards:
         """
         mine = range(self.rank, number, self.number)
         done: list[Any] = []
-        with ProgressBar(what, None if self.is_main else Console(quiet=True)) as bar, self.agreed():
+        with self.progress_bar(what) as bar, self.agreed():
             for k in mine:
                 done.append(work(k))
                 bar.update(len(done) / len(mine), status)

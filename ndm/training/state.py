@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ndm.errors import InputError
+from ndm.errors import InputError, refused
 from ndm.files import parse_json
 from ndm.times import ImportanceTimes
 from ndm.training.parallel import load, shared_like
@@ -29,7 +29,7 @@ def write_state(folder: Path, weights: dict[str, Tensor], moments: dict[str, dic
     save_tensors(times, folder / _TIMES)
     save_tensors({f"{weight}:{name}": value for weight, state in moments.items() for name, value in state.items()},
                  folder / "optimizer.safetensors")
-    (folder / _PROGRESS).write_text(json.dumps(progress, indent=2) + "\n")
+    (folder / _PROGRESS).write_text(json.dumps(progress, indent=2) + "\n", encoding="utf-8")
 
 
 @contextlib.contextmanager
@@ -37,10 +37,11 @@ def readable(folder: Path) -> Iterator[None]:
     """Within, files that are missing or not what was written are an `InputError`; their checksums may be right."""
     try:
         yield
+    except InputError:
+        raise
     except (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"{folder}, which cannot be read ({str(error).splitlines()[0]})",
-                         "the state of training as it was saved",
-                         f"restore it, or delete {folder.parent} to go back to the checkpoint before it") from error
+        raise refused(folder, "read", error, "the state of training as it was saved",
+                      f"restore it, or delete {folder.parent} to go back to the checkpoint before it") from error
 
 
 def read_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, times: nn.Module) -> dict[str, Any]:
@@ -74,9 +75,10 @@ def read_times(folder: Path) -> ImportanceTimes | None:
 def read_progress(folder: Path) -> dict[str, Any]:
     """How far training was, and its configuration as YAML text. Raises `InputError` as `read_state`."""
     with readable(folder):
-        progress: dict[str, Any] = parse_json((folder / _PROGRESS).read_text())
-        if missing := {"step", "seconds", "examples", "configuration"} - set(progress):
-            raise ValueError(f"no {', '.join(sorted(missing))} in progress.json")
+        progress: dict[str, Any] = parse_json((folder / _PROGRESS).read_text(encoding="utf-8"))
+        for name, kind in {"step": int, "seconds": int | float, "examples": int, "configuration": str}.items():
+            if not isinstance(progress.get(name), kind):
+                raise ValueError(f"{name} in {_PROGRESS} is {progress.get(name)!r}")
     return progress
 
 

@@ -8,6 +8,7 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_availa
 from ndm.errors import InputError, reason
 from ndm.registry import choose
 from ndm.training.saving import extra
+from ndm.training.settings import parsed
 
 _PACKAGES = {"comet_ml": "comet-ml"}
 
@@ -35,11 +36,12 @@ def make_trackers(names: tuple[str, ...], run: Path) -> list[GeneralTracker]:
 class Trackers:
     """They get every line of metrics; use as a context manager, in which they are started and finished.
 
-    One that cannot be started is an `InputError`; one that fails later is a warning, and the training goes on.
+    `configuration` is that of the run, YAML. One that cannot be started is an `InputError`; one that fails later is a
+    warning, and the training goes on.
     """
 
-    def __init__(self, names: tuple[str, ...], run: Path, configuration: dict[str, Any]) -> None:
-        self.trackers, self.configuration = make_trackers(names, run), configuration
+    def __init__(self, names: tuple[str, ...], run: Path, configuration: str) -> None:
+        self.trackers, self.configuration = make_trackers(names, run), parsed(configuration)
         self.started: list[GeneralTracker] = []
 
     def __enter__(self) -> "Trackers":

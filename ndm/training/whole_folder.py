@@ -6,10 +6,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 from ndm.errors import InputError
-from ndm.files import parse_json, sha256
+from ndm.files import read_json, sha256
 
 _CHECKSUMS = "checksums.json"
 
@@ -30,11 +28,11 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
         write(temporary)
         sums = {str(path.relative_to(temporary)): sha256(path)
                 for path in sorted(temporary.rglob("*")) if path.is_file()}
-        (temporary / _CHECKSUMS).write_text(json.dumps(sums, indent=2) + "\n")
+        (temporary / _CHECKSUMS).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
         for path in [*temporary.rglob("*"), temporary]:
             _sync(path)
         temporary.rename(folder)
-    except (OSError, SafetensorError):
+    except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)  # makes room, where there is none
         raise
     _sync(folder.parent)
@@ -47,12 +45,9 @@ def remove_folder(folder: Path) -> None:
 
 def verified(folder: Path, advice: str) -> Path:
     """The folder, as it was written. Raises `InputError` for a file that is missing, altered or a stranger."""
-    try:
-        sums = parse_json((folder / _CHECKSUMS).read_text())
-        if not isinstance(sums, dict) or not sums:
-            raise ValueError("no checksums")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder} without readable {_CHECKSUMS}", "a folder as it was saved", advice) from error
+    sums = read_json(folder / _CHECKSUMS, "the checksums of a folder as it was saved", advice)
+    if not isinstance(sums, dict) or not sums:
+        raise InputError(f"{folder / _CHECKSUMS}, without checksums", "those of a folder as it was saved", advice)
     for name, expected in sums.items():
         path = folder / name
         if not path.is_file() or sha256(path) != expected:

@@ -109,11 +109,6 @@ def test_an_evaluation_that_is_none_is_refused(run, capsys, evaluation):
     assert "evaluation.json" in refused(capsys, "report", "run", "--steps", "2")
 
 
-def test_a_metrics_line_without_its_terms_is_refused(run, capsys):
-    (run / "metrics.jsonl").write_text('{"step": 3}\n')
-    assert "step 3 that lacks seconds, total, unit" in refused(capsys, "report", "run", "--steps", "2")
-
-
 def test_a_report_says_when_its_evaluation_is_of_an_earlier_model(run):
     assert main(["evaluate", "run", "--draws", "2"]) == 0
     assert main(["report", "run", "--steps", "2"]) == 0

@@ -15,6 +15,7 @@ import ndm
 from ndm.errors import InputError
 from ndm.runs import open_run
 from ndm.training import checkpoint
+from ndm.training.folder import write_configuration
 from ndm.training.loop import Trainer
 
 
@@ -200,7 +201,9 @@ def test_a_moved_run_is_the_same_run(run):
 
 
 def test_a_run_without_a_checkpoint_says_so(tmp_path):
-    Trainer(POINTS, points(), tmp_path / "run")
+    """Killed before its first."""
+    trainer = Trainer(POINTS, points(), tmp_path / "run")
+    write_configuration(trainer.run, trainer.text)
     with pytest.raises(InputError, match="no checkpoint yet"):
         open_run(tmp_path / "run")
 

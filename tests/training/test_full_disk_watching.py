@@ -135,7 +135,13 @@ def test_a_place_without_room_for_tensorboard_is_a_line_before_training(capfd):
     assert tensors(Path("run")) == before
 
 
-def test_pictures_without_room_stop_the_run_which_saves_its_step(capfd):
+@pytest.fixture
+def plain_names(monkeypatch) -> None:
+    """Temporary files have names that are known, so that they can be full."""
+    monkeypatch.setattr("ndm.files._temporary", lambda path: path.with_name(f".{path.name}.writing"))
+
+
+def test_pictures_without_room_stop_the_run_which_saves_its_step(capfd, plain_names):
     words, path = [*WORDS, "--run", "run", "--pictures-every", "2"], Path("run/pictures/.00000002-samples.png.writing")
     with at_line(1, lambda: fill(path)):
         said = fails_in_one_line(words, capfd)
@@ -145,7 +151,7 @@ def test_pictures_without_room_stop_the_run_which_saves_its_step(capfd):
     ends_as_unbroken(capfd)
 
 
-def test_a_failure_whose_batch_finds_no_room_still_says_what_is_not_finite(capfd):
+def test_a_failure_whose_batch_finds_no_room_still_says_what_is_not_finite(capfd, plain_names):
     assert main([*WORDS, "--run", "run", "--max-steps", "2"]) == 0
     before = tensors(Path("run"))
     fill(Path("run/.failure-00000002.npz.writing"))
@@ -169,7 +175,8 @@ def test_a_run_whose_lock_cannot_be_written_is_refused(capfd):
     capfd.readouterr()
     assert main([*WORDS, "--run", "run", "--max-steps", "8"]) == 2
     said = capfd.readouterr().err
-    assert said.count("\n") == 1 and "run, which cannot be written (Is a directory)" in said
+    assert said.count("\n") == 1
+    assert "run/.lock, which cannot be written (Is a directory); expected a file, not a folder; move it away" in said
 
 
 NO_ROOM = """

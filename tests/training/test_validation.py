@@ -74,7 +74,7 @@ def test_a_crash_between_a_checkpoint_and_its_link_is_mended(tmp_path):
     config = replace(POINTS, validate_every=6)
     assert Trainer(config, points(), tmp_path).fit()
     (tmp_path / "best").unlink()
-    Trainer(config, points(), tmp_path)
+    assert Trainer(config, points(), tmp_path).fit()
     assert checkpoint.best(tmp_path).name == "00000006"
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
-from ndm.errors import InputError
+from ndm.errors import InputError, refused
 from ndm.files import make_folder, parse_json
 
 
@@ -33,8 +33,8 @@ class Rows:
             whole = self.path.read_bytes() if self.path.exists() else b""
         except OSError as error:
             self.lock.release()
-            raise InputError(f"{self.path}, which cannot be read ({error.strerror})", "a file of results",
-                             "move it away, or choose another --out folder") from error
+            raise refused(self.path, "read", error, "a file of results",
+                          "move it away, or choose another --out folder") from error
         end = whole.rfind(b"\n") + 1
         for number, line in enumerate(whole[:end].splitlines(), 1):
             try:

@@ -1,0 +1,124 @@
+"""What a training takes of memory, before it begins: its parameters are counted as they are made, a step is measured.
+
+Source of the measure: what autograd keeps of a few examples, `torch.autograd.graph.saved_tensors_hooks`.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+
+from ndm.data import DataSet
+from ndm.errors import is_out_of_memory
+from ndm.memory import available, require_memory
+from ndm.model import NeuralDiffusion
+from ndm.nn.recomputed import Block
+from ndm.noise import Rows
+from ndm.training.build import as_tensor, make_times
+from ndm.training.config import Config
+from ndm.training.objective import Terms
+
+_SOME = 2  # examples
+_BESIDE = 1.4  # what a step holds for a moment, as a factor on what it keeps
+_BATCHES = 5  # in memory: the one that is computed, and those that are made ahead of time
+_PER_ROW = 100  # bytes of an example's place in the order of the data, while a batch is made
+_SMALLER = "take a smaller model"
+
+
+def free() -> float:
+    """Bytes of memory where training takes place."""
+    return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else available()
+
+
+@contextlib.contextmanager
+def parameters_fit(config: Config) -> Iterator[None]:
+    """Within, raise `InputError` when modules are made whose parameters cannot be trained in the memory that is free.
+
+    Memory that is asked for is not taken before it is written: the hook comes before that.
+    """
+    left, copies, seen = free(), _copies(config), [0, 0]
+
+    def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        if parameter is not None:
+            seen[0] += parameter.numel()
+            seen[1] += parameter.numel() * parameter.element_size()
+            require_memory(copies * seen[1], f"a model of {seen[0]:,} parameters or more", _SMALLER, left)
+
+    handle = register_module_parameter_registration_hook(count)  # type: ignore[no-untyped-call]
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        asked = re.search(r"allocate (\d+) bytes", str(error))
+        size = seen[1] + (int(asked[1]) if asked else 0)
+        require_memory(copies * size, f"a model of {size // 4:,} parameters or more", _SMALLER, left)
+        raise
+    finally:
+        handle.remove()
+
+
+def _copies(config: Config) -> int:
+    """Of the weights, in one process: themselves, averages, and, unless they are shared out, gradient and moments."""
+    return 2 + len(config.average_lengths) + 3 * (config.parallel == "ddp")
+
+
+def require_room(model: NeuralDiffusion, config: Config, data: DataSet, rows: Sequence[Rows]) -> None:
+    """Raise `InputError` where a step on a batch of which this process computes `rows`, in turn, would not fit."""
+    number, numbers = sum(p.numel() for p in model.parameters()), [part.number for part in rows]
+    to_come = 3 + (2 + len(config.average_lengths)) * torch.cuda.is_available()  # weights and averages are made already
+    share = sum(numbers) / config.batch_size if config.parallel == "fsdp" else 1.0
+    needed = to_come * share * sum(p.numel() * p.element_size() for p in model.parameters())
+    needed += step_bytes(model, config, data, numbers)
+    require_memory(needed, f"batch_size = {config.batch_size} for a model of {number:,} parameters",
+                   f"take a smaller --batch-size, a larger --accumulate or --checkpointing, or {_SMALLER[5:]}", free())
+
+
+def step_bytes(model: NeuralDiffusion, config: Config, data: DataSet, numbers: Sequence[int]) -> float:
+    """What the activations of a step and the batches in memory take, where shares of these sizes are computed in turn.
+
+    What is kept is linear in the number of examples: it is measured for two and for four of them. Blocks that are
+    computed again keep their inputs, and one of them at a time all that it computes.
+    """
+    terms = Terms(model, make_times(config), config)
+    x = as_tensor(data.train.x[: 2 * _SOME], model.decoder)
+    x = x[torch.arange(2 * _SOME) % len(x)].to(next(model.parameters()).device)
+    was_training, blocks = model.training, [part for part in terms.modules() if isinstance(part, Block)]
+    again = sum(block.recomputed for block in blocks)
+
+    def of_example() -> float:
+        return (_kept(terms, x) - _kept(terms, x[:_SOME])) / _SOME
+
+    terms.eval()  # what is learned from a batch, as running means, is left as it is; and all blocks keep what they have
+    try:
+        with torch.random.fork_rng(devices=[]), torch.compiler.set_stance("force_eager"):
+            example = of_example()
+            if again:
+                for block in blocks:
+                    block.training = True
+                example = of_example() + example / again
+    finally:
+        model.train(was_training)
+    batch = sum(numbers) * (_BATCHES * x[0].numel() * x.element_size() + _PER_ROW)
+    return _BESIDE * example * max(numbers) + batch
+
+
+def _kept(terms: Terms, x: Tensor) -> int:
+    """Bytes that autograd keeps of a step on x, parameters apart."""
+    own = {p.untyped_storage().data_ptr() for p in terms.parameters()}
+    found: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    generator = torch.Generator(x.device).manual_seed(0)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        result = terms(x, Rows(0, len(x), len(x)), generator)
+    del result
+    return sum(found.values())

@@ -29,6 +29,9 @@ from .chains import (
     step_law,
 )
 
+pytestmark = [pytest.mark.law("AncestralSampler", "Gaussian", "Mixture", registry="ndm.step_variances"),
+              pytest.mark.law("OptimisedGrid", registry="grid")]
+
 STEP_VARIANCES = {"posterior": ndm.PosteriorStepVariance, "moments": MomentsStepVariance,
                   "mixture": MixtureStepVariance}
 ETAS = [None, 0.0, 0.3, 1.0, 2.0]

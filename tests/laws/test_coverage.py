@@ -44,16 +44,16 @@ REGISTRIES_EXCUSED = {
 
 
 def laws() -> list[tuple[str, tuple, dict[str, Any]]]:
-    """The marks `law` of every test in this folder: (test, names, what else)."""
+    """The marks `law` of this folder's modules and of their tests: (where, names, what else)."""
     found = []
     for path in sorted(HERE.glob("test_*.py")):
         if path == Path(__file__):
             continue
         module = importlib.import_module(f"{__package__}.{path.stem}")
-        for name, function in vars(module).items():
-            if name.startswith("test_"):
-                found += [(f"{path.name}::{name}", mark.args, mark.kwargs)
-                          for mark in getattr(function, "pytestmark", []) if mark.name == "law"]
+        tests = {name: function for name, function in vars(module).items() if name.startswith("test_")}
+        for name, marked in {"": module, **tests}.items():
+            found += [(f"{path.name}::{name}", mark.args, mark.kwargs)
+                      for mark in getattr(marked, "pytestmark", []) if mark.name == "law"]
     return found
 
 

@@ -121,6 +121,18 @@ def test_every_gate(name):
     check_bound(known, LEVELS, 3, draws=1000)
 
 
+@pytest.mark.law(registry="ndm.volatilities")
+@pytest.mark.parametrize("name", VOLATILITIES)
+@each_length
+def test_every_volatility(name, timesteps):
+    """Beside a linear F that differs between the dimensions, and after the volatility has seen a batch."""
+    transform = disturbed(ndm.ScalingTransform((2,)))
+    volatility = disturbed(VOLATILITIES[name].for_events((2,)))
+    volatility.observe(torch.rand(200), torch.randn(200, 2), torch.randn(200, 2))
+    known = Known(two_gaussians(), transform=transform, volatility=volatility)
+    check_bound(known, POINTS, timesteps)
+
+
 class ExactNetwork(Network):
     """The outputs of a form of a point by which it says E[x | z_t], z_t seen through the form."""
 

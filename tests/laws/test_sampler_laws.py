@@ -18,6 +18,8 @@ from ndm.step_variances.moments import MomentsStepVariance
 
 from .chains import cdf, chain_model, expectation, interpolated, latent, quantile
 
+pytestmark = [pytest.mark.law(registry="ndm.samplers"), pytest.mark.law(registry="sampler")]
+
 SAMPLERS = discover("ndm.samplers", Sampler)
 OF_THE_ODE = ["deterministic", "heun", "multistep", "multistep_third", "ode"]
 OF_THE_SDE = ["ancestral", "exponential", "sde"]

@@ -3,7 +3,7 @@
 #
 # Behaviour: the bytes are taken from where the view begins, in the order in which they lie in memory, while the shape is
 # that of the view. What is loaded has the right shape and dtype and other values; neither side says a word.
-# safetensors.torch refuses such a tensor by name.
+# safetensors 0.7.0 wrote them right, and safetensors.torch refuses such a tensor by name. Its issue 825.
 # Why it matters: weights are transposed between frameworks (JAX, ONNX, TensorFlow to PyTorch), latents from NHWC to NCHW,
 # and every n-th row is taken of a sample. Copy with numpy.ascontiguousarray first.
 # Seen:

@@ -4,8 +4,8 @@
 # Behaviour: the script runs once, with WORLD_SIZE unset. `--multi_gpu` on the same machine, without a GPU, does start two.
 # Why it matters: a test of distributed training on a CPU passes without ever being distributed.
 # Seen:
-#   --cpu        1 process
-#   --multi_gpu  2 processes
+#   --cpu        1 process(es)
+#   --multi_gpu  2 process(es)
 set -euo pipefail
 folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"

@@ -30,8 +30,9 @@ demo: setup
 	@echo
 	@echo "Look at $(RUNS)/digits/report/index.html and $(RUNS)/cities/report/index.html"
 
+# A file of tests stays in one process, so that its runs are trained once.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

@@ -34,29 +34,29 @@ def require_new(folder: Path) -> None:
     """Raise `InputError` for a folder that is there and not empty, and where none could be made."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(f"{folder}, which is there already", "a folder that is new or empty")
-    _require_place(folder)
+    _require_place(folder, "made")
 
 
 def require_writable(path: Path) -> None:
     """Raise `InputError` where a file could not be written: before the work that makes its content."""
     if path.is_dir():
-        raise _refusal(path, errno.EISDIR)
-    _require_place(path)
+        raise _refusal(path, "written", errno.EISDIR)
+    _require_place(path, "written")
 
 
-def _require_place(path: Path) -> None:
+def _require_place(path: Path, done: str) -> None:
     """Raise `InputError` where nothing could be made under this name."""
     place = next(each for each in path.absolute().parents if each.exists())
     if not place.is_dir():
-        raise _refusal(path, errno.ENOTDIR)
+        raise _refusal(path, done, errno.ENOTDIR)
     if os.statvfs(place).f_flag & os.ST_RDONLY:
-        raise _refusal(path, errno.EROFS)
+        raise _refusal(path, done, errno.EROFS)
     if not os.access(place, os.W_OK | os.X_OK):
-        raise _refusal(path, errno.EACCES)
+        raise _refusal(path, done, errno.EACCES)
 
 
-def _refusal(path: Path, number: int) -> InputError:
-    return refused(path, "written", OSError(number, os.strerror(number)), "a writable place")
+def _refusal(path: Path, done: str, number: int) -> InputError:
+    return refused(path, done, OSError(number, os.strerror(number)), "a writable place")
 
 
 @contextlib.contextmanager

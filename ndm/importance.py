@@ -27,6 +27,12 @@ class ImportanceWeighted:
     draws: int
 
 
+def check_draws(draws: int) -> None:
+    """Raise `InputError` for a number of chains that nobody wants for one example."""
+    if not 1 <= draws <= _MOST_DRAWS:
+        raise InputError(f"{draws} draws", f"from 1 to {_MOST_DRAWS}")
+
+
 @torch.no_grad()
 @undisturbed()
 def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, timesteps: int,
@@ -57,8 +63,7 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
     if not 1 <= timesteps <= MOST_TIMESTEPS:
         raise InputError(f"timesteps = {timesteps} for importance weights", f"T from 1 to {MOST_TIMESTEPS}")
     model.step_variance.require_chain(timesteps)
-    if not 1 <= draws <= _MOST_DRAWS:
-        raise InputError(f"{draws} draws", f"from 1 to {_MOST_DRAWS}")
+    check_draws(draws)
     check_batch_size(batch_size)
     examples = max(1, batch_size // draws)
     parts = []

@@ -118,7 +118,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
     @undisturbed()
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         """The curve t -> F(x, t) of data x (B, *event), as the model sees it (`Decoder.standardise`)."""
-        check_tensors(x=x)
+        check_tensors(x=x, **({} if cond is None else {"cond": cond}))
         x = self.decoder.standardise(usable(x))
         with callers_autocast():
             return self.transform.curve(x, None if cond is None else usable(cond))
@@ -129,7 +129,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
 
         `level` is the noise level at t, where the caller has it.
         """
-        check_tensors(z_t=z_t, t=t)
+        check_tensors(z_t=z_t, t=t, **({} if cond is None else {"cond": cond}))
         t = usable(t).expand(z_t.shape[:1])
         level = level or self.schedule(t)
         with callers_autocast():

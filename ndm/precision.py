@@ -76,7 +76,8 @@ def check_noise(mean: Tensor, sigma: Tensor) -> None:
     for that of x^. So sigma must be two such distances of a typical value, which keeps the mean of the bound within
     0.02 nats for each dimension, and half of that of the largest, which keeps it a bound of every example.
     """
-    eps, typical, largest = torch.finfo(mean.dtype).eps, mean.square().mean().sqrt(), mean.abs().amax()
+    eps, wide = torch.finfo(mean.dtype).eps, mean.detach().double()  # whose squares are finite
+    typical, largest = wide.square().mean().sqrt(), wide.abs().amax()
     least = eps * torch.maximum(2 * typical, largest / 2)
     if bool(sigma < least):
         single = mean.dtype == torch.float32

@@ -87,8 +87,10 @@ def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> 
     progress = {} if found is None else read_progress(found / "state")
     config = read_yaml(folder / CONFIGURATION, progress.get("configuration"))
     if found is None:
-        kind = "best checkpoint: it was not validated" if checkpoint == "best" else "checkpoint yet"
-        if left := left_of_checkpoints(folder):
+        kind = "checkpoint yet"
+        if checkpoint == "best" and newest(folder) is not None:
+            kind = "best checkpoint: it was not validated"
+        elif left := left_of_checkpoints(folder):
             kind = f"checkpoint any more (its {left} is there)"
         raise InputError(f"{folder}, which has no {kind}", "a run that has been trained")
     device = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"

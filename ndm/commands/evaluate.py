@@ -19,6 +19,7 @@ from ndm.commands.subject import Subject, subject
 from ndm.dequantisation import dequantisation_for
 from ndm.errors import InputError
 from ndm.files import require_writable
+from ndm.importance import check_draws
 from ndm.memory import require_memory
 from ndm.precision import precision_of
 from ndm.runs import Run, open_run
@@ -128,6 +129,10 @@ class Evaluate:
         run = open_run(self.run_folder, self.checkpoint)
         for place in ("evaluation.json", "evaluations/any"):  # where it may be written
             require_writable(self.run_folder / place)
+        if self.importance is not None:
+            if self.importance < 1:
+                raise InputError(f"importance = {self.importance}", "at least 1 draw")
+            check_draws(self.importance)
         for name, draws in (("draws", self.draws), ("importance", self.importance or 0)):
             require_memory(_LATENTS * 4 * draws * math.prod(run.event_shape), f"--{name} {draws}", "take fewer")
         of = subject(run, self.data, self.data_options, self.split, self.limit)
@@ -137,8 +142,6 @@ class Evaluate:
         """None if it was not asked for; `InputError` for a chain that the model has not."""
         if self.importance is None:
             return None
-        if self.importance < 1:
-            raise InputError(f"importance = {self.importance}", "at least 1 draw")
         run.model.step_variance.require_chain(timesteps or _CHAIN)
         return ImportanceEstimator(timesteps or _CHAIN, self.importance, self.seed)
 

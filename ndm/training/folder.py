@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 
 from ndm.errors import InputError, refused
 from ndm.files import is_temporary, make_folder, read_text, write_atomically
-from ndm.training.checkpoint import newest, saved_step
+from ndm.training.checkpoint import latest, saved_step
 from ndm.training.config import check_same
 from ndm.training.shards import Shards
 from ndm.training.state import read_progress
@@ -19,25 +19,27 @@ AVERAGE = "average.json"  # what ndm average says of a folder that it made
 _AFTER_CHECKPOINTS = ("model", "state", "best", "averages", "evaluation.json", "evaluations", "report")
 
 
-def check_folder(run: Path, text: str) -> None:
-    """Raise `InputError` unless a run with the configuration `text` can be trained in the folder.
+def check_folder(run: Path, text: str) -> Path | None:
+    """The latest checkpoint, verified, of a folder in which a run with the configuration `text` can be trained.
 
-    It is that of such a run, which has its checkpoints, empty, or not there.
+    Raises `InputError` unless the folder is that of such a run, which has its checkpoints, empty, or not there.
     """
     if (run / AVERAGE).exists():
         raise InputError(f"{run}, the average of another run", "that run, or a new folder",
                          "choose another --run folder: an average has no state to go on from")
     if (run / CONFIGURATION).exists():
-        found = newest(run)
+        found = latest(run)
         check_same(run / CONFIGURATION, text,
                    None if found is None else read_progress(found / "state")["configuration"])
         if found is None and (left := left_of_checkpoints(run)):
             raise InputError(f"{run}, a run whose checkpoints are gone (its {left} is there)",
                              f"{run / 'checkpoints'} as it was", "restore it, or remove the folder to start anew, or "
                              "choose another --run folder")
-    elif run.exists() and not (run.is_dir() and _is_empty(run)):
+        return found
+    if run.exists() and not (run.is_dir() and _is_empty(run)):
         raise InputError(f"{run}, which exists and is not a run", "a new or empty folder, or that of this run",
                          "choose another --run folder")
+    return None
 
 
 def left_of_checkpoints(run: Path) -> str | None:
@@ -80,7 +82,8 @@ def alone(run: Path, text: str, step: int, shards: Shards) -> Iterator[None]:
     Raises `InputError` for a folder in which another run trains, and where one has since this one read its `step`.
     """
     def claim() -> None:
-        check_folder(run, text)
+        if not step:  # what was read has a checksum
+            check_folder(run, text)
         if saved_step(run) != step:
             raise InputError(f"{run}, where another process has trained since this one looked",
                              f"its state of step {step}", "the same command goes on from where that one ended")

@@ -71,7 +71,7 @@ class Trainer:
             torch.set_num_threads(config.threads)
         self.config, self.data, self.run, self.clock = config, data, run, clock
         self.text = config.to_yaml(data, source or data.name)
-        check_folder(run, self.text)
+        latest = check_folder(run, self.text)
         self.accelerator, self.interruption, self.shards = make_accelerator(), Interruption(), Shards().join()
         self.rows = self.shards.rows(config.batch_size, config.accumulate)
         self.parallel: Parallel = WAYS[config.parallel](self.accelerator)
@@ -94,9 +94,9 @@ class Trainer:
         self.validation = Validation(config, data)
         self.pictures = Pictures(run, config.pictures_every, draw)
         self.trackers = Trackers(config.tracker, run, self.text)
-        if checkpoint.saved_step(run):
+        if latest is not None:
             with locked(run, self.shards):
-                self._resume()
+                self._resume(latest)
         if config.max_steps is not None and config.max_steps < self.step:
             raise InputError(f"max_steps = {config.max_steps} for a run of {self.step} steps", "at least as many",
                              "choose another --run folder for a shorter run")
@@ -215,9 +215,7 @@ class Trainer:
         self.validation.mark(self.run)
         self.averages.keep(self.run, self.step, self.config.save_every)
 
-    def _resume(self) -> None:
-        folder = checkpoint.latest(self.run)
-        assert folder is not None
+    def _resume(self, folder: Path) -> None:
         progress = read_state(folder / "state", self.raw_model, self.optimizer, self.times)
         load(self.ema.model, NeuralDiffusion.from_pretrained(folder / "model").state_dict())
         self.step, self.seconds = progress["step"], progress["seconds"]

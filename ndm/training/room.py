@@ -112,9 +112,12 @@ def _kept(terms: Terms, x: Tensor) -> int:
     found: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            found[storage.data_ptr()] = storage.nbytes()
+        try:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in own:
+                found[storage.data_ptr()] = storage.nbytes()
+        except RuntimeError:  # a tensor within torch.func.jvp, which wraps that of the storage
+            found[id(tensor)] = tensor.numel() * tensor.element_size()
         return tensor
 
     generator = torch.Generator(x.device).manual_seed(0)

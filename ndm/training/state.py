@@ -76,6 +76,8 @@ def read_progress(folder: Path) -> dict[str, Any]:
     """How far training was, and its configuration as YAML text. Raises `InputError` as `read_state`."""
     with readable(folder):
         progress: dict[str, Any] = parse_json((folder / _PROGRESS).read_text(encoding="utf-8"))
+        if not isinstance(progress, dict):
+            raise ValueError(f"{_PROGRESS} is {progress!r}")
         for name, kind in {"step": int, "seconds": int | float, "examples": int, "configuration": str}.items():
             if not isinstance(progress.get(name), kind):
                 raise ValueError(f"{name} in {_PROGRESS} is {progress.get(name)!r}")

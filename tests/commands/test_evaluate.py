@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from calling import content, ndm
+from calling import content, ndm, written
 
 BASE = "--draws 2 --limit 5"
 
@@ -46,8 +46,7 @@ def test_the_error_of_repeated_examples_is_the_spread_over_seeds(workplace) -> N
     words = "--data four.npz --split train --draws 2 --limit 40 --ode --solver euler --ode-steps 1"
 
     def ode(more: str) -> dict:
-        assert ndm(f"evaluate images {words} {more}").code == 0
-        found: dict = json.loads(Path("images/evaluation.json").read_text())["ode"]
+        found: dict = written(ndm(f"evaluate images {words} {more}"))["ode"]
         return found
 
     found = [ode(f"--seed {seed}") for seed in range(16)]

@@ -1,16 +1,20 @@
 """ndm evaluate in several processes, by gloo: the same numbers, and one end for all."""
 
+import dataclasses
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from calling import content, ndm
 from launching import together
 
 from ndm.data import load
+from ndm.likelihood import nelbo
 
 WORDS = "evaluate points --split train --draws 4"
 ESTIMATES = f"{WORDS} --importance 2 --ode --float64"
@@ -94,9 +98,23 @@ def test_what_fails_in_one_process_ends_all_with_one_line(place, command, folder
     assert content(place) == before
 
 
-def test_a_bound_that_is_not_finite_is_said_and_not_written(place) -> None:
+def test_an_outlier_beside_which_rounding_swallows_the_noise_is_refused(place) -> None:
     outlier(1e30)
     before = content(place)
+    result = ndm(f"{WORDS} --data outlier.npz")
+    assert result.code == 2 and result.err.count("\n") == 1 and "1e+30, in float32" in result.err
+    assert content(place) == before
+
+
+def test_a_bound_that_is_not_finite_is_said_and_not_written(place, monkeypatch) -> None:
+    outlier(100.0)
+    before = content(place)
+
+    def overflowing(model, x, *arguments, **options):
+        found = nelbo(model, x, *arguments, **options)
+        return dataclasses.replace(found, prior=torch.where(x.abs().amax(1) > 50, math.inf, found.prior))
+
+    monkeypatch.setattr("ndm.commands.estimates.nelbo", overflowing)
     result = ndm(f"{WORDS} --data outlier.npz")
     assert result.code == 1 and result.err.count("\n") == 1
     assert "NELBO is not finite for 1 of 200 examples, the first of them example 70" in result.err

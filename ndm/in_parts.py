@@ -1,8 +1,9 @@
 """Functions of PyTorch whose forward derivative must not be differentiated again, made of others that may be.
 
 With torch 2.13 the gradient of a velocity through layer, instance and batch norm is wrong without a word, because their
-mean and deviation count as constants; that through a softmax of dual numbers is refused, by the backward pass. What
-goes to NumPy loses its derivative, which is refused here.
+mean and deviation count as constants; that through a softmax of dual numbers is refused, by the backward pass. That
+through determinants and solutions of linear equations is wrong, too, or lost: it is refused here, and so is what goes
+to NumPy and loses its derivative.
 """
 
 from collections.abc import Callable
@@ -91,6 +92,20 @@ def numpy(x: Tensor, *arguments: Any, **options: Any) -> Any:
     return x.numpy(*arguments, **options)
 
 
+def without_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, but refused where its forward derivative is to have a gradient."""
+    def guarded(*arguments: Any, **options: Any) -> Any:
+        tensors = [each for each in (*arguments, *options.values()) if isinstance(each, Tensor)]
+        if torch.is_grad_enabled() and any(each.requires_grad for each in tensors) \
+                and any(forward_ad.unpack_dual(each).tangent is not None for each in tensors):
+            raise InputError(f"a gradient of the derivative of {function.__name__} in t, which PyTorch has wrong",
+                             "operations whose forward derivative has a gradient, as torch.linalg.inv",
+                             "or give the derivative: override with_velocity")
+        return function(*arguments, **options)
+
+    return guarded
+
+
 def refuse(*_: Any, **__: Any) -> Any:
     raise RuntimeError("a softmax that no rule reaches")
 
@@ -100,6 +115,10 @@ IN_PARTS: Rules = (
     | dict.fromkeys((F.log_softmax, torch.log_softmax, Tensor.log_softmax), log_softmax)
     | dict.fromkeys((torch.logsumexp, Tensor.logsumexp), logsumexp)
     | dict.fromkeys((F.layer_norm, torch.layer_norm), layer_norm)
-    | {F.instance_norm: instance_norm, F.batch_norm: batch_norm, Tensor.numpy: numpy})
+    | {F.instance_norm: instance_norm, F.batch_norm: batch_norm, Tensor.numpy: numpy}
+    | {function: without_gradient(function) for function in (
+        torch.det, torch.linalg.det, Tensor.det, torch.slogdet, torch.linalg.slogdet, Tensor.slogdet, torch.logdet,
+        Tensor.logdet, torch.linalg.solve, torch.linalg.solve_ex, torch.linalg.householder_product, torch.orgqr,
+        Tensor.orgqr)})
 # Not for dual numbers; `torch.func.jvp` has them right.
 REFUSED: Rules = {F.multi_head_attention_forward: refuse, torch.logcumsumexp: refuse, Tensor.logcumsumexp: refuse}

@@ -200,3 +200,25 @@ def test_a_constant_with_random_masks_stands_still_and_draws_no_more_numbers() -
     torch.rand(5)
     assert torch.equal(value, F.dropout(x, 0.5)) and torch.equal(after, torch.rand(1))
     assert torch.equal(velocity, torch.zeros_like(x))
+
+
+SQUARE = 3 * torch.eye(3, dtype=torch.float64)
+LINEAR = {
+    "det": lambda a: torch.linalg.det(a), "slogdet": lambda a: torch.linalg.slogdet(a).logabsdet,
+    "logdet": lambda a: a.logdet(), "solve": lambda a: torch.linalg.solve(a, torch.ones(3, 1)),
+    "householder_product": lambda a: torch.linalg.householder_product(a, a[0].sigmoid()),
+}
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_a_wrong_gradient_of_a_derivative_is_refused_and_the_derivative_is_right(name) -> None:
+    """With torch 2.13 tangents through these have no gradient, or a wrong one, without a word."""
+    theta, t = torch.randn(3, 3, requires_grad=True), torch.tensor(0.4)
+
+    def f(u: Tensor) -> Tensor:
+        return LINEAR[name](SQUARE + u * theta)
+
+    with pytest.raises(InputError, match="in t, which PyTorch has wrong"):
+        with_velocity(f, t)
+    with torch.no_grad():
+        assert_close(with_velocity(f, t)[1], derivative(f, t), rtol=1e-7, atol=1e-9)

@@ -149,7 +149,8 @@ def test_a_table_gives_each_step_its_own_variance(name, timesteps) -> None:
 
 @pytest.mark.parametrize("name", tables(1))
 @pytest.mark.parametrize("options", [{"steps": 3}, {"steps": 50}, {"eta": 0.6}, {"eta": 0.0}, {"grid": uniform_gamma},
-                                     {"grid": lambda schedule, steps: torch.linspace(1, 0, steps + 1) ** 2}], ids=str)
+                                     {"grid": lambda schedule, steps: torch.linspace(1, 0, steps + 1) ** 2}],
+                         ids=["3 steps", "50 steps", "eta 0.6", "eta 0", "gamma grid", "own grid"])
 def test_a_table_that_cannot_serve_is_refused(name, options) -> None:
     model = chain_model(step_variance=tables(4)[name])
     with pytest.raises(InputError, match="take T = 4"):

@@ -83,7 +83,8 @@ def test_probes_of_signs_have_no_zero(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("rows", [DISTINCT, REPEATED], ids=["8 distinct rows", "40 rows of 4 values"])
-@pytest.mark.parametrize("trace, dequantisation, draws", OF_LEVELS, ids=str)
+@pytest.mark.parametrize("trace, dequantisation, draws", OF_LEVELS,
+                         ids=lambda value: getattr(value, "name", str(value)))
 def test_the_error_of_a_mean_is_its_spread_over_seeds(trace, dequantisation, draws, rows) -> None:
     nn = model()
     found = [ndm.ode_likelihood(nn, rows, trace=trace, dequantisation=dequantisation, draws=draws, solver=SOLVER,

@@ -11,7 +11,7 @@ from ndm.curve import Curve
 from ndm.errors import InputError
 from ndm.gaussian import Gaussian
 from ndm.noise import Rows
-from ndm.shapes import like_event, sum_event
+from ndm.shapes import check_count, like_event, sum_event
 from ndm.times import Times
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def bound(model: "NeuralDiffusion", x: Tensor, cond: Tensor | None, timesteps: i
         rows: which rows of a larger batch x are, where it is computed in shares.
     """
     rows = rows or Rows(0, len(x), len(x))
+    if timesteps is not None:
+        check_count("timesteps", timesteps)
     if timesteps is not None and not 1 <= timesteps <= MOST_TIMESTEPS:
         raise InputError(f"timesteps = {timesteps}", f"T from 1 to {MOST_TIMESTEPS}, or none for continuous time")
     if timesteps is not None:  # in continuous time w = v

@@ -12,7 +12,7 @@ from ndm.evaluating import evaluating
 from ndm.model import NeuralDiffusion
 from ndm.modes import undisturbed
 from ndm.seeds import check_generator
-from ndm.shapes import check_batch_size
+from ndm.shapes import check_batch_size, check_count
 
 _MOST_DRAWS = 1_000_000
 
@@ -29,6 +29,7 @@ class ImportanceWeighted:
 
 def check_draws(draws: int) -> None:
     """Raise `InputError` for a number of chains that nobody wants for one example."""
+    check_count("draws", draws)
     if not 1 <= draws <= _MOST_DRAWS:
         raise InputError(f"{draws} draws", f"from 1 to {_MOST_DRAWS}")
 
@@ -60,6 +61,7 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
     check_generator(generator)
     model.check_noise(x)
     model.volatility.require_noise()
+    check_count("timesteps", timesteps)
     if not 1 <= timesteps <= MOST_TIMESTEPS:
         raise InputError(f"timesteps = {timesteps} for importance weights", f"T from 1 to {MOST_TIMESTEPS}")
     model.step_variance.require_chain(timesteps)

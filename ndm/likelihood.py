@@ -14,7 +14,7 @@ from ndm.model import NeuralDiffusion
 from ndm.modes import undisturbed
 from ndm.precision import check_tensors
 from ndm.seeds import check_generator
-from ndm.shapes import check_batch_size
+from ndm.shapes import check_batch_size, check_count
 from ndm.times import ImportanceTimes, StratifiedTimes, Times
 
 
@@ -52,6 +52,7 @@ def nelbo(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, time
     """
     x = model.checked(x, cond)
     check_generator(generator)
+    check_count("draws", draws)
     if draws < 2:
         raise InputError(f"{draws} draws", "at least 2", "the standard error needs two")
     check_batch_size(batch_size)

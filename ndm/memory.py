@@ -18,8 +18,13 @@ def require_memory(needed: float, what: str, advice: str, left: float | None = N
     """Raise `InputError` where `what` takes more bytes than are `left`, those of the machine if not given."""
     left = available() if left is None else left
     if needed > left:
-        raise InputError(f"{what}, which takes about {needed / _GIB:.3g} GiB of memory",
-                         f"at most the {left / _GIB:.3g} GiB that are free", advice)
+        raise InputError(f"{what}, which takes about {_gib(needed)} of memory",
+                         f"at most the {_gib(left)} that are free", advice)
+
+
+def _gib(size: float) -> str:
+    """Three digits, and all of those before the point."""
+    return f"{size / _GIB:,.0f} GiB" if size >= 100 * _GIB else f"{size / _GIB:.3g} GiB"
 
 
 def available(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> float:

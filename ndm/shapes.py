@@ -1,5 +1,7 @@
 """The one place where a time meets an event: broadcasting and sums over the event's axes."""
 
+from typing import Any
+
 from torch import Tensor
 
 from ndm.errors import InputError
@@ -13,6 +15,12 @@ def like_event(value: Tensor, x: Tensor) -> Tensor:
 def sum_event(x: Tensor) -> Tensor:
     """Sum over everything but the batch: (B, *event) -> (B,)."""
     return x.flatten(1).sum(1)
+
+
+def check_count(name: str, number: Any) -> None:
+    """Raise `InputError` for a count that is no whole number."""
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise InputError(f"{name} = {number!r}", "a whole number")
 
 
 def check_batch_size(batch_size: int) -> None:

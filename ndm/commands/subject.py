@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ndm.data import DataSet, Split, Whole, options_of, read, source_of
-from ndm.data.dataset import SPLITS
+from ndm.data.dataset import FEWEST, SPLITS
+from ndm.data.dequantise import Noise, listed
 from ndm.data.lazy import Examples
+from ndm.data.remarks import remarks
 from ndm.errors import InputError
 from ndm.runs import Run
 
@@ -65,8 +67,11 @@ class Subject:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is to be said of the data, with the remarks on those that were trained on."""
-        return self.data.notes if self.split == ALL else self.data.divided().notes
+        """What is to be said of the data, with the remarks on them."""
+        if self.split != ALL or isinstance(self.data, DataSet):
+            return self.data.divided().notes
+        few = self.num_of_split < FEWEST  # which are alike by chance
+        return self.data.notes if few else (*self.data.notes, *remarks(self._split.x, self.data.columns))
 
     @property
     def remark(self) -> str | None:
@@ -115,33 +120,31 @@ def _alike(place: str, given: Mapping[str, Any], reading: Mapping[str, Any]) -> 
     """
     known, own = options_of(place), reading.get("columns", [])
     options = {name: value for name, value in reading.items() if name in known}
-    noise = reading.get("dequantise", {})
+    stands_for = dict(zip(own, own, strict=True))
     if "columns" in given and own:
         columns = given["columns"] if isinstance(given["columns"], list) else [given["columns"]]
         if len(columns) != len(own):
-            raise InputError(f"columns={columns}", f"{len(own)} of them, in the places of {', '.join(own)}")
+            raise InputError(f"columns={listed(columns)}", f"{len(own)} of them, in the places of {listed(own)}")
         stands_for = dict(zip(own, columns, strict=True))
-        options["dequantise"] = {_renamed(name, stands_for): step for name, step in noise.items()}
-    lost = []
-    if noise and bool(own) != ("columns" in known):  # names on one side alone: it is by their places
-        options["dequantise"] = {}
-        names = read(place, options | dict(given)).reading.get("columns", [])
-        places = {name: str(i) for i, name in enumerate(own)} or {str(i): name for i, name in enumerate(names)}
-        options["dequantise"] = {places[name]: step for name, step in noise.items() if name in places}
-        lost = [name for name in noise if name not in places]
+    if noise := reading.get("dequantise", {}):
+        places = {name: _renamed(name, stands_for) for name in reading.get("dimensions", [])}
+        if bool(own) != ("columns" in known):  # names on one side alone: it is by their places
+            options["dequantise"] = {}
+            names = read(place, options | dict(given)).columns
+            places = dict(zip(reading.get("dimensions", []) or map(str, range(len(names))),
+                              names or map(str, range(len(reading.get("dimensions", [])))), strict=False))
+        options["dequantise"] = {places.get(name, name): Noise(step, name) for name, step in noise.items()}
     found = read(place, options | dict(given))
     names = found.reading.get("columns", [])
     words = []
     if names:
-        words.append(f"columns {', '.join(names)}")
-        words.append(f"in the places of {', '.join(own)}" if "columns" in given and own
+        words.append(f"columns {listed(names)}")
+        words.append(f"in the places of {listed(own)}" if "columns" in given and own
                      else "matched by name" if own else "matched by position")
     elif own:
-        words += [f"columns matched by position with {', '.join(own)}"]
-    if lost:
-        words.append(f"not dequantised: {', '.join(lost)}")
+        words += [f"columns matched by position with {listed(own)}"]
     if left_out := getattr(found, "left_out", ()):
-        words.append(f"left out: {', '.join(left_out)}")
+        words.append(f"left out: {listed(left_out)}")
     return found, f"{words[0]}" + f" ({'; '.join(words[1:])})" * (len(words) > 1) if words else ""
 
 

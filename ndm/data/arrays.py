@@ -33,12 +33,24 @@ def load_file(path: str | Path, *, unlabelled: Any = None, dequantise: Any = Non
     noise: dict[str, float] = {}
     if dequantise is not None and dequantise is not False:
         x, noise = _dequantised(x, dequantise, str(path))
-    if y is not None and (y.shape != (len(x),) or y.dtype.kind not in "biufU"):
-        raise InputError(f"{path}: labels y of type {y.dtype} and shape {y.shape}",
-                         f"one number or word for each example, ({len(x)},)")
-    numbers, notes = classes(y, lambda i: f"{path}, y[{i}]", unlabelled=unlabelled)
+    numbers, objection = None, None
+    notes: tuple[str, ...] = ()
+    try:
+        numbers, notes = _classes(path, y, x.shape[:1], unlabelled)
+    except InputError as error:  # which those who do not look at labels need not know
+        objection = error
     about = f"the file {path.name}" + f", noise on {len(noise)} of its dimensions" * bool(noise)
-    return whole(x, numbers, path, about, notes=notes, reading={"dequantise": noise} if noise else {})
+    return whole(x, numbers, path, about, notes=notes, reading={"dequantise": noise} if noise else {},
+                 objection=objection)
+
+
+def _classes(path: Path, y: np.ndarray | None, shape: tuple[int, ...], unlabelled: Any
+             ) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """The class numbers of labels `y` of that shape, one for each example, and notes of them."""
+    if y is not None and (y.shape != shape or y.dtype.kind not in "biufU"):
+        raise InputError(f"{path}: labels y of type {y.dtype} and shape {y.shape}",
+                         f"one number or word for each example, {shape}")
+    return classes(y, lambda i: f"{path}, y[{i}]", unlabelled=unlabelled)
 
 
 def _dequantised(x: np.ndarray, wanted: Any, where: str) -> tuple[np.ndarray, dict[str, float]]:

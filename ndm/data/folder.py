@@ -60,13 +60,21 @@ def load_folder(path: Path, *, size: Any = None, crop: Any = None, mode: Any = N
     parts = [name.split("/") for name in store.names]
     is_divided = _is_divided(path, parts)
     labelled = [each[1:] for each in parts] if is_divided else parts
-    of_file, of_classes = _labels(path, store.names, labelled, unlabelled)
+    of_file, objection = None, None
+    of_classes: list[str] = []
+    try:
+        of_file, of_classes = _labels(path, store.names, labelled, unlabelled)
+    except InputError as error:
+        if is_divided:
+            raise
+        objection = error  # which those who do not look at labels need not know
     found = images_of(store, size=size, crop=crop, mode=mode, frames=frames, background=background)
     y = None if of_file is None else of_file[found.files]
     notes = (*of_classes, *beside, *found.notes)
     if is_divided:
         return _as_divided(path, found, y, [PARTS[parts[i][0].lower()] for i in found.files], notes)
-    return Whole(path.name, Split(found.x, y), 256, f"the folder {path.name}", notes, found.reading, files=found.files)
+    return Whole(path.name, Split(found.x, y), 256, f"the folder {path.name}", notes, found.reading, files=found.files,
+                 objection=objection)
 
 
 def _store(path: Path) -> tuple[Folder, list[str]]:

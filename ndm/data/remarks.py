@@ -67,8 +67,9 @@ class _Words:
 
     def option(self, dimensions: Sequence[int]) -> str:
         """How noise is added to them."""
-        few = self.columns and len(dimensions) <= _NAMES
-        return f"dequantise=[{','.join(map(self.name, dimensions))}]" if few else "dequantise=true"
+        names = list(dict.fromkeys(self.name(i).rpartition("[")[0] or self.name(i) for i in dimensions))
+        few = self.columns and len(dimensions) <= _NAMES and all(name.isidentifier() for name in names)
+        return f"dequantise=[{','.join(names)}]" if few else "dequantise=true"
 
 
 def _of_images(x: Examples) -> list[str]:
@@ -179,5 +180,5 @@ def _of_steps(x: np.ndarray, left: np.ndarray, words: _Words) -> list[str]:
     if len(again := rest[has_ties(x[:, rest])]):
         values, counts = np.unique(x[:, again[0]], return_counts=True)
         found.append(f"{words(again.tolist())} repeat{'s' * (len(again) == 1)} values, as {values[counts.argmax()]:g} "
-                     f"in {counts.max() / len(x):.0%} of the examples: a density is infinite there")
+                     f"in {counts.max()} of {len(x)} examples: a density is infinite there")
     return found

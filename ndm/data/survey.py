@@ -163,10 +163,10 @@ class _Seen:
         grey, first = self.grey[True]
         if grey and policy.mode == "rgb" and mode is None:
             yield f"{grey} of {images} images are grey and get three equal channels (mode=grey: one): the first {first}"
-        if policy.background is not None:
-            number, first = self.alpha[True]
-            yield (f"{number} of {images} images have an alpha channel and are laid on {policy.background}"
-                   + f": the first {first}" * bool(number))
+        number, first = self.alpha[True]
+        if policy.background is not None and number:
+            yield (f"{number} of {images} images have an alpha channel and are laid on {policy.background}: the first "
+                   f"{first}")
         for what, (number, first) in (*self.remarks.kinds.items(), *self._resized(policy).kinds.items()):
             yield f"{number} of {images} images {what}: the first {first}"
 

@@ -55,10 +55,11 @@ def of_table(path: Path, table: dict[str, list[Any]], columns: Any, label: Any, 
     names = chosen(path, columns, [name for name in table if name != label], table)
     values = beside(path, {name: numbers(table[name], partial(cell, path, name)) for name in names})
     noisy, noise = dequantised(values, dequantise, str(path), partial(cell, path))
-    about = f"the file {path.name}, columns {', '.join(names)}" + f", noise on {', '.join(noise)}" * bool(noise)
+    about = f"the file {path.name}, columns {listed(names)}" + f", noise on {listed(noise)}" * bool(noise)
     return whole(np.stack(list(noisy.values()), axis=1), y, path, about, columns=tuple(noisy), notes=(*said, *notes),
                  left_out=tuple(name for name in table if name not in names),
-                 reading={"columns": names, "dequantise": noise}, objection=unchanging(path, values))
+                 reading={"columns": names, "dimensions": list(noisy), "dequantise": noise},
+                 objection=unchanging(path, values))
 
 
 def _csv(path: Path) -> dict[str, list[Any]]:

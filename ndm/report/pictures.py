@@ -122,7 +122,7 @@ def check_picture(event_shape: Sequence[int], num_levels: int | None) -> None:
     """Raise `InputError` for examples that nothing here pictures."""
     if num_levels is None and tuple(event_shape) != (2,):
         raise InputError(f"a picture of events of shape {tuple(event_shape)}", "images or points of the plane",
-                         "write samples as .npz instead, and train without --pictures-every")
+                         "write samples as .npz, train without --pictures-every, evaluate instead of a report")
 
 
 def _grid(images: np.ndarray) -> np.ndarray:

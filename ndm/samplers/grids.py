@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ndm.errors import InputError
 from ndm.schedules import Schedule
+from ndm.shapes import check_count
 
 NO_SIGNAL = 20.0  # gamma
 _MOST_STEPS = 1_000_000
@@ -50,5 +51,6 @@ GRIDS = {"time": uniform_time, "gamma": uniform_gamma}
 
 def check_steps(steps: int) -> None:
     """Raise `InputError` for less than one step, and for more than any use has."""
+    check_count("steps", steps)
     if not 1 <= steps <= _MOST_STEPS:
         raise InputError(f"{steps} sampling steps", f"at least 1 and at most {_MOST_STEPS}")

@@ -224,4 +224,51 @@ def test_every_row_is_that_of_the_file_whatever_its_format(empty):
 
 def test_the_configuration_says_how_the_data_are_read(place):
     reading = open_run(Path("run")).config["data"]["reading"]
-    assert json.loads(json.dumps(reading)) == {"columns": ["a", "b", "c"], "dequantise": {"b": 1.0}}
+    assert json.loads(json.dumps(reading)) == {
+        "columns": ["a", "b", "c"], "dimensions": ["a", "b", "c"], "dequantise": {"b": 1.0}}
+
+
+def total(words: str, run: str) -> float:
+    return evaluated(words, run)[0]["nelbo"]["total"]
+
+
+@pytest.mark.parametrize("options", ["dequantise=[k]", "dequantise=[v]", "dequantise=true"])
+def test_tables_with_lists_and_arrays_of_the_same_values_have_the_same_bound(empty, options):
+    """Noise goes to the dimension that it was found for, under any name, and is the same."""
+    rng = np.random.default_rng(0)
+    v, k = rng.integers(0, 9, (40, 2)).astype(float), rng.integers(0, 4, 40)
+    pyarrow.parquet.write_table(pyarrow.table({"v": list(map(list, v)), "k": k}), "s.parquet")
+    write("t.csv", {"p": v[:, 0], "q": v[:, 1], "r": k})
+    np.save("s.npy", np.c_[v, k])
+    assert ndm(f"train s.parquet --run named --max-steps 2 {TINY_MLP} --data-options {options}").code == 0
+    expected = total("--split all", "named")
+    assert total("--data s.npy", "named") == pytest.approx(expected, rel=1e-6)
+    noise = {"dequantise=[k]": "[2]", "dequantise=[v]": "[0,1]", "dequantise=true": "true"}[options]
+    assert ndm(f"train s.npy --run plain --max-steps 2 {TINY_MLP} --data-options dequantise={noise}").code == 0
+    expected = total("--split all", "plain")
+    for other in ("s.parquet", "t.csv"):
+        assert total(f"--data {other}", "plain") == pytest.approx(expected, rel=1e-6)
+
+
+def test_labels_that_evaluation_does_not_need_are_not_asked_for(place):
+    x = RNG.standard_normal((60, 2))
+    np.save("x.npy", x)
+    assert ndm(f"train x.npy --run points --max-steps 2 {TINY_MLP}").code == 0
+    expected = total("--data x.npy", "points")
+    for y in (np.r_[np.nan, np.ones(59)], np.ones((60, 2))):
+        np.savez("labelled.npz", x=x, y=y)
+        assert total("--data labelled.npz", "points") == expected
+        refused = ndm(f"train labelled.npz --run new --max-steps 2 {TINY_MLP}")
+        assert refused.code == 2 and "labelled.npz" in refused.err and not Path("new").exists()
+
+
+def test_remarks_on_other_data_are_said(place):
+    x = RNG.standard_normal((60, 2))
+    np.save("x.npy", x)
+    assert ndm(f"train x.npy --run points --max-steps 2 {TINY_MLP}").code == 0
+    np.save("counts.npy", np.c_[x[:, 0], RNG.poisson(3, 60)])
+    result = ndm(f"evaluate points {SHORT} --data counts.npy")
+    assert result.code == 0 and "ndm: note: counts.npy: dimension [1] holds integers" in result.err
+    np.save("few.npy", np.ones((3, 2)))
+    assert "note" not in ndm(f"evaluate points {SHORT} --data few.npy").err
+

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import making
 import pytest
 import safetensors.torch
 import torch
@@ -205,3 +206,14 @@ def test_an_empty_batch_and_another_precision_are_refused():
     with pytest.raises(ndm.InputError, match=r"float64 for a model of torch\.float32"):
         points()(torch.randn(5, 2, dtype=torch.float64))
     assert points().double()(torch.randn(5, 2, dtype=torch.float64)).total.dtype == torch.float64
+
+
+def test_counts_are_whole_numbers():
+    model, x = making.tiny_model((3,)).eval(), torch.randn(2, 3)
+    for call in (lambda: model(x, timesteps=2.5), lambda: ndm.nelbo(model, x, draws=2.5),
+                 lambda: ndm.importance_weighted(model, x, timesteps=2.5, draws=2),
+                 lambda: ndm.importance_weighted(model, x, timesteps=2, draws=True),
+                 lambda: ndm.AncestralSampler(model, steps=2.5)):
+        with pytest.raises(ndm.InputError, match="a whole number"):
+            call()
+

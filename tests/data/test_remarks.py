@@ -48,7 +48,7 @@ REMARKED = {
     "counts": (np.c_[REAL, RNG.poisson(3, NUM)], "hold(s)? integers.*dequantise"),
     "k / 255": (np.c_[REAL, RNG.randint(0, 256, NUM) / 255], r"values at equal steps \(0.003922 .*dequantise"),
     "k / 10": (np.c_[REAL, np.round(RNG.standard_normal(NUM), 1)], r"values at equal steps \(0.1 .*dequantise"),
-    "zeros": (np.c_[REAL, np.maximum(REAL[:, 0], 0) ** 1.5], "repeats values, as 0 in [45].% of the examples"),
+    "zeros": (np.c_[REAL, np.maximum(REAL[:, 0], 0) ** 1.5], r"repeats values, as 0 in [6-9]\d of 1\d\d examples"),
     "the same": (np.c_[REAL, REAL[:, 0]], "are the same"),
     "linear": (np.c_[REAL, 1.8 * REAL[:, 0] - REAL[:, 1] + 32], "are linear in each other, 1 of them"),
 }

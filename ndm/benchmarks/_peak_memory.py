@@ -16,9 +16,9 @@ _MIB = 2**20
 def peak_memory_mib(work: Callable[..., Any], *arguments: Any) -> float:
     """By how many MiB work(*arguments) raises the most memory that a process has had; all of them plain data.
 
-    On a CPU: the resident set's high-water mark (`resource.getrusage`, ru_maxrss) less what it was after the imports,
-    those that PyTorch makes at its first steps included. On a GPU: `torch.cuda.max_memory_allocated`. The process comes
-    from a fork server, because one that is spawned inherits the mark of the process that spawned it.
+    On a CPU: the resident set's high-water mark less what it was after the imports, those that PyTorch makes at its
+    first steps included. On a GPU: `torch.cuda.max_memory_allocated`. The process comes from a fork server, because one
+    that is spawned can inherit the mark of the process that spawned it.
     """
     with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as pool:
         return pool.submit(_measure, work, arguments).result()

@@ -57,6 +57,8 @@ def _of_hub(name: Any, streaming: bool) -> Any:
     if not _NAME.fullmatch(owner) and not Path(owner).exists():
         raise InputError(f"{PREFIX}{name}, which is no name", f"{_NAMES}, or {PREFIX}FOLDER of a folder that exists",
                          "check how it is spelled")
+    if Path(owner).is_dir() and holds(Path(owner)):
+        raise InputError(f"{PREFIX}{name}, a folder of save_to_disk", f"its name alone: {name}", f"leave out {PREFIX}")
     return optional("datasets", "hub").load_dataset(owner, config or None, streaming=streaming)
 
 

@@ -68,8 +68,10 @@ def written(values: dict[str, Any]) -> str:
 def read(path: Path) -> Any:
     """The value of a file that ndm train wrote; raises `InputError` where there is none or it is not YAML."""
     if not path.exists():
+        has_copy = (path.parent / "state" / "progress.json").exists()
         raise InputError(f"{path.parent}, without a {path.name}", "the folder of a run",
-                         "make one with: ndm train DATA --run FOLDER")
+                         f"restore it: its text is the configuration in {path.parent}/state/progress.json" if has_copy
+                         else "make one with: ndm train DATA --run FOLDER")
     text = read_text(path, "the file that ndm train wrote", "restore it")
     try:
         return parsed(text)

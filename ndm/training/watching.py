@@ -3,6 +3,7 @@
 import resource
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -62,8 +63,15 @@ def gradient_norms(model: nn.Module, norm: Callable[[list[Tensor]], Tensor]) -> 
 
 
 def high_water_mark() -> int:
-    """The most memory that this process has had, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+    """The most memory that this process has had, in bytes.
+
+    Linux's VmHWM, where there is one: ru_maxrss is no less than the memory of the process that started this one.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 2**10
+    except (OSError, StopIteration):  # another system
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
 
 
 def memory() -> dict[str, float]:

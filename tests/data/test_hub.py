@@ -69,3 +69,10 @@ def test_what_the_hub_does_not_have(tmp_path, monkeypatch):
         with pytest.raises(InputError, match=message) as met:
             data.load(name)
         assert "\n" not in str(met.value)
+
+
+def test_a_folder_of_save_to_disk_has_a_name_without_hub(tmp_path):
+    datasets.Dataset.from_dict({"a": [0.5] * 12}).save_to_disk(str(tmp_path / "export"))
+    with pytest.raises(InputError, match="a folder of save_to_disk; expected its name alone"):
+        data.load(f"hub:{tmp_path / 'export'}")
+

@@ -83,7 +83,7 @@ def registries() -> set[str]:
     return found
 
 
-def check(what: str, everything: set[str], held: set[str], excused: dict[str, str]) -> None:
+def assert_held(what: str, everything: set[str], held: set[str], excused: dict[str, str]) -> None:
     missing = everything - held - excused.keys()
     assert not missing, f"{what} that no law holds and nothing excuses: {sorted(missing)}"
     unknown = (held | excused.keys()) - everything
@@ -100,15 +100,15 @@ def classes(package: str) -> set[str]:
 def test_every_public_name_has_a_law():
     names = {name for _, args, _ in laws() for name in args}
     names |= {name for registry in covered("registry") if registry.startswith("ndm.") for name in classes(registry)}
-    check("names of ndm", set(ndm.__all__), names, NAMES_EXCUSED)
+    assert_held("names of ndm", set(ndm.__all__), names, NAMES_EXCUSED)
 
 
 def test_every_command_has_a_law():
-    check("commands", set(_COMMANDS), covered("command"), COMMANDS_EXCUSED)
+    assert_held("commands", set(_COMMANDS), covered("command"), COMMANDS_EXCUSED)
 
 
 def test_every_registry_has_a_law():
-    check("registries", registries(), covered("registry"), REGISTRIES_EXCUSED)
+    assert_held("registries", registries(), covered("registry"), REGISTRIES_EXCUSED)
 
 
 @pytest.mark.parametrize("excuses", [NAMES_EXCUSED, COMMANDS_EXCUSED, REGISTRIES_EXCUSED], ids=len)

@@ -37,7 +37,7 @@ def disturbed(part: nn.Module, std: float = 0.3) -> nn.Module:
     return part
 
 
-def check_density(known: Known, x: Tensor, error: float = 1e-3) -> None:
+def assert_density(known: Known, x: Tensor, error: float = 1e-3) -> None:
     """The ODE carries quantiles to quantiles, whatever the path is."""
     solver = ndm.AdaptiveSolver(rtol=1e-6, atol=1e-6)
     if known.law.has_levels:  # the density of z_0, near the levels
@@ -57,7 +57,7 @@ def _density_of_latents(model: ndm.NeuralDiffusion, z_0: Tensor, solver: ndm.Ada
     return ndm.ode_log_prob(real, z_0 / log_alpha.exp(), solver=solver) - z_0[0].numel() * log_alpha
 
 
-def check_bound(known: Known, x: Tensor, timesteps: int | None, draws: int = 4000) -> None:
+def assert_bound(known: Known, x: Tensor, timesteps: int | None, draws: int = 4000) -> None:
     """The bound is its expectation by quadrature."""
     found, expected = ndm.nelbo(known.model, x, timesteps=timesteps, draws=draws), known.bound(x, timesteps)
     torch.testing.assert_close(found.prior, expected[:, 0])
@@ -76,9 +76,9 @@ def test_every_schedule(name):
     ends = (-5.0, 4.0) if {"gamma_min", "gamma_max"} <= inspect.signature(kind).parameters.keys() else ()
     known = Known(two_gaussians(), disturbed(kind(*ends)))
     is_smooth = name != "ddpm"  # which interpolates a table of 1000 steps
-    check_density(known, POINTS, 1e-3 if is_smooth else 5e-3)
+    assert_density(known, POINTS, 1e-3 if is_smooth else 5e-3)
     for timesteps in (None, 3) if is_smooth else (3,):
-        check_bound(known, POINTS, timesteps)
+        assert_bound(known, POINTS, timesteps)
 
 
 SMALL = {"residual": {"network": "mlp", "width": 8, "depth": 1}, "time_basis": {"width": 8}}
@@ -97,9 +97,9 @@ def test_every_transformation(name):
         x = known.sample(3)
     else:
         known, x = Known(three_levels(), transform=transform_for(name, (1,)), event_shape=(1,)), LEVELS
-    check_density(known, x)
+    assert_density(known, x)
     for timesteps in (None, 3):
-        check_bound(known, x, timesteps)
+        assert_bound(known, x, timesteps)
 
 
 @pytest.mark.law(*(kind.__name__ for kind in FUNCTIONS.values()), registry="functions of time")
@@ -108,17 +108,17 @@ def test_every_function_of_time(name):
     transform = transform_for("time_basis", (1,), functions=name)
     known = Known(three_levels(), transform=transform, event_shape=(1,))
     if name != "pieces":  # whose velocity jumps where an adaptive solver cannot know
-        check_density(known, LEVELS)
-    check_bound(known, LEVELS, None)
-    check_bound(known, LEVELS, 3)
+        assert_density(known, LEVELS)
+    assert_bound(known, LEVELS, None)
+    assert_bound(known, LEVELS, 3)
 
 
 @pytest.mark.law(registry="gate")
 @pytest.mark.parametrize("name", GATES)
 def test_every_gate(name):
     known = Known(three_levels(), transform=transform_for("residual", (1,), gate=name), event_shape=(1,))
-    check_bound(known, LEVELS, None, draws=1000)
-    check_bound(known, LEVELS, 3, draws=1000)
+    assert_bound(known, LEVELS, None, draws=1000)
+    assert_bound(known, LEVELS, 3, draws=1000)
 
 
 @pytest.mark.law(registry="ndm.volatilities")
@@ -130,7 +130,7 @@ def test_every_volatility(name, timesteps):
     volatility = disturbed(VOLATILITIES[name].for_events((2,)))
     volatility.observe(torch.rand(200), torch.randn(200, 2), torch.randn(200, 2))
     known = Known(two_gaussians(), transform=transform, volatility=volatility)
-    check_bound(known, POINTS, timesteps)
+    assert_bound(known, POINTS, timesteps)
 
 
 class ExactNetwork(Network):
@@ -174,9 +174,9 @@ def test_every_form_says_what_is_known(name):
         network = ndm.MLP((2,), form.num_outputs, width=4, depth=0)
     known.model.predictor = ndm.DirectPredictor(network, form).double().eval()
     if not known.law.has_levels:
-        check_density(known, x)
-    check_bound(known, x, None)
-    check_bound(known, x, 3)
+        assert_density(known, x)
+    assert_bound(known, x, None)
+    assert_bound(known, x, 3)
 
 
 @pytest.mark.law("AdaptiveSolver", registry="adaptive method")

@@ -45,11 +45,10 @@ def bound(model: "NeuralDiffusion", x: Tensor, cond: Tensor | None, timesteps: i
         rows: which rows of a larger batch x are, where it is computed in shares.
     """
     rows = rows or Rows(0, len(x), len(x))
-    if timesteps is not None:
-        check_count("timesteps", timesteps)
-    if timesteps is not None and not 1 <= timesteps <= MOST_TIMESTEPS:
-        raise InputError(f"timesteps = {timesteps}", f"T from 1 to {MOST_TIMESTEPS}, or none for continuous time")
     if timesteps is not None:  # in continuous time w = v
+        check_count("timesteps", timesteps)
+        if not 1 <= timesteps <= MOST_TIMESTEPS:
+            raise InputError(f"timesteps = {timesteps}", f"T from 1 to {MOST_TIMESTEPS}, or none for continuous time")
         model.step_variance.require_chain(timesteps)
     curve = model.curve(x, cond)
     start, end = torch.zeros((), dtype=x.dtype, device=x.device), torch.ones((), dtype=x.dtype, device=x.device)

@@ -35,8 +35,15 @@ class Bound:
         return self.prior + self.diffusion + self.reconstruction
 
 
-def bound(model: "NeuralDiffusion", x: Tensor, cond: Tensor | None, timesteps: int | None, times: Times,
-          generator: torch.Generator | None = None, rows: Rows | None = None) -> Bound:
+def bound(
+    model: "NeuralDiffusion",
+    x: Tensor,
+    cond: Tensor | None,
+    timesteps: int | None,
+    times: Times,
+    generator: torch.Generator | None = None,
+    rows: Rows | None = None,
+) -> Bound:
     """One Monte-Carlo draw of the NELBO of x (B, *event).
 
     Args:
@@ -69,8 +76,15 @@ def bound(model: "NeuralDiffusion", x: Tensor, cond: Tensor | None, timesteps: i
     return Bound(prior, integrand / density, reconstruction)
 
 
-def _prior(model: "NeuralDiffusion", curve: Curve, x: Tensor, cond: Tensor | None, end: Tensor, rows: Rows,
-           generator: torch.Generator | None) -> Tensor:
+def _prior(
+    model: "NeuralDiffusion",
+    curve: Curve,
+    x: Tensor,
+    cond: Tensor | None,
+    end: Tensor,
+    rows: Rows,
+    generator: torch.Generator | None,
+) -> Tensor:
     """KL(q(z_1 | x) || p(z_1)) in nats, (B,).
 
     In training it is an unbiased draw where F is dear (`Transform.prior_share`): that of n of the B examples of the
@@ -88,8 +102,9 @@ def _prior(model: "NeuralDiffusion", curve: Curve, x: Tensor, cond: Tensor | Non
     return torch.zeros(len(x), dtype=kl.dtype, device=kl.device).index_put((part,), kl * (rows.total / size))
 
 
-def continuous_integrand(model: "NeuralDiffusion", curve: Curve, t: Tensor, noise: Tensor,
-                         cond: Tensor | None) -> Tensor:
+def continuous_integrand(
+    model: "NeuralDiffusion", curve: Curve, t: Tensor, noise: Tensor, cond: Tensor | None
+) -> Tensor:
     """l(t) = sum_i a^2 gamma' / (2 eta_i) [ (1 + eta_i)/2 dF_i - dF'_i / gamma' ]^2 in nats, (B,).
 
     a^2 = exp(-gamma), dF(u) = F(x, u) - f^(u), and i runs over the transformation's basis. With F = identity and
@@ -110,8 +125,15 @@ def continuous_integrand(model: "NeuralDiffusion", curve: Curve, t: Tensor, nois
     return sum_event(weight * ((1 + eta) / 2 * difference - slope) ** 2)
 
 
-def discrete_integrand(model: "NeuralDiffusion", curve: Curve, step: Tensor, timesteps: int, noise: Tensor,
-                       noise_s: Tensor, cond: Tensor | None) -> Tensor:
+def discrete_integrand(
+    model: "NeuralDiffusion",
+    curve: Curve,
+    step: Tensor,
+    timesteps: int,
+    noise: Tensor,
+    noise_s: Tensor,
+    cond: Tensor | None,
+) -> Tensor:
     """T KL( q(z_s | z_t, x) || p(z_s | z_t) ) in nats, (B,), for s = k / T, t = (k + 1) / T and k = `step` (B,).
 
     The means differ by alpha_s dF(s) - c_{s|t} alpha_t dF(t): z_t cancels, here before any rounding. For steps that

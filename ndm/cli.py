@@ -27,8 +27,7 @@ from ndm.training.config import BUDGET, Config
 from ndm.training.saving import SavingError
 from ndm.version import __version__
 
-_COMMANDS = {kind.__name__.lower(): kind
-             for kind in (Train, Evaluate, Average, Sample, Report, Share, Data, Benchmark)}
+_COMMANDS = {kind.__name__.lower(): kind for kind in (Train, Evaluate, Average, Sample, Report, Share, Data, Benchmark)}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,8 +64,10 @@ def _outcome(words: list[str]) -> tuple[int, str]:
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        return 1, (f"memory ran out ({reason(error)[:200]}); what was saved before is whole: take a smaller batch, "
-                   "model or number, or end other programs")
+        return 1, (
+            f"memory ran out ({reason(error)[:200]}); what was saved before is whole: take a smaller batch, "
+            "model or number, or end other programs"
+        )
     except OSError as error:  # of the screen: a pipe that was closed, or a log on a full disk
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  Python flushes it once more at its end
         if isinstance(error, BrokenPipeError):
@@ -120,11 +121,14 @@ def _warn(message: Warning | str, category: type[Warning], *_: Any) -> None:
 
 def _parse(words: list[str], config: Config) -> Any:
     defaults: dict[str, Any] = {"train": {"default": Train(data=tyro.MISSING, config=config)}}
-    commands: Any = Union[tuple(Annotated[kind, tyro.conf.subcommand(name, **defaults.get(name, {}))]  # noqa: UP007
-                           for name, kind in _COMMANDS.items())]
+    commands: Any = Union[  # noqa: UP007
+        tuple(Annotated[kind, tyro.conf.subcommand(name, **defaults.get(name, {}))] for name, kind in _COMMANDS.items())
+    ]
     description = "Neural Diffusion Models: diffusion models that learn the path as well."
-    return in_one_line(lambda: tyro.cli(commands, prog="ndm", args=words, description=description),
-                       words[0] if words and words[0] in _COMMANDS else "")
+    return in_one_line(
+        lambda: tyro.cli(commands, prog="ndm", args=words, description=description),
+        words[0] if words and words[0] in _COMMANDS else "",
+    )
 
 
 if __name__ == "__main__":

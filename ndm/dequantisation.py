@@ -51,8 +51,11 @@ class NoDequantisation(Dequantisation):
 
     def check(self, decoder: Decoder, draws: int) -> None:
         if isinstance(decoder, LevelsDecoder):
-            raise InputError("no dequantisation for data with levels", "uniform or posterior",
-                             "a density at the levels alone says nothing of their probabilities")
+            raise InputError(
+                "no dequantisation for data with levels",
+                "uniform or posterior",
+                "a density at the levels alone says nothing of their probabilities",
+            )
         if draws != 1:
             raise InputError(f"{draws} draws of data that are not dequantised", "1", "leave it out")
 

@@ -35,8 +35,9 @@ def with_velocity(f: Callable[[Tensor], Tensor], t: Tensor) -> tuple[Tensor, Ten
     return value, velocity.to(value.dtype)
 
 
-def with_tangent(f: Callable[..., Tensor], x: tuple[Tensor, ...],
-                 v: tuple[Tensor, ...]) -> tuple[Tensor, Tensor | None]:
+def with_tangent(
+    f: Callable[..., Tensor], x: tuple[Tensor, ...], v: tuple[Tensor, ...]
+) -> tuple[Tensor, Tensor | None]:
     """f(x) and its derivative along v, J(x) v; None in its place where f is not seen to depend on x.
 
     Dual numbers where they do, `torch.func.jvp` where they do not: it nests and has fewer gaps, but small networks
@@ -81,6 +82,9 @@ def _require_constant(f: Callable[[Tensor], Tensor], x: Tensor) -> None:
         with torch.random.fork_rng([x.device] if x.is_cuda else []):  # the same masks for both
             values.append(f(at))
     if not torch.equal(*values):
-        raise InputError("a function whose derivative PyTorch does not see", "PyTorch's operations throughout, without "
-                         "detach, data, item, numpy, inference_mode, and no_grad where gradients are wanted",
-                         "take them out of it; a derivative in t can be given, by with_velocity")
+        raise InputError(
+            "a function whose derivative PyTorch does not see",
+            "PyTorch's operations throughout, without "
+            "detach, data, item, numpy, inference_mode, and no_grad where gradients are wanted",
+            "take them out of it; a derivative in t can be given, by with_velocity",
+        )

@@ -68,8 +68,11 @@ def remedy(error: Exception) -> str:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory was short: numpy and Python have a type for it, PyTorch has one for GPUs and words for CPUs."""
-    return (isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-            or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)))
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
+    )
 
 
 def number(error: Exception) -> int | None:

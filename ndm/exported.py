@@ -15,9 +15,26 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 _FUNCTIONS: tuple[Callable[..., Tensor], ...] = (
-    torch.add, Tensor.add, Tensor.__add__, Tensor.__radd__, torch.sub, Tensor.sub, Tensor.__sub__, Tensor.__rsub__,
-    torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__, torch.div, Tensor.div, Tensor.__truediv__, Tensor.__rdiv__,
-    Tensor.__rtruediv__, torch.addcmul, Tensor.addcmul)
+    torch.add,
+    Tensor.add,
+    Tensor.__add__,
+    Tensor.__radd__,
+    torch.sub,
+    Tensor.sub,
+    Tensor.__sub__,
+    Tensor.__rsub__,
+    torch.mul,
+    Tensor.mul,
+    Tensor.__mul__,
+    Tensor.__rmul__,
+    torch.div,
+    Tensor.div,
+    Tensor.__truediv__,
+    Tensor.__rdiv__,
+    Tensor.__rtruediv__,
+    torch.addcmul,
+    Tensor.addcmul,
+)
 
 
 def _with_zeros(function: Callable[..., Tensor], *arguments: Any, **options: Any) -> Tensor:

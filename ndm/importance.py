@@ -36,9 +36,16 @@ def check_draws(draws: int) -> None:
 
 @torch.no_grad()
 @undisturbed()
-def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, timesteps: int,
-                        draws: int = 64, batch_size: int = 2048,
-                        generator: torch.Generator | None = None) -> ImportanceWeighted:
+def importance_weighted(
+    model: NeuralDiffusion,
+    x: Tensor,
+    cond: Tensor | None = None,
+    *,
+    timesteps: int,
+    draws: int = 64,
+    batch_size: int = 2048,
+    generator: torch.Generator | None = None,
+) -> ImportanceWeighted:
     """-log 1/K sum_k w_k of each example of x (N, *event), in nats, for K = `draws` whole chains drawn from q:
 
         w = p(z_1) / q(z_1 | x)  prod_t p(z_s | z_t) / q(z_s | z_t, x)  p(x | z_0)
@@ -75,8 +82,10 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
             labels = None if cond is None else cond[chunk].repeat_interleave(draws, 0)
             repeated = x[chunk].repeat_interleave(draws, 0)
             pieces = [slice(i, i + batch_size) for i in range(0, len(repeated), batch_size)]
-            weights = [_log_weights(model, repeated[piece], None if labels is None else labels[piece], timesteps,
-                                    generator) for piece in pieces]
+            weights = [
+                _log_weights(model, repeated[piece], None if labels is None else labels[piece], timesteps, generator)
+                for piece in pieces
+            ]
             parts.append(torch.cat(weights).reshape(-1, draws))
     log_weights = torch.cat(parts)
     total = math.log(draws) - torch.logsumexp(log_weights, 1)
@@ -84,9 +93,11 @@ def importance_weighted(model: NeuralDiffusion, x: Tensor, cond: Tensor | None =
     return ImportanceWeighted(total, effective, timesteps, draws)
 
 
-def _log_weights(model: NeuralDiffusion, x: Tensor, cond: Tensor | None, timesteps: int,
-                 generator: torch.Generator | None) -> Tensor:
+def _log_weights(
+    model: NeuralDiffusion, x: Tensor, cond: Tensor | None, timesteps: int, generator: torch.Generator | None
+) -> Tensor:
     """log w of one chain for each example, (B,)."""
+
     def noise() -> Tensor:
         return torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)
 

@@ -15,8 +15,13 @@ from ndm.times import LowDiscrepancyTimes
 
 
 @undisturbed()
-def kinetic_energy(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None,
-                   generator: torch.Generator | None = None, rows: Rows | None = None) -> Tensor:
+def kinetic_energy(
+    model: NeuralDiffusion,
+    x: Tensor,
+    cond: Tensor | None = None,
+    generator: torch.Generator | None = None,
+    rows: Rows | None = None,
+) -> Tensor:
     """One draw of the kinetic energy of q's marginal velocity, (B,), for data x (B, *event):
 
         K = integral_0^1 E|E[u | z_t]|^2 dt = max over w of integral_0^1 E[ 2 <u, w(z_t, t)> - |w(z_t, t)|^2 ] dt

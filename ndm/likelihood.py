@@ -34,9 +34,17 @@ def bits_per_dim(nats: Tensor | float, event_shape: tuple[int, ...]) -> Tensor |
 
 @torch.no_grad()
 @undisturbed()
-def nelbo(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, timesteps: int | None = None,
-          draws: int = 64, density: ImportanceTimes | None = None, batch_size: int = 2048,
-          generator: torch.Generator | None = None) -> Estimate:
+def nelbo(
+    model: NeuralDiffusion,
+    x: Tensor,
+    cond: Tensor | None = None,
+    *,
+    timesteps: int | None = None,
+    draws: int = 64,
+    density: ImportanceTimes | None = None,
+    batch_size: int = 2048,
+    generator: torch.Generator | None = None,
+) -> Estimate:
     """The NELBO of each example of x (N, *event), in nats, averaged over `draws` stratified draws of (t, z_t).
 
     Under `torch.autocast` it is that of the model with rounded networks.

@@ -10,16 +10,19 @@ from ndm.errors import InputError
 _GIB = 2**30
 _UNLIMITED = 2**60  # what version 1 says where there is no limit is just below 2^63
 # The files of a control group: its limit, what it uses, and the share of that which is cache the system can drop.
-_FILES = {"": ("memory.max", "memory.current", "inactive_file"),
-          "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")}
+_FILES = {
+    "": ("memory.max", "memory.current", "inactive_file"),
+    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
 
 
 def require_memory(needed: float, what: str, advice: str, left: float | None = None) -> None:
     """Raise `InputError` where `what` takes more bytes than are `left`, those of the machine if not given."""
     left = available() if left is None else left
     if needed > left:
-        raise InputError(f"{what}, which takes about {_gib(needed)} of memory",
-                         f"at most the {_gib(left)} that are free", advice)
+        raise InputError(
+            f"{what}, which takes about {_gib(needed)} of memory", f"at most the {_gib(left)} that are free", advice
+        )
 
 
 def _gib(size: float) -> str:

@@ -70,8 +70,9 @@ class Mixture:
         k = (u[..., None] >= cumulative[..., :-1]).sum(-1, keepdim=True)
         weight, end = weights.gather(-1, k)[..., 0], cumulative.gather(-1, k)[..., 0]
         inside = ((u - end + weight) / weight).clamp(_EDGE, 1 - _EDGE)
-        mean, variance = (value.expand_as(self.log_weights).gather(-1, k)[..., 0]
-                          for value in (self.means, self.variances))
+        mean, variance = (
+            value.expand_as(self.log_weights).gather(-1, k)[..., 0] for value in (self.means, self.variances)
+        )
         return mean + variance.sqrt() * torch.special.ndtri(inside).to(mean)
 
     def kl_from(self, q: Gaussian, noise: Tensor) -> Tensor:

@@ -59,9 +59,15 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         step_variance: the variance of p(z_s | z_t) at a finite number of steps; q's own if not given.
     """
 
-    def __init__(self, schedule: Schedule, transform: Transform,
-                 predictor: Predictor | Callable[[Tensor, Tensor, Tensor | None], Tensor], decoder: Decoder,
-                 volatility: Volatility | None = None, step_variance: StepVariance | None = None) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        transform: Transform,
+        predictor: Predictor | Callable[[Tensor, Tensor, Tensor | None], Tensor],
+        decoder: Decoder,
+        volatility: Volatility | None = None,
+        step_variance: StepVariance | None = None,
+    ) -> None:
         super().__init__()
         self.schedule = schedule
         self.transform = transform
@@ -71,9 +77,15 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         self.step_variance = step_variance or PosteriorStepVariance()
 
     @undisturbed()
-    def forward(self, x: Tensor, cond: Tensor | None = None, timesteps: int | None = None,
-                times: Times | None = None, generator: torch.Generator | None = None,
-                rows: Rows | None = None) -> Bound:
+    def forward(
+        self,
+        x: Tensor,
+        cond: Tensor | None = None,
+        timesteps: int | None = None,
+        times: Times | None = None,
+        generator: torch.Generator | None = None,
+        rows: Rows | None = None,
+    ) -> Bound:
         """One Monte-Carlo draw of the bound of data x (B, *event), in nats: the training loss is its total's mean.
 
         Under `torch.autocast` predictors run in the lower precision, and the rest in that of x.
@@ -148,8 +160,9 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         return Gaussian(like_event(level.alpha, mean) * mean, like_event(level.sigma, mean))
 
     @undisturbed()
-    def posterior(self, z_t: Tensor, curve: Curve, s: Tensor, t: Tensor,
-                  volatility: Volatility | None = None) -> Gaussian:
+    def posterior(
+        self, z_t: Tensor, curve: Curve, s: Tensor, t: Tensor, volatility: Volatility | None = None
+    ) -> Gaussian:
         """q(z_s | z_t, x), s < t, for every eta >= 0:
 
             mean = alpha_s F(s) + c (z_t - alpha_t F(t)),   c = (sigma_s / sigma_t) exp(-D / 2)
@@ -170,8 +183,9 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         d = like_event((volatility or self.volatility).integral(s, t, self.schedule, self.transform), like)
         c = like_event(at_s.sigma / at_t.sigma, like) * torch.exp(-d / 2)
         variance = like_event(at_s.sigma, like) ** 2 * -torch.expm1(-d)
-        return Transition(s, t, like_event(at_s.alpha, like), like_event(at_t.alpha, like), c, variance.sqrt(),
-                          self.transform.basis)
+        return Transition(
+            s, t, like_event(at_s.alpha, like), like_event(at_t.alpha, like), c, variance.sqrt(), self.transform.basis
+        )
 
     @undisturbed()
     def velocity(self, z_t: Tensor, curve: Curve, t: Tensor, level: Level | None = None) -> Tensor:
@@ -185,8 +199,10 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         check_tensors(z_t=z_t, t=t)
         level = level or self.schedule(t)
         value, prime = curve.with_velocity(t)
-        alpha, decay, growth = (like_event(term, z_t) for term in (
-            level.alpha, self.schedule.decay(level), self.schedule.log_sigma_prime(level)))
+        alpha, decay, growth = (
+            like_event(term, z_t)
+            for term in (level.alpha, self.schedule.decay(level), self.schedule.log_sigma_prime(level))
+        )
         return alpha * prime - decay * value + growth * z_t
 
     @undisturbed()
@@ -197,8 +213,9 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         return self.velocity(z_t, self.predict(z_t, t, cond, level), t, level)
 
     @undisturbed()
-    def reverse_sde(self, z_t: Tensor, curve: Curve, t: Tensor,
-                    volatility: Volatility | None = None) -> tuple[Tensor, Tensor]:
+    def reverse_sde(
+        self, z_t: Tensor, curve: Curve, t: Tensor, volatility: Volatility | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Drift and diffusion of dz = drift dt + B^T diag(g) B dw, with time running from 1 to 0:
 
             drift = v(z, t) + (g^2 / 2) (z - alpha f) / sigma^2,        g^2 = eta sigma^2 gamma'
@@ -213,8 +230,9 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         return drift + self.transform.basis.scale((g / like_event(level.sigma, z_t)) ** 2 / 2, deviation), g
 
     @undisturbed()
-    def diffusion(self, like: Tensor, t: Tensor, volatility: Volatility | None = None,
-                  level: Level | None = None) -> Tensor:
+    def diffusion(
+        self, like: Tensor, t: Tensor, volatility: Volatility | None = None, level: Level | None = None
+    ) -> Tensor:
         """g of the reverse SDE, g^2 = eta sigma^2 gamma', for latents shaped like `like` (B, *event)."""
         check_tensors(z_t=like, t=t)
         level = level or self.schedule(t)
@@ -234,8 +252,14 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         return self.spread(transition(z_t, predicted), transition, predicted, step, timesteps)
 
     @undisturbed()
-    def spread(self, q: Gaussian, transition: Transition, predicted: Curve, step: Tensor | None = None,
-               timesteps: int | None = None) -> Gaussian | Mixture:
+    def spread(
+        self,
+        q: Gaussian,
+        transition: Transition,
+        predicted: Curve,
+        step: Tensor | None = None,
+        timesteps: int | None = None,
+    ) -> Gaussian | Mixture:
         """p(z_s | z_t) from q's step at the predicted curve: `step_variance`, told what the predictor believes.
 
         `step` and `timesteps` say which step of which chain it is, where it is one with the model's own volatility.
@@ -255,8 +279,9 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         return ModelCard(model_card(parts, facts or Facts()))
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *, map_location: str = "cpu",
-                        **hub_options: Any) -> "NeuralDiffusion":
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | Path, *, map_location: str = "cpu", **hub_options: Any
+    ) -> "NeuralDiffusion":
         """The model saved in a folder, or as OWNER/NAME of the Hugging Face hub, ready for evaluation.
 
         Args:
@@ -274,15 +299,22 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         except InputError:
             raise
         except (OSError, ValueError, SafetensorError) as error:
-            raise refused(f"a model in {source}", "read", error, f"{CONFIG} and {WEIGHTS}, whole",
-                          "copy or download it again") from error
+            raise refused(
+                f"a model in {source}", "read", error, f"{CONFIG} and {WEIGHTS}, whole", "copy or download it again"
+            ) from error
         try:
             if isinstance(config, dict) and config.pop(DIGEST, digest) != digest:  # older models have none
-                raise InputError(f"{WEIGHTS}, altered or of another model", f"that of {CONFIG}, by its sha256",
-                                 "copy or download it again")
+                raise InputError(
+                    f"{WEIGHTS}, altered or of another model",
+                    f"that of {CONFIG}, by its sha256",
+                    "copy or download it again",
+                )
             if unusable := [name for name, value in weights.items() if not value.isfinite().all()]:
-                raise InputError(f"weights that are not finite ({unusable[0]})", "finite numbers",
-                                 "copy or download it again, or train anew")
+                raise InputError(
+                    f"weights that are not finite ({unusable[0]})",
+                    "finite numbers",
+                    "copy or download it again, or train anew",
+                )
             model = Part.from_config(config)
             if not isinstance(model, cls):
                 raise InputError(f"a {type(model).__name__}", f"a {cls.__name__}")
@@ -290,6 +322,9 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         except InputError as error:
             raise InputError(f"{source}: {error.got}", error.expected, error.advice) from error
         except RuntimeError as error:
-            raise InputError(f"weights in {source} that do not fit their configuration",
-                             f"the weights that {CONFIG} describes", str(error).splitlines()[1].strip()) from error
+            raise InputError(
+                f"weights in {source} that do not fit their configuration",
+                f"the weights that {CONFIG} describes",
+                str(error).splitlines()[1].strip(),
+            ) from error
         return model.to(map_location).eval()

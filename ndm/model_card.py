@@ -40,11 +40,23 @@ def _fields(facts: Facts) -> dict[str, Any]:
         fields["datasets"] = [facts.data]
     if facts.evaluation is not None:
         found = facts.evaluation
-        metric = {"type": _METRICS.get(found["unit"], found["unit"]), "value": found["nelbo"]["total"],
-                  "name": f"bound, {found['unit']}"}
-        fields["model-index"] = [{"name": facts.name, "results": [{
-            "task": {"type": "density-estimation"}, "metrics": [metric],
-            "dataset": {"type": found["data"], "name": found["data"], "split": found["split"]}}]}]
+        metric = {
+            "type": _METRICS.get(found["unit"], found["unit"]),
+            "value": found["nelbo"]["total"],
+            "name": f"bound, {found['unit']}",
+        }
+        fields["model-index"] = [
+            {
+                "name": facts.name,
+                "results": [
+                    {
+                        "task": {"type": "density-estimation"},
+                        "metrics": [metric],
+                        "dataset": {"type": found["data"], "name": found["data"], "split": found["split"]},
+                    }
+                ],
+            }
+        ]
     return fields
 
 
@@ -82,7 +94,7 @@ samples = ndm.AncestralSampler(model, steps={facts.steps})({shape}, seed=0)
 
 ## Limits
 
-It is a model of its data, with their faults. Its licence: {facts.licence or 'not stated'}.
+It is a model of its data, with their faults. Its licence: {facts.licence or "not stated"}.
 """
 
 
@@ -92,8 +104,11 @@ def _figures(evaluation: dict[str, Any] | None) -> str:
     bound, unit = evaluation["nelbo"], evaluation["unit"]
     time = "continuous time" if bound["timesteps"] is None else f"T = {bound['timesteps']}"
     some = "the first " * (evaluation.get("limit") is not None)
-    lines = [f"| {evaluation['data']}, {evaluation['split']}, {some}{evaluation['num_examples']} examples | {unit} |",
-             "|---|---|", f"| bound on -log p, {time} | {bound['total']:.4f} ± {bound['standard_error']:.4f} |"]
+    lines = [
+        f"| {evaluation['data']}, {evaluation['split']}, {some}{evaluation['num_examples']} examples | {unit} |",
+        "|---|---|",
+        f"| bound on -log p, {time} | {bound['total']:.4f} ± {bound['standard_error']:.4f} |",
+    ]
     for kind, name in (("importance", "importance-weighted bound"), ("ode", "-log p of the ODE")):
         if (found := evaluation.get(kind)) is not None:
             error = "" if found["standard_error"] is None else f" ± {found['standard_error']:.4f}"

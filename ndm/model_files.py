@@ -34,14 +34,17 @@ def model_files(source: str, names: tuple[str, ...], hub_options: dict[str, Any]
             raise InputError(f"{source}, the folder of a run", "that of a model", f'say "{folder / "model"}"')
         return [folder / name for name in names]
     if folder.is_file() or folder.is_symlink() or not re.fullmatch(_HUB_NAME, source):
-        raise InputError(f"{source!r}, which is no folder", "the folder of a model, or OWNER/NAME of the hub",
-                         "check the path")
+        raise InputError(
+            f"{source!r}, which is no folder", "the folder of a model, or OWNER/NAME of the hub", "check the path"
+        )
     try:
         return _of_the_hub(source, names, hub_options)
     except (OSError, ValueError, HTTPError) as error:
-        raise InputError(f"{source!r}, neither a folder nor a model that the hub gives ({reason(error)[:200]})",
-                         f"a folder, or OWNER/NAME with {' and '.join(names)}",
-                         "check the name, the network, and hf auth login where it is private") from error
+        raise InputError(
+            f"{source!r}, neither a folder nor a model that the hub gives ({reason(error)[:200]})",
+            f"a folder, or OWNER/NAME with {' and '.join(names)}",
+            "check the name, the network, and hf auth login where it is private",
+        ) from error
 
 
 def _of_the_hub(source: str, names: tuple[str, ...], options: dict[str, Any]) -> list[Path]:
@@ -51,7 +54,8 @@ def _of_the_hub(source: str, names: tuple[str, ...], options: dict[str, Any]) ->
             get_hf_file_metadata(
                 hf_hub_url(source, names[0], **{name: options[name] for name in _OF_THE_ADDRESS if name in options}),
                 timeout=options.get("etag_timeout", _SECONDS),
-                **{name: options[name] for name in _OF_THE_QUESTION if name in options})
+                **{name: options[name] for name in _OF_THE_QUESTION if name in options},
+            )
         except (EntryNotFoundError, RevisionNotFoundError):
             raise
         except (OSError, HTTPError) as error:
@@ -59,8 +63,10 @@ def _of_the_hub(source: str, names: tuple[str, ...], options: dict[str, Any]) ->
                 found = _download(source, names, options | {"local_files_only": True})
             except LocalEntryNotFoundError:
                 raise error from None
-            warnings.warn(f"the hub cannot be asked for {source} ({reason(error)[:200]}): the copy in its cache is "
-                          "taken", stacklevel=4)
+            warnings.warn(
+                f"the hub cannot be asked for {source} ({reason(error)[:200]}): the copy in its cache is taken",
+                stacklevel=4,
+            )
             return found
     return _download(source, names, options)
 

@@ -36,9 +36,11 @@ def outside_inference() -> Iterator[None]:
     except RuntimeError as error:
         if "nference tensor" not in str(error):
             raise
-        raise InputError("a tensor that was made in torch.inference_mode, where a gradient or a new value is wanted",
-                         "weights, inputs and results that are made outside of it", "use torch.no_grad in its place, "
-                         "or copy them outside: copy.deepcopy(model), x.clone()") from error
+        raise InputError(
+            "a tensor that was made in torch.inference_mode, where a gradient or a new value is wanted",
+            "weights, inputs and results that are made outside of it",
+            "use torch.no_grad in its place, or copy them outside: copy.deepcopy(model), x.clone()",
+        ) from error
 
 
 def usable(x: Tensor) -> Tensor:
@@ -76,8 +78,9 @@ def callers_autocast() -> Iterator[None]:
 
 def _switched_off(stack: contextlib.ExitStack) -> Autocasts:
     """The autocasts that are on, which `stack` switches off."""
-    found = tuple((device, torch.get_autocast_dtype(device)) for device in _DEVICES
-                  if torch.is_autocast_enabled(device))
+    found = tuple(
+        (device, torch.get_autocast_dtype(device)) for device in _DEVICES if torch.is_autocast_enabled(device)
+    )
     for device, _ in found:
         stack.enter_context(torch.autocast(device, enabled=False))
     return found

@@ -53,9 +53,19 @@ def ode_log_prob(model: NeuralDiffusion, x: Tensor, trace: str | Trace = "exact"
 
 @torch.no_grad()
 @unmixed()
-def ode_likelihood(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, trace: str | Trace = "exact",
-                   solver: Solver | None = None, dequantisation: Dequantisation | None = None, draws: int = 1,
-                   dtype: torch.dtype | None = None, seed: int = 0, batch_size: int = 2048) -> OdeLikelihood:
+def ode_likelihood(
+    model: NeuralDiffusion,
+    x: Tensor,
+    cond: Tensor | None = None,
+    *,
+    trace: str | Trace = "exact",
+    solver: Solver | None = None,
+    dequantisation: Dequantisation | None = None,
+    draws: int = 1,
+    dtype: torch.dtype | None = None,
+    seed: int = 0,
+    batch_size: int = 2048,
+) -> OdeLikelihood:
     """The log-density of data x (N, *event) under the ODE dz/dt = v(z, t) with z_1 ~ N(0, I):
 
         log p(z_0) = log N(z_1; 0, I) + integral_0^1 div v(z_t, t) dt,       log p(x) = log p(z_0) + log w
@@ -108,8 +118,17 @@ def ode_likelihood(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
             evaluations.append(torch.stack([count for _, count in found]))
     repeats, owners = torch.cat(values, 1), owners_of_noise(x, trace, dequantisation)
     count = torch.cat(evaluations, 1).double().mean(0).ceil().long()
-    return OdeLikelihood(repeats.mean(0), standard_errors(repeats, owners), count, dequantisation.name, draws,
-                         trace.name, repr(solver), repeats, owners)
+    return OdeLikelihood(
+        repeats.mean(0),
+        standard_errors(repeats, owners),
+        count,
+        dequantisation.name,
+        draws,
+        trace.name,
+        repr(solver),
+        repeats,
+        owners,
+    )
 
 
 def owners_of_noise(x: Tensor, trace: Trace, dequantisation: Dequantisation) -> Tensor | None:
@@ -117,9 +136,11 @@ def owners_of_noise(x: Tensor, trace: Trace, dequantisation: Dequantisation) -> 
     return noise_owners(x) if dequantisation.is_drawn or trace.num_probes is not None else None
 
 
-def _integrate(model: NeuralDiffusion, z_0: Tensor, cond: Tensor | None, probes: Tensor, trace: Trace,
-               solver: Solver) -> tuple[Tensor, Tensor]:
+def _integrate(
+    model: NeuralDiffusion, z_0: Tensor, cond: Tensor | None, probes: Tensor, trace: Trace, solver: Solver
+) -> tuple[Tensor, Tensor]:
     """log p(z_0), (B, estimates), and the number of evaluations, (B,)."""
+
     def velocity(z: Tensor, t: Tensor, rows: Tensor) -> Tensor:
         return model.predicted_velocity(z, t, None if cond is None else cond[rows])
 
@@ -128,14 +149,22 @@ def _integrate(model: NeuralDiffusion, z_0: Tensor, cond: Tensor | None, probes:
     return model.prior(z_1).log_prob(z_1)[:, None] + divergence, evaluations
 
 
-def flow(velocity: Callable[[Tensor, Tensor, Tensor], Tensor], z: Tensor, probes: Tensor, trace: Trace, solver: Solver,
-         start: float, end: float) -> tuple[Tensor, Tensor, Tensor]:
+def flow(
+    velocity: Callable[[Tensor, Tensor, Tensor], Tensor],
+    z: Tensor,
+    probes: Tensor,
+    trace: Trace,
+    solver: Solver,
+    start: float,
+    end: float,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Where dz/dt = velocity(z, t, rows) takes z (B, *event) from `start` to `end`, and what it does to volume:
 
         log p_start(z_start) = log p_end(z_end) + integral_start^end div velocity dt
 
     Returns z_end, that integral for each estimate of the trace, (B, estimates), and the evaluations, (B,).
     """
+
     def field(t: Tensor, state: State, rows: Tensor) -> State:
         own = probes if len(probes) == 1 else probes[rows]
         v, forms = quadratic_forms(lambda z: velocity(z, t, rows), state[0], own)
@@ -178,9 +207,11 @@ def decode(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, s
 
 
 @unmixed()
-def carry(model: NeuralDiffusion, z: Tensor, cond: Tensor | None, solver: Solver | None, start: float,
-          end: float) -> Tensor:
+def carry(
+    model: NeuralDiffusion, z: Tensor, cond: Tensor | None, solver: Solver | None, start: float, end: float
+) -> Tensor:
     """z at the time `end`, carried there by the model's ODE from z (B, *event) at `start`."""
+
     def field(t: Tensor, state: State, rows: Tensor) -> State:
         return (model.predicted_velocity(state[0], t, None if cond is None else cond[rows]),)
 

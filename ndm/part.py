@@ -62,13 +62,19 @@ class Part(nn.Module):
         if name not in Part.known:
             import_parts()
         if name not in Part.known:
-            raise InputError(f"part {name!r} in a configuration", "the class of an imported part",
-                             "import the module that defines it first")
+            raise InputError(
+                f"part {name!r} in a configuration",
+                "the class of an imported part",
+                "import the module that defines it first",
+            )
         try:
             return Part.known[name](**{k: _decode(v) for k, v in arguments.items()})
         except TypeError as error:
-            raise InputError(f"arguments {', '.join(arguments) or 'missing'} of {name} in a configuration",
-                             "those of its constructor", str(error)) from error
+            raise InputError(
+                f"arguments {', '.join(arguments) or 'missing'} of {name} in a configuration",
+                "those of its constructor",
+                str(error),
+            ) from error
 
 
 def _encode(value: Any) -> Any:
@@ -80,8 +86,11 @@ def _encode(value: Any) -> Any:
         return [_encode(item) for item in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise InputError(f"a {type(value).__name__} as an argument of a part",
-                     "numbers, strings, lists and parts", "only models made of parts can be saved")
+    raise InputError(
+        f"a {type(value).__name__} as an argument of a part",
+        "numbers, strings, lists and parts",
+        "only models made of parts can be saved",
+    )
 
 
 def _decode(value: Any) -> Any:

@@ -34,8 +34,11 @@ def check_tensors(**values: Any) -> None:
         if isinstance(value, np.ndarray):
             raise InputError(f"a NumPy array for {name}", "a torch.Tensor", "convert it, e.g. torch.from_numpy(x)")
         if not isinstance(value, Tensor):
-            raise InputError(f"a {type(value).__name__} for {name}", "a torch.Tensor",
-                             "make one, e.g. torch.tensor(x), or torch.from_numpy(x) of an array")
+            raise InputError(
+                f"a {type(value).__name__} for {name}",
+                "a torch.Tensor",
+                "make one, e.g. torch.tensor(x), or torch.from_numpy(x) of an array",
+            )
 
 
 def check_numbers(x: Tensor, what: str) -> None:
@@ -50,8 +53,11 @@ def check_numbers(x: Tensor, what: str) -> None:
     finite = torch.isfinite(x)
     if not finite.all():
         bad = int((~finite).sum())
-        raise InputError(f"{what} with {bad} NaN or infinite value{'s' * (bad > 1)} of {x.numel()}",
-                         "finite numbers", "remove or repair those examples")
+        raise InputError(
+            f"{what} with {bad} NaN or infinite value{'s' * (bad > 1)} of {x.numel()}",
+            "finite numbers",
+            "remove or repair those examples",
+        )
 
 
 def in_precision(model: nn.Module, x: Tensor, what: str) -> Tensor:
@@ -61,8 +67,11 @@ def in_precision(model: nn.Module, x: Tensor, what: str) -> Tensor:
     if weights not in PRECISIONS:
         raise InputError(f"a model of {weights}", "float32 or float64", "convert it: model.float()")
     if weights != x.dtype:
-        raise InputError(f"{what} of {x.dtype} for a model of {weights}", "the same precision",
-                         "convert one of them, e.g. x.float(), or model.double()")
+        raise InputError(
+            f"{what} of {x.dtype} for a model of {weights}",
+            "the same precision",
+            "convert one of them, e.g. x.float(), or model.double()",
+        )
     return x
 
 
@@ -82,6 +91,9 @@ def check_noise(mean: Tensor, sigma: Tensor) -> None:
     if bool(sigma < least):
         single = mean.dtype == torch.float32
         noise, needed = (f"{float(size):.2g} (gamma = {2 * float(size.log()):.4g})" for size in (sigma, least))
-        raise InputError(f"noise of {noise} at t = 0 on values of {float(typical):.3g}, at most {float(largest):.3g}, "
-                         f"in {'float32' if single else 'float64'}", f"at least {needed}, or rounding swallows it",
-                         "scale the data to about 1, or let gamma begin higher" + ", or compute in float64" * single)
+        raise InputError(
+            f"noise of {noise} at t = 0 on values of {float(typical):.3g}, at most {float(largest):.3g}, "
+            f"in {'float32' if single else 'float64'}",
+            f"at least {needed}, or rounding swallows it",
+            "scale the data to about 1, or let gamma begin higher" + ", or compute in float64" * single,
+        )

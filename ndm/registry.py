@@ -16,8 +16,15 @@ def modules(package: str) -> dict[str, ModuleType]:
 
 
 # Where parts live: a model's configuration may name any class in these, and any that is already imported.
-PART_PACKAGES = ("ndm.schedules", "ndm.transforms", "ndm.volatilities", "ndm.predictors", "ndm.decoders",
-                 "ndm.step_variances", "ndm.nn")
+PART_PACKAGES = (
+    "ndm.schedules",
+    "ndm.transforms",
+    "ndm.volatilities",
+    "ndm.predictors",
+    "ndm.decoders",
+    "ndm.step_variances",
+    "ndm.nn",
+)
 
 
 def import_parts() -> None:
@@ -58,5 +65,6 @@ def optional(package: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != package:
             raise
-        raise InputError(f"no package {package!r}", f"an installation with the extra {extra!r}",
-                         f"pip install 'ndm[{extra}]'") from error
+        raise InputError(
+            f"no package {package!r}", f"an installation with the extra {extra!r}", f"pip install 'ndm[{extra}]'"
+        ) from error

@@ -53,8 +53,11 @@ class Run:
         about = self.config["data"]
         found = read(about["from"], self.config["data_options"])
         if found.divided().fingerprint() != about["fingerprint"]:
-            raise InputError(f"{about['from']}, which has changed since the run was started",
-                             f"data of fingerprint {about['fingerprint']}", "restore it, or say --data to evaluate it")
+            raise InputError(
+                f"{about['from']}, which has changed since the run was started",
+                f"data of fingerprint {about['fingerprint']}",
+                "restore it, or say --data to evaluate it",
+            )
         return self.checked(found)
 
     def data(self) -> DataSet:
@@ -65,8 +68,10 @@ class Run:
         """Data that the model can take; raises `InputError` for others."""
         levels = self.config["data"]["num_levels"]
         if data.event_shape != self.event_shape or data.num_levels != levels:
-            raise InputError(f"{data.name}: events of shape {data.event_shape}, levels {data.num_levels}",
-                             f"shape {self.event_shape}, levels {levels}, as the model was trained on")
+            raise InputError(
+                f"{data.name}: events of shape {data.event_shape}, levels {data.num_levels}",
+                f"shape {self.event_shape}, levels {levels}, as the model was trained on",
+            )
         return data
 
     def examples(self, data: DataSet, split: str, limit: int | None = None) -> Tensor:
@@ -97,7 +102,17 @@ def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> 
     model = NeuralDiffusion.from_pretrained(found / "model", map_location=device)
     levels = model.decoder.num_levels if isinstance(model.decoder, LevelsDecoder) else None
     if levels != config["data"]["num_levels"]:
-        raise InputError(f"{folder / 'config.yaml'} with num_levels {config['data']['num_levels']}",
-                         f"{levels}, as its model has", "restore the file")
-    return Run(folder, model, config, progress, read_times(found / "state"), weights_of(found / "model"),
-               found == newest(folder))
+        raise InputError(
+            f"{folder / 'config.yaml'} with num_levels {config['data']['num_levels']}",
+            f"{levels}, as its model has",
+            "restore the file",
+        )
+    return Run(
+        folder,
+        model,
+        config,
+        progress,
+        read_times(found / "state"),
+        weights_of(found / "model"),
+        found == newest(folder),
+    )

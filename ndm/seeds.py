@@ -18,8 +18,11 @@ def check_seed(seed: Any) -> None:
 def check_generator(generator: Any) -> None:
     """Raise `InputError` for a generator that is not PyTorch's; None stands for its global one."""
     if not isinstance(generator, torch.Generator | None):
-        raise InputError(f"a {type(generator).__name__} for generator", "a torch.Generator",
-                         "make one: torch.Generator().manual_seed(0)")
+        raise InputError(
+            f"a {type(generator).__name__} for generator",
+            "a torch.Generator",
+            "make one: torch.Generator().manual_seed(0)",
+        )
 
 
 def mix(seed: int, index: int) -> int:

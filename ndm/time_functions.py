@@ -102,5 +102,9 @@ class Sigmoids(TimeFunctions):
         return at_t - at_zero, at_t * (1 - at_t) / widths
 
 
-FUNCTIONS: dict[str, type[TimeFunctions]] = {"bumps": IntegratedBumps, "monomials": Monomials, "pieces": Pieces,
-                                             "sigmoids": Sigmoids}
+FUNCTIONS: dict[str, type[TimeFunctions]] = {
+    "bumps": IntegratedBumps,
+    "monomials": Monomials,
+    "pieces": Pieces,
+    "sigmoids": Sigmoids,
+}

@@ -59,9 +59,12 @@ class ExactTrace(Trace):
     def check(self, event_shape: tuple[int, ...]) -> None:
         size = math.prod(event_shape)
         if size > _MOST_DIMENSIONS:
-            raise InputError(f"an exact trace of {size} dimensions, {size} backward passes for each of the hundred or "
-                             "so evaluations of an example", f"at most {_MOST_DIMENSIONS} dimensions",
-                             "use trace=hutchinson, one backward pass for each probe")
+            raise InputError(
+                f"an exact trace of {size} dimensions, {size} backward passes for each of the hundred or "
+                "so evaluations of an example",
+                f"at most {_MOST_DIMENSIONS} dimensions",
+                "use trace=hutchinson, one backward pass for each probe",
+            )
 
     def probes(self, noise: Noise, like: Tensor) -> Tensor:
         self.check(like.shape[1:])

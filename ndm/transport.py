@@ -35,8 +35,9 @@ class Transport:
 
 @torch.no_grad()
 @unmixed()
-def transport(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *,
-              solver: Solver | None = None) -> Transport:
+def transport(
+    model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None
+) -> Transport:
     """Carry z_1 (B, *event) to z_0 by the model's ODE.
 
     E[energy] >= E[displacement] >= W_2^2(law of z_0, law of z_1), both with equality exactly where the ODE is the

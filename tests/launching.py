@@ -13,11 +13,24 @@ def together(number: int, command: list[str], folders: list[str]) -> list[tuple[
         port = free.getsockname()[1]
     processes = []
     for rank, folder in zip(range(number), folders, strict=True):
-        about = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": number, "MASTER_ADDR": "127.0.0.1",
-                 "MASTER_PORT": port, "OMP_NUM_THREADS": 1}
-        processes.append(subprocess.Popen(
-            [sys.executable, *command], cwd=folder, env=os.environ | {key: str(value) for key, value in about.items()},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        about = {
+            "RANK": rank,
+            "LOCAL_RANK": rank,
+            "WORLD_SIZE": number,
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": port,
+            "OMP_NUM_THREADS": 1,
+        }
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, *command],
+                cwd=folder,
+                env=os.environ | {key: str(value) for key, value in about.items()},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
     try:
         said = [process.communicate(timeout=120) for process in processes]
     finally:

@@ -66,8 +66,9 @@ def special_cases() -> dict[str, tuple[list[str], list[str]]]:
 
 
 def test_the_table_of_special_cases_has_every_known_model():
-    assert special_cases().keys() == {name for name, module in modules("ndm.recipes").items()
-                                      if hasattr(module, "MODEL")}
+    assert special_cases().keys() == {
+        name for name, module in modules("ndm.recipes").items() if hasattr(module, "MODEL")
+    }
 
 
 @pytest.mark.parametrize("data", ["moons", "digits"])

@@ -9,8 +9,10 @@ import pytest
 import ndm
 
 ROOT = Path(ndm.__file__).parent
-TREES = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"):
-         ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
+TREES = {
+    ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): ast.parse(path.read_text())
+    for path in sorted(ROOT.rglob("*.py"))
+}
 PACKAGES = {name for name in TREES if (ROOT.parent / Path(*name.split("."), "__init__.py")).exists()}
 
 OUTER = ["data", "training", "report", "commands", "recipes", "runs", "benchmarks", "cli"]
@@ -43,16 +45,40 @@ CORE = [name.removeprefix("ndm.") for name in TREES if name != "ndm" and not wit
 
 def arrows(sources: list[str], targets: list[str]) -> list[str]:
     """The imports of something of `targets` by something of `sources`."""
-    return [f"{name} imports {other}" for name, others in IMPORTS.items() if within(name, *sources)
-            for other in sorted(others) if within(other, *targets)]
+    return [
+        f"{name} imports {other}"
+        for name, others in IMPORTS.items()
+        if within(name, *sources)
+        for other in sorted(others)
+        if within(other, *targets)
+    ]
 
 
 def test_every_module_is_read():
     assert {"ndm", "ndm.model", "ndm.cli", "ndm.transforms.identity"} <= TREES.keys()
     assert {"ndm.bound", "torch"} <= IMPORTS["ndm.model"] and "ndm.data.dataset" in IMPORTS["ndm.data"]
-    assert {"basis", "gaussian", "shapes", "part", "registry", "errors", "curve", "time_functions", "times", "nn",
-            "schedules", "transforms", "volatilities", "step_variances", "decoders", "predictors", "model", "bound",
-            "samplers", "likelihood"} <= set(CORE)
+    assert {
+        "basis",
+        "gaussian",
+        "shapes",
+        "part",
+        "registry",
+        "errors",
+        "curve",
+        "time_functions",
+        "times",
+        "nn",
+        "schedules",
+        "transforms",
+        "volatilities",
+        "step_variances",
+        "decoders",
+        "predictors",
+        "model",
+        "bound",
+        "samplers",
+        "likelihood",
+    } <= set(CORE)
 
 
 def test_the_core_imports_nothing_of_what_surrounds_it():
@@ -69,8 +95,11 @@ def test_data_need_nothing_but_numpy():
     assert inside
     for name in inside:
         assert not [other for other in IMPORTS[name] if other.split(".")[0] == "torch"], name
-        assert not [other for other in IMPORTS[name] if other.split(".")[0] == "ndm"
-                    and not within(other, "errors", "memory", "registry", "data")], name
+        assert not [
+            other
+            for other in IMPORTS[name]
+            if other.split(".")[0] == "ndm" and not within(other, "errors", "memory", "registry", "data")
+        ], name
 
 
 def test_training_knows_no_command():
@@ -111,13 +140,18 @@ def _only_for_types(node: ast.stmt) -> bool:
 @pytest.mark.parametrize("name", TREES)
 def test_imports_stand_at_the_top_of_a_module(name):
     """None hides in a function, and only the registry imports by name."""
-    functions = [node for node in ast.walk(TREES[name])
-                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))]
-    hidden = [node for function in functions for node in ast.walk(function)
-              if isinstance(node, (ast.Import, ast.ImportFrom))]
+    functions = [
+        node for node in ast.walk(TREES[name]) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+    ]
+    hidden = [
+        node for function in functions for node in ast.walk(function) if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
     assert not hidden
-    names = {node.attr if isinstance(node, ast.Attribute) else node.id for node in ast.walk(TREES[name])
-             if isinstance(node, (ast.Attribute, ast.Name))}
+    names = {
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for node in ast.walk(TREES[name])
+        if isinstance(node, (ast.Attribute, ast.Name))
+    }
     assert "__import__" not in names
     assert name == "ndm.registry" or "import_module" not in names
 

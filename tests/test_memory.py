@@ -41,8 +41,12 @@ def test_a_group_of_version_2_or_one_that_it_lies_in(places, place):
     proc, groups = places
     (proc / "self" / "cgroup").write_text("0::/a/b\n")
     write(groups, memory__max="max\n")
-    write(groups / place, memory__max=f"{4 * GIB}\n", memory__current=f"{3 * GIB}\n",
-          memory__stat=f"anon 5\ninactive_file {GIB // 2}\n")
+    write(
+        groups / place,
+        memory__max=f"{4 * GIB}\n",
+        memory__current=f"{3 * GIB}\n",
+        memory__stat=f"anon 5\ninactive_file {GIB // 2}\n",
+    )
     assert available(*places) == 1.5 * GIB
 
 
@@ -50,8 +54,12 @@ def test_a_group_of_version_1(places):
     proc, groups = places
     (proc / "self" / "cgroup").write_text("5:cpu:/a\n4:memory:/a\n0::/\n")
     write(groups / "memory", memory__limit_in_bytes=f"{2**63 - 4096}\n")
-    write(groups / "memory" / "a", memory__limit_in_bytes=f"{2 * GIB}\n", memory__usage_in_bytes=f"{GIB}\n",
-          memory__stat="total_inactive_file 0\n")
+    write(
+        groups / "memory" / "a",
+        memory__limit_in_bytes=f"{2 * GIB}\n",
+        memory__usage_in_bytes=f"{GIB}\n",
+        memory__stat="total_inactive_file 0\n",
+    )
     assert available(*places) == GIB
 
 

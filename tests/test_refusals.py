@@ -10,12 +10,27 @@ from ndm.errors import InputError, refused
 from ndm.files import new_folder, write_atomically
 from ndm.training.saving import SavingError, saving
 
-CAUSES = {errno.EISDIR: "a file, not a folder", errno.ENOTDIR: "a folder, not a file", errno.EACCES: "permission",
-          errno.EPERM: "permission", errno.EROFS: "a disk that can be written", errno.ENOSPC: "room on the disk",
-          errno.EDQUOT: "room in the quota", errno.EMFILE: "fewer open files", errno.ENAMETOOLONG: "a shorter name",
-          errno.ELOOP: "a link that leads somewhere", errno.ENOTEMPTY: "new or empty", errno.EIO: "a disk that works"}
-ADVICE = {errno.ENOSPC: "make room", errno.EACCES: "change the permissions", errno.EISDIR: "move it away",
-          errno.EROFS: "another disk", errno.EMFILE: "ulimit -n"}
+CAUSES = {
+    errno.EISDIR: "a file, not a folder",
+    errno.ENOTDIR: "a folder, not a file",
+    errno.EACCES: "permission",
+    errno.EPERM: "permission",
+    errno.EROFS: "a disk that can be written",
+    errno.ENOSPC: "room on the disk",
+    errno.EDQUOT: "room in the quota",
+    errno.EMFILE: "fewer open files",
+    errno.ENAMETOOLONG: "a shorter name",
+    errno.ELOOP: "a link that leads somewhere",
+    errno.ENOTEMPTY: "new or empty",
+    errno.EIO: "a disk that works",
+}
+ADVICE = {
+    errno.ENOSPC: "make room",
+    errno.EACCES: "change the permissions",
+    errno.EISDIR: "move it away",
+    errno.EROFS: "another disk",
+    errno.EMFILE: "ulimit -n",
+}
 
 
 @pytest.mark.parametrize("number", CAUSES, ids=errno.errorcode.get)
@@ -32,8 +47,10 @@ def test_what_is_missing_or_damaged_is_what_was_written(error):
 
 def test_safetensors_names_the_cause_in_words():
     error = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
-    assert str(refused("x", "written", error, "")) == \
-        "got x, which cannot be written (No space left on device); expected room on the disk; make room"
+    assert (
+        str(refused("x", "written", error, ""))
+        == "got x, which cannot be written (No space left on device); expected room on the disk; make room"
+    )
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")], ids=repr)
@@ -55,8 +72,10 @@ def test_a_training_that_cannot_save_says_what_to_do_about_that(tmp_path, monkey
 
 
 def test_a_folder_that_was_filled_meanwhile(tmp_path):
-    with pytest.raises(InputError, match="a folder that is new or empty; choose another"), \
-            new_folder(tmp_path / "new") as folder:
+    with (
+        pytest.raises(InputError, match="a folder that is new or empty; choose another"),
+        new_folder(tmp_path / "new") as folder,
+    ):
         (folder / "mine").write_text("")
         (tmp_path / "new").mkdir()
         (tmp_path / "new" / "theirs").write_text("")

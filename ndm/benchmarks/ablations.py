@@ -13,10 +13,18 @@ from ndm.benchmarks.comparison.plan import Block, Plan, Study
 
 PLAN: Plan = (
     # All keep the recipe's learning rate: what is asked is what one change does.
-    Study("digits", draws=16, limit=297, num_samples=0, reference=4, tuning_seconds=None, blocks=(
-        Block((4,), ("default", "identity", *IN_CHAINS), seeds=3, seconds=12),
-        Block((None,), ("scaling", "identity", *IN_CONTINUOUS_TIME), seeds=3, seconds=12),
-    )),
+    Study(
+        "digits",
+        draws=16,
+        limit=297,
+        num_samples=0,
+        reference=4,
+        tuning_seconds=None,
+        blocks=(
+            Block((4,), ("default", "identity", *IN_CHAINS), seeds=3, seconds=12),
+            Block((None,), ("scaling", "identity", *IN_CONTINUOUS_TIME), seeds=3, seconds=12),
+        ),
+    ),
 )
 
 

@@ -38,8 +38,11 @@ class Compute:
     """
 
     experiments: ClassVar[tuple[Experiment, ...]] = (
-        Experiment("cifar10", (3, 32, 32)), Experiment("imagenet32", (3, 32, 32)),
-        Experiment("imagenet64", (3, 64, 64)), Experiment("celeba_hq_256", (3, 256, 256)))
+        Experiment("cifar10", (3, 32, 32)),
+        Experiment("imagenet32", (3, 32, 32)),
+        Experiment("imagenet64", (3, 64, 64)),
+        Experiment("celeba_hq_256", (3, 256, 256)),
+    )
 
     peak: float = 989e12
     """FLOP/s of the device; by default an H100's at bf16, dense, from its data sheet."""
@@ -51,8 +54,13 @@ class Compute:
         if not (self.peak > 0 and 0 < self.utilisation <= 1):
             raise InputError(f"peak = {self.peak}, utilisation = {self.utilisation}", "a positive peak, a share of it")
         print(f"{self.peak / 1e12:g} TFLOP/s at {self.utilisation:.0%} utilisation (assumed)\n")
-        print("| recipe | F | GFLOP an image | images | FLOP | " + " | ".join(
-            f"hours on {n}" for n in _DEVICES) + " |\n" + "|---" * (5 + len(_DEVICES)) + "|")
+        print(
+            "| recipe | F | GFLOP an image | images | FLOP | "
+            + " | ".join(f"hours on {n}" for n in _DEVICES)
+            + " |\n"
+            + "|---" * (5 + len(_DEVICES))
+            + "|"
+        )
         for experiment in self.experiments:
             config = recipe(None, _images(experiment.data, experiment.event_shape))
             assert config.max_steps is not None
@@ -61,8 +69,11 @@ class Compute:
             for name, each in (("x", 1.0), ("the paper's", factor(experiment.data))):
                 an_image = each * network
                 hours = an_image * images / self.peak / self.utilisation / 3600
-                print(f"| {experiment.data} | {name} | {an_image / 1e9:.0f} | {images:.3g} | {an_image * images:.2e} | "
-                      + " | ".join(_rounded(hours / n) for n in _DEVICES) + " |")
+                print(
+                    f"| {experiment.data} | {name} | {an_image / 1e9:.0f} | {images:.3g} | {an_image * images:.2e} | "
+                    + " | ".join(_rounded(hours / n) for n in _DEVICES)
+                    + " |"
+                )
         return 0
 
 

@@ -22,9 +22,17 @@ CONTENDERS = ("identity", "learned", "nsf", "i_cfm", "ot_cfm", "vp_cfm")
 
 PLAN: Plan = tuple(
     # Rates are tried at the full budget: trials of five seconds chose far too high ones for it.
-    Study(data, draws=0, limit=3000, num_samples=3000, reference=None, tuning_seconds=30, tuning_limit=1000, blocks=(
-        Block((None,), CONTENDERS, seeds=3, seconds=30),
-    )) for data in ("moons", "8gaussians", "checkerboard", "pinwheel", "cities")
+    Study(
+        data,
+        draws=0,
+        limit=3000,
+        num_samples=3000,
+        reference=None,
+        tuning_seconds=30,
+        tuning_limit=1000,
+        blocks=(Block((None,), CONTENDERS, seeds=3, seconds=30),),
+    )
+    for data in ("moons", "8gaussians", "checkerboard", "pinwheel", "cities")
 )
 
 

@@ -112,8 +112,10 @@ def entries(config: Config) -> dict[str, Config]:
         "scaling": {"pixel": {"basis": "pixel"}, "frequency": {"basis": "frequency"}},
         "residual": {"full": network, "quarter": network | _halved(network)},
     }
-    found = {_REFERENCE: replace(config, transform="identity", transform_options={}, predictor="direct"),
-             "default": config}
+    found = {
+        _REFERENCE: replace(config, transform="identity", transform_options={}, predictor="direct"),
+        "default": config,
+    }
     found["compiled"] = replace(found[_REFERENCE], compile=True)
     for transform, predictor in product(discover("ndm.transforms", Transform), discover("ndm.predictors", Predictor)):
         for variant, options in variants.get(transform, {"": {}}).items():
@@ -154,8 +156,10 @@ def measure(name: str, case: Case, rounds: int, only: Sequence[str] = ()) -> dic
                 for kind, step in steps.items():
                     seconds[entry, kind].append(_seconds(step))
             bar.update(0.2 + 0.8 * (i + 1) / (rounds + 1), f"round {i} of {rounds}")
-    return {entry: _figures(entry, seconds, models[_REFERENCE][1], model) | {"peak_memory_mib": memory[entry]}
-            for entry, (_, model, _) in models.items()}
+    return {
+        entry: _figures(entry, seconds, models[_REFERENCE][1], model) | {"peak_memory_mib": memory[entry]}
+        for entry, (_, model, _) in models.items()
+    }
 
 
 def _steps(config: Config, data: DataSet, batch_size: int) -> tuple[NeuralDiffusion, dict[str, Step]]:
@@ -225,18 +229,27 @@ def _figures(entry: str, seconds: Seconds, reference: NeuralDiffusion, model: Ne
     for kind, prefix in (("training", ""), ("chain", "chain_"), ("sampling", "sampling_")):
         ratios = [a / b for a, b in zip(seconds[entry, kind][1:], seconds[_REFERENCE, kind][1:], strict=True)]
         low, median, high = np.quantile(ratios, (0.25, 0.5, 0.75)).tolist()
-        figures |= {f"{prefix}ratio": median, f"{prefix}quartiles": [low, high],
-                    f"{prefix}ms": 1000 * statistics.median(seconds[entry, kind][1:])}
+        figures |= {
+            f"{prefix}ratio": median,
+            f"{prefix}quartiles": [low, high],
+            f"{prefix}ms": 1000 * statistics.median(seconds[entry, kind][1:]),
+        }
     return figures
 
 
 def _show(name: str, figures: dict[str, dict[str, Any]]) -> None:
     """Ratios of a step's time, with the quartiles of the first, and of the number of parameters; memory."""
-    table = Table(Column(name, no_wrap=True), Column("training", no_wrap=True), f"T = {_T}", "sample", "params",
-                  "MiB", box=SIMPLE)
+    table = Table(
+        Column(name, no_wrap=True), Column("training", no_wrap=True), f"T = {_T}", "sample", "params", "MiB", box=SIMPLE
+    )
     for entry, row in figures.items():
         low, high = row["quartiles"]
-        table.add_row(entry, f"{row['ratio']:.2f} ({low:.2f} to {high:.2f})", f"{row['chain_ratio']:.2f}",
-                      f"{row['sampling_ratio']:.2f}", f"{row['parameters_ratio']:.2f}",
-                      f"{row['peak_memory_mib']:.0f}")
+        table.add_row(
+            entry,
+            f"{row['ratio']:.2f} ({low:.2f} to {high:.2f})",
+            f"{row['chain_ratio']:.2f}",
+            f"{row['sampling_ratio']:.2f}",
+            f"{row['parameters_ratio']:.2f}",
+            f"{row['peak_memory_mib']:.0f}",
+        )
     Console().print(table)

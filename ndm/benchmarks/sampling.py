@@ -70,10 +70,14 @@ class Sampling(Resumable):
         measured = walks(plan, trained, best_grids(rows_of(tried, rows)))
         _check_models(models, measured, rows)
         run_stage("walks", partial(measure, models), measured, rows, workers)
-        check_whole(measured, rows, ("data", "contender", "seed", "way", "evaluations", "tolerance", "grid", "number",
-                                     "code"))
-        check_whole([walk for walk in measured if "failed" not in rows.by_key.get(walk.key, {})], rows,
-                    ("evaluations_made", "milliseconds_per_sample", *DISTANCES))
+        check_whole(
+            measured, rows, ("data", "contender", "seed", "way", "evaluations", "tolerance", "grid", "number", "code")
+        )
+        check_whole(
+            [walk for walk in measured if "failed" not in rows.by_key.get(walk.key, {})],
+            rows,
+            ("evaluations_made", "milliseconds_per_sample", *DISTANCES),
+        )
 
     def write(self, plan: Plan, rows: Rows) -> int:
         """results.json, tables.md and figure.png, and a table on the screen; returns how many jobs have no row."""
@@ -87,13 +91,22 @@ class Sampling(Resumable):
             return missing
         made = rows_of(trainings(plan), rows)
         codes = sorted({row["code"] for row in rows_of([*tried, *measured, *floors(plan)], rows)})
-        results = {"command": self.command, "machines": machines(made), "codes_of_samples": codes, "missing": missing,
-                   "panels": [as_json(panel) for panel in found]}
+        results = {
+            "command": self.command,
+            "machines": machines(made),
+            "codes_of_samples": codes,
+            "missing": missing,
+            "panels": [as_json(panel) for panel in found],
+        }
         tables = [f"`{self.command}`", f"{made_on(made)}\nSamples: code {', '.join(codes)}.", markdown(found)]
         Console().print(on_screen(found))
-        self.write_files({"results.json": (json.dumps(results, indent=1) + "\n").encode(),
-                          "tables.md": "\n\n".join(tables).encode(),
-                          "figure.png": picture(found)})
+        self.write_files(
+            {
+                "results.json": (json.dumps(results, indent=1) + "\n").encode(),
+                "tables.md": "\n\n".join(tables).encode(),
+                "figure.png": picture(found),
+            }
+        )
         return missing
 
     def summary(self, plan: Plan) -> str:
@@ -101,15 +114,23 @@ class Sampling(Resumable):
         jobs = trainings(plan)
         tried = trials(plan, jobs)
         grids = {(job.data, job.contender, job.way, job.evaluations or 0): "time" for job in tried}
-        stages: dict[str, Sequence[Task]] = {"trainings": jobs, "trials of grids": tried,
-                                             "walks": walks(plan, jobs, grids), "floors": floors(plan)}
-        lines = [f"{case.data}: {case.seeds} trainings of {case.seconds:g} CPU seconds for each of {', '.join(PATHS)}; "
-                 f"{case.samples} samples for each of {len(case.evaluations)} numbers of evaluations" for case in plan]
+        stages: dict[str, Sequence[Task]] = {
+            "trainings": jobs,
+            "trials of grids": tried,
+            "walks": walks(plan, jobs, grids),
+            "floors": floors(plan),
+        }
+        lines = [
+            f"{case.data}: {case.seeds} trainings of {case.seconds:g} CPU seconds for each of {', '.join(PATHS)}; "
+            f"{case.samples} samples for each of {len(case.evaluations)} numbers of evaluations"
+            for case in plan
+        ]
         seconds = {what: sum(job.weight for job in stage) for what, stage in stages.items()}
         lines += [f"{what}: {len(stage)}, {seconds[what]:.0f} CPU seconds" for what, stage in stages.items()]
         whole = sum(seconds.values())
-        return "\n".join([*lines, f"all: {whole:.0f} CPU seconds, {whole / self.workers / 60:.0f} minutes on "
-                                  f"{self.workers} workers"])
+        return "\n".join(
+            [*lines, f"all: {whole:.0f} CPU seconds, {whole / self.workers / 60:.0f} minutes on {self.workers} workers"]
+        )
 
 
 def _trained(plan: Plan, rows: Rows) -> list[Job]:
@@ -121,5 +142,8 @@ def _check_models(models: Path, jobs: Sequence[Walk], rows: Rows) -> None:
     """Raise `InputError` where a job that is left needs a model that is gone."""
     for job in jobs:
         if job.key not in rows.by_key and not (models / job.model).is_dir():
-            raise InputError(f"{models} without {job.model}, which {rows.path} says was trained", "its model",
-                             "put it back, or choose another --out folder")
+            raise InputError(
+                f"{models} without {job.model}, which {rows.path} says was trained",
+                "its model",
+                "put it back, or choose another --out folder",
+            )

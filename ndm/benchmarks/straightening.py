@@ -21,8 +21,14 @@ from ndm.benchmarks.paths.figure import picture
 from ndm.benchmarks.paths.job import FEW, PathJob, execute
 from ndm.wasserstein import require_transport
 
-_FIGURES = {"energy": "energy", "displacement": "displacement", "straightness": "straightness", "optimal": "exact OT",
-            "w2": "W2²", "floor": "floor"}
+_FIGURES = {
+    "energy": "energy",
+    "displacement": "displacement",
+    "straightness": "straightness",
+    "optimal": "exact OT",
+    "w2": "W2²",
+    "floor": "floor",
+}
 _LIKELIHOODS = {"excess": "ODE - truth", "nelbo": "NELBO"}
 Cells = dict[str, dict[str, list[dict[str, Any]]]]  # rows by data and contender
 
@@ -42,7 +48,8 @@ class Straightening(Resumable):
     """What `--kinetic-weight` does to paths: their energy, length and straightness, and where they end."""
 
     plan: ClassVar[tuple[PathStudy, ...]] = tuple(
-        PathStudy(data, (None, 0.0, 0.3, 1.0), seeds=3, seconds=20) for data in ("8gaussians", "moons"))
+        PathStudy(data, (None, 0.0, 0.3, 1.0), seeds=3, seconds=20) for data in ("8gaussians", "moons")
+    )
 
     out: Path = Path("benchmarks/straightening")
     """Folder of rows.jsonl, results.json, tables.md and paths.png."""
@@ -50,8 +57,9 @@ class Straightening(Resumable):
     def chosen(self) -> tuple[PathStudy, ...]:
         """The studies that are asked for."""
         require_transport()
-        return tuple(replace(study, seconds=study.seconds * self.scale)
-                     for study in of_data(self.plan, self.data, self.scale))
+        return tuple(
+            replace(study, seconds=study.seconds * self.scale) for study in of_data(self.plan, self.data, self.scale)
+        )
 
     def work(self, plan: Sequence[PathStudy], rows: Rows, workers: Workers) -> None:
         """Train and measure what has no row yet."""
@@ -63,14 +71,25 @@ class Straightening(Resumable):
         found = rows_of(_jobs(plan), rows)
         if found:
             cells = _cells(_jobs(plan), rows)
-            figures = {data: {contender: {name: plain(value) for name, value in _means(own).items()}
-                              for contender, own in contenders.items()} for data, contenders in cells.items()}
+            figures = {
+                data: {
+                    contender: {name: plain(value) for name, value in _means(own).items()}
+                    for contender, own in contenders.items()
+                }
+                for data, contenders in cells.items()
+            }
             results = {"command": self.command, "machines": machines(found), "cells": figures}
             tables = [f"`{self.command}`", made_on(found), *(_markdown(data, own) for data, own in cells.items())]
-            panels = [[(f"{data}, {name}", own[0]) for name, own in contenders.items()]
-                      for data, contenders in cells.items()]
-            self.write_files({"results.json": (json.dumps(results, indent=1) + "\n").encode(),
-                              "tables.md": ("\n\n".join(tables) + "\n").encode(), "paths.png": picture(panels)})
+            panels = [
+                [(f"{data}, {name}", own[0]) for name, own in contenders.items()] for data, contenders in cells.items()
+            ]
+            self.write_files(
+                {
+                    "results.json": (json.dumps(results, indent=1) + "\n").encode(),
+                    "tables.md": ("\n\n".join(tables) + "\n").encode(),
+                    "paths.png": picture(panels),
+                }
+            )
             for data, contenders in cells.items():
                 _show(data, contenders)
         return len(_jobs(plan)) - len(found)
@@ -79,15 +98,22 @@ class Straightening(Resumable):
         """The number of trainings and the time they take."""
         jobs = _jobs(plan)
         seconds = sum(job.weight for job in jobs)
-        return (f"{len(jobs)} trainings, {seconds:.0f} CPU seconds, {seconds / self.workers / 60:.0f} minutes on "
-                f"{self.workers} workers; evaluation comes on top")
+        return (
+            f"{len(jobs)} trainings, {seconds:.0f} CPU seconds, {seconds / self.workers / 60:.0f} minutes on "
+            f"{self.workers} workers; evaluation comes on top"
+        )
 
 
 def _jobs(plan: Sequence[PathStudy]) -> list[PathJob]:
     """Contenders follow each other, seeds come last: what is done is always balanced."""
     most = max(study.seeds for study in plan)
-    return [PathJob(study.data, weight, study.seconds, seed) for seed in range(most) for study in plan
-            for weight in study.weights if seed < study.seeds]
+    return [
+        PathJob(study.data, weight, study.seconds, seed)
+        for seed in range(most)
+        for study in plan
+        for weight in study.weights
+        if seed < study.seeds
+    ]
 
 
 def _cells(jobs: Sequence[PathJob], rows: Rows) -> Cells:
@@ -108,8 +134,9 @@ def _means(rows: Sequence[dict[str, Any]]) -> dict[str, Mean]:
 def _markdown(data: str, contenders: dict[str, list[dict[str, Any]]]) -> str:
     means = {name: _means(rows) for name, rows in contenders.items()}
     lines = [f"## {data}", "", f"| | {' | '.join(means)} |", "|---" * (len(means) + 1) + "|"]
-    lines += [f"| {name} | {' | '.join(figure(own[name]) for own in means.values())} |"
-              for name in next(iter(means.values()))]
+    lines += [
+        f"| {name} | {' | '.join(figure(own[name]) for own in means.values())} |" for name in next(iter(means.values()))
+    ]
     return "\n".join(lines)
 
 

@@ -71,8 +71,9 @@ class Throughput:
     def _jobs(self) -> list[SpeedJob]:
         """Repetitions come last: what is done is always balanced."""
         if min(self.repeats, self.steps, self.processes) < 1:
-            raise InputError(f"{self.repeats} repeats of {self.steps} steps on {self.processes} processes",
-                             "at least 1 of each")
+            raise InputError(
+                f"{self.repeats} repeats of {self.steps} steps on {self.processes} processes", "at least 1 of each"
+            )
         for name in self.precisions:
             choose("precision", name, {"float32": None, "bf16": None})
         has_gpu = torch.cuda.is_available()
@@ -80,15 +81,34 @@ class Throughput:
         known = {entry for case in self.cases.values() for entry in entries(case)}
         for entry in self.only:
             choose("entry", entry, dict.fromkeys(known))
-        return [SpeedJob(name, entry, precision, processes, repeat, self.steps)
-                for repeat in range(self.repeats) for name, case in self.cases.items() if case.peers or has_gpu
-                for precision in self.precisions for entry in entries(case) if entry in self.only or not self.only
-                for processes in range(1, 1 + (most if entry in _SCALED else 1))]
+        return [
+            SpeedJob(name, entry, precision, processes, repeat, self.steps)
+            for repeat in range(self.repeats)
+            for name, case in self.cases.items()
+            if case.peers or has_gpu
+            for precision in self.precisions
+            for entry in entries(case)
+            if entry in self.only or not self.only
+            for processes in range(1, 1 + (most if entry in _SCALED else 1))
+        ]
 
     def _write(self, rows: list[dict]) -> None:
-        words = ["ndm", "benchmark", "throughput", "--out", str(self.out), "--repeats", str(self.repeats), "--steps",
-                 str(self.steps), "--processes", str(self.processes), *["--only", *self.only] * bool(self.only),
-                 "--precisions", *self.precisions]
+        words = [
+            "ndm",
+            "benchmark",
+            "throughput",
+            "--out",
+            str(self.out),
+            "--repeats",
+            str(self.repeats),
+            "--steps",
+            str(self.steps),
+            "--processes",
+            str(self.processes),
+            *["--only", *self.only] * bool(self.only),
+            "--precisions",
+            *self.precisions,
+        ]
         command = shlex.join(words)
         results = {"command": command, "machines": machines(rows), "ratios": ratios(rows), "figures": figures(rows)}
         text = markdown(rows, command)

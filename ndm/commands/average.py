@@ -63,16 +63,25 @@ class Average:
                 nats = self._validate(run, candidates + trained, shards)
                 chosen = _least(nats[: len(candidates)])
                 validation = _compare(nats, nats[chosen], run)
-            about = {"run": str(self.run_folder), "step": int(found[-1].name), "length": self.lengths[chosen],
-                     "kept_lengths": run.config["average_lengths"], "snapshots": len(found),
-                     "lengths": [{"length": length, "error_of_profile": error}
-                                 for length, (_, error) in zip(self.lengths, averages, strict=True)],
-                     "validation": validation}
+            about = {
+                "run": str(self.run_folder),
+                "step": int(found[-1].name),
+                "length": self.lengths[chosen],
+                "kept_lengths": run.config["average_lengths"],
+                "snapshots": len(found),
+                "lengths": [
+                    {"length": length, "error_of_profile": error}
+                    for length, (_, error) in zip(self.lengths, averages, strict=True)
+                ],
+                "validation": validation,
+            }
             shards.by_first(lambda: self._write(candidates[chosen], found[-1], about))
         if shards.is_main:
             show(about, Console())
-            print(f"the average of relative length {self.lengths[chosen]:g} up to step {about['step']} is in "
-                  f"{self.destination}; next: ndm evaluate {self.destination}")
+            print(
+                f"the average of relative length {self.lengths[chosen]:g} up to step {about['step']} is in "
+                f"{self.destination}; next: ndm evaluate {self.destination}"
+            )
         return 0
 
     def _opened(self) -> tuple[Run, list[Path]]:
@@ -87,8 +96,11 @@ class Average:
         require_new(self.destination)
         run, found = open_run(self.run_folder), snapshots(self.run_folder)
         if not run.config["average_lengths"] or not found:
-            raise InputError(f"{self.run_folder}, which kept no averages", "a run that was trained with them",
-                             "train one with --average-lengths 0.05 0.1")
+            raise InputError(
+                f"{self.run_folder}, which kept no averages",
+                "a run that was trained with them",
+                "train one with --average-lengths 0.05 0.1",
+            )
         ends = [int(snapshot.name) for snapshot in found]
         if self.at is None:
             return run, found
@@ -105,6 +117,7 @@ class Average:
 
     def _write(self, average: Run, snapshot: Path, about: dict[str, Any]) -> None:
         """A folder like that of a run whose only checkpoint is the average; it has no state to train on from."""
+
         def fill(folder: Path) -> None:
             average.model.save_pretrained(folder / "model")
             (folder / "state").mkdir()
@@ -135,21 +148,29 @@ def _least(nats: list[Tensor]) -> int:
 
 def _compare(nats: list[Tensor], chosen: Tensor, run: Run) -> dict[str, Any]:
     """Means over examples in the run's unit, and how far each is above that of `chosen`, with standard errors."""
+
     def mean(values: Tensor) -> list[float] | None:
         if not values.isfinite().all():
             return None
         error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else 0.0
         return [in_unit(float(values.mean()), run), in_unit(error, run)]
 
-    return {"unit": unit(run), "num_examples": len(chosen),
-            "bounds": [mean(each) for each in nats], "above_chosen": [mean(each - chosen) for each in nats]}
+    return {
+        "unit": unit(run),
+        "num_examples": len(chosen),
+        "bounds": [mean(each) for each in nats],
+        "above_chosen": [mean(each - chosen) for each in nats],
+    }
 
 
 def show(about: dict[str, Any], console: Console) -> None:
     """The lengths as a table; the last row is the average that was kept in training, where it ends at the same step."""
     found = about["validation"]
-    table = Table("relative length", "error of its profile", *(
-        [f"validation, {found['unit']}", "above the chosen"] if found else []))
+    table = Table(
+        "relative length",
+        "error of its profile",
+        *([f"validation, {found['unit']}", "above the chosen"] if found else []),
+    )
     rows = [(f"{row['length']:g}", f"{row['error_of_profile']:.2%}") for row in about["lengths"]]
     if found and len(found["bounds"]) > len(rows):
         rows.append(("that of training", ""))

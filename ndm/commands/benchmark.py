@@ -12,8 +12,13 @@ from ndm.errors import InputError
 from ndm.registry import choose
 
 _KNOWN = benchmarks()
-_Chosen: Any = reduce(operator.or_, [Annotated[kind, tyro.conf.subcommand(name)]  # type: ignore[arg-type]
-                                     for name, kind in _KNOWN.items()])
+_Chosen: Any = reduce(
+    operator.or_,
+    [
+        Annotated[kind, tyro.conf.subcommand(name)]  # type: ignore[arg-type]
+        for name, kind in _KNOWN.items()
+    ],
+)
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,10 @@ class Data:
         for name, description in names().items():
             table.add_row(name, "yes" if is_here(name) else "no", description)
         Console().print(table)
-        print("or a file: .npy, or .npz with key x (uint8: images; floating point: real-valued data); .csv, .parquet; "
-              "or a folder of images; or hub:OWNER/NAME of Hugging Face")
+        print(
+            "or a file: .npy, or .npz with key x (uint8: images; floating point: real-valued data); .csv, .parquet; "
+            "or a folder of images; or hub:OWNER/NAME of Hugging Face"
+        )
         return 0
 
 

@@ -59,8 +59,14 @@ class BoundEstimator(Estimator):
 
         def terms(k: int, chunk: Tensor) -> list[Tensor]:
             chunk = chunk.to(run.device)
-            part = nelbo(run.model, chunk, timesteps=self.timesteps, draws=self.draws, density=density,
-                         generator=_generator(self.seed, k, chunk))
+            part = nelbo(
+                run.model,
+                chunk,
+                timesteps=self.timesteps,
+                draws=self.draws,
+                density=density,
+                generator=_generator(self.seed, k, chunk),
+            )
             return [part.prior, part.diffusion, part.reconstruction, part.standard_error]
 
         status = f"{len(x)} examples, draws of each: {self.draws}"
@@ -69,13 +75,17 @@ class BoundEstimator(Estimator):
     def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
         estimate = self.estimate(run, x, shards)
         draws = float((estimate.standard_error**2).sum().sqrt()) / len(x)
-        of_terms = {name: in_unit(getattr(estimate, name).mean(), run)
-                    for name in ("prior", "diffusion", "reconstruction")}
+        of_terms = {
+            name: in_unit(getattr(estimate, name).mean(), run) for name in ("prior", "diffusion", "reconstruction")
+        }
         found = _mean("NELBO", estimate.total, run) | of_terms
         if len(x) == 1:  # no spread over examples: that of the draws is all there is
             found["standard_error"] = in_unit(draws, run)
-        return found | {"standard_error_of_draws": in_unit(draws, run), "timesteps": self.timesteps,
-                        "draws": self.draws}
+        return found | {
+            "standard_error_of_draws": in_unit(draws, run),
+            "timesteps": self.timesteps,
+            "draws": self.draws,
+        }
 
 
 @dataclass(frozen=True)
@@ -89,13 +99,17 @@ class ImportanceEstimator(Estimator):
     def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
         def weighted(k: int, chunk: Tensor) -> list[Tensor]:
             chunk = chunk.to(run.device)
-            part = importance_weighted(run.model, chunk, timesteps=self.timesteps, draws=self.draws,
-                                       generator=_generator(self.seed, k, chunk))
+            part = importance_weighted(
+                run.model, chunk, timesteps=self.timesteps, draws=self.draws, generator=_generator(self.seed, k, chunk)
+            )
             return [part.total, part.effective_draws]
 
         total, effective = shards.map(weighted, x, _CHUNK, "weighing", f"{len(x)} examples, {self.draws} chains each")
         return _mean("importance-weighted bound", total, run) | {
-            "draws": self.draws, "timesteps": self.timesteps, "effective_draws": float(effective.mean())}
+            "draws": self.draws,
+            "timesteps": self.timesteps,
+            "effective_draws": float(effective.mean()),
+        }
 
 
 @dataclass(frozen=True)
@@ -121,8 +135,15 @@ class OdeEstimator(Estimator):
         x = x.to(self.dtype)
 
         def density(_: int, chunk: Tensor) -> list[Tensor]:
-            part = ode_likelihood(model, chunk.to(run.device), trace=self.trace, solver=self.solver,
-                                  dequantisation=self.dequantisation, draws=self.draws, seed=self.seed)
+            part = ode_likelihood(
+                model,
+                chunk.to(run.device),
+                trace=self.trace,
+                solver=self.solver,
+                dequantisation=self.dequantisation,
+                draws=self.draws,
+                seed=self.seed,
+            )
             return [part.evaluations, *-part.repeats]
 
         def way(_: int, chunk: Tensor) -> list[Tensor]:
@@ -134,11 +155,15 @@ class OdeEstimator(Estimator):
         mean = mean_over_rows(torch.stack(repeats), owners_of_noise(x, self.trace, self.dequantisation))
         return _mean("ODE's density", torch.stack(repeats).mean(0), run, mean) | {
             "standard_error_of_estimate": _known(mean.standard_error_of_estimate, run),
-            "trace": self.trace.name, "probes": self.trace.num_probes, "solver": repr(self.solver),
-            "dequantisation": self.dequantisation.name, "draws": self.draws,
+            "trace": self.trace.name,
+            "probes": self.trace.num_probes,
+            "solver": repr(self.solver),
+            "dequantisation": self.dequantisation.name,
+            "draws": self.draws,
             "dtype": str(self.dtype).removeprefix("torch."),
             "evaluations": {"mean": float(evaluations.mean()), "most": int(evaluations.max())},
-            "round_trip_error": float(squares.mean().sqrt()), "seconds": time.monotonic() - began,
+            "round_trip_error": float(squares.mean().sqrt()),
+            "seconds": time.monotonic() - began,
         }
 
 
@@ -166,14 +191,20 @@ class TransportEstimator(Estimator):
         *ends, energy, displacement, straightness = shards.map(paths, x, size, "transporting", f"{len(x)} paths")
         z_1, z_0 = torch.stack(ends, 1).chunk(2, 1)
         alpha = float(model.schedule(torch.zeros((), device=run.device)).alpha.detach())
-        data, others = (model.decoder.standardise(points.to(run.device)).flatten(1).double().cpu()
-                        for points in (x, self.others[:len(x)]))
+        data, others = (
+            model.decoder.standardise(points.to(run.device)).flatten(1).double().cpu()
+            for points in (x, self.others[: len(x)])
+        )
         return {
-            "energy": float(energy.mean()), "displacement": float(displacement.mean()),
+            "energy": float(energy.mean()),
+            "displacement": float(displacement.mean()),
             "straightness": float(straightness.mean()),
             "energy_standard_error": float(energy.std() / math.sqrt(len(x))) if len(x) > 1 else None,
-            "optimal": squared_wasserstein(z_1, alpha * data), "w2": squared_wasserstein(z_0 / alpha, data),
-            "floor": squared_wasserstein(others, data), "paths": len(x), "solver": repr(AdaptiveSolver()),
+            "optimal": squared_wasserstein(z_1, alpha * data),
+            "w2": squared_wasserstein(z_0 / alpha, data),
+            "floor": squared_wasserstein(others, data),
+            "paths": len(x),
+            "solver": repr(AdaptiveSolver()),
             "seed": self.seed,
         }
 
@@ -198,8 +229,10 @@ def _mean(what: str, nats: Tensor, run: Run, mean: Mean | None = None) -> dict[s
     """Over examples (N,), whose noise is independent unless `mean` says otherwise; its standard error, if known."""
     wrong = (~torch.isfinite(nats)).nonzero()
     if len(wrong):
-        raise FloatingPointError(f"the {what} is not finite for {len(wrong)} of {len(nats)} examples, "
-                                 f"the first of them example {int(wrong[0])}")
+        raise FloatingPointError(
+            f"the {what} is not finite for {len(wrong)} of {len(nats)} examples, "
+            f"the first of them example {int(wrong[0])}"
+        )
     mean = mean or mean_over_rows(nats[None], None)
     return {"total": in_unit(mean.value, run), "standard_error": _known(mean.standard_error, run)}
 

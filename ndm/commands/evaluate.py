@@ -31,8 +31,17 @@ from ndm.training.shards import Shards
 from ndm.training.units import unit
 from ndm.wasserstein import require_transport
 
-_OF_THE_ODE = ("trace", "probes", "solver", "rtol", "atol", "ode_steps", "dequantisation", "dequantisation_draws",
-               "float64")  # settings that say nothing without --ode
+_OF_THE_ODE = (
+    "trace",
+    "probes",
+    "solver",
+    "rtol",
+    "atol",
+    "ode_steps",
+    "dequantisation",
+    "dequantisation_draws",
+    "float64",
+)  # settings that say nothing without --ode
 _LATENTS = 10  # of a size that are there at once, at least, for each draw of one example
 _CHAIN = 100  # steps of the chain whose paths are weighed, where continuous time is evaluated
 _MOST_FOR_EXACT = 16  # dimensions, each a backward pass for every evaluation
@@ -102,18 +111,24 @@ class Evaluate:
             say_notes(of.data.name, of.notes)
             began = time.monotonic()
             result = {
-                "data": of.data.name, "source": of.data.source,
-                "fingerprint": of.fingerprint, "split": of.split, "num_examples": len(x),
+                "data": of.data.name,
+                "source": of.data.source,
+                "fingerprint": of.fingerprint,
+                "split": of.split,
+                "num_examples": len(x),
                 "limit": self.limit if len(x) < of.num_of_split else None,
                 "columns": of.data.reading.get("columns"),
-                "unit": unit(run), "nelbo": bound(run, x, shards),
-                "importance": importance and importance(run, x, shards), "ode": ode and ode(run, x, shards),
+                "unit": unit(run),
+                "nelbo": bound(run, x, shards),
+                "importance": importance and importance(run, x, shards),
+                "ode": ode and ode(run, x, shards),
                 "transport": paths and paths(run, x, shards),
                 "seconds": time.monotonic() - began,
-                "parameters": sum(p.numel() for p in run.model.parameters()), "seed": self.seed,
+                "parameters": sum(p.numel() for p in run.model.parameters()),
+                "seed": self.seed,
                 "checkpoint": "latest" if run.is_latest else self.checkpoint,
                 "training": {"seed": run.config["seed"], "weights": run.weights}
-                            | {key: run.progress[key] for key in ("step", "seconds", "examples")},
+                | {key: run.progress[key] for key in ("step", "seconds", "examples")},
             }
             path = shards.by_first(lambda: keep(run, result))
         if shards.is_main:
@@ -148,8 +163,11 @@ class Evaluate:
     def _ode(self, run: Run) -> OdeEstimator | None:
         """None if it was not asked for; `InputError` for what cannot be asked, before anything is computed."""
         if not self.ode:
-            asked = [field.name for field in dataclasses.fields(self)
-                     if field.name in _OF_THE_ODE and getattr(self, field.name) != field.default]
+            asked = [
+                field.name
+                for field in dataclasses.fields(self)
+                if field.name in _OF_THE_ODE and getattr(self, field.name) != field.default
+            ]
             if asked:
                 raise InputError(f"--{asked[0].replace('_', '-')} without --ode", "both", "it is a setting of the ODE")
             return None
@@ -157,8 +175,11 @@ class Evaluate:
         ode = OdeEstimator(
             trace_for(self.trace or ("exact" if exact else "hutchinson"), self.probes),
             solver_for(self.solver, self.ode_steps, self.rtol, self.atol),
-            dequantisation_for(self.dequantisation, run.model.decoder), self.dequantisation_draws,
-            torch.float64 if self.float64 else precision_of(run.model, torch.float32), self.seed)
+            dequantisation_for(self.dequantisation, run.model.decoder),
+            self.dequantisation_draws,
+            torch.float64 if self.float64 else precision_of(run.model, torch.float32),
+            self.seed,
+        )
         ode.check(run)
         return ode
 
@@ -187,24 +208,34 @@ def show(result: dict[str, Any], of: str, console: Console) -> None:
             table.add_row(name, f"{found['total']:.4f}{error}")
     console.print(table)
     if weighted is not None:
-        print(f"importance weights: {weighted['draws']} chains of T = {weighted['timesteps']} for each example, "
-              f"{weighted['effective_draws']:.1f} of them effective in the mean")
+        print(
+            f"importance weights: {weighted['draws']} chains of T = {weighted['timesteps']} for each example, "
+            f"{weighted['effective_draws']:.1f} of them effective in the mean"
+        )
     if ode is not None:
         drawn = f"; dequantisation: {ode['dequantisation']}" + f", draws: {ode['draws']}" * (ode["draws"] > 1)
         probes = "" if ode["probes"] is None else f" of {ode['probes']} probes"
         evaluations = f"{ode['evaluations']['mean']:.0f} evaluations in the mean, {ode['evaluations']['most']} at most"
-        print(f"ODE: {ode['trace']} trace{probes}; {ode['solver']}; {evaluations}{drawn}; "
-              f"there and back: error {ode['round_trip_error']:.1g}")
+        print(
+            f"ODE: {ode['trace']} trace{probes}; {ode['solver']}; {evaluations}{drawn}; "
+            f"there and back: error {ode['round_trip_error']:.1g}"
+        )
         of_noise = ode["standard_error_of_estimate"]
         if of_noise is None:
-            print("the noise of its draws and probes is unknown, as there is one of them for each example: give "
-                  "--dequantisation-draws or --probes of 2 or more")
+            print(
+                "the noise of its draws and probes is unknown, as there is one of them for each example: give "
+                "--dequantisation-draws or --probes of 2 or more"
+            )
         elif of_noise > 0:
-            print(f"its ± is over examples, the noise of draws and probes included, which alone is ± {of_noise:.4f}; "
-                  "equal examples share theirs")
+            print(
+                f"its ± is over examples, the noise of draws and probes included, which alone is ± {of_noise:.4f}; "
+                "equal examples share theirs"
+            )
     paths = result["transport"]
     if paths is not None:
-        print(f"paths: energy {paths['energy']:.3f}, displacement {paths['displacement']:.3f}, straightness "
-              f"{paths['straightness']:.3f}; the exact optimal transport: {paths['optimal']:.3f}\n"
-              f"W2² of samples to data {paths['w2']:.4f}, of other examples {paths['floor']:.4f} (squared standard "
-              f"deviations of the data; the last three from {paths['paths']} points of each, which makes them large)")
+        print(
+            f"paths: energy {paths['energy']:.3f}, displacement {paths['displacement']:.3f}, straightness "
+            f"{paths['straightness']:.3f}; the exact optimal transport: {paths['optimal']:.3f}\n"
+            f"W2² of samples to data {paths['w2']:.4f}, of other examples {paths['floor']:.4f} (squared standard "
+            f"deviations of the data; the last three from {paths['paths']} points of each, which makes them large)"
+        )

@@ -22,11 +22,20 @@ from ndm.training.checkpoint import newest
 _NUMBER: Any = int | float
 _ESTIMATE = {"total": _NUMBER, "standard_error": _NUMBER | None}
 _EVALUATED = {  # what the page and the card show of it
-    "data": str, "fingerprint": str, "unit": str, "split": str, "num_examples": int, "parameters": int,
+    "data": str,
+    "fingerprint": str,
+    "unit": str,
+    "split": str,
+    "num_examples": int,
+    "parameters": int,
     "training": {"step": int},
-    "nelbo": dict.fromkeys(("total", "standard_error", "standard_error_of_draws", "prior", "diffusion",
-                            "reconstruction"), _NUMBER) | {"timesteps": int | None, "draws": int},
-    "importance": [_ESTIMATE], "ode": [_ESTIMATE]}
+    "nelbo": dict.fromkeys(
+        ("total", "standard_error", "standard_error_of_draws", "prior", "diffusion", "reconstruction"), _NUMBER
+    )
+    | {"timesteps": int | None, "draws": int},
+    "importance": [_ESTIMATE],
+    "ode": [_ESTIMATE],
+}
 
 
 def keep(run: Run, result: dict[str, Any]) -> Path:

@@ -61,7 +61,7 @@ class Report:
 
     def _pictures(self, run: Run, data: DataSet, x: np.ndarray) -> dict[str, bytes]:
         about = run.config["data"]
-        beside = (data.test if run.is_image else data.train).x[:len(x)]
+        beside = (data.test if run.is_image else data.train).x[: len(x)]
         pictures = {"samples": comparison(beside, x, about)}
         shown = run.examples(data, "test")[: _ROWS if run.is_image else _MOST_POINTS]
         times = _TIMES if run.is_image else _TIMES_OF_POINTS

@@ -63,8 +63,11 @@ class Sample:
                 run = open_run(self.run_folder, self.checkpoint)
                 if self.out.suffix == ".png":
                     check_picture(run.event_shape, run.config["data"]["num_levels"])
-                require_memory(_COPIES * 4 * self.num * math.prod(run.event_shape), f"--num {self.num}",
-                               "draw fewer at a time, with other seeds")
+                require_memory(
+                    _COPIES * 4 * self.num * math.prod(run.event_shape),
+                    f"--num {self.num}",
+                    "draw fewer at a time, with other seeds",
+                )
             x = draw(run, self.num, shards, self.sampler, self.steps, self.eta, self.grid, self.seed)
             shards.by_first(lambda: self._write(run, x))
         if shards.is_main:
@@ -90,8 +93,16 @@ class Sample:
             write_atomically(self.out, buffer.getvalue())
 
 
-def draw(run: Run, num: int, shards: Shards, sampler: str | None = None, steps: int | None = None,
-         eta: float | None = None, grid: str = "time", seed: int = 0) -> np.ndarray:
+def draw(
+    run: Run,
+    num: int,
+    shards: Shards,
+    sampler: str | None = None,
+    steps: int | None = None,
+    eta: float | None = None,
+    grid: str = "time",
+    seed: int = 0,
+) -> np.ndarray:
     """`num` samples (num, *event), by default by the run's sampler: uint8 levels of images, float32 of real values.
 
     Processes take batches in turn. The first has all samples afterwards, the others none of them, (0, *event).

@@ -43,8 +43,15 @@ class Share:
         if not to_hub:
             require_new(Path(self.destination))  # before anything is said
         name = self.destination.removeprefix(_HUB) if to_hub else Path(self.destination).resolve().name
-        facts = Facts(name, run.config["data"]["name"], run.event_shape, run.config["timesteps"] or Facts.steps,
-                      command(run), _evaluation(run), self.licence)
+        facts = Facts(
+            name,
+            run.config["data"]["name"],
+            run.event_shape,
+            run.config["timesteps"] or Facts.steps,
+            command(run),
+            _evaluation(run),
+            self.licence,
+        )
         if to_hub:
             print(f"shared: {self._push(run, name, facts)}")
         else:
@@ -55,12 +62,21 @@ class Share:
 
     def _push(self, run: Run, name: str, facts: Facts) -> str:
         try:
-            return str(run.model.push_to_hub(name, private=self.private or None, commit_message="Share with ndm",
-                                             model_card_kwargs={"facts": facts}))
+            return str(
+                run.model.push_to_hub(
+                    name,
+                    private=self.private or None,
+                    commit_message="Share with ndm",
+                    model_card_kwargs={"facts": facts},
+                )
+            )
         except (OSError, ValueError, HTTPError) as error:  # no network, no token, no such name, no right to write
             why = " ".join(str(error).split())[:300] or type(error).__name__
-            raise InputError(f"{self.destination}, which cannot be pushed ({why})", "a name of yours on a hub that can "
-                             "be reached", "log in with: hf auth login, or share to a folder") from error
+            raise InputError(
+                f"{self.destination}, which cannot be pushed ({why})",
+                "a name of yours on a hub that can be reached",
+                "log in with: hf auth login, or share to a folder",
+            ) from error
 
 
 def _evaluation(run: Run) -> dict[str, Any] | None:

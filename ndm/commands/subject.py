@@ -53,8 +53,9 @@ class Subject:
     def others(self) -> Examples:
         """Examples of another split, in a random order, to compare with."""
         if self.split == ALL:
-            raise InputError("--transport for data that are not split", "another split to compare with",
-                             "say --split test")
+            raise InputError(
+                "--transport for data that are not split", "another split to compare with", "say --split test"
+            )
         other = self.data.divided().split("validation" if self.split == "train" else "train")
         return other.x[: len(other)][other.order()]
 
@@ -131,16 +132,26 @@ def _alike(place: str, given: Mapping[str, Any], reading: Mapping[str, Any]) -> 
         if bool(own) != ("columns" in known):  # names on one side alone: it is by their places
             options["dequantise"] = {}
             names = read(place, options | dict(given)).columns
-            places = dict(zip(reading.get("dimensions", []) or map(str, range(len(names))),
-                              names or map(str, range(len(reading.get("dimensions", [])))), strict=False))
+            places = dict(
+                zip(
+                    reading.get("dimensions", []) or map(str, range(len(names))),
+                    names or map(str, range(len(reading.get("dimensions", [])))),
+                    strict=False,
+                )
+            )
         options["dequantise"] = {places.get(name, name): Noise(step, name) for name, step in noise.items()}
     found = read(place, options | dict(given))
     names = found.reading.get("columns", [])
     words = []
     if names:
         words.append(f"columns {listed(names)}")
-        words.append(f"in the places of {listed(own)}" if "columns" in given and own
-                     else "matched by name" if own else "matched by position")
+        words.append(
+            f"in the places of {listed(own)}"
+            if "columns" in given and own
+            else "matched by name"
+            if own
+            else "matched by position"
+        )
     elif own:
         words += [f"columns matched by position with {listed(own)}"]
     if left_out := getattr(found, "left_out", ()):

@@ -32,8 +32,9 @@ def read(name_or_path: str, options: Mapping[str, Any] | None = None) -> Whole |
     """As `load`, but what has no splits of its own is whole: for those who evaluate all of it."""
     loader, arguments = _loader(name_or_path)
     if unknown := sorted(set(options or {}) - set(known := _options(loader))):
-        raise InputError(f"the option {unknown[0]} for {name_or_path}",
-                         "one of " + ", ".join(known) if known else "no options")
+        raise InputError(
+            f"the option {unknown[0]} for {name_or_path}", "one of " + ", ".join(known) if known else "no options"
+        )
     return loader(*arguments, **(options or {}))
 
 
@@ -76,7 +77,8 @@ def _loader(name_or_path: str) -> tuple[Callable[..., Whole | DataSet], list[Any
             f"the folder {name_or_path}, {_absent(path)}" if path.is_dir() else f"the file {name_or_path}",
             "a folder of images, or a file of a format that is read: " + ", ".join(readable),
             f"name one of its files, as {tables[0]}, or {hub.PREFIX}{path} for all tables of one kind (extra hub)"
-            if tables else "save the examples with np.savez(file, x=..., y=...)",
+            if tables
+            else "save the examples with np.savez(file, x=..., y=...)",
         )
     raise InputError(f"data {name_or_path!r}", f"one of {', '.join(known)}, or a file {', '.join(readable)}")
 

@@ -40,16 +40,19 @@ def load_file(path: str | Path, *, unlabelled: Any = None, dequantise: Any = Non
     except InputError as error:  # which those who do not look at labels need not know
         objection = error
     about = f"the file {path.name}" + f", noise on {len(noise)} of its dimensions" * bool(noise)
-    return whole(x, numbers, path, about, notes=notes, reading={"dequantise": noise} if noise else {},
-                 objection=objection)
+    return whole(
+        x, numbers, path, about, notes=notes, reading={"dequantise": noise} if noise else {}, objection=objection
+    )
 
 
-def _classes(path: Path, y: np.ndarray | None, shape: tuple[int, ...], unlabelled: Any
-             ) -> tuple[np.ndarray | None, tuple[str, ...]]:
+def _classes(
+    path: Path, y: np.ndarray | None, shape: tuple[int, ...], unlabelled: Any
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """The class numbers of labels `y` of that shape, one for each example, and notes of them."""
     if y is not None and (y.shape != shape or y.dtype.kind not in "biufU"):
-        raise InputError(f"{path}: labels y of type {y.dtype} and shape {y.shape}",
-                         f"one number or word for each example, {shape}")
+        raise InputError(
+            f"{path}: labels y of type {y.dtype} and shape {y.shape}", f"one number or word for each example, {shape}"
+        )
     return classes(y, lambda i: f"{path}, y[{i}]", unlabelled=unlabelled)
 
 
@@ -61,8 +64,12 @@ def _dequantised(x: np.ndarray, wanted: Any, where: str) -> tuple[np.ndarray, di
         raise InputError(f"dequantise={wanted} of {where}, of shape {x.shape}", "dequantise=true, or x of shape (N, D)")
     flat = x.reshape(len(x), -1)
     flat = flat.astype(np.float32 if flat.dtype.itemsize == 1 else np.result_type(flat.dtype, np.float64))
-    columns, noise = dequantised({str(i): flat[:, i] for i in range(flat.shape[1])}, wanted, where,
-                                 lambda name, i: f"{where}, x[{i}], dimension {name}")
+    columns, noise = dequantised(
+        {str(i): flat[:, i] for i in range(flat.shape[1])},
+        wanted,
+        where,
+        lambda name, i: f"{where}, x[{i}], dimension {name}",
+    )
     for name in noise:
         flat[:, int(name)] = columns[name]
     return flat.reshape(x.shape), noise

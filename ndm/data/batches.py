@@ -40,8 +40,11 @@ class Batches:
                 for old in sorted(self._epochs)[:-2]:  # a batch may straddle two epochs, and the next be prefetched
                     del self._epochs[old]
                 order = np.random.default_rng((self.seed, epoch)).permutation(len(self.split))
-                flips = np.random.default_rng((self.seed, epoch, FLIPS)).random(len(order)) < 0.5 if self.flip \
+                flips = (
+                    np.random.default_rng((self.seed, epoch, FLIPS)).random(len(order)) < 0.5
+                    if self.flip
                     else np.zeros(len(order), bool)
+                )
                 self._epochs[epoch] = order, flips
             return self._epochs[epoch]
 

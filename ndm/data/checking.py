@@ -12,8 +12,9 @@ from ndm.errors import InputError
 
 def findings(x: Examples) -> tuple[float, float, float]:
     """Least, largest and mean value, every example fetched and therefore decoded."""
-    parts = [(float(part.min()), float(part.max()), float(part.mean(dtype=np.float64)), len(part))
-             for _, part in chunks(x)]
+    parts = [
+        (float(part.min()), float(part.max()), float(part.mean(dtype=np.float64)), len(part)) for _, part in chunks(x)
+    ]
     lows, highs, means, nums = zip(*parts, strict=True)
     return min(lows), max(highs), float(np.average(means, weights=nums))
 

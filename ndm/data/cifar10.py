@@ -48,8 +48,15 @@ def read(places: Sequence[Path], checksums: Mapping[str, str]) -> DataSet:
     test_x, test_y = batches.pop("test_batch")
     x, y = (np.concatenate(each) for each in zip(*batches.values(), strict=True))
     end = len(x) - len(x) // 10
-    return DataSet(NAME, Split(x[:end], y[:end]), Split(x[end:], y[end:]), Split(test_x, test_y), num_levels=256,
-                   num_classes=10, source=SOURCE)
+    return DataSet(
+        NAME,
+        Split(x[:end], y[:end]),
+        Split(x[end:], y[end:]),
+        Split(test_x, test_y),
+        num_levels=256,
+        num_classes=10,
+        source=SOURCE,
+    )
 
 
 def _of_folder(path: Path, names: Mapping[str, str]) -> dict[str, bytes]:
@@ -81,7 +88,13 @@ def _batch(content: bytes, md5: str, where: str) -> tuple[np.ndarray, np.ndarray
         raise InputError(f"{where} of md5 {found}", f"md5 {md5}", "get the file again")
     batch = unpickled(content, where)
     x, y = (batch.get(key) for key in ("data", "labels")) if isinstance(batch, dict) else (None, None)
-    if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.shape[1:] != (3 * 32 * 32,) \
-            or not isinstance(y, list) or len(x) != len(y) or not all(isinstance(each, int) for each in y):
+    if (
+        not isinstance(x, np.ndarray)
+        or x.dtype != np.uint8
+        or x.shape[1:] != (3 * 32 * 32,)
+        or not isinstance(y, list)
+        or len(x) != len(y)
+        or not all(isinstance(each, int) for each in y)
+    ):
         raise InputError(f"{where} of other content", "data, uint8 (N, 3072), and labels, a list of N numbers")
     return x.reshape(-1, 3, 32, 32), np.array(y, np.int64)

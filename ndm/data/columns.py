@@ -34,8 +34,11 @@ def numbers(values: Sequence[Any], where: Where) -> np.ndarray:
     for i, value in enumerate(values):
         if not _is_list(value) or len(value) != width or not width:
             what = f"a list of {len(value)}" if _is_list(value) else repr(value)
-            raise InputError(f"{where(i)}: {what}", f"{width or 'some'} numbers, as in the first row",
-                             "make all lists equally long, or choose other columns=[...]")
+            raise InputError(
+                f"{where(i)}: {what}",
+                f"{width or 'some'} numbers, as in the first row",
+                "make all lists equally long, or choose other columns=[...]",
+            )
     flat = list(chain.from_iterable(values))
     return _numbers(flat, lambda i: f"{where(i // width)}, value [{i % width}]").reshape(len(values), width)
 
@@ -80,8 +83,14 @@ def _number(value: Any) -> float | None:
 def _no_number(value: Any, where: str) -> InputError:
     for kind, (what, advice) in _KINDS.items():
         if isinstance(value, kind):
-            return InputError(f"{where}: {what}, {str(value)[:60]}", "a number",
-                              f"{advice}, or leave the column out by columns=[...]")
+            return InputError(
+                f"{where}: {what}, {str(value)[:60]}", "a number", f"{advice}, or leave the column out by columns=[...]"
+            )
     words = isinstance(value, str) and value.strip()
-    return InputError(f"{where}: {value!r}", "a number", "choose other columns=[...], "
-                      + "label=NAME of this column if its words are classes, " * bool(words) + "or repair it")
+    return InputError(
+        f"{where}: {value!r}",
+        "a number",
+        "choose other columns=[...], "
+        + "label=NAME of this column if its words are classes, " * bool(words)
+        + "or repair it",
+    )

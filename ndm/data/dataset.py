@@ -110,8 +110,15 @@ class DataSet:
         """The splits one after the other; raises `InputError` where one of them is streamed."""
         splits = [self.split(name) for name in SPLITS]
         y = None if self.num_classes == 0 else np.concatenate([split.y for split in splits if split.y is not None])
-        return Whole(self.name, Split(Joined([split.every() for split in splits]), y), self.num_levels, self.source,
-                     self.notes, self.reading, self.columns)
+        return Whole(
+            self.name,
+            Split(Joined([split.every() for split in splits]), y),
+            self.num_levels,
+            self.source,
+            self.notes,
+            self.reading,
+            self.columns,
+        )
 
     def split(self, name: str) -> Split:
         """The split called `name`."""
@@ -229,15 +236,11 @@ def check_values(x: Examples, num_levels: int | None, where: str) -> None:
     else:
         check_type(x, np.dtype(np.uint8), "images", where)
         if x.ndim != 4:
-            raise InputError(
-                f"{where} of shape {x.shape}", "images (N, C, H, W)", "add a channel axis with x[:, None]"
-            )
+            raise InputError(f"{where} of shape {x.shape}", "images (N, C, H, W)", "add a channel axis with x[:, None]")
         if not 2 <= num_levels <= 256:
             raise InputError(f"{where} with {num_levels} levels", "2 to 256 levels")
     if x.size == 0:
-        raise InputError(
-            f"{where} of shape {x.shape}, which holds nothing", "at least one example and one dimension"
-        )
+        raise InputError(f"{where} of shape {x.shape}, which holds nothing", "at least one example and one dimension")
     if num_levels == 256:  # any byte is a level: images need not be decoded to know
         return
     count, first = 0, ""

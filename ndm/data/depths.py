@@ -50,5 +50,4 @@ def _of_avif(image: Any, content: bytes) -> int:
     return max(8 if not flag & 0x40 else 12 if flag & 0x20 else 10 for flag in flags)
 
 
-_OF_CONTENT: dict[str, Callable[[Any, bytes], int]] = {
-    "TIFF": _of_tiff, "JPEG2000": _of_jpeg2000, "AVIF": _of_avif}
+_OF_CONTENT: dict[str, Callable[[Any, bytes], int]] = {"TIFF": _of_tiff, "JPEG2000": _of_jpeg2000, "AVIF": _of_avif}

@@ -16,8 +16,9 @@ class Noise(NamedTuple):
     name: str
 
 
-def dequantised(columns: dict[str, np.ndarray], wanted: Any, where: str, cell: Callable[[str, int], str]
-                ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+def dequantised(
+    columns: dict[str, np.ndarray], wanted: Any, where: str, cell: Callable[[str, int], str]
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """The columns (N,), those that are `wanted` with noise, and the width of the noise on each of these.
 
     wanted   True for all at equal steps; or their names, where name stands for name[0], name[1], ... as well; or the
@@ -40,22 +41,28 @@ def _found(columns: dict[str, np.ndarray], wanted: Any, where: str) -> dict[str,
     names = list(columns) if wanted is True else _named(columns, wanted, where)
     steps = {name: step_of(columns[name]) for name in names}
     if wanted is not True and (other := [name for name in names if steps[name] is None]):
-        raise InputError(f"dequantise={other[:3]} of {where}", "columns of integers, or of values at equal steps",
-                         "leave it out, or say dequantise=true for all that are")
+        raise InputError(
+            f"dequantise={other[:3]} of {where}",
+            "columns of integers, or of values at equal steps",
+            "leave it out, or say dequantise=true for all that are",
+        )
     found = {name: Noise(step, name) for name, step in steps.items() if step is not None}
     if not found:
         raise InputError(f"dequantise={wanted} of {where}, which has no values at equal steps", "some", "leave it out")
     return found
 
 
-def _like_others(columns: dict[str, np.ndarray], wanted: dict[str, Noise], cell: Callable[[str, int], str]
-                 ) -> dict[str, Noise]:
+def _like_others(
+    columns: dict[str, np.ndarray], wanted: dict[str, Noise], cell: Callable[[str, int], str]
+) -> dict[str, Noise]:
     """The noise of other data, for columns that are at its steps; absent ones are for those who match columns."""
     found = {name: noise for name, noise in wanted.items() if name in columns}
     for name, (step, _) in found.items():
         if len(off := np.flatnonzero(~at_steps(columns[name], step))):
-            raise InputError(f"{cell(name, off[0])}: {columns[name][off[0]]:g}",
-                             f"values at steps of {step:g}, as in the run's own data, which are dequantised")
+            raise InputError(
+                f"{cell(name, off[0])}: {columns[name][off[0]]:g}",
+                f"values at steps of {step:g}, as in the run's own data, which are dequantised",
+            )
     return found
 
 

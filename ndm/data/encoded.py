@@ -39,8 +39,9 @@ class EncodedFile:
     def __enter__(self) -> "EncodedFile":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.image.close()
 
     def at(self, frame: int) -> Image.Image:
@@ -81,13 +82,19 @@ class EncodedFile:
         if number(error) or is_out_of_memory(error):
             return refused(self.where, "read", error, "a file that can")
         why = re.sub(r" <_io\.BytesIO [^>]*>", "", reason(error))  # what Pillow was given, instead of a file
-        return InputError(f"{self.where}, which cannot be decoded ({why})", "an image that Pillow reads",
-                          "remove or repair it: nothing is skipped")
+        return InputError(
+            f"{self.where}, which cannot be decoded ({why})",
+            "an image that Pillow reads",
+            "remove or repair it: nothing is skipped",
+        )
 
     def _check_depth(self) -> None:
         if (depth := bits(self.image, self.content)) > 8:
-            raise InputError(f"{self.where} of mode {self.image.mode}, {depth} bits a channel",
-                             "images of 8 bits a channel", "convert it: the bits beyond 8 would be cut off")
+            raise InputError(
+                f"{self.where} of mode {self.image.mode}, {depth} bits a channel",
+                "images of 8 bits a channel",
+                "convert it: the bits beyond 8 would be cut off",
+            )
 
 
 def with_alpha(image: Image.Image) -> Image.Image:
@@ -97,11 +104,17 @@ def with_alpha(image: Image.Image) -> Image.Image:
 
 def of_several_frames(which: str) -> InputError:
     """The `InputError` for files that hold several frames where nobody says which of them are examples."""
-    return InputError(which, "one picture in each file", "frames=all takes every frame as an example of its own, "
-                      "frames=first the first of each file")
+    return InputError(
+        which,
+        "one picture in each file",
+        "frames=all takes every frame as an example of its own, frames=first the first of each file",
+    )
 
 
 def transparent(which: str) -> InputError:
     """The `InputError` for images that are transparent where nobody says what lies behind them."""
-    return InputError(f"{which} with transparent pixels", "opaque images, or what lies behind them",
-                      "background=white or background=black")
+    return InputError(
+        f"{which} with transparent pixels",
+        "opaque images, or what lies behind them",
+        "background=white or background=black",
+    )

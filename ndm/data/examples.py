@@ -24,8 +24,16 @@ def examples(x: np.ndarray, where: str) -> Examples:
     return found
 
 
-def whole(x: np.ndarray, y: np.ndarray | None, path: Path, source: str, *, columns: tuple[str, ...] = (),
-          objection: InputError | None = None, **about: Any) -> Whole:
+def whole(
+    x: np.ndarray,
+    y: np.ndarray | None,
+    path: Path,
+    source: str,
+    *,
+    columns: tuple[str, ...] = (),
+    objection: InputError | None = None,
+    **about: Any,
+) -> Whole:
     """The arrays of the file at `path`, x checked as `examples` says; `about` are further fields of `Whole`."""
     found = examples(x, str(path))
     if objection is None and x.dtype.itemsize > found.dtype.itemsize:
@@ -58,7 +66,9 @@ def real_values(x: np.ndarray, where: str) -> Examples:
             f"{where}: values of type {x.dtype}",
             "uint8 images or floating-point values",
             "save images as uint8, levels 0..255; of other integers say dequantise=true, as without noise of one step "
-            "they have no density" if x.dtype.kind in "iub" else "save numbers, as x.astype(np.float32)",
+            "they have no density"
+            if x.dtype.kind in "iub"
+            else "save numbers, as x.astype(np.float32)",
         )
     lost, first = 0, 0.0
     with np.errstate(over="ignore"):

@@ -50,8 +50,16 @@ def absent(path: Path) -> str:
     return "which holds no images" + (f" ({'; '.join(what)})" if found or len(what) > 1 else "")
 
 
-def load_folder(path: Path, *, size: Any = None, crop: Any = None, mode: Any = None, frames: Any = None,
-                background: Any = None, unlabelled: Any = None) -> Whole | DataSet:
+def load_folder(
+    path: Path,
+    *,
+    size: Any = None,
+    crop: Any = None,
+    mode: Any = None,
+    frames: Any = None,
+    background: Any = None,
+    unlabelled: Any = None,
+) -> Whole | DataSet:
     """Every image below `path`, read by the policy of `ndm.data.images`. Raises `InputError`, naming a file.
 
     With `unlabelled="keep"`, images beside the folders that are classes are kept, without a class.
@@ -73,8 +81,16 @@ def load_folder(path: Path, *, size: Any = None, crop: Any = None, mode: Any = N
     notes = (*of_classes, *beside, *found.notes)
     if is_divided:
         return _as_divided(path, found, y, [PARTS[parts[i][0].lower()] for i in found.files], notes)
-    return Whole(path.name, Split(found.x, y), 256, f"the folder {path.name}", notes, found.reading, files=found.files,
-                 objection=objection)
+    return Whole(
+        path.name,
+        Split(found.x, y),
+        256,
+        f"the folder {path.name}",
+        notes,
+        found.reading,
+        files=found.files,
+        objection=objection,
+    )
 
 
 def _store(path: Path) -> tuple[Folder, list[str]]:
@@ -94,17 +110,29 @@ def _store(path: Path) -> tuple[Folder, list[str]]:
             break
     if strangers:
         more = "or more " * (len(strangers) > _MOST_STRANGERS)
-        raise InputError(f"{path}, which holds {len(strangers)} {more}files that are no images beside {len(images)} "
-                         f"that are, the first {strangers[0]}", "a folder that holds images alone",
-                         "name the folder of the images")
+        raise InputError(
+            f"{path}, which holds {len(strangers)} {more}files that are no images beside {len(images)} "
+            f"that are, the first {strangers[0]}",
+            "a folder that holds images alone",
+            "name the folder of the images",
+        )
     if folders > _MOST_WITHOUT + _MOST_FOLDERS * len(images):
-        raise InputError(f"{path}, which holds {len(images)} images in its first {folders} folders",
-                         "a folder of images", "name the folder of the images")
+        raise InputError(
+            f"{path}, which holds {len(images)} images in its first {folders} folders",
+            "a folder of images",
+            "name the folder of the images",
+        )
     if walk.obstacles:
         raise walk.obstacles[0]
-    notes = [f"{len(found)} {what}, as {found[0]}" for found, what in (
-        (walk.hidden, "hidden files or folders are not read"), (walk.bare, "folders are empty"),
-        (walk.others, "entries are neither files nor folders")) if found]
+    notes = [
+        f"{len(found)} {what}, as {found[0]}"
+        for found, what in (
+            (walk.hidden, "hidden files or folders are not read"),
+            (walk.bare, "folders are empty"),
+            (walk.others, "entries are neither files nor folders"),
+        )
+        if found
+    ]
     return Folder(path, images), notes
 
 
@@ -129,23 +157,28 @@ def _is_divided(path: Path, parts: list[list[str]]) -> bool:
     if not splits or (others and len(splits) == 1):  # a train may be a class of vehicles
         return False
     if others or not splits >= {"train", "test"}:
-        raise InputError(f"{path} with the folders {', '.join(sorted(tops)[:_MOST_NAMED])}", "train and test, with or "
-                         "without validation, or none of them", f"name {path / min(tops - set(others))} alone, which "
-                         "is then divided 80/10/10")
+        raise InputError(
+            f"{path} with the folders {', '.join(sorted(tops)[:_MOST_NAMED])}",
+            "train and test, with or without validation, or none of them",
+            f"name {path / min(tops - set(others))} alone, which is then divided 80/10/10",
+        )
     if stray := ["/".join(each) for each in parts if len(each) == 1]:
         raise InputError(f"{path / stray[0]} beside train and test", "images inside of them", "move it")
     return True
 
 
-def _labels(path: Path, names: list[str], parts: list[list[str]], unlabelled: Any
-            ) -> tuple[np.ndarray | None, list[str]]:
+def _labels(
+    path: Path, names: list[str], parts: list[list[str]], unlabelled: Any
+) -> tuple[np.ndarray | None, list[str]]:
     """The class number of each file's folder, as `classes` says, None where all lie in one; and notes of them."""
     folders = [each[0] if len(each) > 1 else "" for each in parts]
     own = sorted(set(folders) - {""}, key=place_of)
     if "" in folders and own and unlabelled is None:
-        raise InputError(f"{path / names[folders.index('')]} beside the folder {path / own[0]}",
-                         "all images in sub-folders, which are the classes, or none",
-                         "move it, or say unlabelled=keep to keep it without a class")
+        raise InputError(
+            f"{path / names[folders.index('')]} beside the folder {path / own[0]}",
+            "all images in sub-folders, which are the classes, or none",
+            "move it, or say unlabelled=keep to keep it without a class",
+        )
     is_labelled = len(set(folders)) > 1
     y, said = classes(folders if is_labelled else None, lambda i: str(path / names[i]), unlabelled=unlabelled)
     notes = list(said)
@@ -153,8 +186,10 @@ def _labels(path: Path, names: list[str], parts: list[list[str]], unlabelled: An
         shown = ", ".join(own[:_MOST_NAMED]) + ", ..." * (len(own) > _MOST_NAMED)
         notes.append(f"the sub-folders are {len(own)} classes: {shown}")
     if deep := [name for name, each in zip(names, parts, strict=True) if len(each) > 2]:
-        notes.append(f"{len(deep)} of {len(names)} files lie in folders within these, which are no classes: the first "
-                     f"{path / deep[0]}")
+        notes.append(
+            f"{len(deep)} of {len(names)} files lie in folders within these, which are no classes: the first "
+            f"{path / deep[0]}"
+        )
     return y, notes
 
 
@@ -166,7 +201,17 @@ def _as_divided(path: Path, found: Surveyed, y: np.ndarray | None, where: list[s
         tenth = max(1, len(own) // 10)
         held_out, rest = parted(found.files[own], (tenth, len(own) - tenth), f"{path / 'train'}")
         places["train"], places["validation"] = own[np.sort(rest)], own[np.sort(held_out)]
-    train, validation, test = (Split(rows_of(found.x, rows), None if y is None else y[rows])
-                               for rows in places.values())
-    return DataSet(path.name, train, validation, test, num_levels=256, num_classes=0 if y is None else int(y.max()) + 1,
-                   source=f"the folder {path.name}, split by its sub-folders", notes=notes, reading=found.reading)
+    train, validation, test = (
+        Split(rows_of(found.x, rows), None if y is None else y[rows]) for rows in places.values()
+    )
+    return DataSet(
+        path.name,
+        train,
+        validation,
+        test,
+        num_levels=256,
+        num_classes=0 if y is None else int(y.max()) + 1,
+        source=f"the folder {path.name}, split by its sub-folders",
+        notes=notes,
+        reading=found.reading,
+    )

@@ -55,17 +55,37 @@ def _of_hub(name: Any, streaming: bool) -> Any:
     if not owner.strip():
         raise InputError(f"{PREFIX}{name} without a name", _NAMES)
     if not _NAME.fullmatch(owner) and not Path(owner).exists():
-        raise InputError(f"{PREFIX}{name}, which is no name", f"{_NAMES}, or {PREFIX}FOLDER of a folder that exists",
-                         "check how it is spelled")
+        raise InputError(
+            f"{PREFIX}{name}, which is no name",
+            f"{_NAMES}, or {PREFIX}FOLDER of a folder that exists",
+            "check how it is spelled",
+        )
     if Path(owner).is_dir() and holds(Path(owner)):
         raise InputError(f"{PREFIX}{name}, a folder of save_to_disk", f"its name alone: {name}", f"leave out {PREFIX}")
     return optional("datasets", "hub").load_dataset(owner, config or None, streaming=streaming)
 
 
-def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None = None, image: Any = None,
-          label: Any = None, unlabelled: Any = None, columns: Any = None, dequantise: Any = None, size: Any = None,
-          crop: Any = None, mode: Any = None, frames: Any = None, background: Any = None, streaming: Any = False,
-          validation: Any = None, test: Any = None, buffer: Any = None, lanes: Any = None) -> Whole | DataSet:
+def _load(
+    opened: Callable[[Any, bool], Any],
+    place: Any,
+    *,
+    split: str | None = None,
+    image: Any = None,
+    label: Any = None,
+    unlabelled: Any = None,
+    columns: Any = None,
+    dequantise: Any = None,
+    size: Any = None,
+    crop: Any = None,
+    mode: Any = None,
+    frames: Any = None,
+    background: Any = None,
+    streaming: Any = False,
+    validation: Any = None,
+    test: Any = None,
+    buffer: Any = None,
+    lanes: Any = None,
+) -> Whole | DataSet:
     """One split, train unless another is named: the images of the column `image`, or a table of `columns`.
 
     Notes say which splits are left unused. Data that are not divided into splits take no `split`.
@@ -79,13 +99,16 @@ def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None =
     given = {name: value for name, value in given.items() if value is not None}
     streaming = option("streaming", streaming, (False, True))
     if given and not streaming:
-        raise InputError(f"the option {next(iter(given))} without streaming=true", "both",
-                         "what is not streamed is divided 80/10/10")
+        raise InputError(
+            f"the option {next(iter(given))} without streaming=true", "both", "what is not streamed is divided 80/10/10"
+        )
     how = sizes(given)
     strange = policy if image is None else {"columns": columns, "dequantise": dequantise}
     if strange := {name: value for name, value in strange.items() if value is not None}:
-        raise InputError(f"the option {next(iter(strange))} {'without' if image is None else 'beside'} image=COLUMN",
-                         "options of images, or of a table")
+        raise InputError(
+            f"the option {next(iter(strange))} {'without' if image is None else 'beside'} image=COLUMN",
+            "options of images, or of a table",
+        )
     found = _tried(str(place), opened, place, streaming)
     about, unused = f"{path.name} of Hugging Face datasets", []
     if isinstance(found, dict):
@@ -124,22 +147,37 @@ def _load(opened: Callable[[Any, bool], Any], place: Any, *, split: str | None =
         left_out = (*(name for name in names if name not in wanted), *left_out)
         return replace(made, left_out=left_out)
     pictures = images_of(Column(path, found, image), **policy)
-    y, said = classes(None if label is None else found[label], partial(tables.cell, path, label),
-                      unlabelled=unlabelled, missing=missing)
-    return Whole(path.name, Split(pictures.x, None if y is None else y[pictures.files]), 256, about,
-                 (*said, *pictures.notes, *notes), {"image": image} | pictures.reading, left_out=left_out,
-                 files=pictures.files)
+    y, said = classes(
+        None if label is None else found[label],
+        partial(tables.cell, path, label),
+        unlabelled=unlabelled,
+        missing=missing,
+    )
+    return Whole(
+        path.name,
+        Split(pictures.x, None if y is None else y[pictures.files]),
+        256,
+        about,
+        (*said, *pictures.notes, *notes),
+        {"image": image} | pictures.reading,
+        left_out=left_out,
+        files=pictures.files,
+    )
 
 
 def _check_types(path: Path, features: Any, image: Any, columns: list[str]) -> None:
     """Raise `InputError` for an `image` that is no column of images, or a column of images in a table."""
     types = {name: getattr(feature, "dtype", "") for name, feature in features.items()}
     if image is not None and types.get(image, "") not in (*_ENCODED, ""):
-        raise InputError(f"{path}, column {image!r} of type {types[image]}", "a column of images",
-                         "name another: image=COLUMN")
+        raise InputError(
+            f"{path}, column {image!r} of type {types[image]}", "a column of images", "name another: image=COLUMN"
+        )
     if image is None and (images := [name for name in columns if types.get(name) == _ENCODED[0]]):
-        raise InputError(f"{path}, column {images[0]!r} of images in a table", "columns of numbers",
-                         f"say image={images[0]}, or choose columns=[...]")
+        raise InputError(
+            f"{path}, column {images[0]!r} of images in a table",
+            "columns of numbers",
+            f"say image={images[0]}, or choose columns=[...]",
+        )
 
 
 def _as_stream(found: Any, split: str | None, pieces: int) -> tuple[Any, int | None]:
@@ -150,8 +188,17 @@ def _as_stream(found: Any, split: str | None, pieces: int) -> tuple[Any, int | N
     return found, known and known.num_examples
 
 
-def _streamed(path: Path, found: Any, wanted: list[str], image: Any, label: Any, dequantise: Any,
-              policy: dict[str, Any], how: dict[str, Any], about: str) -> DataSet:
+def _streamed(
+    path: Path,
+    found: Any,
+    wanted: list[str],
+    image: Any,
+    label: Any,
+    dequantise: Any,
+    policy: dict[str, Any],
+    how: dict[str, Any],
+    about: str,
+) -> DataSet:
     """The stream of the columns that are `wanted` as a data set: what decodes its rows."""
     if dequantise:
         raise InputError("dequantise= of a stream", "data that are got whole", "leave streaming=true out")
@@ -171,8 +218,11 @@ def _tried(name: str, work: Callable[..., Any], *arguments: Any) -> Any:
     except InputError:
         raise
     except Exception as error:  # of the network, of Arrow, of the file system: all mean the same
-        raise InputError(f"{name}, which cannot be opened ({reason(error)[:200]})",
-                         "a data set of Hugging Face", _ADVICE if work is _of_hub else "") from error
+        raise InputError(
+            f"{name}, which cannot be opened ({reason(error)[:200]})",
+            "a data set of Hugging Face",
+            _ADVICE if work is _of_hub else "",
+        ) from error
 
 
 load_folder, load_name = partial(_load, _of_disk), partial(_load, _of_hub)  # the options of both

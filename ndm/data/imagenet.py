@@ -47,8 +47,11 @@ def read(size: int, release: Any, places: Sequence[Path] | None = None, counts: 
     """The images of `size` pixels; raises `InputError` where the release is not named, or files are not what it has."""
     name = f"imagenet{size}"
     if release is None:
-        raise InputError(f"{name} without its release", "release=old or release=new",
-                         "say --data-options release=new: they are different data")
+        raise InputError(
+            f"{name} without its release",
+            "release=old or release=new",
+            "say --data-options release=new: they are different data",
+        )
     option("release", release, tuple(COUNTS))
     counts = counts or COUNTS[release]
     places = folders(*folder_names(size)) if places is None else places
@@ -56,8 +59,9 @@ def read(size: int, release: Any, places: Sequence[Path] | None = None, counts: 
     train, test = reader(size, places, "train"), reader(size, places, "valid")
     for split, expected, what in ((train, counts.train, "training"), (test, counts.test, "validation")):
         if len(split) != expected:
-            raise InputError(f"{len(split)} {what} images of {name} ({release} release)", f"{expected}",
-                             "get the files again")
+            raise InputError(
+                f"{len(split)} {what} images of {name} ({release} release)", f"{expected}", "get the files again"
+            )
     end = len(train) - counts.validation
     first, last = slice(0, end), slice(end, len(train))
     y = train.y
@@ -89,8 +93,9 @@ def _new(size: int, places: Sequence[Path], part: str) -> Split:
     for where, x, y in batches:
         shape = x.shape if x.ndim == 2 else (0, 0)
         if x.dtype != np.uint8 or shape[1] != 3 * size * size or y.shape != (len(x),):
-            raise InputError(f"{where}: data {x.dtype} {x.shape}, labels {y.shape}",
-                             f"uint8 (N, {3 * size * size}) and (N,)")
+            raise InputError(
+                f"{where}: data {x.dtype} {x.shape}, labels {y.shape}", f"uint8 (N, {3 * size * size}) and (N,)"
+            )
         if y.dtype.kind not in "iu" or not (y.min() >= 1 and y.max() <= CLASSES):
             raise InputError(f"{where}: labels {y.min()}..{y.max()}", f"1..{CLASSES}")
         xs.append(x.reshape(-1, 3, size, size))
@@ -126,8 +131,10 @@ def _of_zip(path: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".npz")]
-            return [_of_member(archive.read(name), f"{path}: {name}")
-                    for name in sorted(names, key=lambda name: (len(name), name))]
+            return [
+                _of_member(archive.read(name), f"{path}: {name}")
+                for name in sorted(names, key=lambda name: (len(name), name))
+            ]
     except InputError:
         raise
     except Exception as error:  # zipfile and zlib raise many types: all mean that it is damaged

@@ -102,8 +102,9 @@ class Images(Lazy):
     def _decode(self, file: EncodedFile, frame: int) -> np.ndarray:
         image = file.at(frame)
         if not self.resize and file.size != (self.policy.width, self.policy.height):
-            raise InputError(f"{file.where} of {image.width}x{image.height} pixels",
-                             f"{self.policy.width}x{self.policy.height}")
+            raise InputError(
+                f"{file.where} of {image.width}x{image.height} pixels", f"{self.policy.width}x{self.policy.height}"
+            )
         if self.policy.background is None and file.is_transparent():
             raise transparent(file.where)
         try:

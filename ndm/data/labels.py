@@ -19,8 +19,9 @@ MOST_CLASSES = 100_000  # what has more different labels is an identifier or a t
 _LIKE_MISSING = {"na", "n/a", "<na>", "nan", "nat", "null", "none", "nil", "?", "-", "missing"}
 
 
-def classes(labels: Iterable[Any] | None, where: Callable[[int], str], *, unlabelled: Any = None,
-            missing: int | None = None) -> tuple[np.ndarray | None, tuple[str, ...]]:
+def classes(
+    labels: Iterable[Any] | None, where: Callable[[int], str], *, unlabelled: Any = None, missing: int | None = None
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Class numbers 0, 1, ... of the labels, int64 (N,), and what is to be said of them; None of data without labels.
 
     Numbers come first, in their order, whether they are stored as such or as text; then words, in alphabetical order.
@@ -33,8 +34,11 @@ def classes(labels: Iterable[Any] | None, where: Callable[[int], str], *, unlabe
     keep = unlabelled is not None and option("unlabelled", unlabelled, ("keep",)) == "keep"
     if labels is None:
         if keep:
-            raise InputError("unlabelled=keep of data without labels", "labels",
-                             "name their column by label=NAME, or save them under the key y of an .npz file")
+            raise InputError(
+                "unlabelled=keep of data without labels",
+                "labels",
+                "name their column by label=NAME, or save them under the key y of an .npz file",
+            )
         return None, ()
     stored = [label.item() if isinstance(label, np.generic) else label for label in labels]
     words = [_word(label, where, i) for i, label in enumerate(stored)]
@@ -43,15 +47,21 @@ def classes(labels: Iterable[Any] | None, where: Callable[[int], str], *, unlabe
     if absent and not keep:
         i = next(i for i, word in enumerate(words) if word in absent)
         number = _number(words[i] or "") is not None
-        raise InputError(f"{where(i)}: {stored[i]!r}, a missing label", "a label for each example",
-                         "repair it, or say unlabelled=keep to keep examples without a class"
-                         + ", or give that class another name" * number)
+        raise InputError(
+            f"{where(i)}: {stored[i]!r}, a missing label",
+            "a label for each example",
+            "repair it, or say unlabelled=keep to keep examples without a class"
+            + ", or give that class another name" * number,
+        )
     order = sorted((word for word in counts if word is not None and word not in absent), key=place_of)
     if not order:
         raise InputError(f"{where(0)} and all others without a label", "some with one", "leave the labels out")
     if len(order) > MOST_CLASSES:
-        raise InputError(f"{where(0)} and others: {len(order):,} different labels", f"at most {MOST_CLASSES:,} classes",
-                         "an identifier or a target is no class")
+        raise InputError(
+            f"{where(0)} and others: {len(order):,} different labels",
+            f"at most {MOST_CLASSES:,} classes",
+            "an identifier or a target is no class",
+        )
     numbers = {word: i for i, word in enumerate(order)} | dict.fromkeys(absent, NO_CLASS)
     without = sum(counts[word] for word in absent)
     notes = [f"{without} of {len(words)} examples have no label"] * bool(absent) + _remarks(order, counts)
@@ -68,8 +78,11 @@ def _word(label: Any, where: Callable[[int], str], i: int) -> str | None:
         return label if label.strip() else None
     if isinstance(label, bool | int | datetime.date):
         return str(label)
-    raise InputError(f"{where(i)}: {str(label)[:60]!r}, a {type(label).__name__}", "a number or a word as a label",
-                     "name another column")
+    raise InputError(
+        f"{where(i)}: {str(label)[:60]!r}, a {type(label).__name__}",
+        "a number or a word as a label",
+        "name another column",
+    )
 
 
 def _number(word: str) -> Decimal | None:
@@ -97,12 +110,17 @@ def _absent(counts: Counter[str | None], missing: int | None) -> set[str | None]
 
 def _remarks(order: list[str], counts: Counter[str | None]) -> list[str]:
     """What may be another mistake: words that stand for a missing label, numbers written in two ways, no classes."""
-    notes = [f"the label {word!r} ({counts[word]} times) counts as a class: leave it empty where it means no label"
-             for word in order if word.strip().lower() in _LIKE_MISSING]
+    notes = [
+        f"the label {word!r} ({counts[word]} times) counts as a class: leave it empty where it means no label"
+        for word in order
+        if word.strip().lower() in _LIKE_MISSING
+    ]
     for number, group in groupby(order, _number):
         if number is not None and len(same := list(group)) > 1:
-            notes.append(f"the labels {' and '.join(map(repr, same))} are the same number, written differently: they "
-                         "count as different classes")
+            notes.append(
+                f"the labels {' and '.join(map(repr, same))} are the same number, written differently: they "
+                "count as different classes"
+            )
     if len(order) > max(10, sum(counts.values()) / 2):
         notes.append(f"{len(order)} classes for {sum(counts.values())} examples: is this an identifier or a target?")
     return notes

@@ -33,8 +33,17 @@ class Lane:
         lengths: how many examples a piece holds, by its number as a word (JSON); those that are learned are added.
     """
 
-    def __init__(self, read: Read, number: int, pieces: Sequence[int], lengths: dict[str, int], *, seed: int,
-                 window: int, kept: int) -> None:
+    def __init__(
+        self,
+        read: Read,
+        number: int,
+        pieces: Sequence[int],
+        lengths: dict[str, int],
+        *,
+        seed: int,
+        window: int,
+        kept: int,
+    ) -> None:
         self.read, self.number, self.pieces, self.lengths = read, number, pieces, lengths
         self.seed, self.window, self.kept = seed, window, kept
         self._lock = threading.Lock()
@@ -65,8 +74,11 @@ class Lane:
         while True:
             length = self._length()
             if length == 0:
-                raise InputError(f"{len(self.pieces)} pieces of a stream without examples to train on", "at least one",
-                                 "hold fewer out, by validation= and test=, or name fewer lanes=")
+                raise InputError(
+                    f"{len(self.pieces)} pieces of a stream without examples to train on",
+                    "at least one",
+                    "hold fewer out, by validation= and test=, or name fewer lanes=",
+                )
             epoch, place = (0, number) if length is None else divmod(number, length)
             for example in self._epoch(epoch, place):
                 yield example

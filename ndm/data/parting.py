@@ -15,8 +15,11 @@ def parted(files: np.ndarray, sizes: Sequence[int], name: str) -> list[np.ndarra
     """
     own, inverse, counts = np.unique(files, return_inverse=True, return_counts=True)
     if len(own) < len(sizes):
-        raise InputError(f"{name}: {len(files)} examples from {len(own)} files", f"{len(sizes)} files or more, as the "
-                         "frames of one are not divided", "save the frames as files of their own")
+        raise InputError(
+            f"{name}: {len(files)} examples from {len(own)} files",
+            f"{len(sizes)} files or more, as the frames of one are not divided",
+            "save the frames as files of their own",
+        )
     # RandomState is frozen (NEP 19): this permutation is the same under every version of numpy.
     random = np.random.RandomState(0)
     order = random.permutation(len(own))

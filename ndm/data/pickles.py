@@ -31,5 +31,8 @@ def unpickled(content: bytes, where: str) -> Any:
     try:
         return _AllowList(io.BytesIO(content), encoding="latin1").load()
     except Exception as error:  # damaged pickles make the unpickler raise anything
-        raise InputError(f"{where}, which is not a pickle of data alone ({reason(error)})", "arrays, lists and text",
-                         "get the file again") from error
+        raise InputError(
+            f"{where}, which is not a pickle of data alone ({reason(error)})",
+            "arrays, lists and text",
+            "get the file again",
+        ) from error

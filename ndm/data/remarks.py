@@ -83,8 +83,12 @@ def _of_images(x: Examples) -> list[str]:
     return [f"{blank:,} of {len(x):,} images of train are of one value throughout"] * bool(blank)
 
 
-def _whole(x: Examples, sample: np.ndarray, groups: list[list[int]],
-           holds: Callable[[np.ndarray, np.ndarray, list[int]], np.ndarray]) -> list[list[int]]:
+def _whole(
+    x: Examples,
+    sample: np.ndarray,
+    groups: list[list[int]],
+    holds: Callable[[np.ndarray, np.ndarray, list[int]], np.ndarray],
+) -> list[list[int]]:
     """Those of the dimensions in each group for which holds(part, first, group) is true of all examples."""
     if len(sample) == len(x) or not any(groups):
         return groups
@@ -93,8 +97,9 @@ def _whole(x: Examples, sample: np.ndarray, groups: list[list[int]],
         part = part.reshape(len(part), -1)
         for each, group in zip(true, groups, strict=True):
             each &= holds(part, first, group)
-    return [[i for i, is_true in zip(group, each, strict=True) if is_true]
-            for group, each in zip(groups, true, strict=True)]
+    return [
+        [i for i, is_true in zip(group, each, strict=True) if is_true] for group, each in zip(groups, true, strict=True)
+    ]
 
 
 def _never_changes(x: np.ndarray, first: np.ndarray, group: list[int]) -> np.ndarray:
@@ -156,8 +161,10 @@ def _of_linear(x: Examples, sample: np.ndarray, left: np.ndarray, words: _Words)
         return []
     weight = np.linalg.norm(flat, axis=1)
     which = words(left[weight > _INVOLVED * weight.max()].tolist())
-    return [f"{which} are linear in each other, {flat.shape[1]} of them determined by the others: "
-            "a density is infinite there, leave what is determined out"]
+    return [
+        f"{which} are linear in each other, {flat.shape[1]} of them determined by the others: "
+        "a density is infinite there, leave what is determined out"
+    ]
 
 
 def _of_steps(x: np.ndarray, left: np.ndarray, words: _Words) -> list[str]:
@@ -174,11 +181,15 @@ def _of_steps(x: np.ndarray, left: np.ndarray, words: _Words) -> list[str]:
     for group, what in ((left[are_whole].tolist(), "integers"), (list(steps), "values at equal steps")):
         if group:
             first = f" ({steps[group[0]]:.4g} in {words.name(group[0])}{partly})" if group[0] in steps else ""
-            found.append(f"{words(group)} hold{'s' * (len(group) == 1)} {what}{first}: a density is infinite there "
-                         f"without {words.option(group)}{images}")
+            found.append(
+                f"{words(group)} hold{'s' * (len(group) == 1)} {what}{first}: a density is infinite there "
+                f"without {words.option(group)}{images}"
+            )
     rest = np.array([i for i in searched.tolist() if i not in steps], int)
     if len(again := rest[has_ties(x[:, rest])]):
         values, counts = np.unique(x[:, again[0]], return_counts=True)
-        found.append(f"{words(again.tolist())} repeat{'s' * (len(again) == 1)} values, as {values[counts.argmax()]:g} "
-                     f"in {counts.max()} of {len(x)} examples: a density is infinite there")
+        found.append(
+            f"{words(again.tolist())} repeat{'s' * (len(again) == 1)} values, as {values[counts.argmax()]:g} "
+            f"in {counts.max()} of {len(x)} examples: a density is infinite there"
+        )
     return found

@@ -66,14 +66,17 @@ class ImageDecoder:
 
     names: tuple[str, ...] = ()
 
-    def __init__(self, first: list[Row], *, column: str, size: Any, crop: Any, mode: Any, frames: Any,
-                 background: Any) -> None:
+    def __init__(
+        self, first: list[Row], *, column: str, size: Any, crop: Any, mode: Any, frames: Any, background: Any
+    ) -> None:
         if frames == "all":
-            raise InputError("frames=all of a stream", "one example in each row",
-                             "say frames=first, or leave streaming=true out")
+            raise InputError(
+                "frames=all of a stream", "one example in each row", "say frames=first, or leave streaming=true out"
+            )
         self.column, self.resize = column, size is not None
-        self.policy, _, notes = survey(Encoded(first, column), size=size, crop=crop, mode=mode, frames=frames,
-                                       background=background)
+        self.policy, _, notes = survey(
+            Encoded(first, column), size=size, crop=crop, mode=mode, frames=frames, background=background
+        )
         self.notes = tuple(f"of the first examples {note}" for note in notes)
         self.grey_alone = mode is None and self.policy.mode == "grey"
 
@@ -82,8 +85,9 @@ class ImageDecoder:
         for i in range(len(rows)) if self.grey_alone else ():
             with EncodedFile(store, i) as file:
                 if (mode := file.image.mode) not in GREY:
-                    raise InputError(f"{file.where} of mode {mode}", "grey, as the first images are",
-                                     "say mode=rgb or mode=grey")
+                    raise InputError(
+                        f"{file.where} of mode {mode}", "grey, as the first images are", "say mode=rgb or mode=grey"
+                    )
         return Images(store, self.policy, resize=self.resize)[:]
 
 
@@ -105,13 +109,18 @@ class TableDecoder:
         values = {column: self._numbers(rows, column) for column in self.shapes}
         for column, shape in self.shapes.items():
             if values[column].shape[1:] != shape:
-                raise InputError(f"{rows[0].where}, column {column!r} of shape {values[column].shape[1:]}",
-                                 f"{shape}, as in the first examples")
+                raise InputError(
+                    f"{rows[0].where}, column {column!r} of shape {values[column].shape[1:]}",
+                    f"{shape}, as in the first examples",
+                )
         with np.errstate(over="ignore"):
             x = np.stack(list(expanded(values).values()), 1).astype(np.float32)
         if not np.isfinite(x).all():
-            raise InputError(f"{rows[np.argwhere(~np.isfinite(x))[0][0]].where}: a value too large for float32",
-                             "absolute values below 3.4e38", "rescale the data")
+            raise InputError(
+                f"{rows[np.argwhere(~np.isfinite(x))[0][0]].where}: a value too large for float32",
+                "absolute values below 3.4e38",
+                "rescale the data",
+            )
         return x
 
     @staticmethod

@@ -121,8 +121,9 @@ class Walk:
                 return
             found = sorted(folder.iterdir())
         except OSError as error:
-            self.obstacles.append(refused(f"the folder {folder}", "read", error, "one that can",
-                                          "name a folder that is without it"))
+            self.obstacles.append(
+                refused(f"the folder {folder}", "read", error, "one that can", "name a folder that is without it")
+            )
             return
         if not found:
             self.bare.append(folder)
@@ -134,8 +135,10 @@ class Walk:
             try:
                 kind = each.stat().st_mode
             except OSError as error:
-                self._meet(f"{each}, a link to nothing" if each.is_symlink() else f"{each} ({why(error)})",
-                           "files that exist and can be read")
+                self._meet(
+                    f"{each}, a link to nothing" if each.is_symlink() else f"{each} ({why(error)})",
+                    "files that exist and can be read",
+                )
                 continue
             if stat.S_ISDIR(kind):
                 yield None

@@ -50,9 +50,11 @@ class Source:
                 yield Row(values, f"{self.name}, piece {piece + 1}, example {number + 1}")
                 number += 1
         except Exception as error:  # of the network, of Arrow, of the file system: all mean the same
-            raise InputError(f"{self.name}, whose piece {piece + 1} cannot be read at example {number + 1} "
-                             f"({reason(error)[:200]})", "a stream that goes on",
-                             "the same command resumes a run") from error
+            raise InputError(
+                f"{self.name}, whose piece {piece + 1} cannot be read at example {number + 1} ({reason(error)[:200]})",
+                "a stream that goes on",
+                "the same command resumes a run",
+            ) from error
 
     def hold(self, number: int, parts: int) -> tuple[list[Row], list[Row]]:
         """The first examples, `number` of them, which `read` leaves out from now on, and some that it does not.
@@ -72,8 +74,11 @@ class Source:
             held += mine
             seen += islice(source, min(ceil(_SAMPLE / parts), _SAMPLE - len(seen)))
         if len(held) < number or not seen:
-            raise InputError(f"{self.name}, a stream of few examples ({number} are to be held out)",
-                             "some to train on beside them", "hold fewer out, by validation= and test=")
+            raise InputError(
+                f"{self.name}, a stream of few examples ({number} are to be held out)",
+                "some to train on beside them",
+                "hold fewer out, by validation= and test=",
+            )
         return held, seen
 
 
@@ -94,8 +99,11 @@ class Stream(Split):
         return StreamedBatches(self, batch_size, seed, flip=flip)
 
     def every(self) -> Examples:
-        raise InputError("all of a stream", "a split of it, or data that are got whole",
-                         "say --split test, or leave streaming=true out")
+        raise InputError(
+            "all of a stream",
+            "a split of it, or data that are got whole",
+            "say --split test, or leave streaming=true out",
+        )
 
     def stamps(self) -> Iterator[bytes]:
         yield f"{self.about} {self.source.pieces};".encode()
@@ -111,8 +119,18 @@ class StreamedBatches(Batches):
         number = max(n for n in range(1, split.lanes + 1) if pieces % n == 0 and batch_size % n == 0)
         self.share = batch_size // number
         self._lengths: dict[str, int] = {}
-        self.lanes = [Lane(split.source.read, i, range(i, pieces, number), self._lengths, seed=seed,
-                           window=max(1, split.buffer // number), kept=_STEPS_KEPT * self.share) for i in range(number)]
+        self.lanes = [
+            Lane(
+                split.source.read,
+                i,
+                range(i, pieces, number),
+                self._lengths,
+                seed=seed,
+                window=max(1, split.buffer // number),
+                kept=_STEPS_KEPT * self.share,
+            )
+            for i in range(number)
+        ]
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="lanes")
 
     def fetch(self, step: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
@@ -150,9 +168,21 @@ def sizes(given: dict[str, Any]) -> dict[str, int]:
     return _DEFAULTS | given
 
 
-def streamed(name: str, stream: Any, decoder: Callable[[list[Row]], Decoder], *, about: str, label: str | None,
-             unlabelled: Any, missing: int | None, notes: tuple[str, ...], validation: int, test: int, buffer: int,
-             lanes: int) -> DataSet:
+def streamed(
+    name: str,
+    stream: Any,
+    decoder: Callable[[list[Row]], Decoder],
+    *,
+    about: str,
+    label: str | None,
+    unlabelled: Any,
+    missing: int | None,
+    notes: tuple[str, ...],
+    validation: int,
+    test: int,
+    buffer: int,
+    lanes: int,
+) -> DataSet:
     """The stream as a data set: its first examples, in memory, are validation and test, the others are trained on.
 
     decoder   makes, of the first rows, what decodes all of them
@@ -168,12 +198,26 @@ def streamed(name: str, stream: Any, decoder: Callable[[list[Row]], Decoder], *,
     rows = seen + held
     decode = decoder(rows)
     x, first, second = decode(rows), len(seen), len(seen) + validation
-    y, said = classes(None if label is None else [row.values[label] for row in rows],
-                      lambda i: f"{rows[i].where}, column {label!r}", unlabelled=unlabelled, missing=missing)
-    sample, validating, testing = (Split(x[part], None if y is None else y[part])
-                                   for part in (slice(first), slice(first, second), slice(second, None)))
+    y, said = classes(
+        None if label is None else [row.values[label] for row in rows],
+        lambda i: f"{rows[i].where}, column {label!r}",
+        unlabelled=unlabelled,
+        missing=missing,
+    )
+    sample, validating, testing = (
+        Split(x[part], None if y is None else y[part])
+        for part in (slice(first), slice(first, second), slice(second, None))
+    )
     training = Stream(sample.x, sample.y, source=source, decode=decode, buffer=buffer, lanes=lanes, about=about)
     note = f"train is a stream of {source.pieces} pieces, of which {first} examples are looked at"
-    return DataSet(name, training, validating, testing, num_levels=256 if x.dtype == np.uint8 else None,
-                   num_classes=0 if y is None else int(y.max()) + 1, source=about,
-                   notes=(*decode.notes, *said, note, *notes), columns=decode.names)
+    return DataSet(
+        name,
+        training,
+        validating,
+        testing,
+        num_levels=256 if x.dtype == np.uint8 else None,
+        num_classes=0 if y is None else int(y.max()) + 1,
+        source=about,
+        notes=(*decode.notes, *said, note, *notes),
+        columns=decode.names,
+    )

@@ -23,8 +23,11 @@ from ndm.errors import InputError
 GREY = ("1", "L", "LA", "La")
 _EXACT = (*GREY, "P", "PA", "RGB", "RGBA", "RGBa")  # modes whose colours RGB has as they are
 _AT_A_TIME = 4096  # files
-_OF_FRAMES = {"": "", "first": "hold several frames, of which the first is used",
-              "all": "hold several frames, each of which is an example, those of one file in one split"}
+_OF_FRAMES = {
+    "": "",
+    "first": "hold several frames, of which the first is used",
+    "all": "hold several frames, each of which is an example, those of one file in one split",
+}
 _BESIDE = "hold more than is used, as a preview, a gain map or smaller sizes of an icon"
 _COPIES = "are copies of others, so that train and test may share them"
 _OF_CROP = {"center": "are cropped to the middle (crop=none: stretched)", "none": "are stretched in one direction"}
@@ -67,8 +70,9 @@ class _Look(NamedTuple):
     remarks: list[str]
 
 
-def images_of(store: Store, *, size: Any = None, crop: Any = None, mode: Any = None, frames: Any = None,
-              background: Any = None) -> Surveyed:
+def images_of(
+    store: Store, *, size: Any = None, crop: Any = None, mode: Any = None, frames: Any = None, background: Any = None
+) -> Surveyed:
     """Every image of the store: decoded at once where they take at most `IN_MEMORY` bytes, and lazily beyond.
 
     Raises `InputError` as `survey`.
@@ -88,16 +92,21 @@ def reading_of(x: Examples, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None} | in_colour
 
 
-def survey(store: Store, *, size: Any, crop: Any, mode: Any, frames: Any, background: Any
-           ) -> tuple[Policy, np.ndarray, tuple[str, ...]]:
+def survey(
+    store: Store, *, size: Any, crop: Any, mode: Any, frames: Any, background: Any
+) -> tuple[Policy, np.ndarray, tuple[str, ...]]:
     """The policy, the entries of `Images` and the notes.
 
     Without `size` all must have the same, and without `mode` they are grey if all are. Raises `InputError` for an
     option that cannot be, images that cannot be decoded or have more than 8 bits a channel, mixed sizes, and, without
     the option that says what to do, several frames in a file and transparent pixels.
     """
-    for name, value, allowed in (("mode", mode, tuple(MODES)), ("crop", crop, CROPS), ("frames", frames, FRAMES),
-                                 ("background", background, BACKGROUNDS)):
+    for name, value, allowed in (
+        ("mode", mode, tuple(MODES)),
+        ("crop", crop, CROPS),
+        ("frames", frames, FRAMES),
+        ("background", background, BACKGROUNDS),
+    ):
         if value is not None:
             option(name, value, allowed)
     if crop is not None and size is None:
@@ -110,8 +119,11 @@ def survey(store: Store, *, size: Any, crop: Any, mode: Any, frames: Any, backgr
     seen.refuse(frames)
     if len(seen.sizes.kinds) > 1 and wanted is None:
         (first, (_, one)), (second, (_, other)) = list(seen.sizes.kinds.items())[:2]
-        raise InputError(f"images of mixed sizes: {one} of {first[0]}x{first[1]} pixels and {other} of "
-                         f"{second[0]}x{second[1]}", "one size", "name it: size=32")
+        raise InputError(
+            f"images of mixed sizes: {one} of {first[0]}x{first[1]} pixels and {other} of {second[0]}x{second[1]}",
+            "one size",
+            "name it: size=32",
+        )
     width, height = wanted or next(iter(seen.sizes.kinds))
     chosen = mode or ("rgb" if seen.grey[False][0] else "grey")
     policy = Policy(height, width, chosen, crop or "center", background, frames)
@@ -138,8 +150,13 @@ class _Seen:
             self.several.add(True, f"{where} of {look.num_frames}")
         if look.num_beside:
             self.beside.add(True, where)
-        for tally, kinds in ((self.sizes, look.sizes), (self.grey, look.are_grey), (self.alpha, look.have_alpha),
-                             (self.transparent, look.are_transparent), (self.remarks, look.remarks)):
+        for tally, kinds in (
+            (self.sizes, look.sizes),
+            (self.grey, look.are_grey),
+            (self.alpha, look.have_alpha),
+            (self.transparent, look.are_transparent),
+            (self.remarks, look.remarks),
+        ):
             for kind in kinds:
                 tally.add(kind, where)
 
@@ -147,8 +164,7 @@ class _Seen:
         """Raise `InputError` for what no option decides."""
         several, first = self.several[True]
         if several and frames is None:
-            raise of_several_frames(f"{several} of {len(self.store.names)} files of several frames, the first "
-                                    f"{first}")
+            raise of_several_frames(f"{several} of {len(self.store.names)} files of several frames, the first {first}")
         number, first = self.transparent[True]
         if number:
             raise transparent(f"{number} of {len(self.entries)} images, the first {first},")
@@ -156,8 +172,11 @@ class _Seen:
     def notes(self, policy: Policy, mode: str | None) -> Iterator[str]:
         """What is changed or left out, and of how many."""
         files, images = len(self.store.names), len(self.entries)
-        for tally, what in ((self.several, _OF_FRAMES[policy.frames or ""]), (self.beside, _BESIDE),
-                            (self.copies, _COPIES)):
+        for tally, what in (
+            (self.several, _OF_FRAMES[policy.frames or ""]),
+            (self.beside, _BESIDE),
+            (self.copies, _COPIES),
+        ):
             if (found := tally[True])[0]:
                 yield f"{found[0]} of {files} files {what}: the first {found[1]}"
         grey, first = self.grey[True]
@@ -165,8 +184,10 @@ class _Seen:
             yield f"{grey} of {images} images are grey and get three equal channels (mode=grey: one): the first {first}"
         number, first = self.alpha[True]
         if policy.background is not None and number:
-            yield (f"{number} of {images} images have an alpha channel and are laid on {policy.background}: the first "
-                   f"{first}")
+            yield (
+                f"{number} of {images} images have an alpha channel and are laid on {policy.background}: the first "
+                f"{first}"
+            )
         for what, (number, first) in (*self.remarks.kinds.items(), *self._resized(policy).kinds.items()):
             yield f"{number} of {images} images {what}: the first {first}"
 

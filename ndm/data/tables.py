@@ -27,8 +27,9 @@ _AS_TEXT = 5  # bytes of memory for each of a file, at least: every cell is an o
 SUFFIXES = (".csv", ".parquet")
 
 
-def load_file(path: Path, *, columns: Any = None, label: Any = None, unlabelled: Any = None,
-              dequantise: Any = None) -> Whole:
+def load_file(
+    path: Path, *, columns: Any = None, label: Any = None, unlabelled: Any = None, dequantise: Any = None
+) -> Whole:
     """Every row of the table.
 
     columns      names of those that are the example, in this order; all but the label if not given
@@ -45,32 +46,52 @@ def load_file(path: Path, *, columns: Any = None, label: Any = None, unlabelled:
     return of_table(path, table, columns, label, unlabelled, dequantise)
 
 
-def of_table(path: Path, table: dict[str, list[Any]], columns: Any, label: Any, unlabelled: Any, dequantise: Any, *,
-             missing: int | None = None, notes: tuple[str, ...] = ()) -> Whole:
+def of_table(
+    path: Path,
+    table: dict[str, list[Any]],
+    columns: Any,
+    label: Any,
+    unlabelled: Any,
+    dequantise: Any,
+    *,
+    missing: int | None = None,
+    notes: tuple[str, ...] = (),
+) -> Whole:
     """The columns of `table` as examples, as `load_file` says; `path` names it in messages, `missing` no label."""
     if label is not None:
         label = chosen(path, [label], [], table)[0]
-    y, said = classes(None if label is None else table[label], partial(cell, path, label), unlabelled=unlabelled,
-                      missing=missing)
+    y, said = classes(
+        None if label is None else table[label], partial(cell, path, label), unlabelled=unlabelled, missing=missing
+    )
     names = chosen(path, columns, [name for name in table if name != label], table)
     values = beside(path, {name: numbers(table[name], partial(cell, path, name)) for name in names})
     noisy, noise = dequantised(values, dequantise, str(path), partial(cell, path))
     about = f"the file {path.name}, columns {listed(names)}" + f", noise on {listed(noise)}" * bool(noise)
-    return whole(np.stack(list(noisy.values()), axis=1), y, path, about, columns=tuple(noisy), notes=(*said, *notes),
-                 left_out=tuple(name for name in table if name not in names),
-                 reading={"columns": names, "dimensions": list(noisy), "dequantise": noise},
-                 objection=unchanging(path, values))
+    return whole(
+        np.stack(list(noisy.values()), axis=1),
+        y,
+        path,
+        about,
+        columns=tuple(noisy),
+        notes=(*said, *notes),
+        left_out=tuple(name for name in table if name not in names),
+        reading={"columns": names, "dimensions": list(noisy), "dequantise": noise},
+        objection=unchanging(path, values),
+    )
 
 
 def _csv(path: Path) -> dict[str, list[Any]]:
-    require_memory(_AS_TEXT * path.stat().st_size, f"{path} of {path.stat().st_size:,} bytes as text",
-                   "save its values with np.save, which are read from the disk when they are needed")
+    require_memory(
+        _AS_TEXT * path.stat().st_size,
+        f"{path} of {path.stat().st_size:,} bytes as text",
+        "save its values with np.save, which are read from the disk when they are needed",
+    )
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise refused(path, "read", error, "a table of text, UTF-8") from error
-    rows = rows[next((i for i, row in enumerate(rows) if row), 0):]
+    rows = rows[next((i for i, row in enumerate(rows) if row), 0) :]
     while rows and not rows[-1]:  # empty lines before and after the table
         rows.pop()
     if len(rows) < 2:
@@ -79,8 +100,11 @@ def _csv(path: Path) -> dict[str, list[Any]]:
     if len(names) == 1:
         rows = [row or [""] for row in rows]  # an empty line is a missing value
     if len(names) == 1 and (others := [mark for mark in (";", "\t", "|") if mark in names[0]]):
-        raise InputError(f"{path}, which begins with {names[0][:60]!r}", "comma-separated values with a line of names",
-                         f"separate values by ',' instead of {others[0]!r}, and write decimals with a point")
+        raise InputError(
+            f"{path}, which begins with {names[0][:60]!r}",
+            "comma-separated values with a line of names",
+            f"separate values by ',' instead of {others[0]!r}, and write decimals with a point",
+        )
     if len(set(names)) < len(names) or "" in names or all(number_of(name) is not None for name in names):
         raise InputError(f"{path}, which begins with {','.join(names)[:60]}", "a line of different names of columns")
     for i, row in enumerate(rows[1:], 1):
@@ -112,8 +136,11 @@ def chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) 
     if absent := [name for name in names if name not in table]:
         word = isinstance(given[names.index(absent[0])], str)
         which = f"a column {absent[0]!r}" if len(absent) == 1 else f"columns {', '.join(map(repr, absent))}"
-        raise InputError(f"{path} without {which}", "one of " + listed(table),
-                         "" if word else 'write a name that looks like a number in quotes: \'["1.50"]\'')
+        raise InputError(
+            f"{path} without {which}",
+            "one of " + listed(table),
+            "" if word else "write a name that looks like a number in quotes: '[\"1.50\"]'",
+        )
     if not names or len(set(names)) < len(names):
         raise InputError(f"columns={names}", "different names, at least one")
     return names
@@ -136,5 +163,12 @@ def beside(path: Path, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def unchanging(path: Path, columns: dict[str, np.ndarray]) -> InputError | None:
     """What is to be said of a column that is constant, where a model is to be trained."""
     constant = [name for name, column in columns.items() if np.ptp(column) == 0]
-    return InputError(f"{path}, column {constant[0]!r}, which never changes", "columns that vary",
-                      "leave it out of columns=[...]: a density over a constant is infinite") if constant else None
+    return (
+        InputError(
+            f"{path}, column {constant[0]!r}, which never changes",
+            "columns that vary",
+            "leave it out of columns=[...]: a density over a constant is infinite",
+        )
+        if constant
+        else None
+    )

@@ -28,8 +28,11 @@ class GaussianDecoder(Decoder):
         self.register_constant("loc", torch.as_tensor(loc, dtype=torch.float64))
         self.register_constant("scale", torch.as_tensor(scale, dtype=torch.float64))
         if not (torch.isfinite(self.loc).all() and torch.isfinite(self.scale).all() and (self.scale > 0).all()):
-            raise InputError("a decoder's loc or scale that is not finite or not positive",
-                             "a finite loc and a scale > 0", "is a column of the data constant?")
+            raise InputError(
+                "a decoder's loc or scale that is not finite or not positive",
+                "a finite loc and a scale > 0",
+                "is a column of the data constant?",
+            )
 
     def check(self, x: Tensor) -> None:
         super().check(x)

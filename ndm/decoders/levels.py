@@ -45,8 +45,11 @@ class LevelsDecoder(Decoder):
         dtype = dtype or torch.get_default_dtype()
         most = int(2 / (_APART * torch.finfo(dtype).eps)) + 1
         if self.num_levels > most:
-            raise InputError(f"{self.num_levels} levels in {dtype}", f"at most {most}, which it can tell apart",
-                             "take fewer levels, or a finer type")
+            raise InputError(
+                f"{self.num_levels} levels in {dtype}",
+                f"at most {most}, which it can tell apart",
+                "take fewer levels, or a finer type",
+            )
         return (2 * k.long() - (self.num_levels - 1)).to(dtype) / (self.num_levels - 1)
 
     def to_integers(self, x: Tensor) -> Tensor:
@@ -98,6 +101,8 @@ class LevelsDecoder(Decoder):
         allowed = min(max(_OFF * spacing, _ROUNDING), _OFF_AT_MOST * spacing)
         off = (x - self.from_integers(self.to_integers(x), x.dtype)).abs() > allowed
         if off.any():
-            raise InputError(f"a value {x[off][0].item():g} that is none of the levels",
-                             f"the {self.num_levels} values from -1 to 1 in steps of {spacing:g}",
-                             "map integers 0..L-1 by LevelsDecoder.from_integers, or choose another num_levels")
+            raise InputError(
+                f"a value {x[off][0].item():g} that is none of the levels",
+                f"the {self.num_levels} values from -1 to 1 in steps of {spacing:g}",
+                "map integers 0..L-1 by LevelsDecoder.from_integers, or choose another num_levels",
+            )

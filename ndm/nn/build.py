@@ -4,8 +4,9 @@ from ndm.nn.network import Network
 from ndm.registry import choose, discover
 
 
-def network_for(event_shape: tuple[int, ...], num_outputs: int = 1, num_classes: int = 0,
-                network: str = "", **options) -> Network:
+def network_for(
+    event_shape: tuple[int, ...], num_outputs: int = 1, num_classes: int = 0, network: str = "", **options
+) -> Network:
     """The network called `network` (a file of `ndm.nn`), or by default a U-Net for images and an MLP for the rest.
 
     Raises `InputError` for a name that is not known.

@@ -19,14 +19,14 @@ class ConvolutionalLayer(Part):
     num_classes = 0.
     """
 
-    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 32,
-                 num_classes: int = 0) -> None:
+    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 32, num_classes: int = 0) -> None:
         super().__init__()
         check_sizes(width=width)
         self.event_shape = checked_event_shape(event_shape)
         if len(self.event_shape) != 3:
-            raise InputError(f"events of shape {self.event_shape} for convolutions", "images (C, H, W)",
-                             "choose the hidden layer")
+            raise InputError(
+                f"events of shape {self.event_shape} for convolutions", "images (C, H, W)", "choose the hidden layer"
+            )
         self.num_outputs = num_outputs
         self.num_classes = num_classes
         channels = self.event_shape[0]

@@ -70,19 +70,27 @@ class LabelEmbedding(nn.Module):
         wrong = (cond < NO_LABEL) | (cond >= self.num_classes)
         if wrong.any():
             row = int(wrong.nonzero()[0])
-            raise InputError(f"label {int(cond[row])} of example {row}",
-                             f"labels from 0 to {self.num_classes - 1}, or {NO_LABEL} for no label",
-                             "number the classes from 0")
+            raise InputError(
+                f"label {int(cond[row])} of example {row}",
+                f"labels from 0 to {self.num_classes - 1}, or {NO_LABEL} for no label",
+                "number the classes from 0",
+            )
 
     def check_kind(self, cond: Tensor, batch: int) -> None:
         """`check` without a look at the values."""
         if self.rows is None:
-            raise InputError("labels in cond", "cond=None, because the network was made with num_classes=0",
-                             "make it with num_classes set to the number of labels")
+            raise InputError(
+                "labels in cond",
+                "cond=None, because the network was made with num_classes=0",
+                "make it with num_classes set to the number of labels",
+            )
         check_tensors(cond=cond)
         if cond.dtype != torch.int64 or cond.shape != (batch,):
-            raise InputError(f"cond of shape {tuple(cond.shape)} and {cond.dtype}",
-                             f"labels of shape ({batch},) and torch.int64", "give one integer per example")
+            raise InputError(
+                f"cond of shape {tuple(cond.shape)} and {cond.dtype}",
+                f"labels of shape ({batch},) and torch.int64",
+                "give one integer per example",
+            )
 
 
 class TimeEmbedding(nn.Module):
@@ -117,8 +125,11 @@ def check_labels(model: nn.Module, cond: Tensor | None, number: int) -> None:
         return
     check_tensors(cond=cond)
     if cond.shape[:1] != (number,):
-        raise InputError(f"cond of shape {tuple(cond.shape)} for {number} examples", f"labels of shape ({number},)",
-                         "give one for each example")
+        raise InputError(
+            f"cond of shape {tuple(cond.shape)} for {number} examples",
+            f"labels of shape ({number},)",
+            "give one for each example",
+        )
     for module in model.modules():
         if isinstance(module, LabelEmbedding):
             module.check(cond, number)

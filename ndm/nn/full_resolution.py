@@ -44,8 +44,16 @@ class FullResolution(Network):
     theirs. Raises `InputError` for events that are not (C, H, W).
     """
 
-    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, channels: int = 32, blocks: int = 2,
-                 octaves: Sequence[int] = (6, 7), dropout: float = 0.0, num_classes: int = 0) -> None:
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        num_outputs: int = 1,
+        channels: int = 32,
+        blocks: int = 2,
+        octaves: Sequence[int] = (6, 7),
+        dropout: float = 0.0,
+        num_classes: int = 0,
+    ) -> None:
         super().__init__(event_shape, num_outputs, num_classes)
         if len(self.event_shape) != 3:
             raise InputError(f"event_shape {self.event_shape}", "(C, H, W)", "use MLP for events that are not images")

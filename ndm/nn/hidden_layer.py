@@ -22,8 +22,14 @@ class HiddenLayer(Part):
     another shape, and for labels when num_classes = 0.
     """
 
-    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 128,
-                 num_classes: int = 0, activation: str = "silu") -> None:
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        num_outputs: int = 1,
+        width: int = 128,
+        num_classes: int = 0,
+        activation: str = "silu",
+    ) -> None:
         super().__init__()
         check_sizes(width=width)
         self.event_shape = checked_event_shape(event_shape)

@@ -126,8 +126,10 @@ class NormTangent(Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, v: Tensor, *options: Any) -> tuple[Tensor, int]:
-        x, v = (value.expand(info.batch_size, *value.shape) if dim is None else value.movedim(dim, 0)
-                for value, dim in zip((x, v), in_dims[:2], strict=True))
+        x, v = (
+            value.expand(info.batch_size, *value.shape) if dim is None else value.movedim(dim, 0)
+            for value, dim in zip((x, v), in_dims[:2], strict=True)
+        )
         return NormTangent.apply(x.flatten(0, 1), v.flatten(0, 1), *options).unflatten(0, x.shape[:2]), 0
 
     @staticmethod

@@ -38,9 +38,17 @@ class MLP(Network):
     for data with fine structure.
     """
 
-    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 128, depth: int = 3,
-                 num_frequencies: int = 0, max_frequency: float = 64.0, num_classes: int = 0,
-                 embedding_width: int | None = None) -> None:
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        num_outputs: int = 1,
+        width: int = 128,
+        depth: int = 3,
+        num_frequencies: int = 0,
+        max_frequency: float = 64.0,
+        num_classes: int = 0,
+        embedding_width: int | None = None,
+    ) -> None:
         super().__init__(event_shape, num_outputs, num_classes)
         embedding_width = width if embedding_width is None else embedding_width
         check_sizes(width=width, embedding_width=embedding_width)

@@ -30,8 +30,7 @@ class Network(Part, ABC):
         self.num_classes = num_classes
 
     @classmethod
-    def for_events(cls, event_shape: Sequence[int], num_outputs: int = 1, num_classes: int = 0,
-                   **options: Any) -> Self:
+    def for_events(cls, event_shape: Sequence[int], num_outputs: int = 1, num_classes: int = 0, **options: Any) -> Self:
         """The network for events of this shape: `cls(event_shape, ...)`, spelt the same for every subclass."""
         return cls(event_shape, num_outputs=num_outputs, num_classes=num_classes, **options)
 
@@ -40,8 +39,11 @@ class Network(Part, ABC):
         check_events(x, self.event_shape)
         check_tensors(t=t)
         if t.shape != x.shape[:1]:
-            raise InputError(f"t of shape {tuple(t.shape)}", f"one time per example, ({len(x)},)",
-                             "expand a single time to the batch")
+            raise InputError(
+                f"t of shape {tuple(t.shape)}",
+                f"one time per example, ({len(x)},)",
+                "expand a single time to the batch",
+            )
         return self.heads(x, t, cond)
 
     @abstractmethod
@@ -52,8 +54,11 @@ class Network(Part, ABC):
 def checked_event_shape(event_shape: Sequence[int]) -> tuple[int, ...]:
     """The shape as a tuple; raises `InputError` unless it holds positive sizes."""
     if len(event_shape) == 0 or any(size < 1 for size in event_shape):
-        raise InputError(f"event_shape {tuple(event_shape)}", "one or more positive sizes",
-                         "give the shape of one example, without the batch")
+        raise InputError(
+            f"event_shape {tuple(event_shape)}",
+            "one or more positive sizes",
+            "give the shape of one example, without the batch",
+        )
     return tuple(event_shape)
 
 
@@ -61,8 +66,11 @@ def check_events(x: Tensor, event_shape: tuple[int, ...]) -> None:
     """Raises `InputError` unless x is a batch of events, (B, *event_shape)."""
     check_tensors(x=x)
     if x.shape[1:] != event_shape:
-        raise InputError(f"a batch of shape {tuple(x.shape)}", f"(B, {', '.join(map(str, event_shape))})",
-                         "the network was made for events of this shape")
+        raise InputError(
+            f"a batch of shape {tuple(x.shape)}",
+            f"(B, {', '.join(map(str, event_shape))})",
+            "the network was made for events of this shape",
+        )
 
 
 def check_sizes(**sizes: int) -> None:

@@ -37,8 +37,11 @@ def checkpoint_activations(model: nn.Module) -> None:
     """Let every `Block` of a model be recomputed; raises `InputError` where there is none."""
     blocks = [module for module in model.modules() if isinstance(module, Block)]
     if not blocks:
-        raise InputError("checkpointing for a model without blocks", "a network of blocks, as unet and mlp",
-                         "leave it out: there is next to nothing to save")
+        raise InputError(
+            "checkpointing for a model without blocks",
+            "a network of blocks, as unet and mlp",
+            "leave it out: there is next to nothing to save",
+        )
     for block in blocks:
         block.recomputed = True
 
@@ -80,8 +83,9 @@ def _recomputed(block: Block, inputs: tuple[Tensor, ...]) -> Tensor:
     # A tangent is an input of its own: the dual numbers are gone when the backward pass comes. So are weights, as
     # what waits for their gradients, to share them between processes, looks for them in the graph.
     values, tangents = zip(*map(forward_ad.unpack_dual, inputs), strict=True)
-    value, tangent = _Recomputed.apply(block, circumstances, len(inputs), *result, *values, *tangents,
-                                       *block.parameters())
+    value, tangent = _Recomputed.apply(
+        block, circumstances, len(inputs), *result, *values, *tangents, *block.parameters()
+    )
     return value if tangent is None else forward_ad.make_dual(value, tangent)
 
 
@@ -100,8 +104,15 @@ class _Recomputed(Function):
     """A value and its tangent as they are, with the gradients of their block."""
 
     @staticmethod
-    def forward(ctx: Any, block: Block, circumstances: _Circumstances, num_inputs: int, value: Tensor,
-                tangent: Tensor | None, *given: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        ctx: Any,
+        block: Block,
+        circumstances: _Circumstances,
+        num_inputs: int,
+        value: Tensor,
+        tangent: Tensor | None,
+        *given: Tensor | None,
+    ) -> tuple[Tensor, Tensor | None]:
         ctx.block, ctx.circumstances, ctx.num_inputs = block, circumstances, num_inputs
         ctx.save_for_backward(*given)
         ctx.set_materialize_grads(False)
@@ -111,14 +122,16 @@ class _Recomputed(Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         # All are new inputs, whose graph begins here: a hook on a weight or an input sees its gradient once.
-        needed = ctx.needs_input_grad[-len(ctx.saved_tensors):]
-        given: list[Any] = [None if x is None else x.detach().requires_grad_(need)
-                            for x, need in zip(ctx.saved_tensors, needed, strict=True)]
+        needed = ctx.needs_input_grad[-len(ctx.saved_tensors) :]
+        given: list[Any] = [
+            None if x is None else x.detach().requires_grad_(need)
+            for x, need in zip(ctx.saved_tensors, needed, strict=True)
+        ]
         n = ctx.num_inputs
         # Views, because counters of operations hang hooks on what modules are given, and cannot on leaves.
         with torch.enable_grad():
             values = [x.view_as(x) for x in given[:n]]
-        tangents, weights = given[n:2 * n], given[2 * n:]
+        tangents, weights = given[n : 2 * n], given[2 * n :]
         block = _Computed(ctx.block)
         named = dict(zip(dict(block.named_parameters()), weights, strict=True))
         moving = [k for k, tangent in enumerate(tangents) if tangent is not None]
@@ -136,7 +149,8 @@ class _Recomputed(Function):
         with torch.enable_grad():
             computed = ctx.circumstances.again(results)
         wanted = [x for x, need in zip(given, needed, strict=True) if need]
-        outputs, factors = zip(*((y, g) for y, g in zip(computed, gradients, strict=True) if g is not None),
-                               strict=True)
+        outputs, factors = zip(
+            *((y, g) for y, g in zip(computed, gradients, strict=True) if g is not None), strict=True
+        )
         found = iter(torch.autograd.grad(outputs, wanted, factors, allow_unused=True))
         return (*(None,) * 5, *(next(found) if need else None for need in needed))

@@ -48,8 +48,9 @@ class Level(nn.Module):
     only by a weight on h; W, a 1x1 convolution, comes before the upsampling because it costs a quarter there.
     """
 
-    def __init__(self, encoder: list[ResidualBlock], decoder: list[ResidualBlock], below: nn.Module | None,
-                 up: nn.Module | None) -> None:
+    def __init__(
+        self, encoder: list[ResidualBlock], decoder: list[ResidualBlock], below: nn.Module | None, up: nn.Module | None
+    ) -> None:
         super().__init__()
         self.encoder, self.decoder = nn.ModuleList(encoder), nn.ModuleList(decoder)
         self.below, self.up = below, up
@@ -75,14 +76,25 @@ class UNet(Network):
     does not divide, and for a height in `attention` that no level has.
     """
 
-    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, channels: int = 32,
-                 multipliers: Sequence[int] = (1, 2), blocks: int = 1, attention: Sequence[int] = (),
-                 dropout: float = 0.0, num_classes: int = 0) -> None:
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        num_outputs: int = 1,
+        channels: int = 32,
+        multipliers: Sequence[int] = (1, 2),
+        blocks: int = 1,
+        attention: Sequence[int] = (),
+        dropout: float = 0.0,
+        num_classes: int = 0,
+    ) -> None:
         super().__init__(event_shape, num_outputs, num_classes)
         heights = _heights(self.event_shape, len(multipliers))
         if not set(attention) <= set(heights):
-            raise InputError(f"attention at heights {tuple(attention)}", f"heights among {heights}",
-                             "name heights that the levels have")
+            raise InputError(
+                f"attention at heights {tuple(attention)}",
+                f"heights among {heights}",
+                "name heights that the levels have",
+            )
         check_sizes(channels=channels, blocks=blocks, **{f"multipliers[{i}]": m for i, m in enumerate(multipliers)})
         if not 0 <= dropout < 1:
             raise InputError(f"dropout = {dropout}", "at least 0 and below 1")
@@ -103,8 +115,9 @@ class UNet(Network):
         self.embedding = TimeEmbedding(width, num_classes)
         self.enter = conv3x3(self.event_shape[0], channels)
         self.levels = levels_from(0, channels)
-        self.leave = nn.Sequential(ImageNorm(widths[0]), SiLU(),
-                                   zero_init(conv3x3(widths[0], num_outputs * self.event_shape[0])))
+        self.leave = nn.Sequential(
+            ImageNorm(widths[0]), SiLU(), zero_init(conv3x3(widths[0], num_outputs * self.event_shape[0]))
+        )
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         # Channels-last memory makes convolutions, scales and shifts and resampling faster on CPUs and GPUs.
@@ -119,6 +132,9 @@ def _heights(event_shape: tuple[int, ...], levels: int) -> tuple[int, ...]:
     _, height, width = event_shape
     divisor = 2 ** max(levels - 1, 0)
     if levels < 1 or height % divisor or width % divisor:
-        raise InputError(f"images of {height}x{width} for {levels} levels", f"sizes that {divisor} divides",
-                         "give fewer multipliers or pad the images")
+        raise InputError(
+            f"images of {height}x{width} for {levels} levels",
+            f"sizes that {divisor} divides",
+            "give fewer multipliers or pad the images",
+        )
     return tuple(height // 2**level for level in range(levels))

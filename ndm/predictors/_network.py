@@ -30,8 +30,11 @@ class NetworkPredictor(Predictor):
     def __init__(self, network: Network, form: Form | None = None) -> None:
         super().__init__()
         if not isinstance(form, Form | None):
-            raise InputError(f"a form that is a {type(form).__name__}", "one of ndm.predictors.forms",
-                             "leave it out for the scaled form; the transformation is the model's")
+            raise InputError(
+                f"a form that is a {type(form).__name__}",
+                "one of ndm.predictors.forms",
+                "leave it out for the scaled form; the transformation is the model's",
+            )
         self.network = network
         self.form = form or ScaledForm()
 
@@ -41,9 +44,16 @@ class NetworkPredictor(Predictor):
         return 0
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], transform: Transform, num_levels: int | None = None,
-                   num_classes: int = 0, form: str = "scaled", form_options: dict[str, Any] | None = None,
-                   **options: Any) -> Self:
+    def for_events(
+        cls,
+        event_shape: tuple[int, ...],
+        transform: Transform,
+        num_levels: int | None = None,
+        num_classes: int = 0,
+        form: str = "scaled",
+        form_options: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Self:
         chosen = form_for(form, event_shape, num_levels, form_options)
         num_outputs = chosen.num_outputs + cls.num_heads(transform)
         return cls(network_for(event_shape, num_outputs, num_classes, **options), chosen)
@@ -51,8 +61,9 @@ class NetworkPredictor(Predictor):
     def initialise(self, x: Tensor) -> None:
         self.form.initialise(x)
 
-    def predict(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level,
-                transform: Transform) -> tuple[Mixture, Tensor]:
+    def predict(
+        self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform
+    ) -> tuple[Mixture, Tensor]:
         """What is believed of x (B, *event), and the heads (B, num_heads, *event).
 
         `level` is the schedule's, which the transformation may show the network otherwise.
@@ -63,7 +74,10 @@ class NetworkPredictor(Predictor):
         require_gradient(lambda x: self.network(x, t, cond).to(z_t.dtype), seen, outputs)
         own, others = self.form.num_outputs, self.num_heads(transform)
         if outputs.shape[1] != own + others:
-            raise InputError(f"a network of {outputs.shape[1]} outputs",
-                             f"{own + others}: {own} of {type(self.form).__name__} for x^, and {others} heads of "
-                             f"{type(transform).__name__}", f"make it with num_outputs={own + others}")
+            raise InputError(
+                f"a network of {outputs.shape[1]} outputs",
+                f"{own + others}: {own} of {type(self.form).__name__} for x^, and {others} heads of "
+                f"{type(transform).__name__}",
+                f"make it with num_outputs={own + others}",
+            )
         return self.form.belief(z_t, outputs[:, :own], level), outputs[:, own:]

@@ -21,8 +21,14 @@ class CallablePredictor(Predictor):
         self.function = function
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], transform: Transform, num_levels: int | None = None,
-                   num_classes: int = 0, **options: Any) -> "CallablePredictor":
+    def for_events(
+        cls,
+        event_shape: tuple[int, ...],
+        transform: Transform,
+        num_levels: int | None = None,
+        num_classes: int = 0,
+        **options: Any,
+    ) -> "CallablePredictor":
         raise InputError("a callable predictor by name", "direct or plug_in", "pass the function in Python")
 
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:

@@ -21,9 +21,11 @@ class DirectPredictor(NetworkPredictor):
     def num_heads(transform: Transform) -> int:
         """How many heads the transformation's curves have; raises `InputError` where there is no such form."""
         if transform.num_heads is None:
-            raise InputError(f"a direct predictor for {type(transform).__name__}",
-                             "a transformation that a network can predict by heads",
-                             "use the plug-in predictor: --predictor plug_in")
+            raise InputError(
+                f"a direct predictor for {type(transform).__name__}",
+                "a transformation that a network can predict by heads",
+                "use the plug-in predictor: --predictor plug_in",
+            )
         return transform.num_heads
 
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:

@@ -26,14 +26,19 @@ class EncodedPredictor(NetworkPredictor):
     def check(self, schedule: Schedule, transform: Transform) -> None:
         gate = getattr(transform, "gate", None)
         if not isinstance(gate, EncoderGate):
-            raise InputError(f"the encoded predictor for a {type(transform).__name__}", "DiffEnc's encoder",
-                             "--transform residual --transform-options gate=encoder")
+            raise InputError(
+                f"the encoded predictor for a {type(transform).__name__}",
+                "DiffEnc's encoder",
+                "--transform residual --transform-options gate=encoder",
+            )
         t = torch.tensor([0.0, 0.5, 1.0])
         gamma, own = (each.gamma(t).detach() for each in (schedule, gate.schedule))
         if not torch.allclose(gamma, own, atol=_SAME):
-            raise InputError(f"gamma of {gamma.tolist()} at t = 0, 1/2, 1 for an encoder made for {own.tolist()}",
-                             "the same, linear in t",
-                             "--transform-options 'gate_options={gamma_min: ..., gamma_max: ...}' moves the encoder's")
+            raise InputError(
+                f"gamma of {gamma.tolist()} at t = 0, 1/2, 1 for an encoder made for {own.tolist()}",
+                "the same, linear in t",
+                "--transform-options 'gate_options={gamma_min: ..., gamma_max: ...}' moves the encoder's",
+            )
 
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
         belief, _ = self.predict(z_t, t, cond, level, transform)

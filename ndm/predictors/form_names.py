@@ -8,8 +8,13 @@ from ndm.predictors.gaussian_mixture import GaussianMixtureForm
 from ndm.registry import choose
 
 FORMS: dict[str, type[Form]] = {
-    "x": XForm, "eps": EpsForm, "v": VForm, "scaled": ScaledForm, "categorical": CategoricalForm,
-    "gaussian_mixture": GaussianMixtureForm}
+    "x": XForm,
+    "eps": EpsForm,
+    "v": VForm,
+    "scaled": ScaledForm,
+    "categorical": CategoricalForm,
+    "gaussian_mixture": GaussianMixtureForm,
+}
 
 
 def form_for(name: str, event_shape: tuple[int, ...], num_levels: int | None, options: dict[str, Any] | None) -> Form:

@@ -65,8 +65,11 @@ class EpsForm(PointForm):
 
     def x_hat(self, z_t: Tensor, outputs: Tensor, level: Level) -> Tensor:
         if not holds(level.alpha > 0):
-            raise InputError("the eps form at alpha = 0", "a schedule that keeps some signal at t = 1",
-                             "choose the scaled or the x form")
+            raise InputError(
+                "the eps form at alpha = 0",
+                "a schedule that keeps some signal at t = 1",
+                "choose the scaled or the x form",
+            )
         return (z_t - like_event(level.sigma, z_t) * outputs[:, 0]) / like_event(level.alpha, z_t)
 
 
@@ -109,5 +112,3 @@ class ScaledForm(PointForm):
         skip = level.alpha * self.data_std**2 / norm**2
         gain = level.sigma * self.data_std / norm
         return like_event(skip, z_t) * z_t + like_event(gain, z_t) * outputs[:, 0]
-
-

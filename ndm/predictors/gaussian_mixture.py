@@ -84,8 +84,13 @@ class GaussianMixtureForm(Form):
 
     def belief(self, z_t: Tensor, outputs: Tensor, level: Level) -> Mixture:
         log_weights, shifts, log_stds = outputs.movedim(1, -1).chunk(3, dim=-1)
-        return self._posterior(z_t, level, self.log_weights + log_weights, self.shifts + shifts,
-                               self.log_stds + _MOST_LOG_STD * torch.tanh(log_stds / _MOST_LOG_STD))
+        return self._posterior(
+            z_t,
+            level,
+            self.log_weights + log_weights,
+            self.shifts + shifts,
+            self.log_stds + _MOST_LOG_STD * torch.tanh(log_stds / _MOST_LOG_STD),
+        )
 
     def _posterior(self, z_t: Tensor, level: Level, log_weights: Tensor, shifts: Tensor, log_stds: Tensor) -> Mixture:
         means = self.first_means + self.first_stds * shifts
@@ -94,9 +99,11 @@ class GaussianMixtureForm(Form):
         prior_variance, noise_variance = torch.exp(2 * log_stds) + _LEAST_STD**2, sigma**2
         total = noise_variance + alpha**2 * prior_variance
         log_likelihoods = -0.5 * ((z - alpha * means) ** 2 / total + total.log())
-        return Mixture(torch.log_softmax(log_weights + log_likelihoods, dim=-1),
-                       (noise_variance * means + alpha * prior_variance * z) / total,
-                       noise_variance * prior_variance / total)
+        return Mixture(
+            torch.log_softmax(log_weights + log_likelihoods, dim=-1),
+            (noise_variance * means + alpha * prior_variance * z) / total,
+            noise_variance * prior_variance / total,
+        )
 
 
 def _responsibilities(values: Tensor, means: Tensor, variances: Tensor, shares: Tensor) -> Tensor:

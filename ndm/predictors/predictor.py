@@ -20,8 +20,14 @@ class Predictor(Part, ABC):
 
     @classmethod
     @abstractmethod
-    def for_events(cls, event_shape: tuple[int, ...], transform: Transform, num_levels: int | None = None,
-                   num_classes: int = 0, **options: Any) -> "Predictor":
+    def for_events(
+        cls,
+        event_shape: tuple[int, ...],
+        transform: Transform,
+        num_levels: int | None = None,
+        num_classes: int = 0,
+        **options: Any,
+    ) -> "Predictor":
         """The predictor of this transformation's curves, for data of `num_levels` levels (None: real values).
 
         `options` are options of its network.

@@ -7,8 +7,13 @@ from ndm.training.config import Config
 
 RECIPE = Config(
     schedule_options={"gamma_min": -13.3, "gamma_max": 5.0},
-    predictor_options={"network": "unet", "channels": 128, "multipliers": [1, 1, 2, 2, 4, 4], "blocks": 2,
-                       "attention": [16]},
+    predictor_options={
+        "network": "unet",
+        "channels": 128,
+        "multipliers": [1, 1, 2, 2, 4, 4],
+        "blocks": 2,
+        "attention": [16],
+    },
     max_steps=500_000,
     batch_size=64,
     flip=True,

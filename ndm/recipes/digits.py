@@ -4,8 +4,13 @@ from ndm.training.config import Config
 
 RECIPE = Config(
     schedule_options={"gamma_min": -8.0, "gamma_max": 6.0},
-    predictor_options={"network": "unet", "channels": 16,
-                       "multipliers": [1, 2], "dropout": 0.15, "form": "categorical"},
+    predictor_options={
+        "network": "unet",
+        "channels": 16,
+        "multipliers": [1, 2],
+        "dropout": 0.15,
+        "form": "categorical",
+    },
     max_seconds=130,
     batch_size=64,
     learning_rate=4e-3,

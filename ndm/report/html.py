@@ -21,9 +21,11 @@ _CAPTIONS = {
 
 def page(run: Run, evaluation: dict[str, Any] | None, stale: str | None, pictures: dict[str, bytes]) -> str:
     """The page; pictures are PNG by name. `stale` says why the evaluation is not of these weights."""
-    parts = [f"<h1>{html.escape(run.config['data']['name'])}</h1>",
-             f"<p>{run.progress['step']:,} steps, {run.progress['examples']:,} examples, "
-             f"{run.progress['seconds']:.0f} s of training, seed {run.config['seed']}.</p>"]
+    parts = [
+        f"<h1>{html.escape(run.config['data']['name'])}</h1>",
+        f"<p>{run.progress['step']:,} steps, {run.progress['examples']:,} examples, "
+        f"{run.progress['seconds']:.0f} s of training, seed {run.config['seed']}.</p>",
+    ]
     parts += _evaluated(evaluation, stale)
     for name, content in pictures.items():
         source = base64.b64encode(content).decode()
@@ -32,8 +34,10 @@ def page(run: Run, evaluation: dict[str, Any] | None, stale: str | None, picture
     configuration = html.escape(read_text(run.folder / "config.yaml", "the file that ndm train wrote"))
     parts.append(f"<h2>Configuration</h2><pre>{configuration}</pre>")
     title = f"ndm: {html.escape(run.config['data']['name'])}"
-    return (f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-            f"<style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n")
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n"
+    )
 
 
 def _evaluated(evaluation: dict[str, Any] | None, stale: str | None) -> list[str]:

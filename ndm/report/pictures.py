@@ -41,8 +41,9 @@ def filmstrip(frames: np.ndarray, times: list[float]) -> bytes:
     for axis, t in zip(figure.axes, times, strict=False):
         axis.set_title(f"t = {t:.2f}", fontsize=9, color=_INK)
     largest = float(np.abs(frames - frames[:1]).max())
-    figure.suptitle(f"The learned path F(x, t), and F(x, t) - x below it, which is {largest:.2g} at most",
-                    fontsize=10, color=_INK)
+    figure.suptitle(
+        f"The learned path F(x, t), and F(x, t) - x below it, which is {largest:.2g} at most", fontsize=10, color=_INK
+    )
     return png(figure)
 
 
@@ -70,8 +71,17 @@ def _plane_strip(frames: np.ndarray) -> Figure:
     for column, points in enumerate(frames):
         axes[0, column].scatter(points[:, 0], points[:, 1], s=1, c=_DATA, linewidths=0, alpha=0.5)
         change = points[some] - x[some]
-        axes[1, column].quiver(x[some, 0], x[some, 1], change[:, 0], change[:, 1], color=_MODEL, angles="xy",
-                               scale_units="xy", scale=1, width=0.004)
+        axes[1, column].quiver(
+            x[some, 0],
+            x[some, 1],
+            change[:, 0],
+            change[:, 1],
+            color=_MODEL,
+            angles="xy",
+            scale_units="xy",
+            scale=1,
+            width=0.004,
+        )
     for axis in axes.flat:
         axis.tick_params(labelsize=6)
     return figure
@@ -86,8 +96,9 @@ def order(gammas: np.ndarray, times: list[float]) -> bytes:
         axis.set_title(f"t = {t:.2f}", fontsize=9, color=_INK)
         axis.set_axis_off()
     figure.colorbar(shown, ax=axes, shrink=0.8).ax.tick_params(labelsize=7)
-    figure.suptitle("When pixels are revealed: gamma = log(noise / signal) of each, blue is known",
-                    fontsize=10, color=_INK)
+    figure.suptitle(
+        "When pixels are revealed: gamma = log(noise / signal) of each, blue is known", fontsize=10, color=_INK
+    )
     return png(figure)
 
 
@@ -121,8 +132,11 @@ def _draw(axis: Axes, x: np.ndarray, about: dict[str, Any], colour: str) -> None
 def check_picture(event_shape: Sequence[int], num_levels: int | None) -> None:
     """Raise `InputError` for examples that nothing here pictures."""
     if num_levels is None and tuple(event_shape) != (2,):
-        raise InputError(f"a picture of events of shape {tuple(event_shape)}", "images or points of the plane",
-                         "write samples as .npz, train without --pictures-every, evaluate instead of a report")
+        raise InputError(
+            f"a picture of events of shape {tuple(event_shape)}",
+            "images or points of the plane",
+            "write samples as .npz, train without --pictures-every, evaluate instead of a report",
+        )
 
 
 def _grid(images: np.ndarray) -> np.ndarray:

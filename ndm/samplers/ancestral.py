@@ -34,14 +34,23 @@ class AncestralSampler(Sampler):
 
     order = 1
 
-    def __init__(self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *,
-                 grid: Grid = uniform_time) -> None:
+    def __init__(
+        self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *, grid: Grid = uniform_time
+    ) -> None:
         super().__init__(model, steps, grid=grid)
         self.volatility = None if eta is None else ConstantVolatility(eta)
         model.step_variance.require_chain(self._chain(self.times))
 
-    def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None,
-             number: int | None = None, timesteps: int | None = None) -> Tensor:
+    def step(
+        self,
+        z_t: Tensor,
+        s: Tensor,
+        t: Tensor,
+        noise: Tensor,
+        cond: Tensor | None,
+        number: int | None = None,
+        timesteps: int | None = None,
+    ) -> Tensor:
         """z_s from z_t.
 
         `number` is k of T = `timesteps`, where it is the step from (k + 1) / T to k / T of the model's own chain.

@@ -29,8 +29,9 @@ class ExponentialSampler(Sampler):
 
     order = 2
 
-    def __init__(self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *,
-                 grid: Grid = uniform_time) -> None:
+    def __init__(
+        self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *, grid: Grid = uniform_time
+    ) -> None:
         super().__init__(model, steps, grid=grid)
         self.volatility = None if eta is None else ConstantVolatility(eta)
 

@@ -54,8 +54,11 @@ class ThirdOrderMultistepSampler(DeterministicSampler):
         level = self.model.schedule(torch.stack([*at, *(u for u, _ in known)]))
         gamma = level.gamma.double().clamp(max=_LARGEST)
         weights = adams_weights(gamma[:3], gamma[3:]).to(z_t)
-        change = sum(weight * curve(u) for row, (_, curve) in zip(weights, known, strict=True)
-                     for weight, u in zip(row, at, strict=True))
+        change = sum(
+            weight * curve(u)
+            for row, (_, curve) in zip(weights, known, strict=True)
+            for weight, u in zip(row, at, strict=True)
+        )
         return level.sigma[0] / level.sigma[2] * z_t + level.alpha[0] * change
 
 

@@ -19,8 +19,9 @@ class OdeSampler(Sampler):
 
     order = None  # the tolerance says how exact it is
 
-    def __init__(self, model: NeuralDiffusion, steps: int = 1, *, grid: Grid = uniform_time,
-                 solver: Solver | None = None) -> None:
+    def __init__(
+        self, model: NeuralDiffusion, steps: int = 1, *, grid: Grid = uniform_time, solver: Solver | None = None
+    ) -> None:
         super().__init__(model, steps, grid=grid)
         self.solver = solver
 

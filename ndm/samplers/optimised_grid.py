@@ -50,8 +50,16 @@ class OptimisedGrid:
         InputError: for less than 4 fine steps and less than 2 samples.
     """
 
-    def __init__(self, model: NeuralDiffusion, event_shape: tuple[int, ...], cond: Tensor | None = None, *,
-                 samples: int = 128, fine: int = 64, seed: int = 0) -> None:
+    def __init__(
+        self,
+        model: NeuralDiffusion,
+        event_shape: tuple[int, ...],
+        cond: Tensor | None = None,
+        *,
+        samples: int = 128,
+        fine: int = 64,
+        seed: int = 0,
+    ) -> None:
         if samples < 2 or fine < _SHARE:
             raise InputError(f"{samples} samples on {fine} fine steps", f"at least 2 and {_SHARE}")
         self.model, self.shape, self.cond, self.fine, self.seed = model, (samples, *event_shape), cond, fine, seed
@@ -91,8 +99,8 @@ class OptimisedGrid:
                     z_t = path[i].detach().requires_grad_()
                     predicted = self.model.predict(z_t, t, self.cond)
                     z_s = self.model.posterior(z_t, predicted, times[i + 1], t, still).mean
-                    adjoints[i], = torch.autograd.grad(z_s, z_t, adjoints[i + 1])
-                for j, s in enumerate(times[i + 1:], i + 1):
+                    (adjoints[i],) = torch.autograd.grad(z_s, z_t, adjoints[i + 1])
+                for j, s in enumerate(times[i + 1 :], i + 1):
                     missed = self.model.posterior(path[i], predicted, s, t, still).mean - path[j]
                     errors[i, j] = sum_event(adjoints[j] * missed).square().mean().sqrt()
         return errors

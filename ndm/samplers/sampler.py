@@ -53,8 +53,15 @@ class Sampler(ABC):
 
     @torch.no_grad()
     @undisturbed()
-    def __call__(self, shape: tuple[int, ...], cond: Tensor | None = None, *, seed: int = 0, first: int = 0,
-                 generator: torch.Generator | None = None) -> Tensor:
+    def __call__(
+        self,
+        shape: tuple[int, ...],
+        cond: Tensor | None = None,
+        *,
+        seed: int = 0,
+        first: int = 0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
         """Samples of data, `shape` = (B, *event).
 
         Sample i depends on the seed and on `first` + i, not on the batch size. A `generator` takes the place of the
@@ -67,20 +74,30 @@ class Sampler(ABC):
         for z in self._latents(noise, times, cond):
             z_0 = z  # all others are let go
         if not torch.isfinite(z_0).all():
-            raise FloatingPointError(f"samples of {type(self).__name__} in {self.steps} steps are not finite: take "
-                                     "more steps, or another sampler; if none helps, check the model's weights")
+            raise FloatingPointError(
+                f"samples of {type(self).__name__} in {self.steps} steps are not finite: take "
+                "more steps, or another sampler; if none helps, check the model's weights"
+            )
         return self.model.decoder.sample(z_0, self.model.schedule(times[-1]), noise.uniform())
 
     @torch.no_grad()
     @undisturbed()
-    def trajectory(self, shape: tuple[int, ...], cond: Tensor | None = None, *, seed: int = 0, first: int = 0,
-                   generator: torch.Generator | None = None) -> Tensor:
+    def trajectory(
+        self,
+        shape: tuple[int, ...],
+        cond: Tensor | None = None,
+        *,
+        seed: int = 0,
+        first: int = 0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
         """The latents z at every time of the grid, (steps + 1, B, *event), of the samples that a call would draw."""
         noise, times = self._start(shape, cond, seed, first, generator)
         return torch.stack(list(self._latents(noise, times, cond)))
 
-    def _start(self, shape: tuple[int, ...], cond: Tensor | None, seed: int, first: int,
-               generator: torch.Generator | None) -> tuple[Noise, Tensor]:
+    def _start(
+        self, shape: tuple[int, ...], cond: Tensor | None, seed: int, first: int, generator: torch.Generator | None
+    ) -> tuple[Noise, Tensor]:
         if not isinstance(shape, Sequence):
             raise InputError(f"a {type(shape).__name__} for shape", "(number, *event)")
         if not (len(shape) >= 2 and all(isinstance(size, Integral) and int(size) >= 1 for size in shape)):

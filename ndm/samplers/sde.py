@@ -40,8 +40,15 @@ class SdeSampler(ExponentialSampler):
 
     order = METHODS["srk"]
 
-    def __init__(self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *,
-                 grid: Grid = uniform_time, method: str = "srk") -> None:
+    def __init__(
+        self,
+        model: NeuralDiffusion,
+        steps: int = 50,
+        eta: float | None = None,
+        *,
+        grid: Grid = uniform_time,
+        method: str = "srk",
+    ) -> None:
         self.sdeint = optional("torchsde", "sde").sdeint
         choose("method of torchsde", method, METHODS)
         super().__init__(model, steps, eta, grid=grid)
@@ -68,9 +75,11 @@ class SdeSampler(ExponentialSampler):
         rates = (1 + eta) * like_event(-gamma.diff(), eta)
         walked = rates[gamma[:-1] <= NO_SIGNAL]
         if walked.numel() and walked.max() > _STABLE:
-            warnings.warn(f"steps too large for sde: (1 + eta) (gamma_t - gamma_s) reaches {float(walked.max()):.3g}, "
-                          f"and errors grow beyond {_STABLE:g}; take more steps, or the exponential sampler",
-                          stacklevel=3)
+            warnings.warn(
+                f"steps too large for sde: (1 + eta) (gamma_t - gamma_s) reaches {float(walked.max()):.3g}, "
+                f"and errors grow beyond {_STABLE:g}; take more steps, or the exponential sampler",
+                stacklevel=3,
+            )
 
 
 class ReverseProcess:
@@ -82,8 +91,9 @@ class ReverseProcess:
 
     noise_type, sde_type = "additive", "ito"
 
-    def __init__(self, model: NeuralDiffusion, t: Tensor, shape: torch.Size, cond: Tensor | None,
-                 volatility: Volatility | None) -> None:
+    def __init__(
+        self, model: NeuralDiffusion, t: Tensor, shape: torch.Size, cond: Tensor | None, volatility: Volatility | None
+    ) -> None:
         self.model, self.t, self.shape, self.cond, self.volatility = model, t, shape, cond, volatility
         self.last: tuple[Tensor, Tensor, Tensor] | None = None  # tau, state and drift: solvers ask again
 

@@ -25,8 +25,9 @@ class DdpmSchedule(Schedule):
         gamma_min: gamma(0), below the first entry of the table; -10, nearly on the line through the first two.
     """
 
-    def __init__(self, num: int = 1000, beta_min: float = 1e-4, beta_max: float = 0.02,
-                 gamma_min: float = -10.0) -> None:
+    def __init__(
+        self, num: int = 1000, beta_min: float = 1e-4, beta_max: float = 0.02, gamma_min: float = -10.0
+    ) -> None:
         super().__init__()
         if not (isinstance(num, int) and 2 <= num <= _MOST):
             raise InputError(f"{num} betas", f"a whole number from 2 to {_MOST}")
@@ -37,8 +38,10 @@ class DdpmSchedule(Schedule):
         table = torch.cat([-torch.nn.functional.softplus(first), torch.log1p(-betas).cumsum(0)])
         steps = table.diff()
         if not (steps[0] < 0 and gamma_min >= _LEAST_GAMMA):
-            raise InputError(f"gamma_min = {gamma_min}", f"at least {_LEAST_GAMMA:g} and below the first entry, "
-                             f"{self._gamma(table[1]):.4g}")
+            raise InputError(
+                f"gamma_min = {gamma_min}",
+                f"at least {_LEAST_GAMMA:g} and below the first entry, {self._gamma(table[1]):.4g}",
+            )
         before, after = steps[:-1], steps[1:]  # both negative
         between = torch.maximum((before + after) / 2, 3 * torch.maximum(before, after))
         slopes = torch.cat([steps[:1], between, steps[-1:]])

@@ -33,8 +33,14 @@ def check_ends(gamma_min: float, gamma_max: float) -> None:
     How low it may start for given data, in a given precision, is for `precision.check_noise` to say.
     """
     if not max(abs(gamma_min), abs(gamma_max)) <= _LARGEST:
-        raise InputError(f"gamma from {gamma_min} to {gamma_max}", f"ends between -{_LARGEST:g} and {_LARGEST:g}",
-                         "the usual range is about -13 to 5")
+        raise InputError(
+            f"gamma from {gamma_min} to {gamma_max}",
+            f"ends between -{_LARGEST:g} and {_LARGEST:g}",
+            "the usual range is about -13 to 5",
+        )
     if not gamma_min < gamma_max:
-        raise InputError(f"gamma from {gamma_min} to {gamma_max}", "gamma_min < gamma_max",
-                         "gamma is minus the log signal-to-noise ratio: it grows with the noise")
+        raise InputError(
+            f"gamma from {gamma_min} to {gamma_max}",
+            "gamma_min < gamma_max",
+            "gamma is minus the log signal-to-noise ratio: it grows with the noise",
+        )

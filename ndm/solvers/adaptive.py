@@ -36,8 +36,9 @@ class AdaptiveSolver(Solver):
         InputError: for unknown methods, and tolerances that are not between 0 and 1.
     """
 
-    def __init__(self, method: str = "dopri5", rtol: float = 1e-5, atol: float = 1e-5, *,
-                 max_steps: int = 10_000) -> None:
+    def __init__(
+        self, method: str = "dopri5", rtol: float = 1e-5, atol: float = 1e-5, *, max_steps: int = 10_000
+    ) -> None:
         self.table = choose("adaptive method", method, METHODS)
         for name, value in (("rtol", rtol), ("atol", atol)):
             if not 0 < value <= 1:
@@ -60,8 +61,11 @@ class AdaptiveSolver(Solver):
         for name, value in (("rtol", self.rtol), ("atol", self.atol)):
             least = _LEAST_TOLERANCES[name] * torch.finfo(precision).eps
             if value < least:
-                raise InputError(f"{name} = {value:g} in {precision}", f"at least {least:.2g}",
-                                 "allow a larger error" + ", or compute in float64" * (precision != torch.float64))
+                raise InputError(
+                    f"{name} = {value:g} in {precision}",
+                    f"at least {least:.2g}",
+                    "allow a larger error" + ", or compute in float64" * (precision != torch.float64),
+                )
 
     def __call__(self, field: Field, state: State, start: float, end: float) -> Solution:
         self.check(state[0].dtype)
@@ -92,8 +96,10 @@ class _Batch:
 
     def _evaluate(self, t: Tensor, y: Tensor) -> Tensor:
         self.evaluations[self.rows] += 1
-        state = tuple(part.unflatten(1, shape) if len(shape) else part[:, 0]
-                      for part, shape in zip(y.split(self.sizes, 1), self.shapes, strict=True))
+        state = tuple(
+            part.unflatten(1, shape) if len(shape) else part[:, 0]
+            for part, shape in zip(y.split(self.sizes, 1), self.shapes, strict=True)
+        )
         velocity = self.field(t.to(y.dtype), state, self.rows)
         return torch.cat([part.reshape(len(y), -1) for part in velocity], 1)
 
@@ -138,8 +144,11 @@ class _Batch:
         self._require_finite(taken | (h > _LEAST_STEP))
         self.steps += 1
         if self.steps > self.solver.max_steps:
-            raise NoSolution(f"{self.solver.max_steps} steps without arriving (t = {float(self.t[0]):.4g})",
-                             "an ODE that this tolerance can follow", "allow a larger error, or compute in float64")
+            raise NoSolution(
+                f"{self.solver.max_steps} steps without arriving (t = {float(self.t[0]):.4g})",
+                "an ODE that this tolerance can follow",
+                "allow a larger error, or compute in float64",
+            )
         velocity = stages[-1] if self.solver._repeats else self._evaluate(self.t + self.direction * h, reached)
         self.y = torch.where(taken[:, None], reached, self.y)
         self.velocity = torch.where(taken[:, None], velocity, self.velocity)

@@ -47,8 +47,9 @@ class FixedSolver(Solver):
             return velocities
 
         times = torch.linspace(start, end, self.steps + 1, dtype=torch.float64, device=state[0].device)
-        path = odeint(velocity, state, times[[0, -1]], method=self.method,
-                      options={"grid_constructor": lambda *_: times})
+        path = odeint(
+            velocity, state, times[[0, -1]], method=self.method, options={"grid_constructor": lambda *_: times}
+        )
         final = tuple(part[-1] for part in path)
         _require_finite(final, end)
         return Solution(final, torch.full_like(rows, evaluations))

@@ -8,8 +8,9 @@ from ndm.solvers.fixed import FixedSolver
 from ndm.solvers.solver import Solver
 
 
-def solver_for(method: str = "dopri5", steps: int | None = None, rtol: float | None = None,
-               atol: float | None = None) -> Solver:
+def solver_for(
+    method: str = "dopri5", steps: int | None = None, rtol: float | None = None, atol: float | None = None
+) -> Solver:
     """The solver of that method; raises `InputError` for unknown ones, and for what a method does not take."""
     if method in FIXED:
         if rtol is not None or atol is not None:
@@ -18,6 +19,7 @@ def solver_for(method: str = "dopri5", steps: int | None = None, rtol: float | N
     if method not in ADAPTIVE:
         raise InputError(f"the method {method!r}", "one of " + ", ".join([*ADAPTIVE, *FIXED]))
     if steps is not None:
-        raise InputError(f"{steps} steps for {method}, which chooses its own", "tolerances alone",
-                         "rk4 takes a number of steps")
+        raise InputError(
+            f"{steps} steps for {method}, which chooses its own", "tolerances alone", "rk4 takes a number of steps"
+        )
     return AdaptiveSolver(method, 1e-5 if rtol is None else rtol, 1e-5 if atol is None else atol)

@@ -29,8 +29,9 @@ class Solution:
 
 def blow_up(t: float, row: int, advice: str) -> NoSolution:
     """The error for a state or velocity that is not finite, of the example in that row of the batch."""
-    return NoSolution(f"an ODE that blows up at t = {t:.4g} (example {row} of its batch)", "a velocity that is finite",
-                      advice)
+    return NoSolution(
+        f"an ODE that blows up at t = {t:.4g} (example {row} of its batch)", "a velocity that is finite", advice
+    )
 
 
 class Solver(ABC):

@@ -16,7 +16,8 @@ class MixtureStepVariance(BelievedStepVariance):
     Source of the idea: the x-parameterised steps of Austin et al., D3PM (2021), https://arxiv.org/abs/2107.03006.
     """
 
-    def distribution(self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None,
-                     timesteps: int | None = None) -> Mixture:
+    def distribution(
+        self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None, timesteps: int | None = None
+    ) -> Mixture:
         one = q.std.new_ones(())
         return self.require(q, deviation).affine(one, q.mean).blurred(q.std**2)

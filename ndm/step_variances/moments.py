@@ -14,6 +14,7 @@ class MomentsStepVariance(BelievedStepVariance):
     second order in law), and serves every step.
     """
 
-    def distribution(self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None,
-                     timesteps: int | None = None) -> Gaussian:
+    def distribution(
+        self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None, timesteps: int | None = None
+    ) -> Gaussian:
         return Gaussian(q.mean, (q.std**2 + self.require(q, deviation).variance).sqrt(), q.basis)

@@ -38,8 +38,9 @@ class StepVariance(Part, ABC):
         """
 
     @abstractmethod
-    def distribution(self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None,
-                     timesteps: int | None = None) -> Gaussian | Mixture:
+    def distribution(
+        self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None, timesteps: int | None = None
+    ) -> Gaussian | Mixture:
         """p(z_s | z_t).
 
         Args:
@@ -58,8 +59,9 @@ class StepVariance(Part, ABC):
 class GaussianStepVariance(StepVariance, ABC):
     """One variance for each step and dimension: p(z_s | z_t) = N(mean of q, w)."""
 
-    def distribution(self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None,
-                     timesteps: int | None = None) -> Gaussian:
+    def distribution(
+        self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None, timesteps: int | None = None
+    ) -> Gaussian:
         return Gaussian(q.mean, self(q.std**2, step, timesteps).sqrt(), q.basis)
 
     @abstractmethod
@@ -76,11 +78,17 @@ class BelievedStepVariance(StepVariance, ABC):
     def require(q: Gaussian, deviation: Mixture | None) -> Mixture:
         """The deviation; raises `InputError` where the predictor gives none, or not in the coordinates of q."""
         if deviation is None:
-            raise InputError("a step variance of beliefs with a predictor that has none", "a direct predictor",
-                             "choose --predictor direct, or --step-variance learned")
+            raise InputError(
+                "a step variance of beliefs with a predictor that has none",
+                "a direct predictor",
+                "choose --predictor direct, or --step-variance learned",
+            )
         if not isinstance(q.basis, StandardBasis):
-            raise InputError(f"a step variance of beliefs in a {type(q.basis).__name__}", "the data's own dimensions",
-                             "choose basis=pixel, or --step-variance learned")
+            raise InputError(
+                f"a step variance of beliefs in a {type(q.basis).__name__}",
+                "the data's own dimensions",
+                "choose basis=pixel, or --step-variance learned",
+            )
         return deviation
 
 
@@ -96,17 +104,22 @@ class TabulatedStepVariance(GaussianStepVariance, ABC):
     @classmethod
     def for_events(cls, event_shape: tuple[int, ...], timesteps: int | None, **options: Any) -> "StepVariance":
         if timesteps is None:
-            raise InputError(f"{cls.__name__} in continuous time", "q's own variance or a number of steps",
-                             "give --timesteps T: for infinitely many steps w = v is forced")
+            raise InputError(
+                f"{cls.__name__} in continuous time",
+                "q's own variance or a number of steps",
+                "give --timesteps T: for infinitely many steps w = v is forced",
+            )
         return cls(event_shape, timesteps, **options)
 
     def require_chain(self, timesteps: int | None) -> None:
         if timesteps != self.timesteps:
             got = "steps of another time grid or volatility" if timesteps is None else f"a chain of {timesteps} steps"
-            raise InputError(f"{got} for the table of {self.timesteps} steps of {type(self).__name__}",
-                             f"the {self.timesteps} equal steps of time, with the model's own volatility",
-                             f"take T = {self.timesteps} and no other grid or eta, or a sampler other than ancestral; "
-                             "a model trained with --step-variance mixture, moments or posterior serves all of them")
+            raise InputError(
+                f"{got} for the table of {self.timesteps} steps of {type(self).__name__}",
+                f"the {self.timesteps} equal steps of time, with the model's own volatility",
+                f"take T = {self.timesteps} and no other grid or eta, or a sampler other than ancestral; "
+                "a model trained with --step-variance mixture, moments or posterior serves all of them",
+            )
 
     def forward(self, variance: Tensor, step: Tensor | None = None, timesteps: int | None = None) -> Tensor:
         self.require_chain(timesteps)

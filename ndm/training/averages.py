@@ -1,6 +1,6 @@
 """Running averages of the weights from which one of any length can be made afterwards: ndm average.
 
-    RUN/averages/00002000/   averages.safetensors, times.safetensors, progress.json and checksums.json of that step
+RUN/averages/00002000/   averages.safetensors, times.safetensors, progress.json and checksums.json of that step
 """
 
 import os
@@ -55,8 +55,11 @@ class PowerAverages:
 
     def state(self) -> dict[str, Tensor]:
         """All of them, whole, as "length:name"; a call of all processes together."""
-        return {f"{average.length}:{name}": value for average in self.running
-                for name, value in whole(average.model.state_dict()).items()}
+        return {
+            f"{average.length}:{name}": value
+            for average in self.running
+            for name, value in whole(average.model.state_dict()).items()
+        }
 
     def write(self, folder: Path, state: dict[str, Tensor]) -> None:
         """A state, as a part of a checkpoint's."""
@@ -106,8 +109,9 @@ def of_length(length: float, state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.partition(":")[2]: value for name, value in state.items() if name.startswith(f"{length}:")}
 
 
-def averaged(snapshots: list[Path], stored: list[float], wanted: list[float],
-             model: NeuralDiffusion) -> list[tuple[dict[str, Tensor], float]]:
+def averaged(
+    snapshots: list[Path], stored: list[float], wanted: list[float], model: NeuralDiffusion
+) -> list[tuple[dict[str, Tensor], float]]:
     """The averages of the lengths that are `wanted`, up to the last snapshot, and the error of the profile of each.
 
     The first are states of models like `model`; buffers are those of the last step. Every snapshot is read once, and
@@ -118,8 +122,10 @@ def averaged(snapshots: list[Path], stored: list[float], wanted: list[float],
     profiles = Profiles.of(*map(list, zip(*pairs, strict=True)))
     weights, errors = profiles.weights(Profiles.of([ends[-1]] * len(wanted), wanted))
     rows = iter(weights)
-    sums = [{name: torch.zeros_like(p, dtype=torch.float64, device="cpu") for name, p in model.named_parameters()}
-            for _ in wanted]
+    sums = [
+        {name: torch.zeros_like(p, dtype=torch.float64, device="cpu") for name, p in model.named_parameters()}
+        for _ in wanted
+    ]
     for snapshot in snapshots:
         with readable(verified(snapshot, f"restore it, or delete {snapshot}: the others do without it") / _FILE):
             state = load_file(snapshot / _FILE)
@@ -128,8 +134,10 @@ def averaged(snapshots: list[Path], stored: list[float], wanted: list[float],
                 for sum_, weight in zip(sums, next(rows), strict=True):
                     for name, total in sum_.items():
                         total.add_(part[name].double(), alpha=float(weight))
-    return [(part | {name: total.to(part[name].dtype) for name, total in sum_.items()}, float(error))
-            for sum_, error in zip(sums, errors, strict=True)]
+    return [
+        (part | {name: total.to(part[name].dtype) for name, total in sum_.items()}, float(error))
+        for sum_, error in zip(sums, errors, strict=True)
+    ]
 
 
 def _copy(state: Path, folder: Path) -> None:

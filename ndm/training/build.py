@@ -46,8 +46,14 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     model = NeuralDiffusion(
         schedule=_make(f"{config.schedule} schedule", schedule, config.schedule_options),
         transform=path,
-        predictor=_make(f"{config.predictor} predictor", predictor.for_events, form | config.predictor_options, shape,
-                        path, data.num_levels),
+        predictor=_make(
+            f"{config.predictor} predictor",
+            predictor.for_events,
+            form | config.predictor_options,
+            shape,
+            path,
+            data.num_levels,
+        ),
         decoder=decoder_for(data),
         volatility=_make(f"{config.volatility} volatility", volatility.for_events, config.volatility_options, shape),
         step_variance=_make("step variance", step_variance.for_events, {}, shape, config.timesteps),
@@ -55,8 +61,11 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     # A volatility that does not suit the transformation, or has no noise, says so now and not at the first step.
     model.volatility.require_noise()
     if config.kinetic_weight and not any(p.requires_grad for p in model.transform.parameters()):
-        raise InputError(f"kinetic_weight = {config.kinetic_weight} for the {chosen} transform", "a learned F",
-                         "F has nothing to straighten its paths with: choose another, or leave it out")
+        raise InputError(
+            f"kinetic_weight = {config.kinetic_weight} for the {chosen} transform",
+            "a learned F",
+            "F has nothing to straighten its paths with: choose another, or leave it out",
+        )
     model.volatility.eta(torch.tensor(0.5), model.schedule, model.transform)
     model.predictor.check(model.schedule, model.transform)
     if model.step_variance.believes:
@@ -91,8 +100,12 @@ def _complete(config: Config, path: Transform) -> Config:
     else:
         knows_each = predictor == "direct" and isinstance(path.basis, StandardBasis)
         schedule, step_variance = "learned", "mixture" if knows_each else "analytic"
-    return replace(config, predictor=predictor, schedule=config.schedule or schedule,
-                   step_variance=config.step_variance or step_variance)
+    return replace(
+        config,
+        predictor=predictor,
+        schedule=config.schedule or schedule,
+        step_variance=config.step_variance or step_variance,
+    )
 
 
 def make_times(config: Config) -> Times:
@@ -107,8 +120,11 @@ def decoder_for(data: DataSet) -> Decoder:
     loc, scale = moments(data.train.x)
     if not (scale > 0).all():
         constant = np.argwhere(scale == 0)[0].tolist()
-        raise InputError(f"dimension {constant} of {data.name}, which never changes", "dimensions that vary",
-                         "remove it: a density over a constant is infinite")
+        raise InputError(
+            f"dimension {constant} of {data.name}, which never changes",
+            "dimensions that vary",
+            "remove it: a density over a constant is infinite",
+        )
     return GaussianDecoder(torch.from_numpy(loc).float(), torch.from_numpy(scale).float())
 
 
@@ -131,8 +147,11 @@ def _find(kind: str, package: str, base: type, name: str | None) -> Any:
 
 def _make(kind: str, maker: Any, options: dict[str, Any], *arguments: Any) -> Any:
     if reserved := {"timesteps", "num_classes"} & set(options):
-        raise InputError(f"the option {min(reserved)} for the {kind}", "options of the part alone",
-                         "it follows from --timesteps and the data")
+        raise InputError(
+            f"the option {min(reserved)} for the {kind}",
+            "options of the part alone",
+            "it follows from --timesteps and the data",
+        )
     try:
         return maker(*arguments, **options)
     except InputError:
@@ -140,5 +159,6 @@ def _make(kind: str, maker: Any, options: dict[str, Any], *arguments: Any) -> An
     except (TypeError, ValueError, RuntimeError) as error:
         if not options or is_out_of_memory(error):
             raise
-        raise InputError(f"options {options} for the {kind}", "options and values that it takes",
-                         str(error).splitlines()[0]) from error
+        raise InputError(
+            f"options {options} for the {kind}", "options and values that it takes", str(error).splitlines()[0]
+        ) from error

@@ -1,10 +1,10 @@
 """Checkpoints: whole or absent, checked when read, the last two kept and the best by validation.
 
-    RUN/checkpoints/00002000/model/   config.json, model.safetensors: averaged weights, what users share
-    RUN/checkpoints/00002000/state/   weights, optimiser and t-sampler as safetensors, progress as JSON
-    RUN/checkpoints/00002000/checksums.json
-    RUN/model, RUN/state              links to those of the latest
-    RUN/best                          link to the checkpoint of the best validation, where there was one
+RUN/checkpoints/00002000/model/   config.json, model.safetensors: averaged weights, what users share
+RUN/checkpoints/00002000/state/   weights, optimiser and t-sampler as safetensors, progress as JSON
+RUN/checkpoints/00002000/checksums.json
+RUN/model, RUN/state              links to those of the latest
+RUN/best                          link to the checkpoint of the best validation, where there was one
 """
 
 from collections.abc import Callable
@@ -67,8 +67,11 @@ def best(run: Path) -> Path | None:
         return None
     found = [path for path in steps(run / "checkpoints") if path.resolve() == link.resolve()]
     if not found:
-        raise InputError(f"{link}, which leads to no checkpoint of its run", "a link to one of RUN/checkpoints",
-                         "say --checkpoint latest")
+        raise InputError(
+            f"{link}, which leads to no checkpoint of its run",
+            "a link to one of RUN/checkpoints",
+            "say --checkpoint latest",
+        )
     return verified(found[0], "say --checkpoint latest")
 
 

@@ -121,22 +121,44 @@ class Config:
 
     def check(self) -> None:
         """Raise `InputError` for a setting that cannot be."""
-        for name in ("max_steps", "max_seconds", "timesteps", "threads", "batch_size", "learning_rate", "clip",
-                     "log_every", "save_every", "accumulate", "validation_limit", "patience"):
+        for name in (
+            "max_steps",
+            "max_seconds",
+            "timesteps",
+            "threads",
+            "batch_size",
+            "learning_rate",
+            "clip",
+            "log_every",
+            "save_every",
+            "accumulate",
+            "validation_limit",
+            "patience",
+        ):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"{name} = {value}", "a positive number")
         if self.timesteps is not None and self.timesteps > MOST_TIMESTEPS:
-            raise InputError(f"timesteps = {self.timesteps}", f"at most {MOST_TIMESTEPS}",
-                             "leave it out for infinitely many: continuous time")
+            raise InputError(
+                f"timesteps = {self.timesteps}",
+                f"at most {MOST_TIMESTEPS}",
+                "leave it out for infinitely many: continuous time",
+            )
         if self.patience is not None and not self.validate_every:
             raise InputError(f"patience = {self.patience} without validation", "both", "give validate_every as well")
         check_seed(self.seed)
         sampler_for(self.sampler)
         if self.threads is not None and self.threads > _MOST_THREADS:
             raise InputError(f"threads = {self.threads}", f"at most {_MOST_THREADS}")
-        for name in ("weight_decay", "schedule_rate", "transform_rate", "warmup_steps", "kinetic_weight",
-                     "validate_every", "pictures_every"):
+        for name in (
+            "weight_decay",
+            "schedule_rate",
+            "transform_rate",
+            "warmup_steps",
+            "kinetic_weight",
+            "validate_every",
+            "pictures_every",
+        ):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"{name} = {getattr(self, name)}", "a finite number, at least 0")
         for name, decay in (("ema_decay", self.ema_decay), ("betas", self.betas[0]), ("betas", self.betas[1])):
@@ -149,24 +171,58 @@ class Config:
 
     def to_yaml(self, data: DataSet, source: str) -> str:
         """This configuration, with the data it is for and the name or path they came from."""
-        about = {"name": data.name, "from": source, "source": data.source, "fingerprint": data.fingerprint(),
-                 "event_shape": list(data.event_shape), "num_levels": data.num_levels,
-                 "reading": dict(data.reading)}
-        values = {name: list(value) if isinstance(value, tuple) else value
-                  for name, value in dataclasses.asdict(self).items()}
+        about = {
+            "name": data.name,
+            "from": source,
+            "source": data.source,
+            "fingerprint": data.fingerprint(),
+            "event_shape": list(data.event_shape),
+            "num_levels": data.num_levels,
+            "reading": dict(data.reading),
+        }
+        values = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(self).items()
+        }
         return written({"data": about} | values)
 
 
 BUDGET = ("max_steps", "max_seconds")  # one of them given on the command line takes the place of a recipe's
 
 # What may change when a run goes on: how long it is, what it writes, how it is sampled, and the machine it is on.
-_MAY_CHANGE = {"max_steps", "max_seconds", "log_every", "save_every", "sampler", "threads", "accumulate", "parallel",
-               "checkpointing", "compile", "validate_every", "validation_limit", "patience", "pictures_every",
-               "tracker"}
+_MAY_CHANGE = {
+    "max_steps",
+    "max_seconds",
+    "log_every",
+    "save_every",
+    "sampler",
+    "threads",
+    "accumulate",
+    "parallel",
+    "checkpointing",
+    "compile",
+    "validate_every",
+    "validation_limit",
+    "patience",
+    "pictures_every",
+    "tracker",
+}
 # Settings that came later: a run from before them has their defaults.
-LATER = {"data_options": {}, "tracker": [], "average_lengths": []} | {name: getattr(Config, name) for name in (
-    "sampler", "kinetic_weight", "accumulate", "parallel", "checkpointing", "compile", "flip", "validate_every",
-    "validation_limit", "patience", "pictures_every")}
+LATER = {"data_options": {}, "tracker": [], "average_lengths": []} | {
+    name: getattr(Config, name)
+    for name in (
+        "sampler",
+        "kinetic_weight",
+        "accumulate",
+        "parallel",
+        "checkpointing",
+        "compile",
+        "flip",
+        "validate_every",
+        "validation_limit",
+        "patience",
+        "pictures_every",
+    )
+}
 
 _DATA_MAY_CHANGE = {"name", "from", "source"}  # where they are; what they are, the fingerprint says
 
@@ -202,16 +258,18 @@ def _complete(path: Path, values: Any) -> dict[str, Any]:
     return LATER | values
 
 
-def _compare(path: Path, values: dict[str, Any], before: dict[str, Any], may_change: set[str],
-             prefix: str = "") -> None:
+def _compare(
+    path: Path, values: dict[str, Any], before: dict[str, Any], may_change: set[str], prefix: str = ""
+) -> None:
     """Raise `InputError` for the first setting that is not as it was trained."""
     for name in (name for name in values | before if name not in may_change):
         found = f"{prefix}{name}: {_shown(values[name])}" if name in values else f"no {prefix}{name}"
         if name not in before:
             raise InputError(f"{path} with the unknown setting {found}", "those that ndm train wrote", "remove it")
         if name not in values or values[name] != before[name]:
-            raise InputError(f"{path} with {found}", f"{_shown(before[name])}, with which its checkpoint was trained",
-                             "restore it")
+            raise InputError(
+                f"{path} with {found}", f"{_shown(before[name])}, with which its checkpoint was trained", "restore it"
+            )
 
 
 def _shown(value: Any) -> Any:
@@ -221,9 +279,14 @@ def _shown(value: Any) -> Any:
 def _are_data(about: dict[str, Any]) -> bool:
     """Whether that is what readers of a run have to know of its data."""
     shape, levels = about.get("event_shape"), about.get("num_levels")
-    return (all(isinstance(about.get(name), str) for name in ("name", "from", "fingerprint"))
-            and isinstance(shape, list) and bool(shape) and all(isinstance(size, int) and size > 0 for size in shape)
-            and (levels is None or isinstance(levels, int)) and isinstance(about.get("reading"), dict))
+    return (
+        all(isinstance(about.get(name), str) for name in ("name", "from", "fingerprint"))
+        and isinstance(shape, list)
+        and bool(shape)
+        and all(isinstance(size, int) and size > 0 for size in shape)
+        and (levels is None or isinstance(levels, int))
+        and isinstance(about.get("reading"), dict)
+    )
 
 
 def check_same(path: Path, new: str, trained: str | None) -> None:
@@ -231,11 +294,19 @@ def check_same(path: Path, new: str, trained: str | None) -> None:
     old_values, new_values = read_yaml(path, trained), parsed(new)
     about = new_values["data"]
     if any(old_values["data"][key] != about[key] for key in about.keys() - _DATA_MAY_CHANGE):
-        raise InputError(f"other data for the run in {path.parent} (now {about['name']})",
-                         f"those it was started with ({old_values['data'].get('name')})",
-                         "choose another --run folder")
-    changed = [f"{key}: {old_values.get(key)} is now {value}" for key, value in new_values.items()
-               if key not in _MAY_CHANGE | {"data"} and old_values.get(key) != value]
+        raise InputError(
+            f"other data for the run in {path.parent} (now {about['name']})",
+            f"those it was started with ({old_values['data'].get('name')})",
+            "choose another --run folder",
+        )
+    changed = [
+        f"{key}: {old_values.get(key)} is now {value}"
+        for key, value in new_values.items()
+        if key not in _MAY_CHANGE | {"data"} and old_values.get(key) != value
+    ]
     if changed:
-        raise InputError(f"another configuration for the run in {path.parent} ({'; '.join(changed)})",
-                         "the one it was started with", "choose another --run folder, or the same command to resume")
+        raise InputError(
+            f"another configuration for the run in {path.parent} ({'; '.join(changed)})",
+            "the one it was started with",
+            "choose another --run folder, or the same command to resume",
+        )

@@ -51,9 +51,15 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
     seconds = (time.perf_counter() - began) / _TIMED_STEPS
     budget = [f"{config.max_seconds:g} s"] if config.max_seconds is not None else []
     budget += [f"{config.max_steps} steps, about {config.max_steps * seconds:.0f} s"] if config.max_steps else []
-    console.print(f"matrix FLOPs of a step (forward and backward, batch {config.batch_size}): "
-                  f"{counter.get_total_flops() / 1e9:.3f} G", highlight=False)
-    console.print(f"step: {seconds * 1e3:.1f} ms, {config.batch_size / seconds:.0f} examples/s, "
-                  f"{counter.get_total_flops() / seconds / 1e9:.0f} GFLOP/s on this machine "
-                  f"(CPU, {torch.get_num_threads()} threads)", highlight=False)
+    console.print(
+        f"matrix FLOPs of a step (forward and backward, batch {config.batch_size}): "
+        f"{counter.get_total_flops() / 1e9:.3f} G",
+        highlight=False,
+    )
+    console.print(
+        f"step: {seconds * 1e3:.1f} ms, {config.batch_size / seconds:.0f} examples/s, "
+        f"{counter.get_total_flops() / seconds / 1e9:.0f} GFLOP/s on this machine "
+        f"(CPU, {torch.get_num_threads()} threads)",
+        highlight=False,
+    )
     console.print(f"budget: {' or '.join(budget) or 'none'}", highlight=False)

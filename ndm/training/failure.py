@@ -21,8 +21,11 @@ def what_failed(values: dict[str, float], model: nn.Module, shards: Shards) -> s
     terms = [name for name, value in values.items() if not math.isfinite(value)]
     if terms:
         return f"{' and '.join(terms)} term"
-    mine = [name for name, weight in model.named_parameters()
-            if weight.grad is not None and not torch.isfinite(own(weight.grad)).all()]
+    mine = [
+        name
+        for name, weight in model.named_parameters()
+        if weight.grad is not None and not torch.isfinite(own(weight.grad)).all()
+    ]
     names = sorted({name for found in shards.gather(mine) for name in found}) or ["norm of the"]
     return f"{' and '.join(names)} gradient"
 

@@ -25,20 +25,29 @@ def check_folder(run: Path, text: str) -> Path | None:
     Raises `InputError` unless the folder is that of such a run, which has its checkpoints, empty, or not there.
     """
     if (run / AVERAGE).exists():
-        raise InputError(f"{run}, the average of another run", "that run, or a new folder",
-                         "choose another --run folder: an average has no state to go on from")
+        raise InputError(
+            f"{run}, the average of another run",
+            "that run, or a new folder",
+            "choose another --run folder: an average has no state to go on from",
+        )
     if (run / CONFIGURATION).exists():
         found = latest(run)
-        check_same(run / CONFIGURATION, text,
-                   None if found is None else read_progress(found / "state")["configuration"])
+        check_same(
+            run / CONFIGURATION, text, None if found is None else read_progress(found / "state")["configuration"]
+        )
         if found is None and (left := left_of_checkpoints(run)):
-            raise InputError(f"{run}, a run whose checkpoints are gone (its {left} is there)",
-                             f"{run / 'checkpoints'} as it was", "restore it, or remove the folder to start anew, or "
-                             "choose another --run folder")
+            raise InputError(
+                f"{run}, a run whose checkpoints are gone (its {left} is there)",
+                f"{run / 'checkpoints'} as it was",
+                "restore it, or remove the folder to start anew, or choose another --run folder",
+            )
         return found
     if run.exists() and not (run.is_dir() and _is_empty(run)):
-        raise InputError(f"{run}, which exists and is not a run", "a new or empty folder, or that of this run",
-                         "choose another --run folder")
+        raise InputError(
+            f"{run}, which exists and is not a run",
+            "a new or empty folder, or that of this run",
+            "choose another --run folder",
+        )
     return None
 
 
@@ -60,11 +69,17 @@ def locked(run: Path, shards: Shards) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
-            raise InputError(f"{run}, where another process trains", "a run that nobody else is training",
-                             "wait for it, or choose another --run folder") from error
+            raise InputError(
+                f"{run}, where another process trains",
+                "a run that nobody else is training",
+                "wait for it, or choose another --run folder",
+            ) from error
         except NotImplementedError as error:
-            raise InputError(f"{run}, on a disk without locks", "a disk on which files can be locked (flock)",
-                             "choose a --run folder on a local disk") from error
+            raise InputError(
+                f"{run}, on a disk without locks",
+                "a disk on which files can be locked (flock)",
+                "choose a --run folder on a local disk",
+            ) from error
         except OSError as error:
             raise refused(lock.lock_file, "written", error, "a folder that can be") from error
 
@@ -81,12 +96,16 @@ def alone(run: Path, text: str, step: int, shards: Shards) -> Iterator[None]:
 
     Raises `InputError` for a folder in which another run trains, and where one has since this one read its `step`.
     """
+
     def claim() -> None:
         if not step:  # what was read has a checksum
             check_folder(run, text)
         if saved_step(run) != step:
-            raise InputError(f"{run}, where another process has trained since this one looked",
-                             f"its state of step {step}", "the same command goes on from where that one ended")
+            raise InputError(
+                f"{run}, where another process has trained since this one looked",
+                f"its state of step {step}",
+                "the same command goes on from where that one ended",
+            )
         write_configuration(run, text)
 
     with locked(run, shards):

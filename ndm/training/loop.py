@@ -62,8 +62,15 @@ class Trainer:
             the processes cannot share equally.
     """
 
-    def __init__(self, config: Config, data: DataSet, run: Path, source: str | None = None,
-                 clock: Callable[[], float] = time.monotonic, draw: Draw | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        data: DataSet,
+        run: Path,
+        source: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Draw | None = None,
+    ) -> None:
         config.check()
         if config.max_steps is None and config.max_seconds is None:
             raise InputError("no budget", "max_steps, max_seconds or both")
@@ -98,8 +105,11 @@ class Trainer:
             with locked(run, self.shards):
                 self._resume(latest)
         if config.max_steps is not None and config.max_steps < self.step:
-            raise InputError(f"max_steps = {config.max_steps} for a run of {self.step} steps", "at least as many",
-                             "choose another --run folder for a shorter run")
+            raise InputError(
+                f"max_steps = {config.max_steps} for a run of {self.step} steps",
+                "at least as many",
+                "choose another --run folder for a shorter run",
+            )
         self.shards.by_first(lambda: make_folder(run))
 
     def fit(self) -> bool:
@@ -116,8 +126,13 @@ class Trainer:
 
     def _train(self) -> None:
         bar = self.shards.progress_bar(f"training on {self.data.name}")
-        with (self.interruption, self.shards.in_first(self.metrics, self.trackers), bar,
-              Prefetched(self.own_batch, self.step) as batches, last_resort(self.save, self.shards)):
+        with (
+            self.interruption,
+            self.shards.in_first(self.metrics, self.trackers),
+            bar,
+            Prefetched(self.own_batch, self.step) as batches,
+            last_resort(self.save, self.shards),
+        ):
             before, first = self.seconds, self.step
             self.began, stopped = self.clock() - before, False
             self.terms.train()
@@ -188,8 +203,9 @@ class Trainer:
             return
         weights, averaged = whole(self.raw_model.state_dict()), self.parallel.plain(self.ema.model)
         averages = self.averages.state()
-        moments = {name: whole(self.optimizer.state.get(weight, {}))
-                   for name, weight in self.raw_model.named_parameters()}
+        moments = {
+            name: whole(self.optimizer.state.get(weight, {})) for name, weight in self.raw_model.named_parameters()
+        }
         bins = self._total(self.bins.sums).tolist()
         data = {piece: number for found in self.shards.gather(self.batches.state()) for piece, number in found.items()}
         for name, value in weights.items():
@@ -198,9 +214,16 @@ class Trainer:
 
         def write(folder: Path) -> None:
             averaged.save_pretrained(folder / "model")
-            progress = {"step": self.step, "seconds": self.seconds, "examples": self.step * self.config.batch_size,
-                        "metrics": self.metrics.state(), "validation": self.validation.state(), "bins": bins,
-                        "data": data, "configuration": self.text}
+            progress = {
+                "step": self.step,
+                "seconds": self.seconds,
+                "examples": self.step * self.config.batch_size,
+                "metrics": self.metrics.state(),
+                "validation": self.validation.state(),
+                "bins": bins,
+                "data": data,
+                "configuration": self.text,
+            }
             write_state(folder / "state", weights, moments, self.times.state_dict(), progress)
             self.averages.write(folder / "state", averages)
 
@@ -267,8 +290,10 @@ class Trainer:
     def _agreed(self, sums: dict[str, Tensor]) -> dict[str, float]:
         """The means over the batch, the clock of the first process and whether any was interrupted, in all of them."""
         mine = [value / self.config.batch_size for value in sums.values()]
-        mine += [torch.as_tensor(value, dtype=torch.float64, device=self.accelerator.device)
-                for value in (self.clock() - self.began if self.shards.is_main else 0.0, float(self.interruption.came))]
+        mine += [
+            torch.as_tensor(value, dtype=torch.float64, device=self.accelerator.device)
+            for value in (self.clock() - self.began if self.shards.is_main else 0.0, float(self.interruption.came))
+        ]
         return dict(zip((*sums, "seconds", "interrupted"), self._total(torch.stack(mine)).tolist(), strict=True))
 
     def _total(self, value: Tensor) -> Tensor:
@@ -291,8 +316,10 @@ class Trainer:
             return
         x = self._as_input(self.batches.shown(self.step))
         path = path_statistics(model, x)
-        line = self.metrics.write(self.step, means | {"seconds": self.seconds} | pace | path | norms | bins | memory()
-                                  | self.validation.line(self.step))
+        line = self.metrics.write(
+            self.step,
+            means | {"seconds": self.seconds} | pace | path | norms | bins | memory() | self.validation.line(self.step),
+        )
         self.trackers.log(line)
         if (ratio := path["variance_ratio"]) < COLLAPSED:
             warnings.warn(f"F has collapsed: Var F / Var x = {ratio:.2g} at t = 1/2, step {self.step}", stacklevel=2)

@@ -114,16 +114,23 @@ def _warn(path: Path, lines: list[bytes], what: str) -> None:
     """Say how many of the lines are none, and which is the first."""
     odd = [number for number, text in enumerate(lines, 1) if text.strip(_ZEROS) and not _whole(text)]
     if odd:
-        warnings.warn(f"{path}, line {odd[0]}" + f" and {len(odd) - 1} more" * (len(odd) > 1)
-                      + f", cannot be read: {what}", stacklevel=3)
+        warnings.warn(
+            f"{path}, line {odd[0]}" + f" and {len(odd) - 1} more" * (len(odd) > 1) + f", cannot be read: {what}",
+            stacklevel=3,
+        )
 
 
 def _whole(text: bytes) -> dict[str, Any] | None:
     """A line with what is shown of it; None for one that a crash or another program has damaged."""
     try:
         line = parse_json(text.strip(_ZEROS).decode())  # a power cut may leave zeros where a line was to be
-        whole = (isinstance(line, dict) and isinstance(line["step"], int) and isinstance(line["unit"], str)
-                 and math.isfinite(line["total"]) and math.isfinite(line["seconds"]))
+        whole = (
+            isinstance(line, dict)
+            and isinstance(line["step"], int)
+            and isinstance(line["unit"], str)
+            and math.isfinite(line["total"])
+            and math.isfinite(line["seconds"])
+        )
         return line if whole else None
     except (ValueError, KeyError, TypeError, OverflowError):
         return None

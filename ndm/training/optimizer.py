@@ -10,8 +10,12 @@ from ndm.training.config import Config
 
 def make_optimizer(model: NeuralDiffusion, config: Config) -> torch.optim.AdamW:
     """AdamW; the schedule's ends, volatility and step variances, and the transformation, have rates of their own."""
-    rates = {"schedule": config.schedule_rate, "volatility": config.schedule_rate,
-             "step_variance": config.schedule_rate, "transform": config.transform_rate * model.transform.rate}
+    rates = {
+        "schedule": config.schedule_rate,
+        "volatility": config.schedule_rate,
+        "step_variance": config.schedule_rate,
+        "transform": config.transform_rate * model.transform.rate,
+    }
     groups: dict[tuple[float, float, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         part = name.partition(".")[0]
@@ -22,9 +26,14 @@ def make_optimizer(model: NeuralDiffusion, config: Config) -> torch.optim.AdamW:
         key = (rate, config.weight_decay if is_weight else 0.0, parameter.ndim > 0)  # numbers are never shared out
         groups.setdefault(key, []).append(parameter)
     return torch.optim.AdamW(
-        [{"params": parameters, "weight_decay": decay, "rate": rate}
-         for (rate, decay, _), parameters in groups.items()],
-        lr=config.learning_rate, betas=config.betas, fused=True)
+        [
+            {"params": parameters, "weight_decay": decay, "rate": rate}
+            for (rate, decay, _), parameters in groups.items()
+        ],
+        lr=config.learning_rate,
+        betas=config.betas,
+        fused=True,
+    )
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, config: Config, step: int, fraction: float) -> float:

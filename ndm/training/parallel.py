@@ -26,8 +26,9 @@ def make_accelerator() -> Accelerator:
     # Several processes without an accelerator must say that they want the CPU, or each would be alone.
     cpu = Shards().number > 1 and not torch.accelerator.is_available()
     # Precision is the configuration's, not the launcher's. Buffers are statistics that all processes agree on already.
-    return Accelerator(cpu=cpu, mixed_precision="no",
-                       kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)])
+    return Accelerator(
+        cpu=cpu, mixed_precision="no", kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)]
+    )
 
 
 class Parallel(ABC):
@@ -101,8 +102,11 @@ class Sharded(Parallel):
     def __init__(self, accelerator: Accelerator) -> None:
         super().__init__(accelerator)
         if accelerator.num_processes < 2:
-            raise InputError("parallel = fsdp in one process", "several, started by torchrun or accelerate launch",
-                             "leave it out: one process has nothing to share")
+            raise InputError(
+                "parallel = fsdp in one process",
+                "several, started by torchrun or accelerate launch",
+                "leave it out: one process has nothing to share",
+            )
         self.mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
 
     def prepare(self, module: nn.Module) -> nn.Module:

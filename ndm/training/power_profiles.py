@@ -31,8 +31,11 @@ def exponent(length: float) -> float:
     Raises `InputError` for a length that no average has, or too few steps would resolve.
     """
     if not _SHORTEST <= length <= _LONGEST:
-        raise InputError(f"an average of relative length {length}", f"{_SHORTEST} to {_LONGEST:.4f} (the mean of all)",
-                         "it is the standard deviation of its steps as a share of all")
+        raise InputError(
+            f"an average of relative length {length}",
+            f"{_SHORTEST} to {_LONGEST:.4f} (the mean of all)",
+            "it is the standard deviation of its steps as a share of all",
+        )
     square = length**-2
     return float(np.roots([1, 7, 16 - square, 12 - square]).real.max())
 
@@ -62,7 +65,7 @@ class Profiles:
     def inner(self, other: "Profiles") -> np.ndarray:
         """The integrals of p_i p_j, (N, M): with u and v the earlier and the later end, and g_v that of the latter,
 
-            (g_i + 1) (g_j + 1) / ((g_i + g_j + 1) v) (u / v)^(g_v).
+        (g_i + 1) (g_j + 1) / ((g_i + g_j + 1) v) (u / v)^(g_v).
         """
         t, g = self.step[:, None], self.exponent[:, None]
         s, h = other.step[None], other.exponent[None]

@@ -28,10 +28,14 @@ def prepare_network(model: NeuralDiffusion, config: Config) -> None:
     if config.compile:
         network = getattr(model.predictor, "network", None)
         if not isinstance(network, Network):
-            raise InputError(f"compile for a {type(model.predictor).__name__}", "a predictor with a network of ndm.nn",
-                             "leave it out")
+            raise InputError(
+                f"compile for a {type(model.predictor).__name__}",
+                "a predictor with a network of ndm.nn",
+                "leave it out",
+            )
         on_cpu = not torch.accelerator.is_available()
         if on_cpu and not any(map(shutil.which, ("g++", "c++", "clang++"))):
-            raise InputError("compile without a C++ compiler", "g++ or clang++ on the PATH",
-                             "install one, or leave it out")
+            raise InputError(
+                "compile without a C++ compiler", "g++ or clang++ on the PATH", "install one, or leave it out"
+            )
         network.compile()

@@ -18,9 +18,18 @@ class ProgressBar:
         self.console = console or Console(stderr=True)
         self.live = self.console.is_terminal
         self.last_line = time.monotonic()
-        self.bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
-                            TextColumn("{task.fields[status]}"), TimeElapsedColumn(), TextColumn("ETA"),
-                            TimeRemainingColumn(), console=self.console, refresh_per_second=2, disable=not self.live)
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[status]}"),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            console=self.console,
+            refresh_per_second=2,
+            disable=not self.live,
+        )
         self.task: TaskID = self.bar.add_task(what, total=1.0, status="")
 
     def __enter__(self) -> Self:

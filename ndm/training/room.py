@@ -73,8 +73,12 @@ def require_room(model: NeuralDiffusion, config: Config, data: DataSet, rows: Se
     share = sum(numbers) / config.batch_size if config.parallel == "fsdp" else 1.0
     needed = to_come * share * sum(p.numel() * p.element_size() for p in model.parameters())
     needed += step_bytes(model, config, data, numbers)
-    require_memory(needed, f"batch_size = {config.batch_size} for a model of {number:,} parameters",
-                   f"take a smaller --batch-size, a larger --accumulate or --checkpointing, or {_SMALLER[5:]}", free())
+    require_memory(
+        needed,
+        f"batch_size = {config.batch_size} for a model of {number:,} parameters",
+        f"take a smaller --batch-size, a larger --accumulate or --checkpointing, or {_SMALLER[5:]}",
+        free(),
+    )
 
 
 def step_bytes(model: NeuralDiffusion, config: Config, data: DataSet, numbers: Sequence[int]) -> float:

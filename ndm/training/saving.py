@@ -23,8 +23,10 @@ def saving(what: str) -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, InputError) else error  # as of ndm.files
         if not isinstance(cause, Exception):
             raise
-        raise SavingError(f"{what} cannot be written ({why(cause)}); what was saved before is whole: {remedy(cause)}, "
-                          "and the same command resumes") from error
+        raise SavingError(
+            f"{what} cannot be written ({why(cause)}); what was saved before is whole: {remedy(cause)}, "
+            "and the same command resumes"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -21,10 +21,12 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
-        ("null", r"~|null|Null|NULL", "~nN"), ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-        ("int", r"[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
-        ("float", r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?", "-+.0123456789"),
-        ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+.")):
+    ("null", r"~|null|Null|NULL", "~nN"),
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
+    ("float", r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
+):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$", re.ASCII), list(_first))
 
 
@@ -32,8 +34,9 @@ class _Dumper(yaml.SafeDumper):
     """Its inverse: text that looks like a number or a truth value in YAML 1.1 or in 1.2 is quoted."""
 
 
-_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-                              list("-+.0123456789"))
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
 
 
 def _parse_options(words: list[str]) -> dict[str, Any]:
@@ -69,15 +72,20 @@ def read(path: Path) -> Any:
     """The value of a file that ndm train wrote; raises `InputError` where there is none or it is not YAML."""
     if not path.exists():
         has_copy = (path.parent / "state" / "progress.json").exists()
-        raise InputError(f"{path.parent}, without a {path.name}", "the folder of a run",
-                         f"restore it: its text is the configuration in {path.parent}/state/progress.json" if has_copy
-                         else "make one with: ndm train DATA --run FOLDER")
+        raise InputError(
+            f"{path.parent}, without a {path.name}",
+            "the folder of a run",
+            f"restore it: its text is the configuration in {path.parent}/state/progress.json"
+            if has_copy
+            else "make one with: ndm train DATA --run FOLDER",
+        )
     text = read_text(path, "the file that ndm train wrote", "restore it")
     try:
         return parsed(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}, which is no longer YAML ({why(error)})", "the file that ndm train wrote",
-                         "restore it") from error
+        raise InputError(
+            f"{path}, which is no longer YAML ({why(error)})", "the file that ndm train wrote", "restore it"
+        ) from error
 
 
 def fits(value: Any, kind: Any) -> bool:
@@ -95,7 +103,13 @@ def fits(value: Any, kind: Any) -> bool:
     return type(value) in (int, float) if kind is float else type(value) is (origin or kind)
 
 
-Options = Annotated[dict[str, Any], tyro.constructors.PrimitiveConstructorSpec(
-    nargs="*", metavar="[KEY=VALUE ...]", instance_from_str=_parse_options,
-    is_instance=lambda value: isinstance(value, dict),
-    str_from_instance=lambda options: [f"{key}={value}" for key, value in options.items()])]
+Options = Annotated[
+    dict[str, Any],
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="[KEY=VALUE ...]",
+        instance_from_str=_parse_options,
+        is_instance=lambda value: isinstance(value, dict),
+        str_from_instance=lambda options: [f"{key}={value}" for key, value in options.items()],
+    ),
+]

@@ -61,8 +61,11 @@ class Shards:
         """
         size, left = divmod(total, self.number * pieces)
         if left:
-            raise InputError(f"batch_size = {total} for {self.number} processes, accumulate = {pieces}", "equal shares",
-                             f"make it a multiple of {self.number * pieces}")
+            raise InputError(
+                f"batch_size = {total} for {self.number} processes, accumulate = {pieces}",
+                "equal shares",
+                f"make it a multiple of {self.number * pieces}",
+            )
         return [Rows((self.rank * pieces + i) * size, size, total) for i in range(pieces)]
 
     def progress_bar(self, what: str) -> ProgressBar:
@@ -131,8 +134,9 @@ class Shards:
         distributed.gather_object(value, values, group=self.group)
         return values or []
 
-    def map(self, work: Callable[[int, Tensor], Sequence[Tensor]], x: Tensor, size: int, what: str,
-            status: str) -> Tensor:
+    def map(
+        self, work: Callable[[int, Tensor], Sequence[Tensor]], x: Tensor, size: int, what: str, status: str
+    ) -> Tensor:
         """work(k, x_k) for the chunks x_k of `size` examples of x, each by one process: rows of a number for each
         example. All of them, (rows, N) of float64, in the order of x, in every process.
         """

@@ -21,14 +21,21 @@ OF_READERS = (_TIMES, _PROGRESS)  # what those who do not train on need of it
 _LIKE_WEIGHTS = {"exp_avg", "exp_avg_sq"}  # AdamW's moments; beside them it keeps a number of steps
 
 
-def write_state(folder: Path, weights: dict[str, Tensor], moments: dict[str, dict[str, Tensor]],
-                times: dict[str, Tensor], progress: dict[str, Any]) -> None:
+def write_state(
+    folder: Path,
+    weights: dict[str, Tensor],
+    moments: dict[str, dict[str, Tensor]],
+    times: dict[str, Tensor],
+    progress: dict[str, Any],
+) -> None:
     """Raw weights, the optimiser's moments of each, t-sampler statistics and progress, into `folder`."""
     folder.mkdir()
     save_tensors(weights, folder / "weights.safetensors")
     save_tensors(times, folder / _TIMES)
-    save_tensors({f"{weight}:{name}": value for weight, state in moments.items() for name, value in state.items()},
-                 folder / "optimizer.safetensors")
+    save_tensors(
+        {f"{weight}:{name}": value for weight, state in moments.items() for name, value in state.items()},
+        folder / "optimizer.safetensors",
+    )
     (folder / _PROGRESS).write_text(json.dumps(progress, indent=2) + "\n", encoding="utf-8")
 
 
@@ -40,8 +47,13 @@ def readable(folder: Path) -> Iterator[None]:
     except InputError:
         raise
     except (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, SafetensorError) as error:
-        raise refused(folder, "read", error, "the state of training as it was saved",
-                      f"restore it, or delete {folder.parent} to go back to the checkpoint before it") from error
+        raise refused(
+            folder,
+            "read",
+            error,
+            "the state of training as it was saved",
+            f"restore it, or delete {folder.parent} to go back to the checkpoint before it",
+        ) from error
 
 
 def read_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, times: nn.Module) -> dict[str, Any]:

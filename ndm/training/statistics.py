@@ -26,9 +26,12 @@ def _check_noise(model: NeuralDiffusion, x: Tensor) -> None:
     try:
         model.check_noise(x)
     except InputError as error:
-        raise InputError(f"{error.got}, as the schedule has learned it", error.expected,
-                         "do values of the data repeat? No density over them is finite: add noise to them, or fix "
-                         "gamma by --schedule linear") from error
+        raise InputError(
+            f"{error.got}, as the schedule has learned it",
+            error.expected,
+            "do values of the data repeat? No density over them is finite: add noise to them, or fix "
+            "gamma by --schedule linear",
+        ) from error
 
 
 @torch.no_grad()

@@ -26,8 +26,11 @@ def make_trackers(names: tuple[str, ...], run: Path) -> list[GeneralTracker]:
         built_in = kind.__module__ == "accelerate.tracking"
         if built_in and name not in available:
             package = _PACKAGES.get(name, name)
-            raise InputError(f"tracker {name!r} without the package {package}", "a tracker that is installed",
-                             f"pip install {package}")
+            raise InputError(
+                f"tracker {name!r} without the package {package}",
+                "a tracker that is installed",
+                f"pip install {package}",
+            )
         folder = (str(run / name),) if kind.requires_logging_directory else ()
         trackers.append(kind(run.name, *folder))
     return trackers
@@ -51,8 +54,11 @@ class Trackers:
                 tracker.store_init_configuration(self.configuration)
             except Exception as error:  # of a service, its settings or the network
                 self.__exit__()
-                raise InputError(f"tracker {tracker.name!r}, which cannot be started ({reason(error)[:300]})",
-                                 "a service that is set up", "leave --tracker out to train without") from error
+                raise InputError(
+                    f"tracker {tracker.name!r}, which cannot be started ({reason(error)[:300]})",
+                    "a service that is set up",
+                    "leave --tracker out to train without",
+                ) from error
             self.started.append(tracker)
         return self
 

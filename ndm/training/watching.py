@@ -47,8 +47,11 @@ class LossBins(Times):
         """The means since the last line, of the bins that were seen; `total` adds up what several processes saw."""
         sums, counts = total(self.sums).tolist()
         self.sums = torch.zeros_like(self.sums)
-        return {f"diffusion_at/{k / self.num_bins:g}-{(k + 1) / self.num_bins:g}": sums[k] / counts[k]
-                for k in range(self.num_bins) if counts[k]}
+        return {
+            f"diffusion_at/{k / self.num_bins:g}-{(k + 1) / self.num_bins:g}": sums[k] / counts[k]
+            for k in range(self.num_bins)
+            if counts[k]
+        }
 
 
 @torch.no_grad()

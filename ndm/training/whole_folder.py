@@ -26,8 +26,9 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     try:
         temporary.mkdir()
         write(temporary)
-        sums = {str(path.relative_to(temporary)): sha256(path)
-                for path in sorted(temporary.rglob("*")) if path.is_file()}
+        sums = {
+            str(path.relative_to(temporary)): sha256(path) for path in sorted(temporary.rglob("*")) if path.is_file()
+        }
         (temporary / _CHECKSUMS).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
         for path in [*temporary.rglob("*"), temporary]:
             _sync(path)
@@ -51,8 +52,9 @@ def verified(folder: Path, advice: str) -> Path:
     for name, expected in sums.items():
         path = folder / name
         if not path.is_file() or sha256(path) != expected:
-            raise InputError(f"{path}, {'altered or truncated' if path.is_file() else 'missing'}",
-                             "the file that was saved", advice)
+            raise InputError(
+                f"{path}, {'altered or truncated' if path.is_file() else 'missing'}", "the file that was saved", advice
+            )
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     if strange := there - {_CHECKSUMS} - set(sums):
         raise InputError(f"{folder / min(strange)}, which has no checksum", "the files that were saved", advice)

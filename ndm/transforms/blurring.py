@@ -35,8 +35,15 @@ class BlurringTransform(DiagonalTransform):
         self.event_shape = tuple(event_shape)
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], *, timesteps: int | None = None, num_classes: int = 0,
-                   sigma_blur_max: float = 20.0, d_min: float = 1e-3) -> "BlurringTransform":
+    def for_events(
+        cls,
+        event_shape: tuple[int, ...],
+        *,
+        timesteps: int | None = None,
+        num_classes: int = 0,
+        sigma_blur_max: float = 20.0,
+        d_min: float = 1e-3,
+    ) -> "BlurringTransform":
         return cls(event_shape, sigma_blur_max, d_min)
 
     @property

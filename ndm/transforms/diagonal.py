@@ -29,8 +29,9 @@ class DiagonalTransform(Transform, ABC):
         if not isinstance(self.basis, StandardBasis):
             return level
         log_w, log_w_prime = self.log_scale_with_velocity(t)
-        gamma, gamma_prime, alpha, sigma = (like_event(value, log_w) for value in (
-            level.gamma, level.gamma_prime, level.alpha, level.sigma))
+        gamma, gamma_prime, alpha, sigma = (
+            like_event(value, log_w) for value in (level.gamma, level.gamma_prime, level.alpha, level.sigma)
+        )
         return Level(gamma - 2 * log_w, gamma_prime - 2 * log_w_prime, alpha * log_w.exp(), sigma.expand_as(log_w))
 
     def response(self, curve: Curve, like: Tensor) -> Curve:

@@ -14,8 +14,12 @@ from ndm.registry import choose
 from ndm.transforms.gates import EncoderGate, Gate, InterpolationGate, TimeGate, VarianceGate
 from ndm.transforms.transform import Transform
 
-GATES: dict[str, type[Gate]] = {"time": TimeGate, "variance": VarianceGate, "encoder": EncoderGate,
-                                "interpolation": InterpolationGate}
+GATES: dict[str, type[Gate]] = {
+    "time": TimeGate,
+    "variance": VarianceGate,
+    "encoder": EncoderGate,
+    "interpolation": InterpolationGate,
+}
 
 
 class ResidualTransform(Transform):
@@ -38,9 +42,16 @@ class ResidualTransform(Transform):
         self.gate = gate or TimeGate()
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], *, timesteps: int | None = None, num_classes: int = 0,
-                   gate: str = "time", gate_options: dict[str, Any] | None = None,
-                   **options: Any) -> "ResidualTransform":
+    def for_events(
+        cls,
+        event_shape: tuple[int, ...],
+        *,
+        timesteps: int | None = None,
+        num_classes: int = 0,
+        gate: str = "time",
+        gate_options: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> "ResidualTransform":
         """`options` are those of the network."""
         opened = choose("gate", gate, GATES)(**(gate_options or {}))
         return cls(network_for(event_shape, num_classes=num_classes, **options), opened)

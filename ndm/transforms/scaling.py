@@ -35,8 +35,14 @@ class ScalingTransform(DiagonalTransform):
         lead: log w at t = 1/2 of the first dimensions at the start; 0: F starts as the identity.
     """
 
-    def __init__(self, event_shape: tuple[int, ...], basis: Basis | None = None,
-                 functions: TimeFunctions | None = None, rate: float = 1.0, lead: float = 0.0) -> None:
+    def __init__(
+        self,
+        event_shape: tuple[int, ...],
+        basis: Basis | None = None,
+        functions: TimeFunctions | None = None,
+        rate: float = 1.0,
+        lead: float = 0.0,
+    ) -> None:
         super().__init__()
         if isinstance(lead, bool) or not (isinstance(lead, int | float) and abs(lead) <= _LARGEST_LEAD):
             raise InputError(f"lead = {lead!r}", f"a number from {-_LARGEST_LEAD:g} to {_LARGEST_LEAD:g}")
@@ -52,9 +58,17 @@ class ScalingTransform(DiagonalTransform):
         return torch.linalg.solve(self.functions(knots)[0], log_w).reshape(-1, *event_shape)
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], *, timesteps: int | None = None, num_classes: int = 0,
-                   basis: str = "pixel", functions: str = "pieces", num_functions: int | None = None,
-                   lead: float | None = None) -> "ScalingTransform":
+    def for_events(
+        cls,
+        event_shape: tuple[int, ...],
+        *,
+        timesteps: int | None = None,
+        num_classes: int = 0,
+        basis: str = "pixel",
+        functions: str = "pieces",
+        num_functions: int | None = None,
+        lead: float | None = None,
+    ) -> "ScalingTransform":
         if basis not in ("pixel", "frequency"):
             raise InputError(f"basis {basis!r}", "pixel or frequency")
         if basis == "frequency" and len(event_shape) < 2:
@@ -66,8 +80,9 @@ class ScalingTransform(DiagonalTransform):
         if timesteps is not None and timesteps <= _FEW:
             rate = max(_LEAST_RATE, min(_MOST_RATE, _RATE_OF_ONE_STEP / timesteps))
             lead = _LEAD if lead is None and basis == "pixel" else lead
-        return cls(event_shape, chosen, choose("functions of time", functions, FUNCTIONS)(num_functions), rate,
-                   lead or 0.0)
+        return cls(
+            event_shape, chosen, choose("functions of time", functions, FUNCTIONS)(num_functions), rate, lead or 0.0
+        )
 
     @property
     def knots(self) -> tuple[float, ...]:

@@ -13,8 +13,10 @@ from ndm.registry import choose
 from ndm.time_functions import FUNCTIONS, TimeFunctions
 from ndm.transforms.transform import Transform
 
-_LAYERS: dict[str, type[HiddenLayer | ConvolutionalLayer]] = {"hidden": HiddenLayer,
-                                                              "convolutional": ConvolutionalLayer}
+_LAYERS: dict[str, type[HiddenLayer | ConvolutionalLayer]] = {
+    "hidden": HiddenLayer,
+    "convolutional": ConvolutionalLayer,
+}
 
 
 class TimeBasisTransform(Transform):
@@ -35,9 +37,17 @@ class TimeBasisTransform(Transform):
         self.num_heads = functions.num
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], *, timesteps: int | None = None, num_classes: int = 0,
-                   functions: str = "bumps", num_functions: int = 3, layer: str = "hidden",
-                   **options: Any) -> "TimeBasisTransform":
+    def for_events(
+        cls,
+        event_shape: tuple[int, ...],
+        *,
+        timesteps: int | None = None,
+        num_classes: int = 0,
+        functions: str = "bumps",
+        num_functions: int = 3,
+        layer: str = "hidden",
+        **options: Any,
+    ) -> "TimeBasisTransform":
         """`options` are those of the layer: width, and activation for the hidden one."""
         chosen = choose("functions of time", functions, FUNCTIONS)(num_functions)
         h = choose("layer", layer, _LAYERS)(event_shape, num_functions, num_classes=num_classes, **options)

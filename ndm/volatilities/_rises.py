@@ -49,10 +49,13 @@ class Rises:
     def _speeds(self, log_w: Tensor) -> tuple[Tensor, Tensor]:
         """h' / gamma' at both ends of every cell, (cells, *event): it has the sign of h', and no steep parts."""
         gamma_prime = self.schedule.with_velocity(torch.stack([self.edges[:-1], self.edges[1:]]))[1]
-        slopes = (sum(weight * value for weight, value in zip(row, log_w, strict=True))
-                  for row in (_CUBIC[1], _SLOPE_AT_END))
-        start, end = (2 * slope / like_event(steep * self.width, slope) - self.weight
-                      for slope, steep in zip(slopes, gamma_prime, strict=True))
+        slopes = (
+            sum(weight * value for weight, value in zip(row, log_w, strict=True)) for row in (_CUBIC[1], _SLOPE_AT_END)
+        )
+        start, end = (
+            2 * slope / like_event(steep * self.width, slope) - self.weight
+            for slope, steep in zip(slopes, gamma_prime, strict=True)
+        )
         return start, end
 
     def _turning_points(self, log_w: Tensor, cell: Tensor, start: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,8 +69,7 @@ class Rises:
                 slope, gamma_prime = b + tau * (2 * c + tau * 3 * d), self.schedule.with_velocity(edge + width * tau)[1]
                 speed = 2 * slope / (gamma_prime * width) - self.weight
                 tau = (tau + speed / (start - end)).clamp(0, 1)
-        return tau, (2 * (a + tau * (b + tau * (c + tau * d)))
-                     - self.weight * self.schedule.gamma(edge + width * tau))
+        return tau, (2 * (a + tau * (b + tau * (c + tau * d))) - self.weight * self.schedule.gamma(edge + width * tau))
 
     def _within(self, h: Tensor, tau: Tensor, cell: Tensor) -> Tensor:
         """The rise inside cells (B,) up to tau, where h has the value `h`, each (B, *event)."""

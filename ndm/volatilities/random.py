@@ -26,8 +26,9 @@ class RandomVolatility(ConstantVolatility):
     def __init__(self, ratio: float = 4.0) -> None:
         super().__init__(1.0)
         if not 1 < ratio <= _LARGEST:
-            raise InputError(f"ratio = {ratio}", f"more than 1, at most {_LARGEST:g}",
-                             "eta is drawn between 1/ratio and ratio")
+            raise InputError(
+                f"ratio = {ratio}", f"more than 1, at most {_LARGEST:g}", "eta is drawn between 1/ratio and ratio"
+            )
         self.ratio = ratio
 
     def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:

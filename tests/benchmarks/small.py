@@ -12,9 +12,15 @@ from ndm.benchmarks.comparison.plan import Block, Study
 JOB = Job("moons", "default", 4, 1.0, None, 0, 1.0, "test", draws=4, limit=20)
 
 PLAN = (
-    Study("moons", draws=4, limit=40, num_samples=20, reference=2, tuning_seconds=None, blocks=(
-        Block((2, None), ("default", "identity"), seeds=2, steps=3),
-    )),
+    Study(
+        "moons",
+        draws=4,
+        limit=40,
+        num_samples=20,
+        reference=2,
+        tuning_seconds=None,
+        blocks=(Block((2, None), ("default", "identity"), seeds=2, steps=3),),
+    ),
 )
 
 

@@ -27,8 +27,9 @@ def test_a_term_that_is_left_out_has_no_gradient_and_is_reported(term, tmp_path)
     torch.testing.assert_close(objective, bound.total)
     objective.sum().backward()
     for name, value in terms.items():
-        assert torch.equal(value.grad if value.grad is not None else torch.zeros(3),
-                           torch.full((3,), float(name != term)))
+        assert torch.equal(
+            value.grad if value.grad is not None else torch.zeros(3), torch.full((3,), float(name != term))
+        )
 
 
 def test_alternating_training_moves_the_path_and_the_rest_in_turns(tmp_path):
@@ -38,8 +39,11 @@ def test_alternating_training_moves_the_path_and_the_rest_in_turns(tmp_path):
         before = {name: value.clone() for name, value in trainer.raw_model.named_parameters()}
         trainer.step = step
         trainer._train_step(trainer.own_batch(trainer.step))
-        return {name.partition(".")[0] for name, value in trainer.raw_model.named_parameters()
-                if not torch.equal(value, before[name])}
+        return {
+            name.partition(".")[0]
+            for name, value in trainer.raw_model.named_parameters()
+            if not torch.equal(value, before[name])
+        }
 
     assert "transform" not in moved_at(0) and moved_at(60) == {"transform"} and "predictor" in moved_at(100)
 

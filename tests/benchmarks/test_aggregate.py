@@ -16,8 +16,12 @@ from ndm.benchmarks.comparison.tables import markdown
 
 def cell(contender: str, timesteps: int | None, shifts: list[float]) -> Cell:
     job = replace(JOB, contender=contender, timesteps=timesteps)
-    (made,) = cells([row(job, seed, shift) | {"num_examples": 20, "steps_trained": 9, "ms_per_step": 1.5,
-                                              "parameters": 12345} for seed, shift in enumerate(shifts)])
+    (made,) = cells(
+        [
+            row(job, seed, shift) | {"num_examples": 20, "steps_trained": 9, "ms_per_step": 1.5, "parameters": 12345}
+            for seed, shift in enumerate(shifts)
+        ]
+    )
     return made
 
 
@@ -41,8 +45,10 @@ def test_differences_are_paired_by_seed_and_example():
 
 def test_a_cell_is_compared_with_the_default_or_else_with_its_path():
     shifts = [0.0, 0.1]
-    default, identity, scaling, in_the_limit = (cell(name, time, shifts) for name, time in (
-        ("default", 4), ("identity", 4), ("scaling", None), ("identity", None)))
+    default, identity, scaling, in_the_limit = (
+        cell(name, time, shifts)
+        for name, time in (("default", 4), ("identity", 4), ("scaling", None), ("identity", None))
+    )
     own = [identity, default, scaling, in_the_limit, cell("scaling", 4, shifts)]
     assert reference(own, identity) is default and reference(own, own[-1]) is default
     assert reference(own, in_the_limit) is scaling
@@ -56,9 +62,15 @@ def test_rows_that_diverged_are_counted_and_left_out():
 
 
 def test_the_tables_say_what_they_should():
-    made = [cell(name, time, shifts) for name, time, shifts in
-            (("default", 4, [1.0, 1.0]), ("identity", 4, [3.0, 3.1]), ("default", 64, [0.5, 0.5]),
-             ("identity", 64, [1.2, 1.2]))]
+    made = [
+        cell(name, time, shifts)
+        for name, time, shifts in (
+            ("default", 4, [1.0, 1.0]),
+            ("identity", 4, [3.0, 3.1]),
+            ("default", 64, [0.5, 0.5]),
+            ("identity", 64, [1.2, 1.2]),
+        )
+    ]
     text = markdown(made, {("moons", "default", False): 2.0}, {})
     default, identity = (cell.mean("total") for cell in made[:2])
     assert f"| default | {default.value:.3f} ± {default.error:.3f} |" in text
@@ -67,8 +79,11 @@ def test_the_tables_say_what_they_should():
 
 
 def test_pictures_are_drawn_with_and_without_contenders():
-    made = [cell(name, time, [shift, shift + 0.1]) for shift, name in enumerate(("scaling", "identity", "residual"))
-            for time in (4, None)]
+    made = [
+        cell(name, time, [shift, shift + 0.1])
+        for shift, name in enumerate(("scaling", "identity", "residual"))
+        for time in (4, None)
+    ]
     for draw in (picture, dots):
         assert draw(made)[:4] == b"\x89PNG" and draw(made) != draw(made[:4])
         assert draw(made[:1])[:4] == b"\x89PNG"

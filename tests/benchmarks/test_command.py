@@ -43,8 +43,9 @@ def test_a_plan_is_run_written_and_resumed(small, capsys):
         ways = {"ancestral, 2 steps"} if row["timesteps"] else {f"deterministic, {2**k} steps" for k in range(6)}
         assert set(row["energy_distance"]) == ways | {"floor"}
     results = json.loads((small / "results.json").read_text())
-    assert {(cell["contender"], cell["timesteps"]) for cell in results["cells"]} \
-        == {(name, time) for name in ("default", "identity") for time in (2, None)}
+    assert {(cell["contender"], cell["timesteps"]) for cell in results["cells"]} == {
+        (name, time) for name in ("default", "identity") for time in (2, None)
+    }
     (machine,) = results["machines"]
     assert results["missing"] == 0 and machine["torch"] and all(row["machine"] == machine for row in rows)
     assert f"code {machine['code']}." in (small / "tables.md").read_text()
@@ -99,14 +100,17 @@ def test_a_dry_run_says_how_much_there_is_and_does_nothing(tmp_path, capsys, mon
         assert code == 0 and "hours on 2 workers" in out and err == "" and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("words", "fragments"), [
-    ("benchmark", ("no name of a benchmark", "pays")),
-    ("benchmark nope", ("'nope'", "ablations", "pays")),
-    ("benchmark pays --data nope", ("'nope'", "digits")),
-    ("benchmark pays --timesteps 3", ("timesteps 3", "0: continuous")),
-    ("benchmark pays --scale 0", ("scale = 0.0",)),
-    ("benchmark pays --workers 0", ("0 workers",)),
-])
+@pytest.mark.parametrize(
+    ("words", "fragments"),
+    [
+        ("benchmark", ("no name of a benchmark", "pays")),
+        ("benchmark nope", ("'nope'", "ablations", "pays")),
+        ("benchmark pays --data nope", ("'nope'", "digits")),
+        ("benchmark pays --timesteps 3", ("timesteps 3", "0: continuous")),
+        ("benchmark pays --scale 0", ("scale = 0.0",)),
+        ("benchmark pays --workers 0", ("0 workers",)),
+    ],
+)
 def test_wrong_use_is_one_line(words, fragments, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = call(words, capsys)

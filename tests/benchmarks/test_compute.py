@@ -34,12 +34,17 @@ def test_the_papers_f_is_counted_whole():
     assert 4 < compute.factor("cifar10") < 8
 
 
-@pytest.mark.parametrize(("name", "blocks", "channels"), [("cifar10", 32, 128), ("imagenet32", 32, 256),
-                                                           ("imagenet64", 64, 256)])
+@pytest.mark.parametrize(
+    ("name", "blocks", "channels"), [("cifar10", 32, 128), ("imagenet32", 32, 256), ("imagenet64", 64, 256)]
+)
 def test_the_recipes_are_those_of_vdm(name, blocks, channels):
     config = recipe(None, compute._images(name, (3, 8, 8)))
-    assert config.predictor_options == {"network": "full_resolution", "channels": channels, "blocks": blocks,
-                                        "dropout": 0.1}
+    assert config.predictor_options == {
+        "network": "full_resolution",
+        "channels": channels,
+        "blocks": blocks,
+        "dropout": 0.1,
+    }
     assert (config.batch_size, config.learning_rate, config.ema_decay, config.max_steps) == (128, 2e-4, 0.9999, 10**7)
     assert (config.weight_decay, config.betas, config.decay) == (0.01, (0.9, 0.99), "constant")
 
@@ -47,7 +52,7 @@ def test_the_recipes_are_those_of_vdm(name, blocks, channels):
 def test_the_page_has_the_table_that_the_command_prints(capsys):
     assert main(["benchmark", "compute"]) == 0
     out = capsys.readouterr().out
-    assert "assumed" in out and out[out.index("| recipe"):] in PAGE.read_text()
+    assert "assumed" in out and out[out.index("| recipe") :] in PAGE.read_text()
 
 
 def test_a_share_above_one_is_refused(capsys):

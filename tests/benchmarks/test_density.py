@@ -54,8 +54,13 @@ class OnGrid:
     samples: Tensor
 
 
-@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.skipif(
-    name in ABSENT, reason="its package is not installed")) for name in (*PEERS, "identity", "learned")])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.skipif(name in ABSENT, reason="its package is not installed"))
+        for name in (*PEERS, "identity", "learned")
+    ],
+)
 def fitted(request) -> OnGrid:
     torch.set_num_threads(1)
     model = contenders()[request.param].fit(points(), 0.3, 0, 1.0)
@@ -178,8 +183,18 @@ def test_what_diverges_is_a_row_that_says_so(kind, why, monkeypatch):
 
 
 def plan(names: tuple[str, ...]) -> tuple[Study, ...]:
-    return (Study("moons", draws=0, limit=60, num_samples=50, reference=None, tuning_seconds=0.05, tuning_limit=20,
-                  blocks=(Block((None,), names, seeds=2, seconds=0.3),)),)
+    return (
+        Study(
+            "moons",
+            draws=0,
+            limit=60,
+            num_samples=50,
+            reference=None,
+            tuning_seconds=0.05,
+            tuning_limit=20,
+            blocks=(Block((None,), names, seeds=2, seconds=0.3),),
+        ),
+    )
 
 
 def test_every_contender_is_tuned_alike_and_measured_once():

@@ -32,8 +32,11 @@ def test_every_pair_that_fits_is_measured_against_identity(small, tmp_path):
     result = overhead.run(out, rounds=2, cases=overhead.CASES)
     assert json.loads(out.read_text()) == result
     figures = result["points"]
-    pairs = [f"{path}_{predictor}" for path in ("scaling_pixel", "time_basis", "residual_full", "residual_quarter")
-             for predictor in ("direct", "plug_in")]
+    pairs = [
+        f"{path}_{predictor}"
+        for path in ("scaling_pixel", "time_basis", "residual_full", "residual_quarter")
+        for predictor in ("direct", "plug_in")
+    ]
     assert {"identity", "default", "identity_plug_in", *pairs} <= figures.keys()
     assert not [name for name in figures if "frequency" in name or "callable" in name]  # refused: points; no name
     assert "compiled" not in figures  # it takes minutes
@@ -71,9 +74,15 @@ def test_the_entry_compiled_is_the_reference_with_a_compiled_network():
     assert models["identity"].predictor.network._compiled_call_impl is None
 
 
-@pytest.mark.parametrize(("options", "got"), [
-    ({"rounds": 0}, "0 rounds"), ({"only": ("unheard",)}, "entry 'unheard'"),
-    ({"only": ("identity_callable",)}, "callable")], ids=str)
+@pytest.mark.parametrize(
+    ("options", "got"),
+    [
+        ({"rounds": 0}, "0 rounds"),
+        ({"only": ("unheard",)}, "entry 'unheard'"),
+        ({"only": ("identity_callable",)}, "callable"),
+    ],
+    ids=str,
+)
 def test_wrong_use_is_refused(small, tmp_path, options, got):
     with pytest.raises(InputError, match=got):
         overhead.run(tmp_path / "o.json", **options, cases=overhead.CASES)

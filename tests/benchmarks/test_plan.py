@@ -65,17 +65,26 @@ def test_the_best_rate_is_the_lowest_bound_and_the_least_where_all_diverge():
     def trial(name, rate, **figures):
         return {"data": "d", "contender": name, "timesteps": 4, "learning_rate": rate} | figures
 
-    rates = best_rates([trial("a", 0.5, total=2.0), trial("a", 1.0, total=1.0), trial("a", 2.0, failed="diverged"),
-                        *(trial("b", rate, failed="diverged") for rate in FACTORS),
-                        trial("a", 2.0, total=1.5, timesteps=None)])
+    rates = best_rates(
+        [
+            trial("a", 0.5, total=2.0),
+            trial("a", 1.0, total=1.0),
+            trial("a", 2.0, failed="diverged"),
+            *(trial("b", rate, failed="diverged") for rate in FACTORS),
+            trial("a", 2.0, total=1.5, timesteps=None),
+        ]
+    )
     assert rates == {("d", "a", False): 1.0, ("d", "b", False): min(FACTORS), ("d", "a", True): 2.0}
 
 
 def test_a_rate_is_judged_by_the_mean_over_its_seeds_and_not_where_one_diverges():
     found = {0.5: (1.0, 3.0), 1.0: (1.8, 1.9), 2.0: (0.1, None)}
-    rows = [{"data": "d", "contender": "a", "timesteps": 4, "learning_rate": rate} |
-            ({"failed": "diverged"} if total is None else {"total": total})
-            for rate, totals in found.items() for total in totals]
+    rows = [
+        {"data": "d", "contender": "a", "timesteps": 4, "learning_rate": rate}
+        | ({"failed": "diverged"} if total is None else {"total": total})
+        for rate, totals in found.items()
+        for total in totals
+    ]
     assert best_rates(rows) == {("d", "a", False): 1.0}
 
 

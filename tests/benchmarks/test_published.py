@@ -17,6 +17,7 @@ def test_published_rows_need_no_more_work(name, data, tmp_path, capsys) -> None:
     before = (tmp_path / "rows.jsonl").read_bytes()
     assert benchmarks()[name](out=tmp_path, data=data).run() == 0, capsys.readouterr()
     assert (tmp_path / "rows.jsonl").read_bytes() == before
-    published, found = (json.loads((folder / "results.json").read_text())["cells"]
-                        for folder in (RESULTS / name, tmp_path))
+    published, found = (
+        json.loads((folder / "results.json").read_text())["cells"] for folder in (RESULTS / name, tmp_path)
+    )
     assert found == [cell for cell in published if cell["data"] in data]

@@ -44,8 +44,9 @@ def test_a_worker_that_dies_or_fails_costs_its_own_job_only():
     with Workers(2) as workers:
         outcomes = {job.seed: outcome for job, outcome in workers.map(dies_at_one, jobs(6))}
         again = {job.seed: outcome for job, outcome in workers.map(square, jobs(3))}
-    assert {seed: outcome for seed, outcome in outcomes.items() if seed not in (1, 2)} \
-        == {seed: {"answer": seed**2} for seed in (0, 3, 4, 5)}
+    assert {seed: outcome for seed, outcome in outcomes.items() if seed not in (1, 2)} == {
+        seed: {"answer": seed**2} for seed in (0, 3, 4, 5)
+    }
     assert isinstance(outcomes[1], Trouble) and "exit code -9" in outcomes[1].reason
     assert isinstance(outcomes[2], Trouble) and outcomes[2].reason.startswith("ValueError: two (small.py, line")
     assert again == {seed: {"answer": seed**2} for seed in range(3)}

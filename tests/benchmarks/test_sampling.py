@@ -29,8 +29,18 @@ from ndm.samplers.grids import GRIDS
 from ndm.solvers.adaptive import AdaptiveSolver
 
 FIXED = [way for way in ways((1.0, None)) if not way.is_adaptive]
-CASE = Case("moons", seconds=0.2, draws=4, limit=20, samples=60, trials=30, cost=1e-5, seeds=1, evaluations=(2, 6),
-            tolerances=(1e-2,))
+CASE = Case(
+    "moons",
+    seconds=0.2,
+    draws=4,
+    limit=20,
+    samples=60,
+    trials=30,
+    cost=1e-5,
+    seeds=1,
+    evaluations=(2, 6),
+    tolerances=(1e-2,),
+)
 
 
 def exact_model(data) -> ndm.NeuralDiffusion:
@@ -98,8 +108,9 @@ def test_grids_that_visit_the_same_times_are_one():
 def test_data_are_as_far_from_data_as_their_error_allows():
     """The energy distance of two samples of one law is 0 on average; toys hold equally many of each class in a row."""
     data = load("8gaussians")
-    found = torch.tensor([distances(*training_points(data, 1000, seed).split(500))["energy_distance"]
-                          for seed in range(20)])
+    found = torch.tensor(
+        [distances(*training_points(data, 1000, seed).split(500))["energy_distance"] for seed in range(20)]
+    )
     assert abs(found.mean()) < 3 * found.std() / 20**0.5 and found.min() < 0 < found.max()
 
 
@@ -116,8 +127,9 @@ def test_more_evaluations_of_a_perfect_model_approach_the_floor(way):
     data = load("moons")
     model, target = exact_model(data), gaussian_points(data, 800, 1)
     floor = abs(distances(gaussian_points(data, 800, 0), target)["energy_distance"])
-    few, many = (distances(draw(way.within(number, model), data, 800, seed=0), target)["energy_distance"]
-                 for number in (4, 32))
+    few, many = (
+        distances(draw(way.within(number, model), data, 800, seed=0), target)["energy_distance"] for number in (4, 32)
+    )
     assert abs(many) < max(3 * floor, 0.005) and abs(many) < few + floor
 
 
@@ -132,8 +144,9 @@ def model_folder(tmp_path_factory) -> Path:
 
 
 def walk(way: Way, evaluations: int | None, tolerance: float | None = None) -> Walk:
-    return Walk("moons", "small", "identity", 0, way, evaluations, tolerance, "time" if evaluations else None, "test",
-                20, 1e-5)
+    return Walk(
+        "moons", "small", "identity", 0, way, evaluations, tolerance, "time" if evaluations else None, "test", 20, 1e-5
+    )
 
 
 def test_a_row_says_how_many_evaluations_were_made(model_folder, monkeypatch):
@@ -160,10 +173,23 @@ def test_a_walk_that_fails_is_a_row(model_folder, monkeypatch):
 
 
 def rows_by_seed(way: Way, evaluations: int, values: list[float]) -> list[dict]:
-    return [{"data": "moons", "contender": "identity", "way": {"sampler": way.sampler, "eta": way.eta},
-             "evaluations": evaluations, "tolerance": None, "grid": "time", "number": 60, "seed": seed,
-             "evaluations_made": float(evaluations), "milliseconds_per_sample": 1.0,
-             "energy_distance": value, "sliced_wasserstein": 2 * value} for seed, value in enumerate(values)]
+    return [
+        {
+            "data": "moons",
+            "contender": "identity",
+            "way": {"sampler": way.sampler, "eta": way.eta},
+            "evaluations": evaluations,
+            "tolerance": None,
+            "grid": "time",
+            "number": 60,
+            "seed": seed,
+            "evaluations_made": float(evaluations),
+            "milliseconds_per_sample": 1.0,
+            "energy_distance": value,
+            "sliced_wasserstein": 2 * value,
+        }
+        for seed, value in enumerate(values)
+    ]
 
 
 def test_enough_is_enough_at_all_larger_numbers_too():
@@ -184,8 +210,12 @@ def test_enough_is_enough_at_all_larger_numbers_too():
     assert "| multistep | 12 / 12 |" in text and "energy distance met (multistep, 12)" in text
     assert picture([panel])[:4] == b"\x89PNG"
 
-    failed = [row | {"failed": "an ODE that blows up"} if row["evaluations"] == 64 and row["way"]["sampler"] ==
-              "multistep" and row["seed"] == 0 else row for row in rows]
+    failed = [
+        row | {"failed": "an ODE that blows up"}
+        if row["evaluations"] == 64 and row["way"]["sampler"] == "multistep" and row["seed"] == 0
+        else row
+        for row in rows
+    ]
     (panel,) = panels(failed, [])
     assert panel.fewest(second, "energy_distance") is None and "(1 failed)" in markdown([panel])
     assert picture([panel])[:4] == b"\x89PNG"
@@ -194,9 +224,13 @@ def test_enough_is_enough_at_all_larger_numbers_too():
 def test_a_grid_is_chosen_by_the_mean_over_seeds_of_those_that_all_have_walked():
     way = {"sampler": "heun", "eta": None}
     key = {"data": "moons", "contender": "identity", "way": way}
-    found = best_grids([key | {"evaluations": 4, "grids": {"time": 0.3, "gamma": 0.1, "other": 0.0}},
-                        key | {"evaluations": 4, "grids": {"time": 0.1, "gamma": 0.2}},
-                        key | {"evaluations": 2, "grids": {}}])
+    found = best_grids(
+        [
+            key | {"evaluations": 4, "grids": {"time": 0.3, "gamma": 0.1, "other": 0.0}},
+            key | {"evaluations": 4, "grids": {"time": 0.1, "gamma": 0.2}},
+            key | {"evaluations": 2, "grids": {}},
+        ]
+    )
     assert found == {("moons", "identity", Way("heun"), 4): "gamma"}
 
 
@@ -221,8 +255,10 @@ def test_the_command_trains_samples_resumes_and_takes_new_samplers(monkeypatch, 
     rows = {row["key"]: row for row in map(json.loads, lines)}
     assert code == 0 and "fewest evaluations" in shown and len(rows) == len(lines)
     results = json.loads((out / "results.json").read_text())
-    assert results["missing"] == 0 and {panel["contender"] for panel in results["panels"]} \
-        == {"time_basis_quiet", "identity"}
+    assert results["missing"] == 0 and {panel["contender"] for panel in results["panels"]} == {
+        "time_basis_quiet",
+        "identity",
+    }
     for panel in results["panels"]:
         etas = (1.0, None) if panel["contender"] == "time_basis_quiet" else (1.0,)
         assert set(panel["fewest"]) == {way.name for way in ways(etas)}
@@ -254,9 +290,15 @@ def test_without_pot_the_extra_is_named(monkeypatch, tmp_path, capsys):
         optional("unheard_of", "peers")
 
 
-@pytest.mark.parametrize(("words", "fragments"), [
-    ("--data nope", ("'nope'", "8gaussians")), ("--seeds 0", ("0 seeds",)), ("--scale -1", ("scale = -1",)),
-    ("--workers 0", ("0 workers",))])
+@pytest.mark.parametrize(
+    ("words", "fragments"),
+    [
+        ("--data nope", ("'nope'", "8gaussians")),
+        ("--seeds 0", ("0 seeds",)),
+        ("--scale -1", ("scale = -1",)),
+        ("--workers 0", ("0 workers",)),
+    ],
+)
 def test_wrong_use_is_one_line(words, fragments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     code, out, err = call(f"benchmark sampling {words}", capsys)

@@ -51,8 +51,9 @@ def test_the_optimal_transport_of_a_shift() -> None:
     """A model of one point far away: every path is the straight line to it, whose cost is the exact one."""
     data = load("checkerboard")
     point = torch.tensor([3.0, -1.0])
-    model = ndm.NeuralDiffusion(ndm.FlowSchedule(1e-3), ndm.IdentityTransform(),
-                                lambda z, t, cond: point.expand_as(z), ndm.GaussianDecoder())
+    model = ndm.NeuralDiffusion(
+        ndm.FlowSchedule(1e-3), ndm.IdentityTransform(), lambda z, t, cond: point.expand_as(z), ndm.GaussianDecoder()
+    )
     found = figures(model, replace(data, test=Split(x=np.tile(point.numpy(), (50, 1)))), 0)
     assert found["straightness"] == pytest.approx(0, abs=1e-3)
     assert found["energy"] == pytest.approx(found["optimal"], rel=2e-2)
@@ -63,8 +64,9 @@ def test_the_optimal_transport_of_a_shift() -> None:
 def test_contenders_differ_in_the_path_alone() -> None:
     plain, learned = (configuration(PathJob("moons", weight, 1.0, 0)) for weight in (None, 0.5))
     assert learned.kinetic_weight == 0.5 and plain.kinetic_weight == 0
-    assert learned == replace(plain, transform="time_basis", predictor="plug_in", volatility="random",
-                              kinetic_weight=0.5)
+    assert learned == replace(
+        plain, transform="time_basis", predictor="plug_in", volatility="random", kinetic_weight=0.5
+    )
 
 
 def test_without_the_package_one_line_says_what_to_install(small, monkeypatch, capsys) -> None:
@@ -80,8 +82,9 @@ def test_exact_transport_against_sorting_on_a_line() -> None:
     assert wasserstein.squared_wasserstein(x, y) == pytest.approx(float(expected), rel=1e-6)
 
 
-@pytest.mark.parametrize("words, said", [("--data mars", "mars"), ("--scale 0", "scale = 0"),
-                                         ("--workers 0", "0 workers")])
+@pytest.mark.parametrize(
+    "words, said", [("--data mars", "mars"), ("--scale 0", "scale = 0"), ("--workers 0", "0 workers")]
+)
 def test_wrong_use_is_refused(small, capsys, words, said) -> None:
     code, _, err = call(f"benchmark straightening --out found {words}", capsys)
     assert code == 2 and said in err and not Path("found").exists()

@@ -23,8 +23,12 @@ def tiny_images() -> DataSet:
     return DataSet("tiny", split, split, split, num_levels=256, num_classes=0, source="here")
 
 
-TINY = replace(CASES["unet"], batch_size=2, data=tiny_images, config=replace(
-    CASES["unet"].config, predictor_options={"network": "unet", "channels": 16, "multipliers": [1, 2]}))
+TINY = replace(
+    CASES["unet"],
+    batch_size=2,
+    data=tiny_images,
+    config=replace(CASES["unet"].config, predictor_options={"network": "unet", "channels": 16, "multipliers": [1, 2]}),
+)
 
 
 @pytest.fixture
@@ -59,8 +63,22 @@ def test_every_entry_is_a_model_that_trains(entry):
 
 
 def test_one_process_and_two_are_measured_and_resumed(small, tmp_path, capsys):
-    words = ["benchmark", "throughput", "--out", str(tmp_path / "speed"), "--repeats", "1", "--steps", "1", "--only",
-             "identity", "residual", "time_basis", "--precisions", "float32"]
+    words = [
+        "benchmark",
+        "throughput",
+        "--out",
+        str(tmp_path / "speed"),
+        "--repeats",
+        "1",
+        "--steps",
+        "1",
+        "--only",
+        "identity",
+        "residual",
+        "time_basis",
+        "--precisions",
+        "float32",
+    ]
     assert main(words) == 0
     results = json.loads((tmp_path / "speed" / "results.json").read_text())
     trained = [(row["entry"], row["processes"]) for row in results["figures"]]
@@ -76,17 +94,34 @@ def test_one_process_and_two_are_measured_and_resumed(small, tmp_path, capsys):
 
 
 def row(entry: str, repeat: int, speed: float, processes: int = 1) -> dict:
-    return {"case": "unet", "entry": entry, "precision": "bf16", "processes": processes, "repeat": repeat,
-            "images_per_second": speed, "flops_per_second": 10 * speed, "step_seconds": 1 / speed}
+    return {
+        "case": "unet",
+        "entry": entry,
+        "precision": "bf16",
+        "processes": processes,
+        "repeat": repeat,
+        "images_per_second": speed,
+        "flops_per_second": 10 * speed,
+        "step_seconds": 1 / speed,
+    }
 
 
 def test_ratios_are_within_a_repetition_and_against_the_best_peer():
-    rows = [row("identity", 0, 2.0), row("identity", 1, 6.0), row("azula", 0, 1.0), row("azula", 1, 2.0),
-            row("diffusers", 0, 0.5), row("diffusers", 1, 0.5), row("identity", 0, 3.0, 2), row("residual", 1, 2.0)]
+    rows = [
+        row("identity", 0, 2.0),
+        row("identity", 1, 6.0),
+        row("azula", 0, 1.0),
+        row("azula", 1, 2.0),
+        row("diffusers", 0, 0.5),
+        row("diffusers", 1, 0.5),
+        row("identity", 0, 3.0, 2),
+        row("residual", 1, 2.0),
+    ]
     assert summary.ratios(rows) == {
         "unet, bf16: FLOP/s of ours over the best peer (azula)": [2.5, 2.0, 3.0],
         "unet, bf16: images/s of identity on 2 processes over one": [1.5, 1.5, 1.5],
-        "unet, bf16: time of a step of residual over identity's": [3.0, 3.0, 3.0]}
+        "unet, bf16: time of a step of residual over identity's": [3.0, 3.0, 3.0],
+    }
 
 
 def test_peaks():
@@ -94,8 +129,10 @@ def test_peaks():
     assert measured(torch.device("cpu"), "float32", 64) > 0
 
 
-@pytest.mark.parametrize(("words", "got"), [
-    ("--repeats 0", "0 repeats"), ("--only unheard", "entry 'unheard'"), ("--precisions half", "precision 'half'")])
+@pytest.mark.parametrize(
+    ("words", "got"),
+    [("--repeats 0", "0 repeats"), ("--only unheard", "entry 'unheard'"), ("--precisions half", "precision 'half'")],
+)
 def test_wrong_use_is_refused(small, tmp_path, capsys, words, got):
     assert main(["benchmark", "throughput", "--out", str(tmp_path / "o"), *words.split()]) == 2
     err = capsys.readouterr().err

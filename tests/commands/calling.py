@@ -44,13 +44,19 @@ def written(result: Result) -> dict:
     found: dict = json.loads(Path(result.out.rpartition("written to ")[2].strip()).read_text())
     return found
 
+
 @contextlib.contextmanager
 def forked(folder: Path) -> Iterator[Callable[..., list[tuple[int, str, str]]]]:
     """In `folder`, `call([words, moments, signal], ...)`: the ends of commands that are started together: forked.py."""
     paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    server = subprocess.Popen([sys.executable, Path(__file__).with_name("forked.py")], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True, cwd=folder,
-                              env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"})
+    server = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("forked.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+    )
 
     def call(*commands: list[str]) -> list[tuple[int, str, str]]:
         assert server.stdin and server.stdout
@@ -76,5 +82,7 @@ def write_data(folder: Path) -> None:
 
 def content(folder: Path) -> dict[str, bytes | None]:
     """Every file and folder below `folder`."""
-    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
-            for path in sorted(folder.rglob("*"))}
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }

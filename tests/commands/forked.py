@@ -25,6 +25,7 @@ progress._LINE_EVERY = math.inf  # a busy machine would make them say how far th
 
 def hear(moments: list[str], number: int) -> None:
     """Send the signal at each of the moments, in turn."""
+
     def note(event: str, arguments: tuple[Any, ...]) -> None:
         if moments and event == moments[0].partition(":")[0] and moments[0].partition(":")[2] in str(arguments[:1]):
             moments.pop(0)

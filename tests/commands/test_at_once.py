@@ -11,8 +11,10 @@ from calling import forked
 
 from ndm.files import write_atomically
 
-TRAIN = ("train moons --run {} --max-steps 30 --save-every 20 --log-every 1 --validate-every 0 --threads 1 "
-         "--batch-size 8 --predictor-options width=8 depth=1")
+TRAIN = (
+    "train moons --run {} --max-steps 30 --save-every 20 --log-every 1 --validate-every 0 --threads 1 "
+    "--batch-size 8 --predictor-options width=8 depth=1"
+)
 
 
 @pytest.fixture(scope="module")

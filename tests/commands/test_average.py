@@ -56,8 +56,12 @@ def test_the_best_of_several_is_kept_and_its_bound_is_that_of_evaluate(kept):
 def test_every_reader_of_runs_takes_the_folder_and_training_does_not(kept):
     before = content(kept)
     assert ndm("average kept out --lengths 0.07").code == 0
-    for words in ("evaluate out --draws 2", "sample out --num 3 --steps 2 --out x.npz", "report out --steps 2",
-                  "share out shared"):
+    for words in (
+        "evaluate out --draws 2",
+        "sample out --num 3 --steps 2 --out x.npz",
+        "report out --steps 2",
+        "share out shared",
+    ):
         assert ndm(words).code == 0, words
     with np.load("x.npz") as samples:
         assert np.isfinite(samples["x"]).all()
@@ -80,11 +84,21 @@ def test_an_average_may_end_at_an_earlier_step(kept):
     assert json.loads(Path("out/evaluation.json").read_text())["training"]["step"] == 6
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    ("points out", "which kept no averages"), ("nowhere out", "nowhere"), ("kept out --at 7", "one of 2, 4, 6, 8"),
-    ("kept out --lengths 0.5", "relative length 0.5"), ("kept out --lengths nan", "relative length nan"),
-    ("kept out --limit 0", "limit = 0"), ("kept out --draws 1", "1 draws"), ("kept out --seed -1", "seed = -1"),
-    ("kept points", "points, which is there already"), ("kept points.npz/out", "cannot be made")])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("points out", "which kept no averages"),
+        ("nowhere out", "nowhere"),
+        ("kept out --at 7", "one of 2, 4, 6, 8"),
+        ("kept out --lengths 0.5", "relative length 0.5"),
+        ("kept out --lengths nan", "relative length nan"),
+        ("kept out --limit 0", "limit = 0"),
+        ("kept out --draws 1", "1 draws"),
+        ("kept out --seed -1", "seed = -1"),
+        ("kept points", "points, which is there already"),
+        ("kept points.npz/out", "cannot be made"),
+    ],
+)
 def test_what_cannot_be_is_a_line_and_writes_nothing(kept, words, said):
     before = content(Path())
     result = ndm(f"average {words}")

@@ -13,8 +13,14 @@ from ndm.training.config import Config
 from ndm.training.settings import fits, parsed, written
 
 TRAIN = f"train points.npz --run points --max-steps 4 {TINY_MLP}"
-READERS = ("evaluate points --draws 2", "sample points --num 2 --steps 2 --out x.npz", "report points --steps 2",
-           "share points shared", "average points averaged", TRAIN)
+READERS = (
+    "evaluate points --draws 2",
+    "sample points --num 2 --steps 2 --out x.npz",
+    "report points --steps 2",
+    "share points shared",
+    "average points averaged",
+    TRAIN,
+)
 
 
 def edited(change: dict) -> None:
@@ -26,18 +32,22 @@ def edited(change: dict) -> None:
     path.write_text(yaml.safe_dump({name: value for name, value in values.items() if value != "gone"}))
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"colour": "red"}, "with the unknown setting colour: red"),
-    ({"data.colour": "red"}, "with the unknown setting data.colour: red"),
-    ({"timesteps": 5}, "with timesteps: 5; expected none, with which its checkpoint was trained; restore it"),
-    ({"learning_rate": "fast"}, "with learning_rate: fast; expected 0.002, with which"),
-    ({"ema_decay": 0.5}, "with ema_decay: 0.5; expected 0.999, with which"),
-    ({"batch_size": "gone"}, "with no batch_size; expected 16, with which"),
-    ({"data.fingerprint": "0" * 16}, "with data.fingerprint: 0000000000000000; expected"),
-    ({"data.reading": {"columns": ["a"]}}, "with data.reading: {'columns': ['a']}; expected {}"),
-    ({"max_steps": "many"}, "with max_steps: many; expected a value that ndm train takes"),
-    ({"threads": True}, "with threads: True; expected a value"),
-], ids=str)
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"colour": "red"}, "with the unknown setting colour: red"),
+        ({"data.colour": "red"}, "with the unknown setting data.colour: red"),
+        ({"timesteps": 5}, "with timesteps: 5; expected none, with which its checkpoint was trained; restore it"),
+        ({"learning_rate": "fast"}, "with learning_rate: fast; expected 0.002, with which"),
+        ({"ema_decay": 0.5}, "with ema_decay: 0.5; expected 0.999, with which"),
+        ({"batch_size": "gone"}, "with no batch_size; expected 16, with which"),
+        ({"data.fingerprint": "0" * 16}, "with data.fingerprint: 0000000000000000; expected"),
+        ({"data.reading": {"columns": ["a"]}}, "with data.reading: {'columns': ['a']}; expected {}"),
+        ({"max_steps": "many"}, "with max_steps: many; expected a value that ndm train takes"),
+        ({"threads": True}, "with threads: True; expected a value"),
+    ],
+    ids=str,
+)
 def test_what_was_not_trained_is_refused_by_every_reader(workplace, change, said):
     edited(change)
     before = content(workplace)
@@ -95,15 +105,29 @@ def test_text_that_looks_like_a_number_stays_text():
     assert parsed(written(values)) == values
 
 
-@pytest.mark.parametrize(("value", "kind", "right"), [
-    (1, int | None, True), (None, int | None, True), (True, int, False), (1, float, True), ("1", float, False),
-    ([0.9, 0.99], tuple[float, float], True), ([0.9], tuple[float, float], False), ([], tuple[str, ...], True),
-    (["a", 1], tuple[str, ...], False), ({}, dict[str, object], True), ([], dict[str, object], False)], ids=str)
+@pytest.mark.parametrize(
+    ("value", "kind", "right"),
+    [
+        (1, int | None, True),
+        (None, int | None, True),
+        (True, int, False),
+        (1, float, True),
+        ("1", float, False),
+        ([0.9, 0.99], tuple[float, float], True),
+        ([0.9], tuple[float, float], False),
+        ([], tuple[str, ...], True),
+        (["a", 1], tuple[str, ...], False),
+        ({}, dict[str, object], True),
+        ([], dict[str, object], False),
+    ],
+    ids=str,
+)
 def test_values_fit_their_types(value, kind, right):
     assert fits(value, kind) is right
 
 
 def test_every_setting_by_default_fits_its_own_type():
-    values = parsed(written({name: list(value) if isinstance(value, tuple) else value
-                             for name, value in vars(Config()).items()}))
+    values = parsed(
+        written({name: list(value) if isinstance(value, tuple) else value for name, value in vars(Config()).items()})
+    )
     assert all(fits(values[name], kind) for name, kind in get_type_hints(Config, include_extras=True).items())

@@ -21,9 +21,20 @@ def refused(words: str) -> str:
     return result.err
 
 
-@pytest.mark.parametrize("odd", [b'{"step": 2}', b"[3]", b"null", b"no JSON", b"caf\xe9", b"[" * 99_999,
-                                 b'{"step": 1e999}', b'{"step": 2, "unit": "nats", "total": "x", "seconds": 1}'],
-                         ids=lambda odd: odd[:20].decode("latin"))
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"step": 2}',
+        b"[3]",
+        b"null",
+        b"no JSON",
+        b"caf\xe9",
+        b"[" * 99_999,
+        b'{"step": 1e999}',
+        b'{"step": 2, "unit": "nats", "total": "x", "seconds": 1}',
+    ],
+    ids=lambda odd: odd[:20].decode("latin"),
+)
 def test_lines_of_metrics_that_cannot_be_read_are_left_out_and_said_and_none_is_lost(workplace, odd):
     first, *others = METRICS.read_bytes().splitlines()
     torn = b"\0" * 50 + b'{"step": 5, "pri'
@@ -63,8 +74,11 @@ def test_text_that_is_not_utf_8_is_named(workplace, name):
     assert f"got points/{name}, which cannot be read (not UTF-8 at byte 9)" in refused(REPORT)
 
 
-@pytest.mark.parametrize("change", [{"nelbo": 3}, {"nelbo": {}}, {"training": {"step": "x"}}, {"num_examples": "many"},
-                                    {"unit": None}, {"ode": {}}], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [{"nelbo": 3}, {"nelbo": {}}, {"training": {"step": "x"}}, {"num_examples": "many"}, {"unit": None}, {"ode": {}}],
+    ids=str,
+)
 def test_an_evaluation_of_other_fields_is_refused_by_report_and_share(workplace, change):
     assert ndm("evaluate points --draws 2").code == 0
     path = Path("points/evaluation.json")
@@ -80,19 +94,34 @@ def test_what_cannot_be_written_is_said_before_the_work(workplace, monkeypatch):
     Path("points/evaluation.json").mkdir()
     Path("points/report").write_text("mine")
     Path("x.npz").mkdir()
-    for words, path in (("evaluate points", "points/evaluation.json"), ("report points", "points/report/index.html"),
-                        ("sample points --out x.npz", "x.npz"), ("share points points.npz/s", "points.npz/s")):
+    for words, path in (
+        ("evaluate points", "points/evaluation.json"),
+        ("report points", "points/report/index.html"),
+        ("sample points --out x.npz", "x.npz"),
+        ("share points points.npz/s", "points.npz/s"),
+    ):
         said = refused(words)
         assert f"got {path}, which cannot be " in said and said.endswith("move it away, or choose another name\n"), said
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    ("train points.npz --run new --max-steps 1 --batch-size 100000000000", "batch_size = 100000000000 for a model of"),
-    ("train points.npz --run new --max-steps 1 --predictor-options width=1000000", "parameters or more, which takes"),
-    ("train points.npz --run new --max-steps 1 --dry-run --batch-size 100000000000", "batch_size = 100000000000"),
-    ("evaluate points --draws 100000000000", "--draws 100000000000, which takes about"),
-    ("sample cubes --num 10000000 --out x.npz", "--num 10000000, which takes about"),
-    ("train wide.csv --run new --max-steps 1", "bytes as text, which takes about")], ids=lambda text: text[:60])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            "train points.npz --run new --max-steps 1 --batch-size 100000000000",
+            "batch_size = 100000000000 for a model of",
+        ),
+        (
+            "train points.npz --run new --max-steps 1 --predictor-options width=1000000",
+            "parameters or more, which takes",
+        ),
+        ("train points.npz --run new --max-steps 1 --dry-run --batch-size 100000000000", "batch_size = 100000000000"),
+        ("evaluate points --draws 100000000000", "--draws 100000000000, which takes about"),
+        ("sample cubes --num 10000000 --out x.npz", "--num 10000000, which takes about"),
+        ("train wide.csv --run new --max-steps 1", "bytes as text, which takes about"),
+    ],
+    ids=lambda text: text[:60],
+)
 def test_what_memory_does_not_hold_is_refused_before_it_is_taken(workplace, monkeypatch, words, said):
     if "--num" in words or ".csv" in words:
         monkeypatch.setattr("ndm.memory._of_machine", lambda proc: 2**28)

@@ -63,9 +63,11 @@ def test_pictures_that_would_lose_something_are_refused_until_an_option_decides(
         first, *others = (Image.fromarray(x, "RGBA") for x in rng.integers(0, 256, (3, 8, 8, 4)).astype(np.uint8))
         first.save(empty / "icons" / f"{i:02d}.png", save_all=True, append_images=others)
     before = content(empty)
-    for options, said in (("", "12 of 12 files of several frames, the first icons/00.png of 3"),
-                          ("--data-options frames=all", "36 of 36 images, the first icons/00.png, with transparent"),
-                          ("--data-options frames=both", "frames=both; expected one of frames=all, frames=first")):
+    for options, said in (
+        ("", "12 of 12 files of several frames, the first icons/00.png of 3"),
+        ("--data-options frames=all", "36 of 36 images, the first icons/00.png, with transparent"),
+        ("--data-options frames=both", "frames=both; expected one of frames=all, frames=first"),
+    ):
         result = ndm(f"train icons --run run {options}")
         assert result.code == 2 and result.err.count("\n") == 1 and said in result.err
     assert content(empty) == before
@@ -109,8 +111,10 @@ def saved_with_remarks() -> None:
     np.save("remarked.npy", np.c_[x, x[:, 0]])
 
 
-REMARKS = ["ndm: note: remarked.npy: dimensions [0] and [3] are the same",
-           "ndm: note: remarked.npy: dimension [1] holds integers: a density is infinite there without dequantise=true"]
+REMARKS = [
+    "ndm: note: remarked.npy: dimensions [0] and [3] are the same",
+    "ndm: note: remarked.npy: dimension [1] holds integers: a density is infinite there without dequantise=true",
+]
 
 
 def test_training_and_evaluation_say_what_check_says_once_and_before_the_first_step(empty):
@@ -138,10 +142,21 @@ def test_data_without_remarks_are_trained_on_without_a_word(empty):
     assert "note" not in ndm(f"train moons --run r --max-steps 2 {TINY_MLP}").err
 
 
-@pytest.mark.parametrize("words, message", [
-    ("width=", "width= has no value"), ("width=#3", "width=#3 has no value"), ("width=[3", "cannot be read"),
-    ("width=3 width=4", "the option width is given twice"), ("width=3_2", "'3_2'"), ("width=1:30", "'1:30'"),
-    ("width=017", "'017'"), ("width=0x11", "'0x11'"), ("width=\uff13", "'\uff13'"), ("width=yes", "'yes'")])
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ("width=", "width= has no value"),
+        ("width=#3", "width=#3 has no value"),
+        ("width=[3", "cannot be read"),
+        ("width=3 width=4", "the option width is given twice"),
+        ("width=3_2", "'3_2'"),
+        ("width=1:30", "'1:30'"),
+        ("width=017", "'017'"),
+        ("width=0x11", "'0x11'"),
+        ("width=\uff13", "'\uff13'"),
+        ("width=yes", "'yes'"),
+    ],
+)
 def test_options_mean_what_they_say_or_are_refused(empty, words, message):
     result = ndm(f"train moons --run r --max-steps 1 --predictor-options {words}")
     assert result.code == 2 and message in result.err and result.err.count("\n") == 1 and not Path("r").exists()

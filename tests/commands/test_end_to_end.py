@@ -19,8 +19,10 @@ from ndm.training.loop import Trainer
 
 # DATA, options of a small network, event shape, number of levels
 JOURNEYS = {
-    "images.npz": (TINY_UNET, (1, 8, 8), 256), "points.npz": (TINY_MLP, (2,), None),
-    "digits": (TINY_UNET, (1, 8, 8), 17), "cities": (TINY_MLP, (2,), None),
+    "images.npz": (TINY_UNET, (1, 8, 8), 256),
+    "points.npz": (TINY_MLP, (2,), None),
+    "digits": (TINY_UNET, (1, 8, 8), 17),
+    "cities": (TINY_MLP, (2,), None),
 }
 
 
@@ -35,8 +37,16 @@ def check_report(pictures: list[str]) -> str:
 
 def check_evaluation(result: dict, levels: int | None) -> None:
     """The documented contract of evaluation.json."""
-    for key, kind in (("data", str), ("split", str), ("num_examples", int), ("unit", str), ("nelbo", dict),
-                      ("seconds", float), ("parameters", int), ("seed", int)):
+    for key, kind in (
+        ("data", str),
+        ("split", str),
+        ("num_examples", int),
+        ("unit", str),
+        ("nelbo", dict),
+        ("seconds", float),
+        ("parameters", int),
+        ("seed", int),
+    ):
         assert isinstance(result[key], kind), key
     assert result["unit"] == ("nats" if levels is None else "bits/dim")
     assert "ode" in result and isinstance(result["ode"], dict | None)
@@ -121,8 +131,14 @@ def test_the_same_command_resumes(workplace):
     result = ndm(command.replace("--max-steps 4", "--max-steps 6"))
     assert result.code == 0 and "resuming points at step 4" in result.out
     assert json.loads(Path("points/state/progress.json").read_text())["step"] == 6
-    assert [json.loads(line)["step"] for line in Path("points/metrics.jsonl").read_text().splitlines()] \
-        == [1, 2, 3, 4, 5, 6]
+    assert [json.loads(line)["step"] for line in Path("points/metrics.jsonl").read_text().splitlines()] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    ]
 
 
 def test_an_interrupted_command_saves_and_says_how_to_go_on(workplace, monkeypatch):
@@ -147,24 +163,41 @@ def test_a_run_has_a_folder_by_default(workplace):
 
 
 def test_what_is_given_goes_on_top_of_the_recipe(workplace):
-    assert ndm("train points.npz --run new --recipe cities --max-steps 1 --seed 3 "
-               "--predictor-options width=16 depth=1").code == 0
+    assert (
+        ndm(
+            "train points.npz --run new --recipe cities --max-steps 1 --seed 3 --predictor-options width=16 depth=1"
+        ).code
+        == 0
+    )
     config = yaml.safe_load(Path("new/config.yaml").read_text())
     assert config["schedule_options"] == {"gamma_min": -12.0, "gamma_max": 6.0}  # the recipe's
     assert config["predictor_options"].items() >= {"width": 16, "depth": 1}.items() and config["seed"] == 3
 
 
-@pytest.mark.parametrize("options", [
-    "--transform identity", "--transform scaling --transform-options num_functions=1",
-    "--transform time_basis",
-    "--transform residual --transform-options width=8 depth=1 gate=interpolation", "--schedule cosine --timesteps 3",
-    "--schedule flow --schedule-options sigma_min=0.05", "--predictor plug_in", "--volatility best",
-    "--transform scaling --transform-options num_functions=2 functions=monomials --volatility constant "
-    "--volatility-options value=0.5",
-    "--timesteps 3 --step-variance analytic", "--timesteps 3 --step-variance moments",
-    "--timesteps 3 --predictor plug_in", "--timesteps 3 --transform identity", "--timesteps 3 --transform time_basis",
-    "--step-variance mixture", "--timesteps 3 --precision bf16", "--precision bf16",
-    "--no-importance --decay constant"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--transform identity",
+        "--transform scaling --transform-options num_functions=1",
+        "--transform time_basis",
+        "--transform residual --transform-options width=8 depth=1 gate=interpolation",
+        "--schedule cosine --timesteps 3",
+        "--schedule flow --schedule-options sigma_min=0.05",
+        "--predictor plug_in",
+        "--volatility best",
+        "--transform scaling --transform-options num_functions=2 functions=monomials --volatility constant "
+        "--volatility-options value=0.5",
+        "--timesteps 3 --step-variance analytic",
+        "--timesteps 3 --step-variance moments",
+        "--timesteps 3 --predictor plug_in",
+        "--timesteps 3 --transform identity",
+        "--timesteps 3 --transform time_basis",
+        "--step-variance mixture",
+        "--timesteps 3 --precision bf16",
+        "--precision bf16",
+        "--no-importance --decay constant",
+    ],
+)
 def test_every_choice_trains_evaluates_and_samples(workplace, options):
     result = ndm(f"train points.npz --run new --max-steps 2 {TINY_MLP} {options}")
     assert result.code == 0, result.err
@@ -180,9 +213,13 @@ def test_every_choice_trains_evaluates_and_samples(workplace, options):
 def test_any_array_trains_with_the_recipe_of_its_kind(empty, name):
     """uint8 (N, H, W) or (N, C, H, W) are images, floats of any event shape are real-valued."""
     rng = np.random.default_rng(0)
-    x = {"cube.npz": rng.normal(size=(40, 1, 8, 8)), "small.npz": rng.integers(0, 256, (40, 4, 4)).astype(np.uint8),
-         "colour.npz": rng.integers(0, 256, (40, 3, 8, 8)).astype(np.uint8), "points.npy": rng.normal(size=(40, 2, 3)),
-         "grey.npy": rng.integers(0, 256, (40, 8, 8)).astype(np.uint8)}[name]
+    x = {
+        "cube.npz": rng.normal(size=(40, 1, 8, 8)),
+        "small.npz": rng.integers(0, 256, (40, 4, 4)).astype(np.uint8),
+        "colour.npz": rng.integers(0, 256, (40, 3, 8, 8)).astype(np.uint8),
+        "points.npy": rng.normal(size=(40, 2, 3)),
+        "grey.npy": rng.integers(0, 256, (40, 8, 8)).astype(np.uint8),
+    }[name]
     np.save(name, x) if name.endswith(".npy") else np.savez(name, x=x)
     result = ndm(f"train {name} --run run --max-steps 1 --batch-size 4")
     assert result.code == 0, result.err
@@ -198,8 +235,10 @@ def test_images_of_any_number_of_channels_are_pictured(empty, shape):
     options = TINY_UNET if shape[-2:] == (8, 8) else "--predictor-options network=mlp width=8 depth=1 --batch-size 16"
     result = ndm(f"train images.npz --run run --max-steps 2 --pictures-every 1 --transform scaling {options}")
     assert result.code == 0 and "cannot" not in result.err, result.err
-    for words, picture in (("sample run --num 3 --steps 1 --out x.png", "x.png"),
-                           ("report run --steps 1", "run/report/samples.png")):
+    for words, picture in (
+        ("sample run --num 3 --steps 1 --out x.png", "x.png"),
+        ("report run --steps 1", "run/report/samples.png"),
+    ):
         result = ndm(words)
         assert result.code == 0, result.err
         assert matplotlib.image.imread(picture).std() > 0.01
@@ -207,8 +246,14 @@ def test_images_of_any_number_of_channels_are_pictured(empty, shape):
         assert matplotlib.image.imread(f"run/{picture}.png").std() > 0.01
 
 
-@pytest.mark.parametrize("words", ["sample cubes --num 4096 --steps 50 --out x.png", "report cubes",
-                                   "train cubes.npz --run new --max-steps 1 --pictures-every 1"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "sample cubes --num 4096 --steps 50 --out x.png",
+        "report cubes",
+        "train cubes.npz --run new --max-steps 1 --pictures-every 1",
+    ],
+)
 def test_what_cannot_be_pictured_is_refused_before_anything_is_drawn(workplace, monkeypatch, words):
     monkeypatch.setattr("ndm.samplers.sampler.Sampler.__call__", lambda *_, **__: pytest.fail("drawn"))
     result = ndm(words)
@@ -264,9 +309,12 @@ def test_paths_are_printed_whole_to_be_copied(workplace, monkeypatch, command, r
     """Whatever the width of the terminal, and whatever rich takes for markup."""
     monkeypatch.setenv("COLUMNS", "60")
     shutil.move("points", run)
-    options = {"train": f"points.npz --max-steps 4 {TINY_MLP} --run '{run}'",
-               "evaluate": f"'{run}' --draws 2 --limit 2",
-               "sample": f"'{run}' --num 2 --steps 2 --out '{run}/x.npz'", "report": f"'{run}' --steps 2"}
+    options = {
+        "train": f"points.npz --max-steps 4 {TINY_MLP} --run '{run}'",
+        "evaluate": f"'{run}' --draws 2 --limit 2",
+        "sample": f"'{run}' --num 2 --steps 2 --out '{run}/x.npz'",
+        "report": f"'{run}' --steps 2",
+    }
     result = ndm(f"{command} {options[command]}")
     assert result.code == 0 and run in result.out
 
@@ -275,12 +323,27 @@ def test_a_dry_run_tells_and_creates_nothing(workplace):
     before = content(workplace)
     result = ndm(f"train points.npz --run new --timesteps 4 --step-variance learned --dry-run --max-steps 9 {TINY_MLP}")
     assert result.code == 0 and result.err == "" and content(workplace) == before
-    for words in ("transform: null", "step_variance: learned", "batch_size: 16", "max_steps: 9", "FLOPs",
-                  "ms", "examples/s", "9 steps", "about"):
+    for words in (
+        "transform: null",
+        "step_variance: learned",
+        "batch_size: 16",
+        "max_steps: 9",
+        "FLOPs",
+        "ms",
+        "examples/s",
+        "9 steps",
+        "about",
+    ):
         assert words in result.out, words
-    for part, name in (("schedule", "LearnedSchedule"), ("transform", "ScalingTransform"),
-                       ("predictor", "DirectPredictor"), ("decoder", "GaussianDecoder"),
-                       ("volatility", "MarkovVolatility"), ("step_variance", "LearnedStepVariance"), ("all", "")):
+    for part, name in (
+        ("schedule", "LearnedSchedule"),
+        ("transform", "ScalingTransform"),
+        ("predictor", "DirectPredictor"),
+        ("decoder", "GaussianDecoder"),
+        ("volatility", "MarkovVolatility"),
+        ("step_variance", "LearnedStepVariance"),
+        ("all", ""),
+    ):
         assert re.search(rf"\b{part}\W+{name}\W+[\d,]+", result.out), part
 
 

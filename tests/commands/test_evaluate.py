@@ -52,8 +52,9 @@ def test_the_error_of_repeated_examples_is_the_spread_over_seeds(workplace) -> N
     found = [ode(f"--seed {seed}") for seed in range(16)]
     spread = np.std([one["total"] for one in found], ddof=1)
     stated = math.sqrt(np.mean([one["standard_error_of_estimate"] ** 2 for one in found]))
-    assert 0.6 < spread / stated < 1.6 and all(one["standard_error"] >= one["standard_error_of_estimate"] > 0
-                                               for one in found)
+    assert 0.6 < spread / stated < 1.6 and all(
+        one["standard_error"] >= one["standard_error_of_estimate"] > 0 for one in found
+    )
     assert ode("--dequantisation-draws 16")["standard_error_of_estimate"] < stated / 2
 
 
@@ -93,37 +94,40 @@ def test_transport_names_the_package_that_it_needs(workplace, monkeypatch) -> No
     assert result.code == 2 and "ndm[peers]" in result.err and content(workplace) == before
 
 
-@pytest.mark.parametrize("words, said", [
-    ("--ode --solver euler2", "euler2"),
-    ("--ode --rtol 0", "rtol = 0"),
-    ("--ode --rtol -1e-3", "rtol = -0.001"),
-    ("--ode --rtol nan", "rtol = nan"),
-    ("--ode --atol inf", "atol = inf"),
-    ("--ode --atol 2", "0 < atol <= 1"),
-    ("--ode --rtol 1e-12", "compute in float64"),
-    ("--ode --atol 1e-12", "compute in float64"),
-    ("--ode --float64 --rtol 1e-16", "rtol = 1e-16 in torch.float64"),
-    ("--ode --ode-steps 5", "chooses its own"),
-    ("--ode --solver rk4 --atol 1e-3", "a number of steps alone"),
-    ("--ode --solver rk4 --ode-steps 0", "0 steps"),
-    ("--ode --solver rk4 --ode-steps -3", "-3 steps"),
-    ("--ode --solver rk4 --ode-steps 999999999", "999999999 steps"),
-    ("--ode --trace half", "half"),
-    ("--ode --trace exact --probes 3", "probes"),
-    ("--ode --probes 0", "0 probes"),
-    ("--ode --dequantisation half", "'half'"),
-    ("--ode --dequantisation-draws 0", "0 draws"),
-    ("--ode --seed -1", "seed = -1"),
-    ("--ode --dequantisation uniform", "real values"),
-    ("--ode --dequantisation-draws 3", "not dequantised"),
-    ("--rtol 1e-3", "without --ode"),
-    ("--solver rk4", "--solver without --ode"),
-    ("--dequantisation-draws 2", "without --ode"),
-    ("--float64", "--float64 without --ode"),
-    ("--importance 0", "importance = 0"),
-    ("--importance 999999999", "999999999 draws"),
-    ("--importance 2 --timesteps 9999999", "timesteps = 9999999"),
-])
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ("--ode --solver euler2", "euler2"),
+        ("--ode --rtol 0", "rtol = 0"),
+        ("--ode --rtol -1e-3", "rtol = -0.001"),
+        ("--ode --rtol nan", "rtol = nan"),
+        ("--ode --atol inf", "atol = inf"),
+        ("--ode --atol 2", "0 < atol <= 1"),
+        ("--ode --rtol 1e-12", "compute in float64"),
+        ("--ode --atol 1e-12", "compute in float64"),
+        ("--ode --float64 --rtol 1e-16", "rtol = 1e-16 in torch.float64"),
+        ("--ode --ode-steps 5", "chooses its own"),
+        ("--ode --solver rk4 --atol 1e-3", "a number of steps alone"),
+        ("--ode --solver rk4 --ode-steps 0", "0 steps"),
+        ("--ode --solver rk4 --ode-steps -3", "-3 steps"),
+        ("--ode --solver rk4 --ode-steps 999999999", "999999999 steps"),
+        ("--ode --trace half", "half"),
+        ("--ode --trace exact --probes 3", "probes"),
+        ("--ode --probes 0", "0 probes"),
+        ("--ode --dequantisation half", "'half'"),
+        ("--ode --dequantisation-draws 0", "0 draws"),
+        ("--ode --seed -1", "seed = -1"),
+        ("--ode --dequantisation uniform", "real values"),
+        ("--ode --dequantisation-draws 3", "not dequantised"),
+        ("--rtol 1e-3", "without --ode"),
+        ("--solver rk4", "--solver without --ode"),
+        ("--dequantisation-draws 2", "without --ode"),
+        ("--float64", "--float64 without --ode"),
+        ("--importance 0", "importance = 0"),
+        ("--importance 999999999", "999999999 draws"),
+        ("--importance 2 --timesteps 9999999", "timesteps = 9999999"),
+    ],
+)
 def test_what_cannot_be_is_one_line_and_nothing_is_computed(workplace, words, said, monkeypatch) -> None:
     monkeypatch.setattr("ndm.commands.estimates.ode_likelihood", lambda *_, **__: pytest.fail("integrated in vain"))
     if words.startswith("--ode"):

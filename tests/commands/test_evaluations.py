@@ -30,14 +30,17 @@ def others(name: str, seed: int, folder: str = ".") -> str:
     return str(path)
 
 
-@pytest.mark.parametrize(("words", "name"), [
-    ("--data others.npz", "others.npz-all-continuous-latest.json"),
-    ("--data others.npz --split test", "others.npz-test-continuous-latest.json"),
-    ("--data others.npz --limit 3", "others.npz-all_first3-continuous-latest.json"),
-    ("--split validation", "points.npz-validation-continuous-latest.json"),
-    ("--split all", "points.npz-all-continuous-latest.json"),
-    ("--timesteps 7", "points.npz-test-T7-latest.json"),
-])
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("--data others.npz", "others.npz-all-continuous-latest.json"),
+        ("--data others.npz --split test", "others.npz-test-continuous-latest.json"),
+        ("--data others.npz --limit 3", "others.npz-all_first3-continuous-latest.json"),
+        ("--split validation", "points.npz-validation-continuous-latest.json"),
+        ("--split all", "points.npz-all-continuous-latest.json"),
+        ("--timesteps 7", "points.npz-test-T7-latest.json"),
+    ],
+)
 def test_every_other_evaluation_has_a_file_of_its_own(workplace, words, name):
     others("others.npz", 5)
     whole = evaluate("")
@@ -84,11 +87,15 @@ def test_the_best_checkpoint_does_not_take_the_place_of_the_latest(workplace):
     assert (read(path)["training"]["step"], read("points/evaluation.json")["training"]["step"]) == (5, 7)
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"fingerprint": "0" * 16, "data": "others.npz"}, "an evaluation of other data (others.npz)"),
-    ({"split": "validation"}, "an evaluation of validation, not of test"),
-    ({"nelbo": {"timesteps": 7}}, "an evaluation at T = 7"),
-], ids=["data", "split", "T"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"fingerprint": "0" * 16, "data": "others.npz"}, "an evaluation of other data (others.npz)"),
+        ({"split": "validation"}, "an evaluation of validation, not of test"),
+        ({"nelbo": {"timesteps": 7}}, "an evaluation at T = 7"),
+    ],
+    ids=["data", "split", "T"],
+)
 def test_the_card_and_the_report_take_that_of_the_model_alone(workplace, change, said):
     path = evaluate("")
     found = read(path)

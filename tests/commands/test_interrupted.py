@@ -22,19 +22,31 @@ def note(event, arguments):
 sys.addaudithook(note)
 """
 SCRIPT = "import sys\nfrom ndm.cli import main\nsys.exit(main())\n"
-TRAIN = ("train moons --run run --max-steps 40 --save-every 10 --log-every 1 --validate-every 0 --threads 1 "
-         "--batch-size 8 --predictor-options width=8 depth=1")
+TRAIN = (
+    "train moons --run run --max-steps 40 --save-every 10 --log-every 1 --validate-every 0 --threads 1 "
+    "--batch-size 8 --predictor-options width=8 depth=1"
+)
 
 
-@pytest.mark.parametrize(("name", "number", "program"), [
-    ("numpy", "SIGINT", ["-m", "ndm.cli"]), ("torch._C", "SIGINT", ["ndm"]),
-    ("ndm.commands.share", "SIGTERM", ["-m", "ndm.cli"])])
+@pytest.mark.parametrize(
+    ("name", "number", "program"),
+    [
+        ("numpy", "SIGINT", ["-m", "ndm.cli"]),
+        ("torch._C", "SIGINT", ["ndm"]),
+        ("ndm.commands.share", "SIGTERM", ["-m", "ndm.cli"]),
+    ],
+)
 def test_while_it_is_imported(empty, name, number, program):
     Path("sitecustomize.py").write_text(AT_IMPORT)
     Path("ndm").write_text(SCRIPT)  # as pip makes it
     paths = os.pathsep.join([str(empty), str(HERE.parents[1])])
-    done = subprocess.run([sys.executable, *program, *TRAIN.split()], capture_output=True, text=True, timeout=300,
-                          env=os.environ | {"PYTHONPATH": paths, "AT_IMPORT": name, "SIGNAL": number})
+    done = subprocess.run(
+        [sys.executable, *program, *TRAIN.split()],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"PYTHONPATH": paths, "AT_IMPORT": name, "SIGNAL": number},
+    )
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "ndm: interrupted\n")
     assert not Path("run").exists()
 
@@ -46,8 +58,9 @@ def program(tmp_path_factory):
         yield lambda words, moments="", number="SIGINT": call([words, moments, number])[0]
 
 
-@pytest.mark.parametrize(("moments", "number"), [("open:.config.yaml", "SIGINT"), ("open:.lock", "SIGTERM"),
-                                                 ("os.mkdir:early", "SIGINT")])
+@pytest.mark.parametrize(
+    ("moments", "number"), [("open:.config.yaml", "SIGINT"), ("open:.lock", "SIGTERM"), ("os.mkdir:early", "SIGINT")]
+)
 def test_before_the_first_step(program, moments, number):
     """Nothing is left that the same command would not take."""
     words = TRAIN.replace("--run run", f"--run early{len(moments)}")
@@ -68,8 +81,11 @@ def test_while_it_trains_and_again_while_it_saves(program):
 
 def test_while_it_evaluates_samples_and_reports(program):
     assert program(TRAIN)[0] == 0
-    for words, moment in (("evaluate run --draws 2", "open:.evaluation.json"), ("report run --steps 2", "open:.index"),
-                          ("sample run --num 4 --steps 2 --out x.npz", "open:.x.npz")):
+    for words, moment in (
+        ("evaluate run --draws 2", "open:.evaluation.json"),
+        ("report run --steps 2", "open:.index"),
+        ("sample run --num 4 --steps 2 --out x.npz", "open:.x.npz"),
+    ):
         assert program(words, moment) == (1, "", "ndm: interrupted\n"), words
         assert not list(Path().rglob("*.writing"))
     assert not Path("run/evaluation.json").exists() and not Path("x.npz").exists()

@@ -14,7 +14,7 @@ from calling import TINY_MLP
 LAUNCHERS = {
     "torchrun": "torch.distributed.run --standalone --nproc-per-node 2 -m --",
     "accelerate launch": "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 "
-                         "--mixed_precision fp16 --dynamo_backend no --main_process_port 0 -m",
+    "--mixed_precision fp16 --dynamo_backend no --main_process_port 0 -m",
 }
 
 
@@ -25,8 +25,13 @@ def losses(run: str) -> list[float]:
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_two_processes_train_one_model(workplace, launcher):
     words = f"{LAUNCHERS[launcher]} ndm.cli train points.npz --run new --max-steps 4 {TINY_MLP}"
-    ended = subprocess.run([sys.executable, "-m", *words.split()], capture_output=True, text=True, timeout=120,
-                           env=os.environ | {"OMP_NUM_THREADS": "1"})
+    ended = subprocess.run(
+        [sys.executable, "-m", *words.split()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("trained for 4 steps") == 1
     assert losses("new") == pytest.approx(losses("points"), rel=1e-3) and len(losses("new")) == 4
@@ -45,8 +50,13 @@ def test_bad_input_is_said_once_by_the_first_process_and_again_in_the_launchers_
     """Though another process meets it first, whose end makes the launcher end the first."""
     Path("ndm").write_text(LATE)
     words = f"{LAUNCHERS[launcher].replace('-m --', '').removesuffix(' -m')} ndm train unheard"
-    ended = subprocess.run([sys.executable, "-m", *words.split()], capture_output=True, text=True, timeout=120,
-                           env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])})
+    ended = subprocess.run(
+        [sys.executable, "-m", *words.split()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
     assert ended.returncode == 1, ended.stderr
     lines = ended.stderr.splitlines()
     assert [line[:36] for line in lines if line.startswith("ndm: ")] == ["ndm: error: got data 'unheard'; expe"]

@@ -20,8 +20,12 @@ from ndm.data.dataset import SPLITS
 from ndm.runs import open_run
 
 RNG = np.random.RandomState(0)
-TABLE = {"a": 5 + RNG.standard_normal(60), "b": RNG.randint(0, 9, 60), "kind": ["x", "y"] * 30,
-         "c": 100 * RNG.standard_normal(60)}
+TABLE = {
+    "a": 5 + RNG.standard_normal(60),
+    "b": RNG.randint(0, 9, 60),
+    "kind": ["x", "y"] * 30,
+    "c": 100 * RNG.standard_normal(60),
+}
 SHORT = "--draws 2"
 
 
@@ -142,8 +146,13 @@ def test_arrays_have_no_names(place):
 @pytest.mark.parametrize("number", [1, 2, 5])
 def test_a_few_rows_are_enough_and_may_be_alike(place, number):
     """A column of one row never changes; no model could be trained on it."""
-    write("few.csv", rows({name: values[:1] * 5 if isinstance(values, list) else [values[3]] * 5
-                           for name, values in TABLE.items()}, number))
+    write(
+        "few.csv",
+        rows(
+            {name: values[:1] * 5 if isinstance(values, list) else [values[3]] * 5 for name, values in TABLE.items()},
+            number,
+        ),
+    )
     found = evaluated("--data few.csv")[0]
     assert found["num_examples"] == number and math.isfinite(found["nelbo"]["total"])
     assert ndm("train few.csv --run new --max-steps 1 --data-options label=kind").code == 2
@@ -225,7 +234,10 @@ def test_every_row_is_that_of_the_file_whatever_its_format(empty):
 def test_the_configuration_says_how_the_data_are_read(place):
     reading = open_run(Path("run")).config["data"]["reading"]
     assert json.loads(json.dumps(reading)) == {
-        "columns": ["a", "b", "c"], "dimensions": ["a", "b", "c"], "dequantise": {"b": 1.0}}
+        "columns": ["a", "b", "c"],
+        "dimensions": ["a", "b", "c"],
+        "dequantise": {"b": 1.0},
+    }
 
 
 def total(words: str, run: str) -> float:
@@ -271,4 +283,3 @@ def test_remarks_on_other_data_are_said(place):
     assert result.code == 0 and "ndm: note: counts.npy: dimension [1] holds integers" in result.err
     np.save("few.npy", np.ones((3, 2)))
     assert "note" not in ndm(f"evaluate points {SHORT} --data few.npy").err
-

@@ -29,9 +29,11 @@ def train_twice(words: str) -> None:
     assert "resuming parts at step 2" in result.out
 
 
-@pytest.mark.parametrize("words", [
-    f"{DIGITS} --checkpointing", pytest.param(f"points.npz {TINY_MLP} --compile", marks=needs_compiler)],
-    ids=["checkpointing", "compile"])
+@pytest.mark.parametrize(
+    "words",
+    [f"{DIGITS} --checkpointing", pytest.param(f"points.npz {TINY_MLP} --compile", marks=needs_compiler)],
+    ids=["checkpointing", "compile"],
+)
 def test_a_run_in_two_sittings_is_one_in_one(empty, words):
     write_data(empty)
     train_twice(words)

@@ -13,13 +13,26 @@ from ndm.registry import modules
 RECIPES = modules("ndm.recipes")
 MODELS = [name for name, module in RECIPES.items() if hasattr(module, "MODEL")]
 OF_POINTS = ("cities", "plane", "plane_edges", "vectors")
-OF_IMAGES = ("celeba_hq_256", "cifar10", "digits", "fashion_mnist", "fashion_mnist_16", "images", "imagenet32",
-             "imagenet64", "mnist")
+OF_IMAGES = (
+    "celeba_hq_256",
+    "cifar10",
+    "digits",
+    "fashion_mnist",
+    "fashion_mnist_16",
+    "images",
+    "imagenet32",
+    "imagenet64",
+    "mnist",
+)
 SMALL = {"points.npz": (TINY_MLP, "width=8 depth=1"), "images.npz": (TINY_UNET, "channels=8 multipliers=[1,2]")}
 
 FULL = "--predictor-options channels=8 blocks=1 --batch-size 16 --log-every 1"
-SMALLER = {"cifar10": FULL, "imagenet32": FULL, "imagenet64": FULL,
-           "celeba_hq_256": FULL.replace("blocks", "multipliers=[1,2] attention=[4] blocks")}
+SMALLER = {
+    "cifar10": FULL,
+    "imagenet32": FULL,
+    "imagenet64": FULL,
+    "celeba_hq_256": FULL.replace("blocks", "multipliers=[1,2] attention=[4] blocks"),
+}
 
 
 def train(source: str, recipe: str, words: str = "") -> dict:
@@ -38,9 +51,13 @@ def test_every_recipe_has_one_kind():
     assert {"ddpm", "ddim", "vdm", "flow_matching", "blurring", "diffenc", "pixel_schedules", "ndm"} <= set(MODELS)
 
 
-@pytest.mark.parametrize(("recipe", "source"), [
-    *((name, "points.npz") for name in (*OF_POINTS, *MODELS)),
-    *((name, "images.npz") for name in (*OF_IMAGES, *MODELS))])
+@pytest.mark.parametrize(
+    ("recipe", "source"),
+    [
+        *((name, "points.npz") for name in (*OF_POINTS, *MODELS)),
+        *((name, "images.npz") for name in (*OF_IMAGES, *MODELS)),
+    ],
+)
 def test_a_recipe_trains_evaluates_and_samples(empty, recipe, source):
     write_data(empty)
     config = train(source, recipe)
@@ -57,9 +74,15 @@ def test_a_recipe_trains_evaluates_and_samples(empty, recipe, source):
         assert samples["x"].shape[0] == 3 and np.isfinite(samples["x"]).all()
 
 
-@pytest.mark.parametrize(("words", "budget"), [
-    ("", (None, 60)), ("--max-steps 7", (7, None)), ("--max-seconds 5", (None, 5)),
-    ("--max-steps 7 --max-seconds 5", (7, 5))])
+@pytest.mark.parametrize(
+    ("words", "budget"),
+    [
+        ("", (None, 60)),
+        ("--max-steps 7", (7, None)),
+        ("--max-seconds 5", (None, 5)),
+        ("--max-steps 7 --max-seconds 5", (7, 5)),
+    ],
+)
 def test_a_budget_that_is_given_takes_the_place_of_the_recipes(empty, words, budget):
     write_data(empty)
     assert RECIPES["vectors"].RECIPE.max_seconds == 60
@@ -79,8 +102,11 @@ def test_a_model_keeps_the_network_of_its_data(empty):
 
 def test_what_is_given_goes_on_top_of_a_model(empty):
     write_data(empty)
-    config = train("points.npz", "ddpm", "--timesteps 7 --schedule-options gamma_min=-12 --predictor-options form=x "
-                                         "width=8 depth=1")
+    config = train(
+        "points.npz",
+        "ddpm",
+        "--timesteps 7 --schedule-options gamma_min=-12 --predictor-options form=x width=8 depth=1",
+    )
     assert (config["schedule"], config["timesteps"], config["schedule_options"]) == ("ddpm", 7, {"gamma_min": -12})
     assert config["predictor_options"]["form"] == "x"
 

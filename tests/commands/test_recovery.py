@@ -46,9 +46,11 @@ def test_a_part_of_ones_own_is_evaluated_and_sampled_by_processes_that_never_imp
     (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "extending.md").read_text(), re.S)
     (folder / "squash.py").write_text(code)
     monkeypatch.setattr(ndm.transforms, "__path__", [*ndm.transforms.__path__, str(folder)])
-    for words in (["train", "moons", "--run", "run", "--transform", "squash", *TINY],
-                  ["evaluate", "run", "--draws", "2", "--limit", "4"],
-                  ["sample", "run", "--num", "2", "--steps", "2", "--out", "x.npz"]):
+    for words in (
+        ["train", "moons", "--run", "run", "--transform", "squash", *TINY],
+        ["evaluate", "run", "--draws", "2", "--limit", "4"],
+        ["sample", "run", "--num", "2", "--steps", "2", "--out", "x.npz"],
+    ):
         Part.known.pop("SquashTransform", None)
         sys.modules.pop("ndm.transforms.squash", None)
         assert main(words) == 0
@@ -69,21 +71,30 @@ def test_a_run_is_not_made_shorter(run, capsys):
     assert (run / "config.yaml").read_bytes() == before
 
 
-@pytest.mark.parametrize("words", [
-    ["train", "points.npy", "--run", "new", "--seed", "9" * 30], ["evaluate", "run", "--seed", "9" * 30],
-    ["evaluate", "run", "--seed", "-1"], ["report", "run", "--seed", "-1"],
-    ["sample", "run", "--out", "x.npz", "--seed", "9" * 30], ["sample", "run", "--out", "x.npz", "--steps", "9" * 14],
-    ["train", "points.npy", "--run", "new", "--threads", "9" * 12],
-    ["train", "points.npy", "--run", "new", "--learning-rate", "inf"],
-    ["train", "points.npy", "--run", "new", "--schedule-options", "gamma_min=-1000", "gamma_max=1000"],
-    ["evaluate", "run", "--timesteps", "9" * 14]], ids=lambda words: " ".join(words)[:50])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "points.npy", "--run", "new", "--seed", "9" * 30],
+        ["evaluate", "run", "--seed", "9" * 30],
+        ["evaluate", "run", "--seed", "-1"],
+        ["report", "run", "--seed", "-1"],
+        ["sample", "run", "--out", "x.npz", "--seed", "9" * 30],
+        ["sample", "run", "--out", "x.npz", "--steps", "9" * 14],
+        ["train", "points.npy", "--run", "new", "--threads", "9" * 12],
+        ["train", "points.npy", "--run", "new", "--learning-rate", "inf"],
+        ["train", "points.npy", "--run", "new", "--schedule-options", "gamma_min=-1000", "gamma_max=1000"],
+        ["evaluate", "run", "--timesteps", "9" * 14],
+    ],
+    ids=lambda words: " ".join(words)[:50],
+)
 def test_numbers_beyond_use_are_refused(run, capsys, words):
     refused(capsys, *words)
     assert not Path("new").exists() and not Path("x.npz").exists()
 
 
-@pytest.mark.parametrize("change", [{"event_shape": 7}, {"event_shape": []}, {"num_levels": 17}, {"timesteps": "abc"}],
-                         ids=str)
+@pytest.mark.parametrize(
+    "change", [{"event_shape": 7}, {"event_shape": []}, {"num_levels": 17}, {"timesteps": "abc"}], ids=str
+)
 def test_a_configuration_that_was_edited_by_hand_is_refused(run, capsys, change):
     values = yaml.safe_load((run / "config.yaml").read_text())
     (values if "timesteps" in change else values["data"]).update(change)
@@ -122,14 +133,27 @@ def test_a_report_says_when_its_evaluation_is_of_an_earlier_model(run):
 def forge(run: Path) -> None:
     """Make the checksums those of the files as they are."""
     for path in (run / "checkpoints").glob("*/checksums.json"):
-        sums = {str(file.relative_to(path.parent)): hashlib.sha256(file.read_bytes()).hexdigest()
-                for file in path.parent.rglob("*") if file.is_file() and file != path}
+        sums = {
+            str(file.relative_to(path.parent)): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in path.parent.rglob("*")
+            if file.is_file() and file != path
+        }
         path.write_text(json.dumps(sums))
 
 
-@pytest.mark.parametrize(("name", "content"), [
-    ("progress.json", b"{"), ("progress.json", b"{}"), ("progress.json", b"3"), ("times.safetensors", b"0" * 100),
-    ("times.safetensors", None), ("progress.json", None), ("weights.safetensors", b""), ("optimizer.safetensors", b"")])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("progress.json", b"{"),
+        ("progress.json", b"{}"),
+        ("progress.json", b"3"),
+        ("times.safetensors", b"0" * 100),
+        ("times.safetensors", None),
+        ("progress.json", None),
+        ("weights.safetensors", b""),
+        ("optimizer.safetensors", b""),
+    ],
+)
 def test_a_state_that_is_none_is_refused_whatever_its_checksums_say(run, capsys, name, content):
     path = (run / "state" / name).resolve()
     path.unlink() if content is None else path.write_bytes(content)
@@ -171,6 +195,7 @@ def test_strangers_among_the_checkpoints_are_left_alone(run):
 def test_an_interruption_is_a_line_and_exit_code_1(run, capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
+
     monkeypatch.setattr("ndm.commands.estimates.nelbo", interrupted)
     assert main(["evaluate", "run"]) == 1
     assert capsys.readouterr().err.endswith("ndm: interrupted\n") and not (run / "evaluation.json").exists()
@@ -185,10 +210,30 @@ def test_what_the_command_does_not_say_comes_from_the_recipe_option_by_option(tm
     monkeypatch.chdir(tmp_path)
     short = ["--max-steps", "1", "--batch-size", "4"]
     assert main(["train", "digits", "--run", "a", "--predictor-options", "dropout=0.3", *short]) == 0
-    assert settings("a")["predictor_options"] == {"network": "unet", "channels": 16, "multipliers": [1, 2],
-                                                  "dropout": 0.3, "form": "categorical"}
-    assert main(["train", "digits", "--run", "b", "--transform", "identity",
-                 "--predictor-options", "network=mlp", "width=8", *short]) == 0
+    assert settings("a")["predictor_options"] == {
+        "network": "unet",
+        "channels": 16,
+        "multipliers": [1, 2],
+        "dropout": 0.3,
+        "form": "categorical",
+    }
+    assert (
+        main(
+            [
+                "train",
+                "digits",
+                "--run",
+                "b",
+                "--transform",
+                "identity",
+                "--predictor-options",
+                "network=mlp",
+                "width=8",
+                *short,
+            ]
+        )
+        == 0
+    )
     assert settings("b")["transform_options"] == {} and settings("b")["schedule_options"]["gamma_min"] == -8.0
     assert settings("b")["predictor_options"] == {"network": "mlp", "width": 8}
 

@@ -20,8 +20,9 @@ sys.exit(ndm.cli.main(sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize("words", ["images --num 300 --steps 2",
-                                   "points --num 600 --sampler deterministic --steps 4 --grid optimised"])
+@pytest.mark.parametrize(
+    "words", ["images --num 300 --steps 2", "points --num 600 --sampler deterministic --steps 4 --grid optimised"]
+)
 def test_the_file_does_not_depend_on_the_number_of_processes(workplace, words):
     """Nor does any but the first need the place where it goes."""
     Path("here").mkdir()
@@ -50,11 +51,15 @@ def test_a_report_does_not_depend_on_the_number_of_processes(workplace):
     assert content(Path("chain/report")) == before
 
 
-@pytest.mark.parametrize("command, folder, words, code, said", [
-    (NDM, "elsewhere", "points --out x.npz", 2, "points"),
-    (NDM, ".", "points --out missing/x.npz", 2, "make missing first"),
-    (["-c", POISONED], ".", "points --num 300 --steps 2 --out x.npz", 1, "not finite"),
-], ids=["one cannot see the run", "no place for the file", "NaN in one"])
+@pytest.mark.parametrize(
+    "command, folder, words, code, said",
+    [
+        (NDM, "elsewhere", "points --out x.npz", 2, "points"),
+        (NDM, ".", "points --out missing/x.npz", 2, "make missing first"),
+        (["-c", POISONED], ".", "points --num 300 --steps 2 --out x.npz", 1, "not finite"),
+    ],
+    ids=["one cannot see the run", "no place for the file", "NaN in one"],
+)
 def test_what_fails_in_one_process_ends_all_with_one_line(workplace, command, folder, words, code, said):
     Path("elsewhere").mkdir()
     before = content(workplace)

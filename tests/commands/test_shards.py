@@ -47,9 +47,13 @@ def outlier(value: float) -> None:
 
 def evaluation() -> dict:
     """Every entry of the one evaluation but the times that it took."""
+
     def entries(found: dict, name: str = "") -> dict:
-        return {key: value for k, v in found.items()
-                for key, value in (entries(v, f"{name}{k}.") if isinstance(v, dict) else {f"{name}{k}": v}).items()}
+        return {
+            key: value
+            for k, v in found.items()
+            for key, value in (entries(v, f"{name}{k}.") if isinstance(v, dict) else {f"{name}{k}": v}).items()
+        }
 
     (path,) = Path("points/evaluations").iterdir()
     found = entries(json.loads(path.read_text()))
@@ -58,8 +62,10 @@ def evaluation() -> dict:
 
 def about(found: dict) -> dict:
     """The same, numbers to within 1e-6."""
-    return {key: pytest.approx(value, rel=1e-6, abs=1e-6) if isinstance(value, float) else value
-            for key, value in found.items()}
+    return {
+        key: pytest.approx(value, rel=1e-6, abs=1e-6) if isinstance(value, float) else value
+        for key, value in found.items()
+    }
 
 
 @pytest.mark.parametrize("data", ["many.npz", "repeated.npz --trace hutchinson"])
@@ -68,8 +74,22 @@ def test_the_numbers_do_not_depend_on_the_number_of_processes(place, data) -> No
     words = f"{ESTIMATES} --data {data}"
     assert ndm(words).code == 0
     alone = about(evaluation())
-    launched = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-                               "-m", "ndm.cli", *words.split()], capture_output=True, text=True, timeout=120)
+    launched = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            "-m",
+            "ndm.cli",
+            *words.split(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert launched.returncode == 0, launched.stderr
     assert launched.stdout.count("written to") == 1 and "NELBO" in launched.stdout
     assert evaluation() == alone and alone["num_examples"] == 200
@@ -84,10 +104,14 @@ def test_processes_that_have_no_example_wait_for_the_others(place) -> None:
     assert evaluation() == alone
 
 
-@pytest.mark.parametrize("command, folder, words, code, said", [
-    (["-c", POISONED], ".", "--data outlier.npz --ode --probes 1", 2, "blows up at t = 0 (example"),
-    (["-m", "ndm.cli"], "elsewhere", "", 2, "points"),
-], ids=["an ODE blows up", "one cannot see the run"])
+@pytest.mark.parametrize(
+    "command, folder, words, code, said",
+    [
+        (["-c", POISONED], ".", "--data outlier.npz --ode --probes 1", 2, "blows up at t = 0 (example"),
+        (["-m", "ndm.cli"], "elsewhere", "", 2, "points"),
+    ],
+    ids=["an ODE blows up", "one cannot see the run"],
+)
 def test_what_fails_in_one_process_ends_all_with_one_line(place, command, folder, words, code, said) -> None:
     outlier(100.0)
     Path("elsewhere").mkdir()

@@ -37,7 +37,7 @@ def test_a_shared_folder_loads_samples_and_says_what_it_is(workplace):
 
     fields, evaluation = front_matter(text), yaml.safe_load(Path("images/evaluation.json").read_text())
     assert (fields["library_name"], fields["license"], fields["datasets"]) == ("ndm", "apache-2.0", ["images.npz"])
-    result, = fields["model-index"][0]["results"]
+    (result,) = fields["model-index"][0]["results"]
     assert result["metrics"][0]["value"] == evaluation["nelbo"]["total"]
     assert result["metrics"][0]["type"] == "bits_per_dim"
     bound = evaluation["nelbo"]
@@ -131,8 +131,11 @@ def test_a_push_sends_the_three_files_in_one_commit(workplace, monkeypatch):
     assert 'from_pretrained("me/mine")' in sent["README.md"].decode() and sent["options"]["repo_id"] == "me/mine"
 
 
-@pytest.mark.parametrize("error", [LocalTokenNotFoundError("Token is required"), ConnectionError("no network"),
-                                   ValueError("odd name")], ids=str)
+@pytest.mark.parametrize(
+    "error",
+    [LocalTokenNotFoundError("Token is required"), ConnectionError("no network"), ValueError("odd name")],
+    ids=str,
+)
 def test_errors_of_the_hub_are_one_line(workplace, monkeypatch, error):
     def fail(self, **_):
         raise error
@@ -160,8 +163,15 @@ def test_a_card_without_facts_says_so():
 
 def test_figures_of_every_kind_are_on_the_card():
     bound = {"total": 1.5, "standard_error": 0.25, "timesteps": 4}
-    evaluation = {"unit": "nats", "data": "moons", "split": "test", "num_examples": 7, "nelbo": bound,
-                  "importance": {"total": 1.4, "standard_error": 0.2}, "ode": {"total": 1.25, "standard_error": None}}
+    evaluation = {
+        "unit": "nats",
+        "data": "moons",
+        "split": "test",
+        "num_examples": 7,
+        "nelbo": bound,
+        "importance": {"total": 1.4, "standard_error": 0.2},
+        "ode": {"total": 1.25, "standard_error": None},
+    }
     text = model_card({}, Facts(evaluation=evaluation))
     for line in ("T = 4 | 1.5000 ± 0.2500", "bound | 1.4000 ± 0.2000", "ODE | 1.2500 |"):
         assert line in text
@@ -172,8 +182,11 @@ def test_python_pushes_too(workplace, monkeypatch):
     """`push_to_hub` is the model's own, of huggingface_hub."""
     monkeypatch.setattr(HfApi, "create_repo", lambda self, **_: type("Repository", (), {"repo_id": "me/mine"}))
     seen = []
-    monkeypatch.setattr(HfApi, "upload_folder", lambda self, *, folder_path, **_: seen.append(
-        {path.name for path in Path(folder_path).iterdir()}))
+    monkeypatch.setattr(
+        HfApi,
+        "upload_folder",
+        lambda self, *, folder_path, **_: seen.append({path.name for path in Path(folder_path).iterdir()}),
+    )
     open_run(Path("points")).model.push_to_hub("me/mine")
     assert seen == [FILES]
     with pytest.raises(InputError):

@@ -15,18 +15,30 @@ def draw(words: str) -> np.ndarray:
 @pytest.mark.parametrize("step_variance", ["mixture", "moments"])
 def test_the_same_process_in_other_words_draws_the_same_samples(workplace, step_variance):
     """Steps made of beliefs are those of the model whatever eta and the grid are called; any other eta is another."""
-    assert ndm(f"train points.npz --run few --max-steps 2 --timesteps 3 --step-variance {step_variance} --schedule "
-               f"linear --volatility constant --volatility-options value=0.7 {TINY_MLP}").code == 0
+    assert (
+        ndm(
+            f"train points.npz --run few --max-steps 2 --timesteps 3 --step-variance {step_variance} --schedule "
+            f"linear --volatility constant --volatility-options value=0.7 {TINY_MLP}"
+        ).code
+        == 0
+    )
     own = draw("")
     assert np.array_equal(draw("--eta 0.7"), own)
     np.testing.assert_allclose(draw("--grid gamma"), own, rtol=1e-4, atol=1e-4)
     assert np.abs(draw("--eta 0.2") - own).max() > 1e-2
 
 
-@pytest.mark.parametrize("words", [
-    "sample chain --num 2 --out x.npz --steps 9", "sample chain --num 2 --out x.npz --eta 1",
-    "sample chain --num 2 --out x.npz --grid optimised", "report chain --steps 9", "evaluate chain --timesteps 7",
-    "evaluate chain --importance 2 --timesteps 0"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "sample chain --num 2 --out x.npz --steps 9",
+        "sample chain --num 2 --out x.npz --eta 1",
+        "sample chain --num 2 --out x.npz --grid optimised",
+        "report chain --steps 9",
+        "evaluate chain --timesteps 7",
+        "evaluate chain --importance 2 --timesteps 0",
+    ],
+)
 def test_steps_that_a_table_does_not_serve_are_refused_in_one_line(workplace, words):
     """Nothing is drawn or evaluated with other step variances than those that were trained."""
     before = content(workplace)
@@ -36,8 +48,9 @@ def test_steps_that_a_table_does_not_serve_are_refused_in_one_line(workplace, wo
     assert content(workplace) == before
 
 
-@pytest.mark.parametrize("words", [
-    "", "--steps 4", "--sampler exponential --grid gamma --eta 0.5", "--sampler multistep --steps 9"])
+@pytest.mark.parametrize(
+    "words", ["", "--steps 4", "--sampler exponential --grid gamma --eta 0.5", "--sampler multistep --steps 9"]
+)
 def test_steps_that_a_table_serves_or_does_not_enter_are_drawn(workplace, words):
     result = ndm(f"sample chain --num 2 --out x.npz {words}")
     assert result.code == 0 and not result.err, result.err

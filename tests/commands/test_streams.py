@@ -10,8 +10,10 @@ from calling import TINY_UNET, ndm, written
 from launching import together
 from PIL import Image
 
-TRAIN = ("train hub:files --data-options streaming=true image=image validation=8 test=8 buffer=8 lanes=2 --flip "
-         f"--decay constant --validate-every 0 --save-every 2 --threads 1 {TINY_UNET}")
+TRAIN = (
+    "train hub:files --data-options streaming=true image=image validation=8 test=8 buffer=8 lanes=2 --flip "
+    f"--decay constant --validate-every 0 --save-every 2 --threads 1 {TINY_UNET}"
+)
 
 
 @pytest.fixture
@@ -19,8 +21,9 @@ def place(empty) -> Path:
     """The current folder, with `files`: four Parquet files of 26 images each."""
     datasets.disable_progress_bars()
     x = np.random.default_rng(0).integers(0, 256, (104, 8, 8)).astype(np.uint8)
-    rows = datasets.Dataset.from_dict({"image": [Image.fromarray(each) for each in x]},
-                                      datasets.Features(image=datasets.Image()))
+    rows = datasets.Dataset.from_dict(
+        {"image": [Image.fromarray(each) for each in x]}, datasets.Features(image=datasets.Image())
+    )
     Path("files").mkdir()
     for i in range(4):
         rows.shard(4, i).to_parquet(f"files/train-{i:05d}-of-00004.parquet")
@@ -84,8 +87,9 @@ def test_two_processes_train_as_one_and_one_goes_on(place) -> None:
 
 def test_a_row_that_one_of_two_processes_cannot_read_ends_both_with_the_last_step_saved(place) -> None:
     x = np.random.default_rng(1).integers(0, 256, (1600, 8, 8)).astype(np.uint8)
-    encoded = datasets.Dataset.from_dict({"image": [Image.fromarray(each) for each in x]}, datasets.Features(
-        image=datasets.Image())).cast_column("image", datasets.Image(decode=False))
+    encoded = datasets.Dataset.from_dict(
+        {"image": [Image.fromarray(each) for each in x]}, datasets.Features(image=datasets.Image())
+    ).cast_column("image", datasets.Image(decode=False))
     damaged = [dict(row, bytes=row["bytes"][:20]) for row in encoded[1500:1600]["image"]]  # beyond what is looked at
     Path("many").mkdir()
     for i in range(4):

@@ -24,9 +24,14 @@ from ndm.version import __version__
 
 POSITIONAL = ("run_folder", "destination")
 COMMANDS = ("train", "evaluate", "average", "sample", "report", "data")
-OPTIONS = {"train": ["--run", "--recipe", "--dry-run", *(f"--{f.name}" for f in dataclasses.fields(Config))],
-           **{kind.__name__.lower(): [f"--{f.name}" for f in dataclasses.fields(kind) if f.name not in POSITIONAL]
-              for kind in (Evaluate, Average, Sample, Report)}, "data": ["list"]}
+OPTIONS = {
+    "train": ["--run", "--recipe", "--dry-run", *(f"--{f.name}" for f in dataclasses.fields(Config))],
+    **{
+        kind.__name__.lower(): [f"--{f.name}" for f in dataclasses.fields(kind) if f.name not in POSITIONAL]
+        for kind in (Evaluate, Average, Sample, Report)
+    },
+    "data": ["list"],
+}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -58,21 +63,40 @@ def test_help_says_what_a_positional_argument_is(empty):
         assert "RUN" in ndm(f"{command} --help").out
 
 
-@pytest.mark.parametrize("words", [
-    "", "nocommand", "train", "train digits --unheard 3", "train digits --max-steps many",
-    "train digits --decay linear", "train digits --precision float16", "evaluate", "sample", "sample run", "data",
-    "data show", "train digits --transform-options width", "train digits --transform-options width=[1,"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "nocommand",
+        "train",
+        "train digits --unheard 3",
+        "train digits --max-steps many",
+        "train digits --decay linear",
+        "train digits --precision float16",
+        "evaluate",
+        "sample",
+        "sample run",
+        "data",
+        "data show",
+        "train digits --transform-options width",
+        "train digits --transform-options width=[1,",
+    ],
+)
 def test_wrong_words_are_refused(empty, words):
     result = ndm(words)
     assert result.code == 2 and result.out == "" and content(empty) == {} and "__" not in result.err
     assert result.err.startswith("ndm: error: ") and result.err.count("\n") == 1
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    ("train digits --timesteps many", ["--timesteps: ", "INT", "'many'", "see ndm train --help"]),
-    ("train digits --seedx 3", ["--seedx", "perhaps you meant --seed INT"]),
-    ("evaluate --draws 3", ["RUN", "The folder of the run", "see ndm evaluate --help"]),
-    ("data lst", ["'lst'", "'list'", "see ndm data --help"])])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("train digits --timesteps many", ["--timesteps: ", "INT", "'many'", "see ndm train --help"]),
+        ("train digits --seedx 3", ["--seedx", "perhaps you meant --seed INT"]),
+        ("evaluate --draws 3", ["RUN", "The folder of the run", "see ndm evaluate --help"]),
+        ("data lst", ["'lst'", "'list'", "see ndm data --help"]),
+    ],
+)
 def test_wrong_words_are_named_with_what_is_expected(empty, words, said):
     message = ndm(words).err
     assert [part for part in said if part not in message] == []
@@ -87,10 +111,12 @@ def test_a_screen_that_takes_no_more(empty):
     """A closed pipe is nothing to speak of; a full disk is said, and stops no training."""
     program = f"{sys.executable} -m ndm.cli"
     train = f"{program} train moons --run run --predictor-options width=8 depth=1 --max-steps"
-    for command, code, said in ((f"{program} data list | head -c 1 > /dev/null; exit ${{PIPESTATUS[0]}}", {0, 1}, ""),
-                                (f"{program} data list > /dev/full", {1}, "No space left on device"),
-                                (f"{train} 3 > /dev/full", {1}, "No space left on device"),
-                                (f"{train} 5 2> /dev/full", {0}, "")):
+    for command, code, said in (
+        (f"{program} data list | head -c 1 > /dev/null; exit ${{PIPESTATUS[0]}}", {0, 1}, ""),
+        (f"{program} data list > /dev/full", {1}, "No space left on device"),
+        (f"{train} 3 > /dev/full", {1}, "No space left on device"),
+        (f"{train} 5 2> /dev/full", {0}, ""),
+    ):
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
         assert done.returncode in code and said in done.stderr and done.stderr.count("\n") == bool(said), done
     assert json.loads(Path("run/state/progress.json").read_text())["step"] == 5
@@ -115,10 +141,15 @@ def test_progress_that_cannot_be_shown_stops_nothing(monkeypatch):
     assert done == [0, 1, 2]
 
 
-@pytest.mark.parametrize("command", [[sys.executable, "-m", "ndm.cli", "--help"],
-                                     [str(Path(sys.executable).with_name("ndm")), "--version"],
-                                     [sys.executable, "-m", "ndm.cli", "train", "unheard"]],
-                         ids=["help", "version", "error"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [sys.executable, "-m", "ndm.cli", "--help"],
+        [str(Path(sys.executable).with_name("ndm")), "--version"],
+        [sys.executable, "-m", "ndm.cli", "train", "unheard"],
+    ],
+    ids=["help", "version", "error"],
+)
 def test_as_a_program(empty, command):
     """In a process of its own: the exit code is the program's, and errors go to standard error."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)

@@ -53,8 +53,12 @@ def tiny_model(event_shape: tuple[int, ...], **parts: Part) -> ndm.NeuralDiffusi
     """A model of `parts`, and of small ones for the rest."""
     believes = "step_variance" in parts and parts["step_variance"].believes
     options = {"name": "direct", "form": "gaussian_mixture"} if believes else {"name": "plug_in"}
-    rest = {"schedule": ndm.LinearSchedule(-8.0, 5.0), "transform": partner(event_shape),
-            "predictor": make("predictor", event_shape=event_shape, **options), "decoder": ndm.GaussianDecoder()}
+    rest = {
+        "schedule": ndm.LinearSchedule(-8.0, 5.0),
+        "transform": partner(event_shape),
+        "predictor": make("predictor", event_shape=event_shape, **options),
+        "decoder": ndm.GaussianDecoder(),
+    }
     return ndm.NeuralDiffusion(**rest | parts)
 
 

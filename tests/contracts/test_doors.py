@@ -19,7 +19,8 @@ def labelled(**parts: object) -> ndm.NeuralDiffusion:
     defaults = {
         "transform": ndm.TimeBasisTransform(ndm.HiddenLayer((2,), 2, 8, num_classes=CLASSES), ndm.IntegratedBumps(2)),
         "predictor": ndm.DirectPredictor(ndm.MLP((2,), 1 + 2, width=8, depth=1, num_classes=CLASSES)),
-        "decoder": ndm.GaussianDecoder()}
+        "decoder": ndm.GaussianDecoder(),
+    }
     return ndm.NeuralDiffusion(ndm.LinearSchedule(-6.0, 4.0), **defaults | parts).eval()
 
 

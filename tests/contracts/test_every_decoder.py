@@ -40,8 +40,10 @@ def test_it_accepts_what_it_decodes(case):
 def test_terms_are_one_finite_number_for_each_example(case):
     decoder, x = case
     for gamma in (-13.3, -6.0, 0.0):
-        terms = (decoder.log_prob(x, latents(decoder, x, gamma), level(gamma)),
-                 decoder.reconstruction(x, level(gamma), torch.randn_like(x)))
+        terms = (
+            decoder.log_prob(x, latents(decoder, x, gamma), level(gamma)),
+            decoder.reconstruction(x, level(gamma), torch.randn_like(x)),
+        )
         assert all(term.shape == (BATCH,) and term.isfinite().all() for term in terms)
 
 
@@ -55,10 +57,12 @@ def test_an_example_does_not_depend_on_its_neighbours(case):
     z_0, uniform = latents(decoder, x, -5.0), torch.rand_like(x)
     for i in range(BATCH):
         one = slice(i, i + 1)
-        torch.testing.assert_close(decoder.log_prob(x, z_0, level(-5.0))[one],
-                                   decoder.log_prob(x[one], z_0[one], level(-5.0)))
-        torch.testing.assert_close(decoder.sample(z_0, level(-5.0), uniform)[one],
-                                   decoder.sample(z_0[one], level(-5.0), uniform[one]))
+        torch.testing.assert_close(
+            decoder.log_prob(x, z_0, level(-5.0))[one], decoder.log_prob(x[one], z_0[one], level(-5.0))
+        )
+        torch.testing.assert_close(
+            decoder.sample(z_0, level(-5.0), uniform)[one], decoder.sample(z_0[one], level(-5.0), uniform[one])
+        )
 
 
 def test_every_example_is_decoded_at_its_own_level(case):
@@ -131,8 +135,12 @@ def test_levels_are_taken_that_were_rounded_on_their_way():
     """By other formulas in float32, and by a passage through it; not values a third of a level away."""
     for num_levels in NUMBERS:
         decoder, k = ndm.LevelsDecoder(num_levels), torch.arange(num_levels)
-        ways = [k.float() * 2 / (num_levels - 1) - 1, k.float() / (num_levels - 1) * 2 - 1,
-                torch.linspace(-1, 1, num_levels), decoder.from_integers(k, torch.float32).double()]
+        ways = [
+            k.float() * 2 / (num_levels - 1) - 1,
+            k.float() / (num_levels - 1) * 2 - 1,
+            torch.linspace(-1, 1, num_levels),
+            decoder.from_integers(k, torch.float32).double(),
+        ]
         for x in ways:
             decoder.check(x[None])
             assert torch.equal(decoder.to_integers(x), k)
@@ -149,17 +157,27 @@ def test_values_in_half_precision_are_none_of_256_levels():
 
 def test_more_levels_than_a_type_tells_apart_are_refused():
     decoder, k = ndm.LevelsDecoder(2**22), torch.tensor([[0, 2**22 - 1]])
-    for refused in (lambda: decoder.from_integers(k), lambda: decoder.values(torch.zeros(1)),
-                    lambda: decoder.check(torch.zeros(1, 1))):
+    for refused in (
+        lambda: decoder.from_integers(k),
+        lambda: decoder.values(torch.zeros(1)),
+        lambda: decoder.check(torch.zeros(1, 1)),
+    ):
         with pytest.raises(InputError, match=r"4194304 levels in torch\.float32; expected at most 2097153"):
             refused()
     decoder.check(decoder.from_integers(k, torch.float64))
 
 
-@pytest.mark.parametrize(("kind", "arguments"), [
-    (ndm.LevelsDecoder, {"num_levels": 1}), (ndm.GaussianDecoder, {"scale": 0.0}),
-    (ndm.GaussianDecoder, {"scale": (1.0, -1.0)}), (ndm.GaussianDecoder, {"scale": float("inf")}),
-    (ndm.GaussianDecoder, {"loc": float("nan")})], ids=str)
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (ndm.LevelsDecoder, {"num_levels": 1}),
+        (ndm.GaussianDecoder, {"scale": 0.0}),
+        (ndm.GaussianDecoder, {"scale": (1.0, -1.0)}),
+        (ndm.GaussianDecoder, {"scale": float("inf")}),
+        (ndm.GaussianDecoder, {"loc": float("nan")}),
+    ],
+    ids=str,
+)
 def test_impossible_decoders_are_refused(kind, arguments):
     with pytest.raises(InputError):
         kind(**arguments)

@@ -28,8 +28,9 @@ def case(request) -> tuple[str, ndm.NeuralDiffusion, Tensor]:
 
 def draws(model: ndm.NeuralDiffusion, x: Tensor) -> Tensor:
     """One draw of every term of both bounds, from a fixed generator."""
-    bounds = [model.eval()(x, timesteps=steps, generator=torch.Generator().manual_seed(1))
-              for steps in (None, TIMESTEPS)]
+    bounds = [
+        model.eval()(x, timesteps=steps, generator=torch.Generator().manual_seed(1)) for steps in (None, TIMESTEPS)
+    ]
     return torch.stack([getattr(bound, term) for bound in bounds for term in TERMS])
 
 
@@ -69,8 +70,12 @@ def test_the_bound_of_an_example_does_not_depend_on_its_neighbours(case):
 
     def integrands(one: slice) -> Tensor:
         curve = model.curve(x[one])
-        return torch.stack([continuous_integrand(model, curve, t[one], noise[one], None),
-                            discrete_integrand(model, curve, step[one], TIMESTEPS, noise[one], noise_s[one], None)])
+        return torch.stack(
+            [
+                continuous_integrand(model, curve, t[one], noise[one], None),
+                discrete_integrand(model, curve, step[one], TIMESTEPS, noise[one], noise_s[one], None),
+            ]
+        )
 
     together = integrands(slice(None))
     for i in range(BATCH):
@@ -146,9 +151,16 @@ def test_every_model_part_is_covered():
     assert {kind for kind, _ in MODEL_PARTS} == FOUND.keys() - {"sampler"}
 
 
-@pytest.mark.parametrize("make_part", [lambda: ndm.GaussianDecoder(0.1, (0.3, 0.7)), lambda: ndm.DdpmSchedule(),
-                                       lambda: ndm.CosineBasis(4, 6), lambda: ndm.BlurringTransform((2, 4, 6))],
-                         ids=["gaussian", "ddpm", "basis", "blurring"])
+@pytest.mark.parametrize(
+    "make_part",
+    [
+        lambda: ndm.GaussianDecoder(0.1, (0.3, 0.7)),
+        lambda: ndm.DdpmSchedule(),
+        lambda: ndm.CosineBasis(4, 6),
+        lambda: ndm.BlurringTransform((2, 4, 6)),
+    ],
+    ids=["gaussian", "ddpm", "basis", "blurring"],
+)
 def test_constants_are_exact_in_every_precision(make_part):
     """Made in float32 and moved to float64, once or there and back: what is made in float64."""
     torch.set_default_dtype(torch.float64)
@@ -160,6 +172,7 @@ def test_constants_are_exact_in_every_precision(make_part):
             assert torch.equal(dict(part.named_buffers())[name], value), name
     if isinstance(made, ndm.BlurringTransform):
         for part in moved:
-            for got, expected in zip(part.log_scale_with_velocity(times()), made.log_scale_with_velocity(times()),
-                                     strict=True):
+            for got, expected in zip(
+                part.log_scale_with_velocity(times()), made.log_scale_with_velocity(times()), strict=True
+            ):
                 assert torch.equal(got, expected)

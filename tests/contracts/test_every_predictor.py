@@ -17,8 +17,9 @@ POINTS = ("x", "eps", "v", "scaled")  # forms of x^ alone
 NAMED = [name for name in FOUND["predictor"] if name != "callable"]
 
 
-@pytest.fixture(params=[(name, other, event) for name in NAMED for other in FOUND["transform"] for event in EVENTS],
-                ids=str)
+@pytest.fixture(
+    params=[(name, other, event) for name in NAMED for other in FOUND["transform"] for event in EVENTS], ids=str
+)
 def case(request) -> tuple[Predictor, Transform, Tensor]:
     """A predictor of a transformation's curves, and latents."""
     name, other, event_shape = request.param
@@ -53,8 +54,10 @@ def test_it_depends_on_the_latent_and_on_the_time(case):
     predictor, transform, z_t = case
     t, u = times(), torch.tensor(0.5, dtype=z_t.dtype)
     base = predictor(z_t, t, None, SCHEDULE(t), transform)(u)
-    for other in (predictor(z_t + 0.1, t, None, SCHEDULE(t), transform),
-                  predictor(z_t, t.flip(0), None, SCHEDULE(t.flip(0)), transform)):
+    for other in (
+        predictor(z_t + 0.1, t, None, SCHEDULE(t), transform),
+        predictor(z_t, t.flip(0), None, SCHEDULE(t.flip(0)), transform),
+    ):
         assert (other(u) - base).abs().max() > 1e-4
 
 
@@ -78,8 +81,10 @@ def test_labels_reach_the_network(name):
     transform = make("transform", "time_basis", (3,), num_classes=5)
     predictor = disturbed(FOUND["predictor"][name].for_events((3,), transform, num_classes=5, width=16, depth=1))
     z_t, t = torch.randn(BATCH, 3), times(dtype=torch.float32)
-    values = [predictor(z_t, t, labels, SCHEDULE(t), transform)(t)
-              for labels in (None, torch.tensor([0, 1, 2, 3]), torch.tensor([4, 1, 2, 3]))]
+    values = [
+        predictor(z_t, t, labels, SCHEDULE(t), transform)(t)
+        for labels in (None, torch.tensor([0, 1, 2, 3]), torch.tensor([4, 1, 2, 3]))
+    ]
     assert not torch.allclose(values[0], values[1])
     assert (values[1] - values[2]).abs()[0].max() > 1e-4 and torch.allclose(values[1][1:], values[2][1:])
 
@@ -126,8 +131,9 @@ def test_a_form_is_chosen_by_name(name, form, tmp_path):
     model.save_pretrained(tmp_path)
     again = ndm.NeuralDiffusion.from_pretrained(tmp_path)
     for timesteps in (None, 3):
-        first, second = (m(x, timesteps=timesteps, generator=torch.Generator().manual_seed(0)).total
-                         for m in (model, again))
+        first, second = (
+            m(x, timesteps=timesteps, generator=torch.Generator().manual_seed(0)).total for m in (model, again)
+        )
         assert first.isfinite().all() and torch.equal(first, second)
 
 
@@ -141,6 +147,7 @@ def test_an_unknown_form_or_network_is_refused_with_what_is_known(name):
 
 def test_any_function_predicts():
     """An analytic denoiser: the posterior mean of standard normal data, x^ = alpha z."""
+
     def denoise(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         assert t.shape == (len(z_t),)
         return SCHEDULE(t).alpha[:, None] * z_t

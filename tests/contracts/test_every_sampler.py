@@ -55,11 +55,15 @@ def test_any_volatility(name, model, eta):
 
 
 @each_sampler
-@pytest.mark.parametrize("part", [("schedule", n) for n in FOUND["schedule"]]
-                         + [("volatility", n) for n in FOUND["volatility"]]
-                         + [("transform", n) for n in FOUND["transform"]]
-                         + [("decoder", n) for n in FOUND["decoder"]]
-                         + [("step_variance", n) for n in FOUND["step_variance"]], ids=str)
+@pytest.mark.parametrize(
+    "part",
+    [("schedule", n) for n in FOUND["schedule"]]
+    + [("volatility", n) for n in FOUND["volatility"]]
+    + [("transform", n) for n in FOUND["transform"]]
+    + [("decoder", n) for n in FOUND["decoder"]]
+    + [("step_variance", n) for n in FOUND["step_variance"]],
+    ids=str,
+)
 def test_a_model_of_any_part(name, part):
     model = tiny_model((3,), **{part[0]: make(*part, (3,))})
     x = FOUND["sampler"][name](model, 3)((2, 3))

@@ -56,8 +56,9 @@ def test_gamma_prime_is_the_derivative_of_gamma(schedule):
     t, h = grid(39)[1:-1] - 0.003, 1e-6  # away from the ends and from the knots of a spline
     gamma, gamma_prime = schedule.with_velocity(t)
     torch.testing.assert_close(gamma, schedule.gamma(t))
-    torch.testing.assert_close(gamma_prime, (schedule.gamma(t + h) - schedule.gamma(t - h)) / (2 * h),
-                               rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        gamma_prime, (schedule.gamma(t + h) - schedule.gamma(t - h)) / (2 * h), rtol=1e-5, atol=1e-5
+    )
     torch.testing.assert_close(schedule(t).gamma_prime, gamma_prime)
 
 
@@ -79,8 +80,11 @@ def test_gradients_reach_every_parameter(schedule):
 
 
 ENDS = [(-13.3, 5.0), (-30.0, 36.0), (-60.0, 60.0), (-80.0, 80.0)]
-WITH_ENDS = [name for name, kind in FOUND["schedule"].items()
-             if {"gamma_min", "gamma_max"} <= inspect.signature(kind).parameters.keys()]
+WITH_ENDS = [
+    name
+    for name, kind in FOUND["schedule"].items()
+    if {"gamma_min", "gamma_max"} <= inspect.signature(kind).parameters.keys()
+]
 
 
 @pytest.mark.parametrize("ends", ENDS, ids=str)
@@ -93,8 +97,9 @@ def test_its_ends_are_those_asked_for_as_far_as_any_are_taken(name, dtype, ends)
     gamma = torch.tensor(ends, dtype=torch.float64)
     expected = (gamma, torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt(), torch.exp(-gamma))
     eps = torch.finfo(dtype).eps
-    for got, exact, error in zip((level.gamma, level.alpha, level.sigma, level.snr), expected, (4, 99, 99, 199),
-                                 strict=True):
+    for got, exact, error in zip(
+        (level.gamma, level.alpha, level.sigma, level.snr), expected, (4, 99, 99, 199), strict=True
+    ):
         torch.testing.assert_close(got, exact.to(dtype), rtol=error * eps, atol=0)
     assert level.gamma_prime.isfinite().all() and (level.gamma_prime > 0).all()
 
@@ -114,8 +119,10 @@ def test_single_precision_agrees_with_double(schedule):
     with torch.no_grad():
         got, expected = single(t), copy.deepcopy(single).double()(t.double())
         for field in (*FIELDS, "log_sigma_prime", "decay"):
-            value, exact = ((getattr(level, field) if hasattr(level, field) else getattr(own, field)(level))
-                            for own, level in ((single, got), (single.double(), expected)))
+            value, exact = (
+                (getattr(level, field) if hasattr(level, field) else getattr(own, field)(level))
+                for own, level in ((single, got), (single.double(), expected))
+            )
             torch.testing.assert_close(value.double(), exact.double(), rtol=3e-5, atol=1e-30, msg=field)
 
 
@@ -139,8 +146,9 @@ def test_decay_and_growth_are_those_of_alpha_and_sigma(schedule):
     before, level, after = (schedule(u) for u in (t - h, t, t + h))
     growth = schedule.log_sigma_prime(level)
     torch.testing.assert_close(growth, (after.sigma / before.sigma).log() / (2 * h), rtol=1e-5, atol=1e-8)
-    torch.testing.assert_close(level.alpha * growth - schedule.decay(level), (after.alpha - before.alpha) / (2 * h),
-                               rtol=1e-5, atol=1e-8)
+    torch.testing.assert_close(
+        level.alpha * growth - schedule.decay(level), (after.alpha - before.alpha) / (2 * h), rtol=1e-5, atol=1e-8
+    )
 
 
 def test_decay_has_its_limit_where_the_signal_is_gone(schedule):

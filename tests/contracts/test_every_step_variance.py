@@ -36,8 +36,9 @@ def centred(event_shape: tuple[int, ...]) -> Mixture:
 def rows(distribution: ndm.Gaussian | Mixture, one: slice) -> ndm.Gaussian | Mixture:
     """A part of the batch."""
     if isinstance(distribution, Mixture):
-        return Mixture(*(value[one] for value in (distribution.log_weights, distribution.means,
-                                                  distribution.variances)))
+        return Mixture(
+            *(value[one] for value in (distribution.log_weights, distribution.means, distribution.variances))
+        )
     return ndm.Gaussian(distribution.mean[one], distribution.std[one])
 
 
@@ -60,8 +61,9 @@ def test_a_step_is_a_density_for_each_example(name):
     for q in steps_of_q((1,)):
         q = ndm.Gaussian(q.mean.double(), q.std.double())
         deviation = centred((1,))
-        deviation = Mixture(*(value.double() for value in (deviation.log_weights, deviation.means,
-                                                           deviation.variances)))
+        deviation = Mixture(
+            *(value.double() for value in (deviation.log_weights, deviation.means, deviation.variances))
+        )
         p = step_variance.distribution(q, deviation, STEPS, TIMESTEPS)
         density = torch.stack([p.log_prob(point.expand(BATCH, 1)).exp() for point in line[::10]])
         total = torch.trapezoid(density, line[::10], dim=0)
@@ -109,8 +111,10 @@ def test_a_table_refuses_every_step_but_those_of_its_chain(case):
     own = step_variance.distribution(q, deviation, STEPS, TIMESTEPS)
     for where in ((STEPS, TIMESTEPS + 1), (None, None), (STEPS, None)):
         if hasattr(step_variance, "timesteps"):
-            for refused in (lambda where=where: step_variance.require_chain(where[1]),
-                            lambda where=where: step_variance.distribution(q, deviation, *where)):
+            for refused in (
+                lambda where=where: step_variance.require_chain(where[1]),
+                lambda where=where: step_variance.distribution(q, deviation, *where),
+            ):
                 with pytest.raises(InputError, match=f"of {TIMESTEPS} steps.*take T = {TIMESTEPS}"):
                     refused()
         else:
@@ -119,14 +123,20 @@ def test_a_table_refuses_every_step_but_those_of_its_chain(case):
 
 
 @each("step_variance")
-@pytest.mark.parametrize("use", [
-    lambda model: model(torch.randn(2, 3), timesteps=TIMESTEPS + 1),
-    lambda model: ndm.nelbo(model, torch.randn(2, 3), timesteps=1, draws=2),
-    lambda model: ndm.importance_weighted(model, torch.randn(2, 3), timesteps=TIMESTEPS + 1, draws=2),
-    lambda model: ndm.AncestralSampler(model, TIMESTEPS + 1),
-    lambda model: ndm.AncestralSampler(model, TIMESTEPS, eta=0.3),
-    lambda model: ndm.AncestralSampler(model, TIMESTEPS, grid=lambda schedule, steps: torch.tensor([1, 0.5, 0.25, 0])),
-], ids=["bound", "nelbo", "importance", "steps", "eta", "grid"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model: model(torch.randn(2, 3), timesteps=TIMESTEPS + 1),
+        lambda model: ndm.nelbo(model, torch.randn(2, 3), timesteps=1, draws=2),
+        lambda model: ndm.importance_weighted(model, torch.randn(2, 3), timesteps=TIMESTEPS + 1, draws=2),
+        lambda model: ndm.AncestralSampler(model, TIMESTEPS + 1),
+        lambda model: ndm.AncestralSampler(model, TIMESTEPS, eta=0.3),
+        lambda model: ndm.AncestralSampler(
+            model, TIMESTEPS, grid=lambda schedule, steps: torch.tensor([1, 0.5, 0.25, 0])
+        ),
+    ],
+    ids=["bound", "nelbo", "importance", "steps", "eta", "grid"],
+)
 def test_everything_that_takes_steps_is_served_or_refused_before_the_network_is_asked(name, use):
     model, asked = tiny_model((3,), step_variance=make("step_variance", name, (3,))).eval(), []
     model.predictor.register_forward_hook(lambda *_: asked.append(1))
@@ -167,12 +177,15 @@ def test_beliefs_that_nobody_has_are_refused_in_one_line(name):
     frequencies = ndm.ScalingTransform(image, ndm.CosineBasis(4, 4))
     direct = make("predictor", "direct", image, form="gaussian_mixture")
     for got, advice, parts in (
-            ("a predictor that has none", "--predictor direct", {"predictor": make("predictor", "plug_in", image)}),
-            ("a predictor that has none", "--predictor direct", {"predictor": lambda z_t, t, cond: z_t}),
-            ("a CosineBasis", "basis=pixel", {"predictor": direct, "transform": frequencies})):
+        ("a predictor that has none", "--predictor direct", {"predictor": make("predictor", "plug_in", image)}),
+        ("a predictor that has none", "--predictor direct", {"predictor": lambda z_t, t, cond: z_t}),
+        ("a CosineBasis", "basis=pixel", {"predictor": direct, "transform": frequencies}),
+    ):
         model = tiny_model(image, step_variance=step_variance, **parts)
-        for use in (lambda model=model: model(torch.randn(2, *image), timesteps=TIMESTEPS),
-                    lambda model=model: ndm.AncestralSampler(model, TIMESTEPS)((2, *image))):
+        for use in (
+            lambda model=model: model(torch.randn(2, *image), timesteps=TIMESTEPS),
+            lambda model=model: ndm.AncestralSampler(model, TIMESTEPS)((2, *image)),
+        ):
             with pytest.raises(InputError) as error:
                 use()
             assert got in error.value.got and advice in error.value.advice and "\n" not in str(error.value)
@@ -184,8 +197,12 @@ def test_beliefs_that_nobody_has_are_refused_in_one_line(name):
 def test_beliefs_serve_chains_of_any_length(name, form, recwarn):
     """The bound and the sampler of one model at any T, silently; a point as a belief means q's own variance."""
     decoder = ndm.LevelsDecoder(5)
-    model = tiny_model((3,), step_variance=make("step_variance", name, (3,)), decoder=decoder,
-                       predictor=make("predictor", "direct", (3,), form=form, num_levels=5)).eval()
+    model = tiny_model(
+        (3,),
+        step_variance=make("step_variance", name, (3,)),
+        decoder=decoder,
+        predictor=make("predictor", "direct", (3,), form=form, num_levels=5),
+    ).eval()
     x = decoder.from_integers(torch.randint(0, 5, (BATCH, 3)))
     for timesteps in (1, TIMESTEPS, 11):
         assert model(x, timesteps=timesteps).total.isfinite().all()

@@ -37,8 +37,12 @@ def test_the_volatilities_of_the_library_are_found():
 
 def test_eta_is_positive_at_every_time(case):
     volatility, transform, event_shape = case
-    for t in (times(), torch.tensor(0.3, dtype=torch.float64), torch.zeros(BATCH, dtype=torch.float64),
-              torch.ones(BATCH, dtype=torch.float64)):
+    for t in (
+        times(),
+        torch.tensor(0.3, dtype=torch.float64),
+        torch.zeros(BATCH, dtype=torch.float64),
+        torch.ones(BATCH, dtype=torch.float64),
+    ):
         eta = on_events(volatility.eta(t, SCHEDULE, transform), event_shape)
         assert eta.isfinite().all() and (eta > 0).all()
 
@@ -61,8 +65,9 @@ def test_the_integral_is_that_of_eta_along_gamma(case):
     eta = volatility.eta((edges[1:] + edges[:-1]) / 2, SCHEDULE, transform)
     expected = (like_event(spans, eta) * eta).sum(0) if eta.shape[0] == pieces else spans.sum() * eta[0]
     integral = volatility.integral(edges[0].expand(BATCH), edges[-1].expand(BATCH), SCHEDULE, transform)
-    torch.testing.assert_close(on_events(integral, event_shape), expected.expand(BATCH, *event_shape),
-                               rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        on_events(integral, event_shape), expected.expand(BATCH, *event_shape), rtol=1e-6, atol=1e-6
+    )
 
 
 def test_the_integral_adds_up(case):
@@ -141,13 +146,17 @@ def test_what_a_scale_that_outgrows_the_noise_for_a_while_costs():
 def test_nothing_is_kept_of_a_latent_without_signal(name, of_time, dtype):
     """Where alpha_1 = 0, gamma_1 is infinite and so is D, for any eta > 0: z_s does not depend on z_1."""
     volatility, schedule = make("volatility", name, (3,)).eval().to(dtype), make("schedule", of_time, ()).to(dtype)
-    model = ndm.NeuralDiffusion(schedule, partner((3,)).to(dtype), lambda z, t, cond: z, ndm.GaussianDecoder(),
-                                volatility)
+    model = ndm.NeuralDiffusion(
+        schedule, partner((3,)).to(dtype), lambda z, t, cond: z, ndm.GaussianDecoder(), volatility
+    )
     z_1, t = torch.zeros(2, 3, dtype=dtype), torch.ones(2, dtype=dtype)
     kept = model.transition(z_1, t * 0.9, t).c
     assert kept.isfinite().all() and (bool((schedule(t).alpha > 0).all()) or not kept.any())
-    gradients = torch.autograd.grad(kept.sum(), [*volatility.parameters()], allow_unused=True) if len(
-        [*volatility.parameters()]) else []
+    gradients = (
+        torch.autograd.grad(kept.sum(), [*volatility.parameters()], allow_unused=True)
+        if len([*volatility.parameters()])
+        else []
+    )
     assert all(gradient.isfinite().all() for gradient in gradients)
 
 
@@ -167,8 +176,11 @@ def test_flow_matching_forgets_its_noise_at_any_volatility(eta):
 def test_it_takes_note_and_stays_positive(case):
     volatility, transform, event_shape = case
     for _ in range(3):
-        volatility.observe(times(), torch.randn(BATCH, *event_shape, dtype=torch.float64),
-                           torch.randn(BATCH, *event_shape, dtype=torch.float64))
+        volatility.observe(
+            times(),
+            torch.randn(BATCH, *event_shape, dtype=torch.float64),
+            torch.randn(BATCH, *event_shape, dtype=torch.float64),
+        )
     assert (volatility.eta(times(), SCHEDULE, transform) > 0).all()
 
 
@@ -181,8 +193,9 @@ def test_it_works_with_every_transformation(case, other):
     assert (on_events(d, event_shape) > 0).all()
 
 
-@pytest.mark.parametrize("other", [name for name, kind in FOUND["transform"].items()
-                                   if not issubclass(kind, DiagonalTransform)])
+@pytest.mark.parametrize(
+    "other", [name for name, kind in FOUND["transform"].items() if not issubclass(kind, DiagonalTransform)]
+)
 def test_a_markov_volatility_is_that_of_ddpm_where_f_has_no_scale(other):
     """eta = 1, D = gamma_t - gamma_s: to the last bit what a constant gives."""
     transform, s, t = make("transform", other, (3,)).double(), times() / 2, times()

@@ -71,8 +71,12 @@ def of_predictor(name: str, event_shape: tuple[int, ...], num_classes: int) -> n
         predictor = ndm.PlugInPredictor(network(event_shape, 1, num_classes))
     elif name == "encoded":
         transform = ndm.ResidualTransform.for_events(
-            event_shape, num_classes=num_classes, gate="encoder", gate_options={"gamma_min": -6.0, "gamma_max": 4.0},
-            **({"width": 8} if event_shape == POINTS else {"channels": 8}))
+            event_shape,
+            num_classes=num_classes,
+            gate="encoder",
+            gate_options={"gamma_min": -6.0, "gamma_max": 4.0},
+            **({"width": 8} if event_shape == POINTS else {"channels": 8}),
+        )
         predictor = ndm.EncodedPredictor(network(event_shape, 1, num_classes))
     else:
         transform, own = ndm.ScalingTransform(event_shape), network(event_shape, 1, num_classes)
@@ -92,21 +96,34 @@ def test_every_predictor(name, event_shape, num_classes):
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_and_a_step(form):
     """The mean of the deterministic step from t to t / 2, through a learned scale of each dimension."""
-    predictor = ndm.DirectPredictor(network(POINTS, form_for(form, POINTS, 5, None).num_outputs, 0),
-                                    form_for(form, POINTS, 5, None))
-    model = disturbed(ndm.NeuralDiffusion(ndm.CosineSchedule(-6.0, 4.0), ndm.ScalingTransform(POINTS), predictor,
-                                          ndm.LevelsDecoder(5)))
-    assert_free(model, lambda model, z_t, t: model.posterior(z_t, model.predict(z_t, t), t / 2, t).mean,
-                lambda batch: inputs(batch, POINTS))
+    predictor = ndm.DirectPredictor(
+        network(POINTS, form_for(form, POINTS, 5, None).num_outputs, 0), form_for(form, POINTS, 5, None)
+    )
+    model = disturbed(
+        ndm.NeuralDiffusion(
+            ndm.CosineSchedule(-6.0, 4.0), ndm.ScalingTransform(POINTS), predictor, ndm.LevelsDecoder(5)
+        )
+    )
+    assert_free(
+        model,
+        lambda model, z_t, t: model.posterior(z_t, model.predict(z_t, t), t / 2, t).mean,
+        lambda batch: inputs(batch, POINTS),
+    )
 
 
 @pytest.mark.parametrize("name", registry.discover("ndm.schedules", Schedule))
 def test_every_schedule_and_the_decoders(name):
-    model = ndm.NeuralDiffusion(registry.discover("ndm.schedules", Schedule)[name](), ndm.IdentityTransform(),
-                                lambda z_t, t, cond: 0.5 * z_t, ndm.LevelsDecoder(5))
-    assert_free(model, lambda model, z_t, t: model.decoder.log_probs(model.predicted_velocity(z_t, t),
-                                                                     model.schedule(t)),
-                lambda batch: inputs(batch, POINTS))
+    model = ndm.NeuralDiffusion(
+        registry.discover("ndm.schedules", Schedule)[name](),
+        ndm.IdentityTransform(),
+        lambda z_t, t, cond: 0.5 * z_t,
+        ndm.LevelsDecoder(5),
+    )
+    assert_free(
+        model,
+        lambda model, z_t, t: model.decoder.log_probs(model.predicted_velocity(z_t, t), model.schedule(t)),
+        lambda batch: inputs(batch, POINTS),
+    )
 
 
 @pytest.mark.parametrize("kind", ["full_resolution", "mlp", "unet"])
@@ -118,6 +135,9 @@ def test_a_network_alone(kind):
 
 def test_the_program_takes_other_images_and_frequencies():
     transform = ndm.ScalingTransform(IMAGES, ndm.CosineBasis(8, 8))
-    model = disturbed(ndm.NeuralDiffusion(ndm.LinearSchedule(-6.0, 4.0), transform,
-                                          ndm.PlugInPredictor(network(IMAGES, 1, 0)), ndm.LevelsDecoder(16)))
+    model = disturbed(
+        ndm.NeuralDiffusion(
+            ndm.LinearSchedule(-6.0, 4.0), transform, ndm.PlugInPredictor(network(IMAGES, 1, 0)), ndm.LevelsDecoder(16)
+        )
+    )
     assert_free(model, velocity, lambda batch: inputs(batch, IMAGES))

@@ -19,8 +19,12 @@ QUESTION = "HEAD /owner/name/resolve/main/config.json"
 
 
 def saved(folder: Path) -> ndm.NeuralDiffusion:
-    model = ndm.NeuralDiffusion(ndm.LinearSchedule(-6.0, 4.0), ndm.IdentityTransform(),
-                                ndm.DirectPredictor(MLP((2,), num_outputs=1, width=4, depth=1)), ndm.GaussianDecoder())
+    model = ndm.NeuralDiffusion(
+        ndm.LinearSchedule(-6.0, 4.0),
+        ndm.IdentityTransform(),
+        ndm.DirectPredictor(MLP((2,), num_outputs=1, width=4, depth=1)),
+        ndm.GaussianDecoder(),
+    )
     model.save_pretrained(folder)
     return model
 
@@ -64,8 +68,9 @@ def hub(answer: Callable[[str], bytes | int]) -> Iterator[tuple[dict, list[str]]
 def cache(tmp_path, monkeypatch) -> dict:
     monkeypatch.chdir(tmp_path)
     # huggingface_hub asks the hub which agents there are, once a process, for its name of the user: not here.
-    monkeypatch.setattr("huggingface_hub.utils._detect_agent._registry", {"standardEnvVars": [], "harnesses": {}},
-                        raising=False)
+    monkeypatch.setattr(
+        "huggingface_hub.utils._detect_agent._registry", {"standardEnvVars": [], "harnesses": {}}, raising=False
+    )
     monkeypatch.setattr("time.sleep", lambda _: pytest.fail("waited, to ask once more"))
     return {"cache_dir": str(tmp_path / "cache")}
 
@@ -141,5 +146,5 @@ def test_the_second_file_is_not_asked_for_after_the_first(cache):
 
 def test_the_folder_of_a_run_leads_to_its_model(cache):
     saved(Path("run/model"))
-    assert "run, the folder of a run; expected that of a model; say \"run/model\"" in refused("run")
+    assert 'run, the folder of a run; expected that of a model; say "run/model"' in refused("run")
     assert isinstance(ndm.NeuralDiffusion.from_pretrained("run/model"), ndm.NeuralDiffusion)

@@ -52,11 +52,19 @@ def terms(bound: ndm.Bound) -> Tensor:
 def steps(model: ndm.NeuralDiffusion, x: Tensor) -> Tensor:
     """What the distributions of the model say at z_t = x."""
     (s, t), curve, predicted = times(), model.curve(x), model.predict(x, times()[1])
-    gaussians = [model.marginal(curve, t), model.posterior(x, curve, s, t),
-                 model.reverse(x, predicted, torch.arange(BATCH) % TIMESTEPS, TIMESTEPS)]
+    gaussians = [
+        model.marginal(curve, t),
+        model.posterior(x, curve, s, t),
+        model.reverse(x, predicted, torch.arange(BATCH) % TIMESTEPS, TIMESTEPS),
+    ]
     drift, g = model.reverse_sde(x, predicted, t)
-    return joined(*(gaussian.log_prob(x) for gaussian in gaussians), drift, g, model.velocity(x, curve, t),
-                  model.predicted_velocity(x, t))
+    return joined(
+        *(gaussian.log_prob(x) for gaussian in gaussians),
+        drift,
+        g,
+        model.velocity(x, curve, t),
+        model.predicted_velocity(x, t),
+    )
 
 
 def walk(name: str) -> Measure:
@@ -64,6 +72,7 @@ def walk(name: str) -> Measure:
         options = {"solver": SOLVER} if name == "ode" else {}
         sampler = FOUND["sampler"][name](model, 3, **options)
         return joined(sampler(x.shape), sampler.trajectory(x.shape))
+
     return samples
 
 
@@ -81,21 +90,26 @@ OTHERS: dict[str, Measure] = {
     "model": lambda model, x: terms(model(x, generator=seeded())),
     "model of steps": lambda model, x: terms(model(x, timesteps=TIMESTEPS, generator=seeded())),
     "nelbo": lambda model, x: terms(ndm.nelbo(model, x, draws=2, generator=seeded())),
-    "importance_weighted": lambda model, x: ndm.importance_weighted(
-        model, x, timesteps=TIMESTEPS, draws=2, generator=seeded()).total,
+    "importance_weighted": lambda model, x: (
+        ndm.importance_weighted(model, x, timesteps=TIMESTEPS, draws=2, generator=seeded()).total
+    ),
     "kinetic_energy": lambda model, x: ndm.kinetic_energy(model, x, generator=seeded()),
     "distributions": steps,
-    "schedule": lambda model, x: joined(*model.schedule.with_velocity(times()[1]),
-                                        *vars(model.schedule(times()[1])).values()),
-    "curve": lambda model, x: joined(*model.transform.curve(x).with_velocity(times()[1]),
-                                     *(model.curve(x) - model.curve(x.flip(0))).with_velocity(times()[1])),
+    "schedule": lambda model, x: joined(
+        *model.schedule.with_velocity(times()[1]), *vars(model.schedule(times()[1])).values()
+    ),
+    "curve": lambda model, x: joined(
+        *model.transform.curve(x).with_velocity(times()[1]),
+        *(model.curve(x) - model.curve(x.flip(0))).with_velocity(times()[1]),
+    ),
     "scale": lambda model, x: joined(*model.transform.log_scale_with_velocity(times()[1])),
 } | {f"sampler {name}": walk(name) for name in FOUND["sampler"] if name != "ode"}
 MEASURES = OF_THE_ODE | OTHERS
 
 
-def differing(model: ndm.NeuralDiffusion, x: Tensor, mode: contextlib.AbstractContextManager,
-              measures: dict[str, Measure]) -> list[str]:
+def differing(
+    model: ndm.NeuralDiffusion, x: Tensor, mode: contextlib.AbstractContextManager, measures: dict[str, Measure]
+) -> list[str]:
     """The measures that are others within the mode, where x is made within as well, than under `torch.no_grad`."""
     found = []
     for name, measure in measures.items():
@@ -117,8 +131,11 @@ def test_inference_mode_gives_the_values_of_no_grad(kind, name):
 
 def test_inference_mode_gives_them_for_the_papers_model_with_a_unet():
     network = {"network": "unet", "channels": 16, "multipliers": [1], "attention": [4]}
-    model = tiny_model(IMAGE, transform=disturbed(ndm.ResidualTransform.for_events(IMAGE, **network)),
-                       predictor=disturbed(ndm.PlugInPredictor.for_events(IMAGE, ndm.IdentityTransform(), **network)))
+    model = tiny_model(
+        IMAGE,
+        transform=disturbed(ndm.ResidualTransform.for_events(IMAGE, **network)),
+        predictor=disturbed(ndm.PlugInPredictor.for_events(IMAGE, ndm.IdentityTransform(), **network)),
+    )
     assert differing(model.eval(), data_for(model.decoder, IMAGE), torch.inference_mode(), MEASURES) == []
 
 
@@ -216,8 +233,10 @@ def test_data_and_labels_made_in_inference_mode_train(timesteps):
     x, labels = torch.randn(BATCH, 3), torch.arange(BATCH) % 2
 
     def gradients(x: Tensor, labels: Tensor) -> list[Tensor]:
-        loss = (model(x, labels, timesteps, generator=seeded()).total
-                + ndm.kinetic_energy(model, x, labels, generator=seeded())).mean()
+        loss = (
+            model(x, labels, timesteps, generator=seeded()).total
+            + ndm.kinetic_energy(model, x, labels, generator=seeded())
+        ).mean()
         return [g for g in torch.autograd.grad(loss, list(model.parameters()), allow_unused=True) if g is not None]
 
     with torch.inference_mode():
@@ -226,12 +245,15 @@ def test_data_and_labels_made_in_inference_mode_train(timesteps):
     with torch.inference_mode():
         density = ndm.ode_log_prob(model.eval(), *made[:1], cond=made[1], solver=SOLVER)
     assert torch.equal(density, ndm.ode_log_prob(model, x, cond=labels, solver=SOLVER))
-    assert torch.equal(ndm.OptimisedGrid(model, (3,), made[1], samples=BATCH, fine=4).errors,
-                       ndm.OptimisedGrid(model, (3,), labels, samples=BATCH, fine=4).errors)
+    assert torch.equal(
+        ndm.OptimisedGrid(model, (3,), made[1], samples=BATCH, fine=4).errors,
+        ndm.OptimisedGrid(model, (3,), labels, samples=BATCH, fine=4).errors,
+    )
 
 
 def test_validation_in_inference_mode_leaves_training_alone():
     """As Lightning does it: the same weights, and the same validations, as with `torch.no_grad`."""
+
     def trained(mode: Callable[[], contextlib.AbstractContextManager]) -> Tensor:
         model, x = paper()
         model.volatility = ndm.BestVolatility()
@@ -294,9 +316,13 @@ def test_autocast_leaves_new_schedules_and_curves_alone():
 def seen_types(model: ndm.NeuralDiffusion, x: Tensor, measure: Measure) -> set[torch.dtype]:
     """The types in which the last layers of the model's networks compute under autocast."""
     found: set[torch.dtype] = set()
-    hooks = [module.register_forward_hook(lambda module, given, result: found.add(result.dtype))
-             for network in model.modules() if isinstance(network, Network) for module in network.modules()
-             if isinstance(module, nn.Linear)]
+    hooks = [
+        module.register_forward_hook(lambda module, given, result: found.add(result.dtype))
+        for network in model.modules()
+        if isinstance(network, Network)
+        for module in network.modules()
+        if isinstance(module, nn.Linear)
+    ]
     with bf16:
         measure(model, x)
     for hook in hooks:
@@ -331,9 +357,11 @@ def test_a_predictor_that_switches_autocast_off_keeps_it_off():
 
 def silent(mode: Callable[[], contextlib.AbstractContextManager]) -> Callable:
     """A denoiser that hides its gradient."""
+
     def predictor(z_t, t, cond):
         with mode():
             return torch.tanh(z_t)
+
     return predictor
 
 
@@ -364,8 +392,9 @@ def test_a_network_whose_gradient_is_missing_is_refused():
 
 def test_a_predictor_that_is_a_constant_needs_no_gradient():
     """x^ = 1: the ODE is linear in z, v = c z + b, and its divergence c d."""
-    model = tiny_model((3,), predictor=lambda z_t, t, cond: torch.ones(3).expand_as(z_t),
-                       transform=ndm.IdentityTransform()).eval()
+    model = tiny_model(
+        (3,), predictor=lambda z_t, t, cond: torch.ones(3).expand_as(z_t), transform=ndm.IdentityTransform()
+    ).eval()
     x, ends = torch.randn(BATCH, 3), [model.schedule(torch.tensor(t)) for t in (0.0, 1.0)]
     scale = ends[1].sigma / ends[0].sigma
     z_1 = scale * ends[0].alpha * x + ends[1].alpha - scale * ends[0].alpha

@@ -107,8 +107,28 @@ def test_it_is_saved_and_loaded(added, tmp_path):
 def test_the_command_line_knows_it(added, tmp_path, capsys):
     file, run, out = tmp_path / "points.npz", tmp_path / "run", tmp_path / "samples.npz"
     np.savez(file, x=points().train.x)
-    assert main(["train", str(file), "--run", str(run), "--transform", "shrink", "--transform-options", "rate=0.5",
-                 "--predictor-options", "width=16", "depth=1", "--max-steps", "2", "--batch-size", "4"]) == 0
+    assert (
+        main(
+            [
+                "train",
+                str(file),
+                "--run",
+                str(run),
+                "--transform",
+                "shrink",
+                "--transform-options",
+                "rate=0.5",
+                "--predictor-options",
+                "width=16",
+                "depth=1",
+                "--max-steps",
+                "2",
+                "--batch-size",
+                "4",
+            ]
+        )
+        == 0
+    )
     assert main(["sample", str(run), "--sampler", "fresh", "--steps", "3", "--num", "5", "--out", str(out)]) == 0
     with np.load(out) as samples:
         assert samples["x"].shape == (5, 2) and np.isfinite(samples["x"]).all()

@@ -11,20 +11,53 @@ import torch
 import ndm
 
 NAMES = [
-    "NeuralDiffusion", "Bound", "Curve", "Gaussian", "InputError", "nelbo", "bits_per_dim",
-    "AncestralSampler", "LinearSchedule", "CosineSchedule", "FlowSchedule", "LearnedSchedule", "IdentityTransform",
-    "ScalingTransform", "ResidualTransform", "TimeBasisTransform", "PlugInPredictor", "DirectPredictor",
-    "GaussianDecoder", "LevelsDecoder", "MLP", "UNet", "ConstantVolatility", "LearnedVolatility",
-    "PerDimensionVolatility", "BestVolatility", "MarkovVolatility", "PosteriorStepVariance", "LearnedStepVariance",
-    "AnalyticStepVariance", "MomentsStepVariance", "MixtureStepVariance", "Mixture", "Pieces", "__version__",
+    "NeuralDiffusion",
+    "Bound",
+    "Curve",
+    "Gaussian",
+    "InputError",
+    "nelbo",
+    "bits_per_dim",
+    "AncestralSampler",
+    "LinearSchedule",
+    "CosineSchedule",
+    "FlowSchedule",
+    "LearnedSchedule",
+    "IdentityTransform",
+    "ScalingTransform",
+    "ResidualTransform",
+    "TimeBasisTransform",
+    "PlugInPredictor",
+    "DirectPredictor",
+    "GaussianDecoder",
+    "LevelsDecoder",
+    "MLP",
+    "UNet",
+    "ConstantVolatility",
+    "LearnedVolatility",
+    "PerDimensionVolatility",
+    "BestVolatility",
+    "MarkovVolatility",
+    "PosteriorStepVariance",
+    "LearnedStepVariance",
+    "AnalyticStepVariance",
+    "MomentsStepVariance",
+    "MixtureStepVariance",
+    "Mixture",
+    "Pieces",
+    "__version__",
 ]
 
 
 def model_of_images() -> ndm.NeuralDiffusion:
     network = ndm.UNet((1, 8, 8), channels=8, multipliers=(1, 2))
-    return ndm.NeuralDiffusion(schedule=ndm.LinearSchedule(-13.3, 5.0), transform=ndm.IdentityTransform(),
-                               predictor=ndm.DirectPredictor(network), decoder=ndm.GaussianDecoder(),
-                               volatility=ndm.ConstantVolatility(1.0))
+    return ndm.NeuralDiffusion(
+        schedule=ndm.LinearSchedule(-13.3, 5.0),
+        transform=ndm.IdentityTransform(),
+        predictor=ndm.DirectPredictor(network),
+        decoder=ndm.GaussianDecoder(),
+        volatility=ndm.ConstantVolatility(1.0),
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -67,9 +100,15 @@ def test_nelbo_averages_draws():
     assert ndm.nelbo(model, x, timesteps=7, draws=2).total.isfinite().all()
 
 
-@pytest.mark.parametrize(("arguments", "got"), [
-    ({"draws": 1}, "1 draws"), ({"draws": 0}, "0 draws"), ({"timesteps": 0}, "timesteps = 0"),
-    ({"timesteps": -1}, "timesteps = -1")])
+@pytest.mark.parametrize(
+    ("arguments", "got"),
+    [
+        ({"draws": 1}, "1 draws"),
+        ({"draws": 0}, "0 draws"),
+        ({"timesteps": 0}, "timesteps = 0"),
+        ({"timesteps": -1}, "timesteps = -1"),
+    ],
+)
 def test_nelbo_refuses_wrong_use(arguments, got):
     with pytest.raises(ndm.InputError, match=got):
         ndm.nelbo(model_of_images(), torch.randn(2, 1, 8, 8), **arguments)
@@ -106,8 +145,9 @@ def test_a_model_is_saved_and_loaded(tmp_path):
 
 
 def test_a_predictor_may_be_any_function():
-    model = ndm.NeuralDiffusion(ndm.CosineSchedule(), ndm.IdentityTransform(), lambda z_t, t, cond: 0 * z_t,
-                                ndm.GaussianDecoder())
+    model = ndm.NeuralDiffusion(
+        ndm.CosineSchedule(), ndm.IdentityTransform(), lambda z_t, t, cond: 0 * z_t, ndm.GaussianDecoder()
+    )
     assert model(torch.randn(4, 2)).total.shape == (4,)
 
 
@@ -138,8 +178,9 @@ def test_a_markov_volatility_is_that_of_ddpm_where_f_is_the_identity():
     model, x, bounds = model_of_images(), torch.randn(2, 1, 8, 8), []
     for volatility in (ndm.MarkovVolatility(), ndm.ConstantVolatility(1.0)):
         model.volatility = volatility
-        bounds.append([model(x, timesteps=timesteps, generator=torch.Generator().manual_seed(0)).total
-                       for timesteps in (None, 4)])
+        bounds.append(
+            [model(x, timesteps=timesteps, generator=torch.Generator().manual_seed(0)).total for timesteps in (None, 4)]
+        )
     torch.testing.assert_close(*bounds)
 
 
@@ -173,8 +214,10 @@ def test_a_damaged_model_is_refused_in_one_line(tmp_path, name):
 
 def points(**parts: object) -> ndm.NeuralDiffusion:
     """A model of points of the plane, with a path by three functions of time."""
-    defaults = {"transform": ndm.TimeBasisTransform(ndm.HiddenLayer((2,), num_outputs=3), ndm.IntegratedBumps(3)),
-                "predictor": ndm.DirectPredictor(ndm.MLP((2,), num_outputs=4, width=8, depth=1))}
+    defaults = {
+        "transform": ndm.TimeBasisTransform(ndm.HiddenLayer((2,), num_outputs=3), ndm.IntegratedBumps(3)),
+        "predictor": ndm.DirectPredictor(ndm.MLP((2,), num_outputs=4, width=8, depth=1)),
+    }
     return ndm.NeuralDiffusion(ndm.LinearSchedule(-6.0, 4.0), decoder=ndm.GaussianDecoder(), **defaults | parts)
 
 
@@ -210,10 +253,12 @@ def test_an_empty_batch_and_another_precision_are_refused():
 
 def test_counts_are_whole_numbers():
     model, x = making.tiny_model((3,)).eval(), torch.randn(2, 3)
-    for call in (lambda: model(x, timesteps=2.5), lambda: ndm.nelbo(model, x, draws=2.5),
-                 lambda: ndm.importance_weighted(model, x, timesteps=2.5, draws=2),
-                 lambda: ndm.importance_weighted(model, x, timesteps=2, draws=True),
-                 lambda: ndm.AncestralSampler(model, steps=2.5)):
+    for call in (
+        lambda: model(x, timesteps=2.5),
+        lambda: ndm.nelbo(model, x, draws=2.5),
+        lambda: ndm.importance_weighted(model, x, timesteps=2.5, draws=2),
+        lambda: ndm.importance_weighted(model, x, timesteps=2, draws=True),
+        lambda: ndm.AncestralSampler(model, steps=2.5),
+    ):
         with pytest.raises(ndm.InputError, match="a whole number"):
             call()
-

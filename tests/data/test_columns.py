@@ -36,8 +36,10 @@ def test_decimals_are_numbers(tmp_path):
     assert (found[:, 1] == np.float32([float(x) for x in exact])[np.argsort(A)]).all()
 
 
-@pytest.mark.parametrize("kind", [pyarrow.list_(pyarrow.float32()), pyarrow.list_(pyarrow.float32(), 3),
-                                  pyarrow.large_list(pyarrow.float64())])
+@pytest.mark.parametrize(
+    "kind",
+    [pyarrow.list_(pyarrow.float32()), pyarrow.list_(pyarrow.float32(), 3), pyarrow.large_list(pyarrow.float64())],
+)
 def test_lists_of_one_length_are_columns(tmp_path, kind):
     path = table(tmp_path, v=pyarrow.array(VECTORS.tolist(), kind))
     found = data.load(path)
@@ -64,24 +66,36 @@ def test_the_elements_of_a_list_are_dequantised_together(tmp_path):
     assert data.load(path, {"dequantise": ["v"]}).notes == () == data.load(path, {"dequantise": ["v[0]", "v[1]"]}).notes
 
 
-@pytest.mark.parametrize("values, message", [
-    ([[1.0, 2.0], [1.0], *[[3.0, 4.0]] * 28], "column 'b', row 2: a list of 1; expected 2 numbers, as in the first"),
-    ([[1.0, 2.0], None, *[[3.0, 4.0]] * 28], "column 'b', row 2: None; expected 2 numbers"),
-    ([[1.0, 2.0], [1.0, None], *[[3.0, 4.0]] * 28], "column 'b', row 2, value \\[1\\]: None; expected a number"),
-    ([[1.0, float("inf")]] * NUM, "column 'b', row 1, value \\[1\\]: inf; expected a finite number"),
-    ([[]] * NUM, "column 'b', row 1: a list of 0; expected some numbers"),
-    ([[[1.0], [2.0]]] * NUM, r"column 'b', row 1, value \[0\]: a list, \[1.0\]; expected a number; write each"),
-    ([{"lat": 1.0, "lon": 2.0}] * NUM, "column 'b', row 1: a struct, .*; expected a number; write each of its fields"),
-    ([DAY] * NUM, "column 'b', row 1: a date or time, 2024-01-02 .*; expected a number; write it as a number"),
-    ([DAY.date()] * NUM, "column 'b', row 1: a date or time, 2024-01-02; expected a number"),
-    ([DAY.time()] * NUM, "column 'b', row 1: a date or time"),
-    ([datetime.timedelta(days=2)] * NUM, "column 'b', row 1: a date or time"),
-    ([b"\0\1"] * NUM, "column 'b', row 1: binary data"),
-    ([True, False] * 15, "column 'b', row 1: a truth value, True; expected a number; write 0 and 1, or .* label=NAME"),
-    (pyarrow.array(["x", "y"] * 15).dictionary_encode(), "column 'b', row 1: 'x'; expected a number; .*label=NAME"),
-    ([1, None] * 15, "column 'b', row 2: None; expected a number"),
-    (pyarrow.nulls(NUM), "column 'b', row 1: None; expected a number"),
-])
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        (
+            [[1.0, 2.0], [1.0], *[[3.0, 4.0]] * 28],
+            "column 'b', row 2: a list of 1; expected 2 numbers, as in the first",
+        ),
+        ([[1.0, 2.0], None, *[[3.0, 4.0]] * 28], "column 'b', row 2: None; expected 2 numbers"),
+        ([[1.0, 2.0], [1.0, None], *[[3.0, 4.0]] * 28], "column 'b', row 2, value \\[1\\]: None; expected a number"),
+        ([[1.0, float("inf")]] * NUM, "column 'b', row 1, value \\[1\\]: inf; expected a finite number"),
+        ([[]] * NUM, "column 'b', row 1: a list of 0; expected some numbers"),
+        ([[[1.0], [2.0]]] * NUM, r"column 'b', row 1, value \[0\]: a list, \[1.0\]; expected a number; write each"),
+        (
+            [{"lat": 1.0, "lon": 2.0}] * NUM,
+            "column 'b', row 1: a struct, .*; expected a number; write each of its fields",
+        ),
+        ([DAY] * NUM, "column 'b', row 1: a date or time, 2024-01-02 .*; expected a number; write it as a number"),
+        ([DAY.date()] * NUM, "column 'b', row 1: a date or time, 2024-01-02; expected a number"),
+        ([DAY.time()] * NUM, "column 'b', row 1: a date or time"),
+        ([datetime.timedelta(days=2)] * NUM, "column 'b', row 1: a date or time"),
+        ([b"\0\1"] * NUM, "column 'b', row 1: binary data"),
+        (
+            [True, False] * 15,
+            "column 'b', row 1: a truth value, True; expected a number; write 0 and 1, or .* label=NAME",
+        ),
+        (pyarrow.array(["x", "y"] * 15).dictionary_encode(), "column 'b', row 1: 'x'; expected a number; .*label=NAME"),
+        ([1, None] * 15, "column 'b', row 2: None; expected a number"),
+        (pyarrow.nulls(NUM), "column 'b', row 1: None; expected a number"),
+    ],
+)
 def test_what_is_no_number_is_named_with_its_kind_and_what_to_do(tmp_path, values, message):
     with pytest.raises(InputError, match=message) as caught:
         data.load(table(tmp_path, b=values))
@@ -102,10 +116,12 @@ def test_rows_are_counted_alike_everywhere(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{a},{b}\n" for a, b in zip(A, values, strict=True)))
     datasets.Dataset.from_dict({"a": A, "b": values}).save_to_disk(str(tmp_path / "export"))
     np.save(tmp_path / "x.npy", np.c_[A, values])
-    for path, place in ((table(tmp_path, b=values), "column 'b', row 4: nan"),
-                        (str(tmp_path / "t.csv"), "column 'b', row 4: nan"),
-                        (str(tmp_path / "export"), "column 'b', row 4: nan"),
-                        (str(tmp_path / "x.npy"), "the first at x[3, 1]")):
+    for path, place in (
+        (table(tmp_path, b=values), "column 'b', row 4: nan"),
+        (str(tmp_path / "t.csv"), "column 'b', row 4: nan"),
+        (str(tmp_path / "export"), "column 'b', row 4: nan"),
+        (str(tmp_path / "x.npy"), "the first at x[3, 1]"),
+    ):
         with pytest.raises(InputError) as caught:
             data.load(path)
         assert place in str(caught.value)
@@ -129,8 +145,11 @@ def test_what_float32_cannot_tell_apart_is_named_by_its_column(tmp_path):
     far = A + 3e7
     (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{a},{b!r}\n" for a, b in zip(A, far.tolist(), strict=True)))
     np.save(tmp_path / "x.npy", np.c_[A, far])
-    for path, name in ((tmp_path / "t.csv", "column 'b'"), (table(tmp_path, b=far), "column 'b'"),
-                       (tmp_path / "x.npy", "x[:, 1]")):
+    for path, name in (
+        (tmp_path / "t.csv", "column 'b'"),
+        (table(tmp_path, b=far), "column 'b'"),
+        (tmp_path / "x.npy", "x[:, 1]"),
+    ):
         with pytest.raises(InputError, match="differences that float32 can tell") as caught:
             data.load(str(path))
         assert name in str(caught.value)

@@ -32,8 +32,11 @@ def test_a_folder_that_is_something_else_is_refused_after_a_short_look(tmp_path,
     seen, below = [], Walk.__iter__
     monkeypatch.setattr(Walk, "__iter__", lambda self: (seen.append(each) or each for each in below(self)))
     monkeypatch.setattr(folder, "_MOST_WITHOUT", 20)
-    with pytest.raises(InputError, match=r"disk, which is no folder of images \(its first 9 files and 11 folders, as "
-                                         r".*00/program") as met:
+    with pytest.raises(
+        InputError,
+        match=r"disk, which is no folder of images \(its first 9 files and 11 folders, as "
+        r".*00/program",
+    ) as met:
         data.load(str(tmp_path / "disk"))
     assert len(seen) == 40 and "remove" not in str(met.value)  # 20 to look, 20 to say what there is
     monkeypatch.setattr(folder, "_MOST_WITHOUT", 1000)
@@ -91,7 +94,8 @@ def test_what_is_not_read_is_mentioned(tmp_path):
         "the sub-folders are 2 classes: a, b",
         f"2 hidden files or folders are not read, as {root}/.hidden",
         f"1 folders are empty, as {root}/c",
-        f"1 entries are neither files nor folders, as {root}/pipe")
+        f"1 entries are neither files nor folders, as {root}/pipe",
+    )
 
 
 def test_folders_within_classes_are_no_classes_and_that_is_mentioned(tmp_path):
@@ -101,9 +105,15 @@ def test_folders_within_classes_are_no_classes_and_that_is_mentioned(tmp_path):
     assert one.train.y is None and any("20 of 20 files lie in folders within" in note for note in one.notes)
 
 
-@pytest.mark.parametrize(("places", "named"), [
-    (["train/a", "train/b", "val/a"], "train"), (["train"], "train"), (["train", "test", "extra"], "test"),
-    (["Validation", "Test"], "Test")])
+@pytest.mark.parametrize(
+    ("places", "named"),
+    [
+        (["train/a", "train/b", "val/a"], "train"),
+        (["train"], "train"),
+        (["train", "test", "extra"], "test"),
+        (["Validation", "Test"], "Test"),
+    ],
+)
 def test_some_splits_are_neither_all_splits_nor_classes(tmp_path, places, named):
     root = write(tmp_path / "data", *places)
     with pytest.raises(InputError, match=f"expected train and test, with or without validation.*name .*/{named} alone"):

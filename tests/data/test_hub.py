@@ -13,8 +13,11 @@ X = np.random.RandomState(0).randint(0, 256, (20, 4, 4)).astype(np.uint8)
 
 @pytest.fixture
 def export(tmp_path):
-    rows = {"picture": [Image.fromarray(x) for x in X], "kind": [i % 2 for i in range(20)],
-            "a": np.random.RandomState(1).standard_normal(20)}
+    rows = {
+        "picture": [Image.fromarray(x) for x in X],
+        "kind": [i % 2 for i in range(20)],
+        "a": np.random.RandomState(1).standard_normal(20),
+    }
     features = datasets.Features(picture=datasets.Image(), kind=datasets.Value("int64"), a=datasets.Value("float64"))
     datasets.DatasetDict(train=datasets.Dataset.from_dict(rows, features)).save_to_disk(str(tmp_path / "export"))
     return str(tmp_path / "export")
@@ -34,10 +37,11 @@ def test_absent_columns_and_splits_are_named(export):
     with pytest.raises(InputError, match="split=test"):
         data.load(export, {"split": "test", "image": "picture"})
     for options, message in (
-            ({}, "column 'picture' of images in a table; .*say image=picture"),
-            ({"image": "kind"}, "column 'kind' of type int64; expected a column of images"),
-            ({"image": "picture", "columns": ["a"]}, "the option columns beside image=COLUMN"),
-            ({"columns": ["a"], "size": 4}, "the option size without image=COLUMN")):
+        ({}, "column 'picture' of images in a table; .*say image=picture"),
+        ({"image": "kind"}, "column 'kind' of type int64; expected a column of images"),
+        ({"image": "picture", "columns": ["a"]}, "the option columns beside image=COLUMN"),
+        ({"columns": ["a"], "size": 4}, "the option size without image=COLUMN"),
+    ):
         with pytest.raises(InputError, match=message):
             data.load(export, options)
 
@@ -62,10 +66,12 @@ def test_what_the_hub_does_not_have(tmp_path, monkeypatch):
         raise ConnectionError("no network")
 
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
-    for name, message in (("hub:", "hub: without a name; expected hub:OWNER/NAME"),
-                          ("hub:a/b/c", "^got hub:a/b/c, which is no name; expected hub:OWNER/NAME or hub:OWNER/N"),
-                          (f"hub:{tmp_path / 'absent'}", "which is no name; .* hub:FOLDER of a folder that exists"),
-                          ("hub:a/b", "a/b, which cannot be opened .*; check its name and the network")):
+    for name, message in (
+        ("hub:", "hub: without a name; expected hub:OWNER/NAME"),
+        ("hub:a/b/c", "^got hub:a/b/c, which is no name; expected hub:OWNER/NAME or hub:OWNER/N"),
+        (f"hub:{tmp_path / 'absent'}", "which is no name; .* hub:FOLDER of a folder that exists"),
+        ("hub:a/b", "a/b, which cannot be opened .*; check its name and the network"),
+    ):
         with pytest.raises(InputError, match=message) as met:
             data.load(name)
         assert "\n" not in str(met.value)
@@ -75,4 +81,3 @@ def test_a_folder_of_save_to_disk_has_a_name_without_hub(tmp_path):
     datasets.Dataset.from_dict({"a": [0.5] * 12}).save_to_disk(str(tmp_path / "export"))
     with pytest.raises(InputError, match="a folder of save_to_disk; expected its name alone"):
         data.load(f"hub:{tmp_path / 'export'}")
-

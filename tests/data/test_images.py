@@ -37,9 +37,10 @@ def alike(x, kind="PNG", suffix="png", **options) -> dict[str, bytes]:
 
 def exported(tmp_path, contents: list[bytes], kind: str) -> str:
     """Rows of a column `image`, and of one that counts them, as an export or as Parquet files."""
-    rows = datasets.Dataset.from_dict({"image": [{"bytes": content, "path": None} for content in contents],
-                                       "number": list(range(len(contents)))},
-                                      datasets.Features(image=datasets.Image(), number=datasets.Value("int64")))
+    rows = datasets.Dataset.from_dict(
+        {"image": [{"bytes": content, "path": None} for content in contents], "number": list(range(len(contents)))},
+        datasets.Features(image=datasets.Image(), number=datasets.Value("int64")),
+    )
     (tmp_path / kind).mkdir()
     if kind == "export":
         rows.save_to_disk(str(tmp_path / kind))
@@ -86,8 +87,9 @@ def is_written(kind: str, mode: str) -> bool:
 KINDS = ["PNG", "TIFF", "PPM", "SGI", "DDS", "JPEG2000", "AVIF", "WEBP", "BMP", "TGA", "QOI"]
 
 
-@pytest.mark.parametrize(("kind", "mode"), [(kind, mode) for kind in KINDS for mode in ("1", "L", "P", "RGB")
-                                            if is_written(kind, mode)])
+@pytest.mark.parametrize(
+    ("kind", "mode"), [(kind, mode) for kind in KINDS for mode in ("1", "L", "P", "RGB") if is_written(kind, mode)]
+)
 def test_8_bits_and_fewer_are_read(tmp_path, kind, mode):
     files = alike([Image.fromarray(x).convert(mode) for x in RGB], kind)
     assert len(every(data.load(folder(tmp_path, files)))) == NUM
@@ -229,8 +231,11 @@ def test_frames_that_stay_encoded_are_the_same(tmp_path, monkeypatch):
 
 
 def test_a_few_files_of_many_frames_are_not_divided(tmp_path):
-    files = {f"{part}/{i}.tiff": animated(MOVING[:10].reshape(30, 16, 16), "TIFF") for i in range(2)
-             for part in ("train", "test")}
+    files = {
+        f"{part}/{i}.tiff": animated(MOVING[:10].reshape(30, 16, 16), "TIFF")
+        for i in range(2)
+        for part in ("train", "test")
+    }
     path = folder(tmp_path, files)
     assert [len(data.load(path, {"frames": "all"}).split(part)) for part in data.dataset.SPLITS] == [30, 30, 60]
     with pytest.raises(InputError, match="train: 60 examples from 2 files; expected 3 files or more, as the frames"):
@@ -243,7 +248,8 @@ def test_rows_of_several_frames_keep_their_labels(tmp_path):
         data.load(path, {"image": "image"})
     found = data.load(path, {"image": "image", "label": "number", "frames": "all", "mode": "grey"})
     assert {(x.tobytes(), y) for x, y in zip(every(found)[:, 0], every(found, "y").tolist(), strict=True)} == {
-        (x.tobytes(), i) for i, frames in enumerate(MOVING) for x in frames}
+        (x.tobytes(), i) for i, frames in enumerate(MOVING) for x in frames
+    }
     with pytest.raises(InputError, match=r"frames=all of a stream; .*frames=first"):
         data.load(path, {"image": "image", "frames": "all"} | HELD)
     first = data.load(path, {"image": "image", "frames": "first", "mode": "grey"} | HELD)
@@ -256,8 +262,11 @@ def photograph(x) -> bytes:
 
 
 def with_thumbnail(x) -> bytes:
-    content = bytearray(encoded(Image.fromarray(x[::2, ::2]), "TIFF", save_all=True,
-                                append_images=[Image.fromarray(x)], tiffinfo={254: 1}))
+    content = bytearray(
+        encoded(
+            Image.fromarray(x[::2, ::2]), "TIFF", save_all=True, append_images=[Image.fromarray(x)], tiffinfo={254: 1}
+        )
+    )
     last = content.rindex(b"\xfe\x00\x04\x00\x01\x00\x00\x00\x01")  # NewSubfileType is written for both
     content[last + 8] = 0
     return bytes(content)
@@ -299,16 +308,26 @@ def test_what_is_converted_enlarged_cropped_or_double_is_said(tmp_path):
     cmyk = Image.fromarray(RGBA[0], "CMYK")
     files = alike(RGB, icc_profile=srgb)
     assert not data.load(folder(tmp_path, files)).notes
-    files |= {"00.png": encoded(cmyk, "TIFF"), "01.png": encoded(RGB[1, ..., 0], "PNG"), "03.png": files["02.png"],
-              "04.png": encoded(RGB[4], "PNG", icc_profile=profile), "05.png": encoded(RGB[5, :4], "PNG", exif=exif),
-              "07.png": encoded(RGB[7], "PNG", exif=upside_down), "06.png": encoded(RGB[6, ..., 0] > 99, "PNG")}
+    files |= {
+        "00.png": encoded(cmyk, "TIFF"),
+        "01.png": encoded(RGB[1, ..., 0], "PNG"),
+        "03.png": files["02.png"],
+        "04.png": encoded(RGB[4], "PNG", icc_profile=profile),
+        "05.png": encoded(RGB[5, :4], "PNG", exif=exif),
+        "07.png": encoded(RGB[7], "PNG", exif=upside_down),
+        "06.png": encoded(RGB[6, ..., 0] > 99, "PNG"),
+    }
     found = data.load(folder(tmp_path, files), {"size": 7})
-    for wanted in ("1 of 12 files are copies of others, .*: the first .*03.png of .*02.png",
-                   "2 of 12 images are grey and get three equal channels .*01.png",
-                   "1 of 12 images are of mode CMYK and converted .*00.png", "1 of 12 images are bilevel .*06.png",
-                   "1 of 12 images have the colour profile 'Lab .*04.png", "2 of 12 images are turned .*05.png",
-                   "1 of 12 images are enlarged to 7x7 pixels: the first .*05.png",
-                   "1 of 12 images are cropped to the middle .*05.png"):
+    for wanted in (
+        "1 of 12 files are copies of others, .*: the first .*03.png of .*02.png",
+        "2 of 12 images are grey and get three equal channels .*01.png",
+        "1 of 12 images are of mode CMYK and converted .*00.png",
+        "1 of 12 images are bilevel .*06.png",
+        "1 of 12 images have the colour profile 'Lab .*04.png",
+        "2 of 12 images are turned .*05.png",
+        "1 of 12 images are enlarged to 7x7 pixels: the first .*05.png",
+        "1 of 12 images are cropped to the middle .*05.png",
+    ):
         assert [note for note in found.notes if re.search(wanted, note)], (wanted, found.notes)
 
 

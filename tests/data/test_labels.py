@@ -37,8 +37,11 @@ def as_parquet(folder: Path, labels: list) -> tuple[str, dict]:
 
 
 def as_npz(folder: Path, labels: list) -> tuple[str, dict]:
-    kept = [math.nan if label is None else label for label in labels] if not isinstance(labels[0], str) else \
-        ["" if label is None else label for label in labels]
+    kept = (
+        [math.nan if label is None else label for label in labels]
+        if not isinstance(labels[0], str)
+        else ["" if label is None else label for label in labels]
+    )
     np.savez(folder / "t.npz", x=X, y=np.array(kept))
     return str(folder / "t.npz"), {}
 
@@ -100,8 +103,11 @@ def test_the_same_labels_have_the_same_numbers_in_every_format(tmp_path, form, n
 def test_a_missing_label_is_refused_with_its_row_or_kept_as_no_class(tmp_path, form, labels):
     with_gaps = [None if i % 10 == 4 else labels[i % 3] for i in range(NUM)]
     path, options = FORMATS[form](tmp_path, with_gaps)
-    place = {"as_npz": r"t\.npz, y\[4\]: ", "as_stream": r"piece \d+, example \d+, column 'kind': ",
-             "as_folder": r"4\.png beside"}.get(form, r"column 'kind', row 5: ")
+    place = {
+        "as_npz": r"t\.npz, y\[4\]: ",
+        "as_stream": r"piece \d+, example \d+, column 'kind': ",
+        "as_folder": r"4\.png beside",
+    }.get(form, r"column 'kind', row 5: ")
     with pytest.raises(InputError, match=place + ".*unlabelled=keep"):
         data.load(path, options)
     found = data.load(path, options | {"unlabelled": "keep"})
@@ -137,10 +143,22 @@ def where(i: int) -> str:
     return f"row {i + 1}"
 
 
-@pytest.mark.parametrize("labels, row", [
-    ([1, None, 2], 2), (["a", "b", " "], 3), (["a", "\t"], 2), ([1.0, math.nan], 2), ([0, 1, -1], 3), (["0", "-1"], 2),
-    (["1", "2", "nan"], 3), ([2, 1, -1], 3), ([-1.0, 3.5, 1.0], 1),
-    ([np.datetime64("NaT", "D"), np.datetime64("2024-01-02", "D")], 1), ([0.0, -1.0], 2)])
+@pytest.mark.parametrize(
+    "labels, row",
+    [
+        ([1, None, 2], 2),
+        (["a", "b", " "], 3),
+        (["a", "\t"], 2),
+        ([1.0, math.nan], 2),
+        ([0, 1, -1], 3),
+        (["0", "-1"], 2),
+        (["1", "2", "nan"], 3),
+        ([2, 1, -1], 3),
+        ([-1.0, 3.5, 1.0], 1),
+        ([np.datetime64("NaT", "D"), np.datetime64("2024-01-02", "D")], 1),
+        ([0.0, -1.0], 2),
+    ],
+)
 def test_what_is_missing(labels, row):
     with pytest.raises(InputError, match=f"^got row {row}: .*, a missing label; expected a label for each example"):
         classes(labels, where)
@@ -148,8 +166,9 @@ def test_what_is_missing(labels, row):
     assert y[row - 1] == NO_CLASS and (y == NO_CLASS).sum() == 1 and f"1 of {len(labels)} examples" in notes[0]
 
 
-@pytest.mark.parametrize("labels", [[-1, 1], ["-1", "1"], [-2, -1], ["-1", "cat"], ["nan", "x"],
-                                    [datetime.date(2024, 1, 2), "x"]])
+@pytest.mark.parametrize(
+    "labels", [[-1, 1], ["-1", "1"], [-2, -1], ["-1", "cat"], ["nan", "x"], [datetime.date(2024, 1, 2), "x"]]
+)
 def test_what_is_not_missing(labels):
     assert sorted(classes(labels, where)[0]) == [0, 1]
 
@@ -172,12 +191,14 @@ def test_what_cannot_be_a_label_is_named():
         classes(range(MOST_CLASSES + 1), where)
 
 
-@given(st.lists(st.integers(-10**20, 10**20), min_size=1))
+@given(st.lists(st.integers(-(10**20), 10**20), min_size=1))
 def test_whole_numbers_are_in_their_order_however_they_are_written(labels):
     order = sorted(set(labels))
     missing = {-1} if order[0] == -1 and order not in ([-1], [-1, 1]) else set()
-    wanted = [NO_CLASS if label in missing else [each for each in order if each not in missing].index(label)
-              for label in labels]
+    wanted = [
+        NO_CLASS if label in missing else [each for each in order if each not in missing].index(label)
+        for label in labels
+    ]
     for written in (labels, list(map(str, labels))):
         assert classes(written, where, unlabelled="keep")[0].tolist() == wanted
 

@@ -26,8 +26,9 @@ class Pieces:
 
 
 def lane(pieces, lengths=None, window=3, kept=4, seed=0):
-    return Lane(pieces, 0, range(len(pieces.sizes)), {} if lengths is None else lengths, seed=seed, window=window,
-                kept=kept)
+    return Lane(
+        pieces, 0, range(len(pieces.sizes)), {} if lengths is None else lengths, seed=seed, window=window, kept=kept
+    )
 
 
 @settings(deadline=None)

@@ -10,8 +10,10 @@ from ndm.data.lattice import has_ties, integers, step_of
 RNG = np.random.RandomState(0)
 STEPS = {"k / 255": 1 / 255, "k / 10": 0.1, "k / 127.5 - 1": 1 / 127.5, "tens": 10.0, "cents": 0.01, "thirds": 1 / 3}
 CONTINUOUS = {
-    "normal": lambda n: RNG.standard_normal(n), "uniform": lambda n: RNG.random_sample(n),
-    "log-normal": lambda n: np.exp(3 * RNG.standard_normal(n)), "large": lambda n: 1e8 * RNG.standard_normal(n),
+    "normal": lambda n: RNG.standard_normal(n),
+    "uniform": lambda n: RNG.random_sample(n),
+    "log-normal": lambda n: np.exp(3 * RNG.standard_normal(n)),
+    "large": lambda n: 1e8 * RNG.standard_normal(n),
     "six decimals": lambda n: np.round(RNG.standard_normal(n), 6),
 }
 

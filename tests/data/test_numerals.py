@@ -11,8 +11,33 @@ from ndm import data
 from ndm.data.numerals import number_of
 from ndm.errors import InputError
 
-STRANGE = ["3_21", "1_0.5", "1,5", "0x1F", "0b1", "1e", "e5", ".", "+", "", " ", "--1", "1 2", "1e5.0", "\u0663\u0662",
-           "\uff13", "\u00b2", "1\u00a0", "1\n", "\u22121", "nano", "1j", "1/2", "50%", "True"]
+STRANGE = [
+    "3_21",
+    "1_0.5",
+    "1,5",
+    "0x1F",
+    "0b1",
+    "1e",
+    "e5",
+    ".",
+    "+",
+    "",
+    " ",
+    "--1",
+    "1 2",
+    "1e5.0",
+    "\u0663\u0662",
+    "\uff13",
+    "\u00b2",
+    "1\u00a0",
+    "1\n",
+    "\u22121",
+    "nano",
+    "1j",
+    "1/2",
+    "50%",
+    "True",
+]
 
 
 @given(st.floats(), st.sampled_from(["{}", " {}", "{}\t", "+{}"]))

@@ -105,8 +105,12 @@ class Attack:
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 def test_a_pickle_that_asks_for_anything_but_data_is_refused(tmp_path, protocol):
     sprung = tmp_path / "sprung"
-    for trap in (Attack(os.system, f"touch {sprung}"), Attack(eval, f"open({str(sprung)!r}, 'w')"),
-                 Attack(getattr, "text", "upper"), Attack(np.load, str(sprung))):
+    for trap in (
+        Attack(os.system, f"touch {sprung}"),
+        Attack(eval, f"open({str(sprung)!r}, 'w')"),
+        Attack(getattr, "text", "upper"),
+        Attack(np.load, str(sprung)),
+    ):
         content = pickle.dumps({"data": trap, "labels": []}, protocol)
         bad = BATCHES | {"data_batch_1": content}
         write_cifar(tmp_path, bad)

@@ -48,8 +48,12 @@ def test_sizes_crops_and_modes(pictures):
     different = ({"size": 4}, {"size": 5}, {"mode": "grey"}, {"size": 4, "crop": "none"})
     prints = {data.load(str(pictures), options).fingerprint() for options in different}
     assert len(prints) == 4
-    for options, message in (({"crop": "none"}, "without a size"), ({"size": 0}, "size=0"),
-                             ({"mode": "cmyk"}, "mode=grey"), ({"size": 4, "crop": "left"}, "crop=center")):
+    for options, message in (
+        ({"crop": "none"}, "without a size"),
+        ({"size": 0}, "size=0"),
+        ({"mode": "cmyk"}, "mode=grey"),
+        ({"size": 4, "crop": "left"}, "crop=center"),
+    ):
         with pytest.raises(InputError, match=message):
             data.load(str(pictures), options)
 
@@ -81,8 +85,11 @@ def test_links_are_followed_and_those_that_cannot_be_are_named(pictures):
     (linked / "b").rename(linked.parent / "b")
     (linked / "b").symlink_to(linked.parent / "b")  # nothing but links
     assert data.load(str(linked)).fingerprint() == data.load(str(pictures)).fingerprint()
-    for target, message in (("nowhere", "dead.png, a link to nothing"), ("dead.png", "dead.png, a link to nothing"),
-                            ("..", "dead.png, a link to a folder that it lies in")):
+    for target, message in (
+        ("nowhere", "dead.png, a link to nothing"),
+        ("dead.png", "dead.png, a link to nothing"),
+        ("..", "dead.png, a link to a folder that it lies in"),
+    ):
         (pictures / "b" / "dead.png").symlink_to(target)
         with pytest.raises(InputError, match=message):
             data.load(str(pictures))
@@ -133,8 +140,13 @@ def test_a_mapped_file_is_not_read_whole(tmp_path, monkeypatch):
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(dtype=st.sampled_from(["u1", "<f4", ">f8"]), shape=st.lists(st.integers(0, 3), min_size=1, max_size=4),
-       order=st.sampled_from("CF"), key=st.sampled_from(["x", "a longer name"]), compressed=st.booleans())
+@given(
+    dtype=st.sampled_from(["u1", "<f4", ">f8"]),
+    shape=st.lists(st.integers(0, 3), min_size=1, max_size=4),
+    order=st.sampled_from("CF"),
+    key=st.sampled_from(["x", "a longer name"]),
+    compressed=st.booleans(),
+)
 def test_an_array_of_an_archive_is_mapped_where_it_was_stored_as_it_is(tmp_path, dtype, shape, order, key, compressed):
     x = np.asarray(RNG.randint(0, 200, shape), dtype, order=order)
     save = np.savez_compressed if compressed else np.savez
@@ -193,9 +205,11 @@ def test_columns_labels_and_noise(tmp_path, suffix):
 def test_what_a_table_may_not_hold(tmp_path, suffix):
     broken = COLUMNS["a"].copy()
     broken[4] = np.nan
-    for columns, message in (({"a": broken, "b": COLUMNS["c"]}, "column 'a', row 5: nan"),
-                             ({"a": COLUMNS["a"], "b": np.ones(30)}, "column 'b', which never changes"),
-                             ({"a": COLUMNS["a"], "b": ["x"] * 30}, "column 'b', row 1: 'x'.*label=NAME")):
+    for columns, message in (
+        ({"a": broken, "b": COLUMNS["c"]}, "column 'a', row 5: nan"),
+        ({"a": COLUMNS["a"], "b": np.ones(30)}, "column 'b', which never changes"),
+        ({"a": COLUMNS["a"], "b": ["x"] * 30}, "column 'b', row 1: 'x'.*label=NAME"),
+    ):
         with pytest.raises(InputError, match=message):
             data.load(table(tmp_path, suffix, columns))
     twice = data.load(table(tmp_path, suffix, {"a": COLUMNS["a"], "b": COLUMNS["a"]}))

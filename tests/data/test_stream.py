@@ -22,7 +22,8 @@ def rows() -> datasets.Dataset:
     values = {"image": [Image.fromarray(x) for x in X], "kind": ["b" if i % 3 else "a" for i in range(NUM)], **COLUMNS}
     features = {"image": datasets.Image(), "kind": datasets.Value("string")}
     return datasets.Dataset.from_dict(
-        values, datasets.Features(features | dict.fromkeys(COLUMNS, datasets.Value("float64"))))
+        values, datasets.Features(features | dict.fromkeys(COLUMNS, datasets.Value("float64")))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -136,19 +137,30 @@ def test_tables_are_streamed(places, place):
 
 
 def test_the_fingerprint_is_of_the_stream(places):
-    prints = [data.load(places["export"], OF_IMAGES | change).fingerprint()
-              for change in ({}, {}, {"validation": 11}, {"size": 2}, {"lanes": 2})]
+    prints = [
+        data.load(places["export"], OF_IMAGES | change).fingerprint()
+        for change in ({}, {}, {"validation": 11}, {"size": 2}, {"lanes": 2})
+    ]
     assert prints[0] == prints[1] and len(set(prints)) == 4
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"streaming": "some"}, "streaming=some"), ({"validation": 0}, "validation=0"), ({"lanes": "many"}, "lanes=many"),
-    ({"streaming": False}, "the option validation without streaming=true"), ({"validation": 90}, "of few examples"),
-    ({"image": "img"}, "without a column 'img'"), ({"label": "d"}, "without a column 'd'"),
-    ({"image": None, "columns": ["a"], "dequantise": True}, "dequantise= of a stream"),
-    ({"split": "test"}, "split=test"),
-    ({"image": None, "columns": ["kind"]}, "example 7, column 'kind': 'a'; expected a number"),
-    ({"image": "a"}, "column .a. of type float64"), ({"crop": "center"}, "crop=center without a size")])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"streaming": "some"}, "streaming=some"),
+        ({"validation": 0}, "validation=0"),
+        ({"lanes": "many"}, "lanes=many"),
+        ({"streaming": False}, "the option validation without streaming=true"),
+        ({"validation": 90}, "of few examples"),
+        ({"image": "img"}, "without a column 'img'"),
+        ({"label": "d"}, "without a column 'd'"),
+        ({"image": None, "columns": ["a"], "dequantise": True}, "dequantise= of a stream"),
+        ({"split": "test"}, "split=test"),
+        ({"image": None, "columns": ["kind"]}, "example 7, column 'kind': 'a'; expected a number"),
+        ({"image": "a"}, "column .a. of type float64"),
+        ({"crop": "center"}, "crop=center without a size"),
+    ],
+)
 def test_what_cannot_be_is_one_line(places, change, words):
     with pytest.raises(InputError, match=words) as met:
         data.load(places["parquet"], OF_IMAGES | change)
@@ -170,8 +182,11 @@ def test_what_comes_later_and_cannot_be_decoded_is_named(tmp_path):
     batches = found.train.batches(1, seed=0)
     for step in range(27):
         assert numbered(batches[step]) == [10 + step]
-    for step, words in ((27, "example 38, which cannot be decoded"), (28, "example 39 of 4x2 pixels; expected 4x4"),
-                        (29, "example 40 of mode RGB; expected grey")):
+    for step, words in (
+        (27, "example 38, which cannot be decoded"),
+        (28, "example 39 of 4x2 pixels; expected 4x4"),
+        (29, "example 40 of mode RGB; expected grey"),
+    ):
         with pytest.raises(InputError, match=words):
             batches[step]
 
@@ -181,8 +196,11 @@ def test_a_stream_that_breaks_off_is_one_line_and_can_be_asked_again(places, mon
     batches, expected = found.train.batches(8, seed=0), found.train.batches(8, seed=0)[1]
     batches[0]
     original = datasets.IterableDataset.shard
-    monkeypatch.setattr(datasets.IterableDataset, "shard", lambda *_, **__: (_ for _ in ()).throw(
-        ConnectionError("the network\nis gone")))
+    monkeypatch.setattr(
+        datasets.IterableDataset,
+        "shard",
+        lambda *_, **__: (_ for _ in ()).throw(ConnectionError("the network\nis gone")),
+    )
     again = found.train.batches(8, seed=0)
     with pytest.raises(InputError, match=r"cannot be read at example \d+ \(ConnectionError: the network is gone\)"):
         again[1]

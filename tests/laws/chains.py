@@ -79,14 +79,27 @@ class BayesPredictor(Predictor):
         return curve
 
 
-def chain_model(alphabet: Alphabet = FIVE, step_variance: StepVariance | None = None, *,
-                schedule: Schedule | None = None, transform: Transform | None = None,
-                volatility: Volatility | None = None) -> ndm.NeuralDiffusion:
+def chain_model(
+    alphabet: Alphabet = FIVE,
+    step_variance: StepVariance | None = None,
+    *,
+    schedule: Schedule | None = None,
+    transform: Transform | None = None,
+    volatility: Volatility | None = None,
+) -> ndm.NeuralDiffusion:
     """A model of the alphabet with exact beliefs, in float64; gamma is no straight line and eta not 1 by default."""
-    return ndm.NeuralDiffusion(
-        schedule or ndm.CosineSchedule(-4.0, 2.5), transform or ndm.IdentityTransform(), BayesPredictor(alphabet),
-        ndm.LevelsDecoder(alphabet.num_levels), volatility or ndm.ConstantVolatility(0.6), step_variance,
-    ).double().eval()
+    return (
+        ndm.NeuralDiffusion(
+            schedule or ndm.CosineSchedule(-4.0, 2.5),
+            transform or ndm.IdentityTransform(),
+            BayesPredictor(alphabet),
+            ndm.LevelsDecoder(alphabet.num_levels),
+            volatility or ndm.ConstantVolatility(0.6),
+            step_variance,
+        )
+        .double()
+        .eval()
+    )
 
 
 def _posterior(weights: Tensor, means: Tensor, variance: Tensor) -> Law:
@@ -108,13 +121,23 @@ def _mixture(weights: Tensor, means: Tensor, variance: Tensor) -> Law:
 
 
 REVERSE_STEPS: dict[str, Callable[[Tensor, Tensor, Tensor], Law]] = {
-    "posterior": _posterior, "moments": _moments, "mixture": _mixture}
+    "posterior": _posterior,
+    "moments": _moments,
+    "mixture": _mixture,
+}
 """p(z_s | z_t) by the name of its file in ndm/step_variances, from p(x | z_t), the means of q(z_s | z_t, x), and v."""
 
 
 @torch.no_grad()
-def step_law(model: ndm.NeuralDiffusion, name: str, z_t: Tensor, s: Tensor, t: Tensor, eta: float | None = None,
-             ratio: float = 1.0) -> Law:
+def step_law(
+    model: ndm.NeuralDiffusion,
+    name: str,
+    z_t: Tensor,
+    s: Tensor,
+    t: Tensor,
+    eta: float | None = None,
+    ratio: float = 1.0,
+) -> Law:
     """p(z_s | z_t) for z_t (B,), of one dimension.
 
     Args:
@@ -159,8 +182,9 @@ def characteristic(law: Law, frequencies: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def law_of_levels(model: ndm.NeuralDiffusion, name: str, times: Tensor, eta: float | None = None,
-                  ratios: Tensor | None = None) -> Tensor:
+def law_of_levels(
+    model: ndm.NeuralDiffusion, name: str, times: Tensor, eta: float | None = None, ratios: Tensor | None = None
+) -> Tensor:
     """P(x = level k), (L,), of x ~ p(x | z_0) at the end of the chain from z_1 ~ N(0, 1), to about 1e-6.
 
     Backwards: h_0(z) = p(x | z_0 = z), h_t(z) = E[h_s(z_s) | z_t = z].

@@ -125,8 +125,15 @@ def _of_points(transform: Transform, points: Tensor, t: Tensor) -> Tensor:
 class Known:
     """A model that knows its law, and its numbers. Data and latents are (N, *event), times numbers."""
 
-    def __init__(self, law: Law, schedule: Schedule | None = None, transform: Transform | None = None,
-                 event_shape: tuple[int, ...] = (2,), decoder: Decoder | None = None, **parts) -> None:
+    def __init__(
+        self,
+        law: Law,
+        schedule: Schedule | None = None,
+        transform: Transform | None = None,
+        event_shape: tuple[int, ...] = (2,),
+        decoder: Decoder | None = None,
+        **parts,
+    ) -> None:
         self.law, self.event_shape = law, event_shape
         self.dimension = math.prod(event_shape)
         schedule, transform = schedule or ndm.LinearSchedule(-5.0, 4.0), transform or ndm.IdentityTransform()
@@ -253,10 +260,14 @@ class Known:
             total = (gain * self.law.stds) ** 2 + sigma**2
             means = (sigma**2 * self.law.means + gain * self.law.stds**2 * z[..., None]) / total
             guess = (of_k * means).sum(-1)
-            return lambda u: (_scale(self.model.transform, torch.tensor([u]), self.dimension)[0]
-                              * (self.coordinates(x)[:, None] - guess))
-        return lambda u: self._of(x, u)[:, None] - (of_k * _of_points(
-            self.model.transform, self.law.means, torch.tensor([u]))).sum(-1)
+            return lambda u: (
+                _scale(self.model.transform, torch.tensor([u]), self.dimension)[0]
+                * (self.coordinates(x)[:, None] - guess)
+            )
+        return lambda u: (
+            self._of(x, u)[:, None]
+            - (of_k * _of_points(self.model.transform, self.law.means, torch.tensor([u]))).sum(-1)
+        )
 
     def _eta(self, t: float) -> Tensor:
         """eta_t, (D,) or ()."""
@@ -285,8 +296,10 @@ class Known:
         for k in range(timesteps):
             s, t = k / timesteps, (k + 1) / timesteps
             error = self._error(x, t, noise)
-            d = sum(share * (t - s) * self._eta(s + (t - s) * float(u)) * self._gamma_prime(s + (t - s) * float(u))
-                    for u, share in zip(*panels(), strict=True))
+            d = sum(
+                share * (t - s) * self._eta(s + (t - s) * float(u)) * self._gamma_prime(s + (t - s) * float(u))
+                for u, share in zip(*panels(), strict=True)
+            )
             a_s, a_t = math.exp(-self._gamma(s) / 2), math.exp(-self._gamma(t) / 2)
             shift = a_s * error(s) - torch.exp(-d / 2) * a_t * error(t)
             total += (shift**2 / (2 * -torch.expm1(-d))).sum(-1) @ weights
@@ -298,7 +311,7 @@ class Known:
             return torch.full((len(y),), self.dimension * (0.5 + 0.5 * math.log(2 * math.pi) + math.log(sigma / alpha)))
         z = alpha * y[..., None] + sigma * noise
         log_likelihoods = -0.5 * ((z[..., None] - alpha * self.law.means) / sigma) ** 2
-        at = (y[..., None, None] == self.law.means)
+        at = y[..., None, None] == self.law.means
         return -(torch.log_softmax(log_likelihoods, -1).masked_fill(~at, 0).sum(-1) @ weights).sum(1)
 
     @torch.no_grad()

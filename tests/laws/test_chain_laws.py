@@ -29,11 +29,16 @@ from .chains import (
     step_law,
 )
 
-pytestmark = [pytest.mark.law("AncestralSampler", "Gaussian", "Mixture", registry="ndm.step_variances"),
-              pytest.mark.law("OptimisedGrid", registry="grid")]
+pytestmark = [
+    pytest.mark.law("AncestralSampler", "Gaussian", "Mixture", registry="ndm.step_variances"),
+    pytest.mark.law("OptimisedGrid", registry="grid"),
+]
 
-STEP_VARIANCES = {"posterior": ndm.PosteriorStepVariance, "moments": MomentsStepVariance,
-                  "mixture": MixtureStepVariance}
+STEP_VARIANCES = {
+    "posterior": ndm.PosteriorStepVariance,
+    "moments": MomentsStepVariance,
+    "mixture": MixtureStepVariance,
+}
 ETAS = [None, 0.0, 0.3, 1.0, 2.0]
 CHAINS = [1, 2, 4]
 GRIDS = ["time", "gamma", "optimised", "custom"]
@@ -41,9 +46,12 @@ NUM = 4000
 
 
 def grid_of(name: str, model: ndm.NeuralDiffusion) -> Grid:
-    return {"time": uniform_time, "gamma": uniform_gamma,
-            "optimised": ndm.OptimisedGrid(model, (1,), samples=8, fine=12),
-            "custom": lambda schedule, steps: torch.linspace(1, 0, steps + 1) ** 1.5}[name]
+    return {
+        "time": uniform_time,
+        "gamma": uniform_gamma,
+        "optimised": ndm.OptimisedGrid(model, (1,), samples=8, fine=12),
+        "custom": lambda schedule, steps: torch.linspace(1, 0, steps + 1) ** 1.5,
+    }[name]
 
 
 def assert_sampled(sampler: ndm.AncestralSampler, law: Tensor) -> None:
@@ -61,8 +69,10 @@ def test_every_reverse_step_of_the_library_that_is_no_table_is_here() -> None:
 def test_q_averaged_over_exact_beliefs_keeps_the_law_of_the_data(timesteps, eta) -> None:
     """(x, z_t) ~ q and z_s ~ q(z_s | z_t, x) give (x, z_s) ~ q for every eta, 0 included: no number of steps is few."""
     model = chain_model(schedule=ndm.CosineSchedule(-4.0, 12.0))
-    exact = expectation(latent(model, torch.tensor(0.0)), lambda z: model.decoder.log_probs(
-        z[:, None], model.schedule(torch.zeros(len(z)))).exp()[:, 0])[0]
+    exact = expectation(
+        latent(model, torch.tensor(0.0)),
+        lambda z: model.decoder.log_probs(z[:, None], model.schedule(torch.zeros(len(z)))).exp()[:, 0],
+    )[0]
     assert (exact - FIVE.shares).abs().max() < 0.02  # what the decoder adds
     law = law_of_levels(model, "mixture", uniform_time(model.schedule, timesteps), eta)
     torch.testing.assert_close(law, exact, rtol=0, atol=2e-3)
@@ -81,8 +91,9 @@ def test_a_step_has_the_law_of_p(name, grid, eta) -> None:
         for t, s in pairwise(sampler.times):
             z_t = quantile(latent(model, t), torch.tensor([0.02, 0.3, 0.5, 0.9]))
             law = step_law(model, name, z_t, s, t, eta)
-            z_s = sampler.step(z_t.repeat_interleave(len(u))[:, None], s, t, torch.special.ndtri(u).repeat(4)[:, None],
-                               None).reshape(4, -1, 1)
+            z_s = sampler.step(
+                z_t.repeat_interleave(len(u))[:, None], s, t, torch.special.ndtri(u).repeat(4)[:, None], None
+            ).reshape(4, -1, 1)
             found = torch.exp(1j * frequencies * z_s).mean(1)
             assert (found - characteristic(law, frequencies)).abs().max() < 1e-3, (timesteps, s, t)
 
@@ -139,18 +150,38 @@ def test_a_table_gives_each_step_its_own_variance(name, timesteps) -> None:
         assert_sampled(ndm.AncestralSampler(model, timesteps, grid=grid), law)
     z_t, u = torch.tensor([[0.3]]), (torch.arange(4000) + 0.5) / 4000
     for k in range(timesteps):
-        p = model.reverse(z_t.expand(4000, 1), model.predict(z_t.expand(4000, 1), torch.tensor((k + 1) / timesteps)),
-                          torch.full((4000,), k), timesteps).sample(torch.special.ndtri(u)[:, None])
-        expected = step_law(model, "posterior", z_t[0], torch.tensor(k / timesteps), torch.tensor((k + 1) / timesteps),
-                            None, float(ratios[k]))
+        p = model.reverse(
+            z_t.expand(4000, 1),
+            model.predict(z_t.expand(4000, 1), torch.tensor((k + 1) / timesteps)),
+            torch.full((4000,), k),
+            timesteps,
+        ).sample(torch.special.ndtri(u)[:, None])
+        expected = step_law(
+            model,
+            "posterior",
+            z_t[0],
+            torch.tensor(k / timesteps),
+            torch.tensor((k + 1) / timesteps),
+            None,
+            float(ratios[k]),
+        )
         frequencies = torch.tensor([1.0, 3.0])
         assert (torch.exp(1j * frequencies * p).mean(0) - characteristic(expected, frequencies)).abs().max() < 1e-3
 
 
 @pytest.mark.parametrize("name", tables(1))
-@pytest.mark.parametrize("options", [{"steps": 3}, {"steps": 50}, {"eta": 0.6}, {"eta": 0.0}, {"grid": uniform_gamma},
-                                     {"grid": lambda schedule, steps: torch.linspace(1, 0, steps + 1) ** 2}],
-                         ids=["3 steps", "50 steps", "eta 0.6", "eta 0", "gamma grid", "own grid"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"steps": 3},
+        {"steps": 50},
+        {"eta": 0.6},
+        {"eta": 0.0},
+        {"grid": uniform_gamma},
+        {"grid": lambda schedule, steps: torch.linspace(1, 0, steps + 1) ** 2},
+    ],
+    ids=["3 steps", "50 steps", "eta 0.6", "eta 0", "gamma grid", "own grid"],
+)
 def test_a_table_that_cannot_serve_is_refused(name, options) -> None:
     model = chain_model(step_variance=tables(4)[name])
     with pytest.raises(InputError, match="take T = 4"):

@@ -149,8 +149,10 @@ def test_one_process_and_two_say_the_same(place):
 
 @pytest.mark.law(command="sample")
 @pytest.mark.parametrize("name", LAWS)
-@pytest.mark.parametrize("options", ["", "--eta 0.3", "--eta 1", "--eta 2.5", "--grid gamma", "--grid optimised",
-                                     "--grid gamma --eta 1 --steps 7"])
+@pytest.mark.parametrize(
+    "options",
+    ["", "--eta 0.3", "--eta 1", "--eta 2.5", "--grid gamma", "--grid optimised", "--grid gamma --eta 1 --steps 7"],
+)
 def test_a_chain_that_knows_its_law_draws_from_it(name, options, tmp_path):
     """Steps that are mixtures of exact beliefs keep the law for every eta and every grid."""
     num = 4000

@@ -18,8 +18,10 @@ HERE, ROOT = Path(__file__).parent, Path(ndm.__file__).parent
 NAMES_EXCUSED: dict[str, str] = {
     "InputError": "no number comes from it",
     "__version__": "no number comes from it",
-    "MLP": "a network: any function will do", "UNet": "a network: any function will do",
-    "HiddenLayer": "a network: any function will do", "ConvolutionalLayer": "a network: any function will do",
+    "MLP": "a network: any function will do",
+    "UNet": "a network: any function will do",
+    "HiddenLayer": "a network: any function will do",
+    "ConvolutionalLayer": "a network: any function will do",
     "Curve": "what every bound and density is made of",
     "CallablePredictor": "a function: tests/theory/models.py gives it exact ones",
     "PlugInPredictor": "the paper's, which knows no law of a non-linear F: tests/theory/unification/test_ndm.py",
@@ -34,9 +36,12 @@ COMMANDS_EXCUSED = {
     "benchmark": "studies: tests/benchmarks",
 }
 REGISTRIES_EXCUSED = {
-    "ndm.nn": "networks: any function will do", "network": "networks: any function will do",
-    "layer": "networks: any function will do", "activation": "networks: any function will do",
-    "tracker": "shows numbers of others", "recipe": "names parts: tests/theory/unification",
+    "ndm.nn": "networks: any function will do",
+    "network": "networks: any function will do",
+    "layer": "networks: any function will do",
+    "activation": "networks: any function will do",
+    "tracker": "shows numbers of others",
+    "recipe": "names parts: tests/theory/unification",
     "benchmark": "studies: tests/benchmarks",
     "ndm.predictors": "beside those of forms, the excused names above",
     "method of torchsde": "a library's: tests/theory/test_samplers.py",
@@ -52,8 +57,11 @@ def laws() -> list[tuple[str, tuple, dict[str, Any]]]:
         module = importlib.import_module(f"{__package__}.{path.stem}")
         tests = {name: function for name, function in vars(module).items() if name.startswith("test_")}
         for name, marked in {"": module, **tests}.items():
-            found += [(f"{path.name}::{name}", mark.args, mark.kwargs)
-                      for mark in getattr(marked, "pytestmark", []) if mark.name == "law"]
+            found += [
+                (f"{path.name}::{name}", mark.args, mark.kwargs)
+                for mark in getattr(marked, "pytestmark", [])
+                if mark.name == "law"
+            ]
     return found
 
 
@@ -92,8 +100,12 @@ def assert_held(what: str, everything: set[str], held: set[str], excused: dict[s
 
 def classes(package: str) -> set[str]:
     """The public names of the parts that a package of parts has: a law of the registry holds each of them."""
-    every = [kind for module in modules(package).values() for kind in vars(module).values()
-             if inspect.isclass(kind) and kind.__module__ == module.__name__]
+    every = [
+        kind
+        for module in modules(package).values()
+        for kind in vars(module).values()
+        if inspect.isclass(kind) and kind.__module__ == module.__name__
+    ]
     return {kind.__name__ for kind in every} & set(ndm.__all__)
 
 

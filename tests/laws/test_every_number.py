@@ -101,8 +101,9 @@ def test_the_density_of_the_ode(known, x, mode):
 
 
 @pytest.mark.law("HutchinsonTrace", "GaussianTrace", registry="trace")
-@pytest.mark.parametrize("trace", [kind() if kind is ndm.ExactTrace else kind(30) for kind in TRACES.values()],
-                         ids=TRACES)
+@pytest.mark.parametrize(
+    "trace", [kind() if kind is ndm.ExactTrace else kind(30) for kind in TRACES.values()], ids=TRACES
+)
 def test_the_density_of_the_ode_by_probes(known, mode, trace):
     """F is diagonal: Rademacher's probes have no error at all, Gaussian ones say how large theirs is."""
     model, x = mode.model(known), known.sample(2)

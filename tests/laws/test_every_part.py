@@ -23,8 +23,9 @@ from ndm.volatilities import Volatility
 from .exact import ExactPredictor, Known, gaussian, three_levels, two_gaussians
 
 SCHEDULES, TRANSFORMS, VOLATILITIES = (
-    discover(f"ndm.{kind}", base) for kind, base in (("schedules", Schedule), ("transforms", Transform),
-                                                     ("volatilities", Volatility)))
+    discover(f"ndm.{kind}", base)
+    for kind, base in (("schedules", Schedule), ("transforms", Transform), ("volatilities", Volatility))
+)
 LEVELS = torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64)
 POINTS = torch.tensor([[-1.3, 0.4], [0.2, -0.7], [0.9, 1.1]], dtype=torch.float64)
 

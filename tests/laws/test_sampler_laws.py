@@ -118,7 +118,7 @@ def means(sampler: Sampler, numbers: int) -> Tensor:
     z_t, h = Z.repeat_interleave(len(weights))[:, None], functions(Z)
     for s, t in pairwise(sampler.times.flip(0)):
         given = Given(z_t, *noise.repeat(len(Z), 1)[..., None].unbind(1))
-        z_s, = sampler.walk(z_t, torch.stack([t, s]), given, None)
+        (z_s,) = sampler.walk(z_t, torch.stack([t, s]), given, None)
         h = torch.einsum("n,bnk->bk", weights, interpolated(Z, h)(z_s[:, 0]).reshape(len(Z), len(weights), -1))
     return expectation(latent(sampler.model, ONE), interpolated(Z, h))[0]
 
@@ -158,16 +158,22 @@ def means_with_memory(sampler: ndm.ExponentialSampler) -> Tensor:
         x_hat = guess(model, at_z, t).repeat_interleave(len(nodes))
         h = torch.einsum("n,bnk->bk", weights, value(z_s[:, 0], x_hat).reshape(len(at_z), len(nodes), -1))
     z_1 = Z.repeat_interleave(len(nodes))[:, None]
-    z_s, = sampler.walk(z_1, times[:2], Given(z_1, nodes.repeat(len(Z), 1)), None)
+    (z_s,) = sampler.walk(z_1, times[:2], Given(z_1, nodes.repeat(len(Z), 1)), None)
     last = value(z_s[:, 0], guess(model, z_1[:, 0], times[0])).reshape(len(Z), len(nodes), -1)
     return expectation(latent(model, ONE), interpolated(Z, torch.einsum("n,bnk->bk", weights, last)))[0]
 
 
 @pytest.mark.parametrize("eta", [None, 2.0])
 @pytest.mark.parametrize("grid", GRIDS)
-@pytest.mark.parametrize(("name", "step_variance", "order"), [
-    ("ancestral", ndm.PosteriorStepVariance, 1), ("ancestral", MomentsStepVariance, 2),
-    ("sde", MixtureStepVariance, 2), ("exponential", MixtureStepVariance, 2)])
+@pytest.mark.parametrize(
+    ("name", "step_variance", "order"),
+    [
+        ("ancestral", ndm.PosteriorStepVariance, 1),
+        ("ancestral", MomentsStepVariance, 2),
+        ("sde", MixtureStepVariance, 2),
+        ("exponential", MixtureStepVariance, 2),
+    ],
+)
 def test_with_noise_the_law_converges_to_that_of_the_data(name, step_variance, order, grid, eta) -> None:
     """At the declared order; steps with the right variance, and not its mean alone, have one more."""
     model, steps, errors = model_of_levels(step_variance=step_variance()), [12, 24, 48], []

@@ -33,8 +33,9 @@ def test_each_label_has_its_row_and_none_has_the_last() -> None:
     assert LabelEmbedding(0, 4)(None, 3) == 0.0 and not list(LabelEmbedding(0, 4).parameters())
 
 
-@pytest.mark.parametrize("labels, row", [([1, 2, 3], 2), ([0, -2, 1], 1), ([4, 0, 9], 0), ([0, 2**63 - 1, 5], 1),
-                                         ([-2**63, 0, 0], 0)])
+@pytest.mark.parametrize(
+    "labels, row", [([1, 2, 3], 2), ([0, -2, 1], 1), ([4, 0, 9], 0), ([0, 2**63 - 1, 5], 1), ([-(2**63), 0, 0], 0)]
+)
 def test_labels_out_of_range_are_refused(labels, row) -> None:
     """Those that begin at 1 end at the number of classes, which is no label and not "no label"."""
     label = LabelEmbedding(3, 4)

@@ -38,9 +38,17 @@ def test_the_velocity_in_t_is_finite_at_depth():
     assert velocity.isfinite().all() and velocity.abs().max() > 0
 
 
-@pytest.mark.parametrize(("event_shape", "options", "got"), [
-    ((8,), {}, "event_shape"), ((1, 4, 4), {"octaves": [-1]}, "octaves"), ((1, 4, 4), {"octaves": [0.5]}, "octaves"),
-    ((1, 4, 4), {"dropout": 1.0}, "dropout"), ((1, 4, 4), {"blocks": 0}, "blocks")], ids=str)
+@pytest.mark.parametrize(
+    ("event_shape", "options", "got"),
+    [
+        ((8,), {}, "event_shape"),
+        ((1, 4, 4), {"octaves": [-1]}, "octaves"),
+        ((1, 4, 4), {"octaves": [0.5]}, "octaves"),
+        ((1, 4, 4), {"dropout": 1.0}, "dropout"),
+        ((1, 4, 4), {"blocks": 0}, "blocks"),
+    ],
+    ids=str,
+)
 def test_wrong_options_are_refused(event_shape, options, got):
     with pytest.raises(InputError, match=got):
         FullResolution(event_shape, **options)

@@ -63,8 +63,9 @@ def test_derivatives_nest(case) -> None:
         return jvp(lambda x: jvp(layer, (x,), (v,))[1], (x,), (v.sin(),))[1]
 
     torch.testing.assert_close(second(ours, x), second(theirs, x))
-    torch.testing.assert_close(grad(lambda x: second(ours, x).sin().sum())(x),
-                               grad(lambda x: second(theirs, x).sin().sum())(x))
+    torch.testing.assert_close(
+        grad(lambda x: second(ours, x).sin().sum())(x), grad(lambda x: second(theirs, x).sin().sum())(x)
+    )
 
 
 def test_jacobians_of_both_modes_agree(case) -> None:
@@ -72,9 +73,11 @@ def test_jacobians_of_both_modes_agree(case) -> None:
     torch.testing.assert_close(jacfwd(ours)(x), jacrev(ours)(x))
 
 
-@pytest.mark.parametrize("tangent", [
-    SiLUTangent.apply, lambda x, v: NormTangent.apply(x, v, 2, 1e-5), lambda x, v: NormTangent.apply(x, v, 2, 0.3)],
-    ids=["silu", "norm", "norm with a large eps"])
+@pytest.mark.parametrize(
+    "tangent",
+    [SiLUTangent.apply, lambda x, v: NormTangent.apply(x, v, 2, 1e-5), lambda x, v: NormTangent.apply(x, v, 2, 0.3)],
+    ids=["silu", "norm", "norm with a large eps"],
+)
 def test_tangents_have_every_derivative(tangent) -> None:
     inputs = [torch.randn(2, 4, 2, 3, dtype=torch.float64, requires_grad=True) for _ in range(2)]
     assert torch.autograd.gradcheck(tangent, inputs, check_forward_ad=True)
@@ -85,8 +88,9 @@ def test_tangents_are_mapped_over_a_batch_of_batches() -> None:
     x, v = torch.randn(2, 3, 2, 4, 3, 3, dtype=torch.float64)
     tangent = partial(NormTangent.apply, num_groups=2, eps=1e-5)
     torch.testing.assert_close(vmap(tangent)(x, v), torch.stack([tangent(x[k], v[k]) for k in range(3)]))
-    torch.testing.assert_close(vmap(tangent, (None, 1))(x[0], v.movedim(0, 1)),
-                               torch.stack([tangent(x[0], v[k]) for k in range(3)]))
+    torch.testing.assert_close(
+        vmap(tangent, (None, 1))(x[0], v.movedim(0, 1)), torch.stack([tangent(x[0], v[k]) for k in range(3)])
+    )
 
 
 def test_the_tangent_of_a_constant_group_is_finite() -> None:
@@ -100,8 +104,7 @@ def test_the_tangent_of_a_constant_group_is_finite() -> None:
 @pytest.mark.parametrize("carrying", ["x", "scale and shift", "all"])
 def test_modulation_is_the_product_rule(carrying) -> None:
     """In value, tangent and gradients it is what PyTorch makes of the formula."""
-    inputs = [torch.randn(2, 3, *end, dtype=torch.float64, requires_grad=True)
-                                for end in ((4,), (1,), (1,))]
+    inputs = [torch.randn(2, 3, *end, dtype=torch.float64, requires_grad=True) for end in ((4,), (1,), (1,))]
     moved = {"x": [0], "scale and shift": [1, 2], "all": [0, 1, 2]}[carrying]
     primals, tangents = [inputs[k] for k in moved], [torch.randn_like(inputs[k]).requires_grad_() for k in moved]
 

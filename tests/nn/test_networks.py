@@ -114,7 +114,7 @@ def test_an_example_does_not_depend_on_its_neighbours(kind) -> None:
     network = perturbed(kind.for_events(EVENT, num_classes=5))
     together = network(x, t, cond)
     for i in range(BATCH):
-        torch.testing.assert_close(together[i], network(x[i:i + 1], t[i:i + 1], cond[i:i + 1])[0])
+        torch.testing.assert_close(together[i], network(x[i : i + 1], t[i : i + 1], cond[i : i + 1])[0])
 
 
 def test_time_and_label_matter(kind) -> None:
@@ -161,18 +161,21 @@ def test_a_configuration_makes_the_same_network(kind) -> None:
     assert torch.equal(copy(x, t, cond), network(x, t, cond))
 
 
-@pytest.mark.parametrize(("change", "line"), [
-    (lambda x, t, c: (x[:, :1], t, c), "got a batch of shape (3, 1, 8, 8); expected (B, 2, 8, 8)"),
-    (lambda x, t, c: (x, t[0], c), "got t of shape (); expected one time per example, (3,)"),
-    (lambda x, t, c: (x, t, c[:2]), "got cond of shape (2,) and torch.int64; expected labels of shape (3,)"),
-    (lambda x, t, c: (x, t, c.float()), "got cond of shape (3,) and torch.float32; expected labels"),
-    (lambda x, t, c: (x, t, c + 2), "got label 6 of example 2; expected labels from 0 to 4, or -1 for no label"),
-    (lambda x, t, c: (x.numpy(), t, c), "got a NumPy array for x; expected a torch.Tensor"),
-    (lambda x, t, c: (x, t.numpy(), c), "got a NumPy array for t; expected a torch.Tensor"),
-    (lambda x, t, c: (x, t, c.numpy()), "got a NumPy array for cond; expected a torch.Tensor"),
-    (lambda x, t, c: (x, 0.5, c), "got a float for t; expected a torch.Tensor"),
-    (lambda x, t, c: (x, t, c.tolist()), "got a list for cond; expected a torch.Tensor"),
-])
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda x, t, c: (x[:, :1], t, c), "got a batch of shape (3, 1, 8, 8); expected (B, 2, 8, 8)"),
+        (lambda x, t, c: (x, t[0], c), "got t of shape (); expected one time per example, (3,)"),
+        (lambda x, t, c: (x, t, c[:2]), "got cond of shape (2,) and torch.int64; expected labels of shape (3,)"),
+        (lambda x, t, c: (x, t, c.float()), "got cond of shape (3,) and torch.float32; expected labels"),
+        (lambda x, t, c: (x, t, c + 2), "got label 6 of example 2; expected labels from 0 to 4, or -1 for no label"),
+        (lambda x, t, c: (x.numpy(), t, c), "got a NumPy array for x; expected a torch.Tensor"),
+        (lambda x, t, c: (x, t.numpy(), c), "got a NumPy array for t; expected a torch.Tensor"),
+        (lambda x, t, c: (x, t, c.numpy()), "got a NumPy array for cond; expected a torch.Tensor"),
+        (lambda x, t, c: (x, 0.5, c), "got a float for t; expected a torch.Tensor"),
+        (lambda x, t, c: (x, t, c.tolist()), "got a list for cond; expected a torch.Tensor"),
+    ],
+)
 def test_wrong_inputs_are_refused_in_one_line(kind, change, line) -> None:
     network = kind.for_events(EVENT, num_classes=5)
     with pytest.raises(InputError) as error:

@@ -16,12 +16,15 @@ def perturbed(network: UNet) -> UNet:
     return network
 
 
-@pytest.mark.parametrize(("shape", "options"), [
-    ((1, 8, 8), {"multipliers": (1,)}),
-    ((3, 8, 12), {"multipliers": (1, 2, 3), "blocks": 2}),
-    ((3, 10, 8), {"attention": (5,), "dropout": 0.1}),
-    ((2, 8, 8), {"channels": 12, "attention": (4, 8)}),
-])
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((1, 8, 8), {"multipliers": (1,)}),
+        ((3, 8, 12), {"multipliers": (1, 2, 3), "blocks": 2}),
+        ((3, 10, 8), {"attention": (5,), "dropout": 0.1}),
+        ((2, 8, 8), {"channels": 12, "attention": (4, 8)}),
+    ],
+)
 def test_every_layout_has_a_velocity_and_gradients(shape, options) -> None:
     torch.manual_seed(0)
     network = perturbed(UNet(shape, num_outputs=2, **{"channels": 16} | options)).eval()
@@ -61,13 +64,16 @@ def test_heads_are_ordered_before_channels() -> None:
     assert torch.equal(heads, torch.stack((torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8)), dim=1))
 
 
-@pytest.mark.parametrize(("shape", "options", "line"), [
-    ((64,), {}, "got event_shape (64,); expected (C, H, W); use MLP for events that are not images"),
-    ((1, 9, 8), {}, "got images of 9x8 for 2 levels; expected sizes that 2 divides; give fewer multipliers"),
-    ((1, 8, 8), {"multipliers": ()}, "got images of 8x8 for 0 levels; expected sizes that 1 divides"),
-    ((1, 8, 8), {"blocks": 0}, "got blocks = 0; expected a whole number"),
-    ((1, 8, 8), {"attention": (2,)}, "got attention at heights (2,); expected heights among (8, 4)"),
-])
+@pytest.mark.parametrize(
+    ("shape", "options", "line"),
+    [
+        ((64,), {}, "got event_shape (64,); expected (C, H, W); use MLP for events that are not images"),
+        ((1, 9, 8), {}, "got images of 9x8 for 2 levels; expected sizes that 2 divides; give fewer multipliers"),
+        ((1, 8, 8), {"multipliers": ()}, "got images of 8x8 for 0 levels; expected sizes that 1 divides"),
+        ((1, 8, 8), {"blocks": 0}, "got blocks = 0; expected a whole number"),
+        ((1, 8, 8), {"attention": (2,)}, "got attention at heights (2,); expected heights among (8, 4)"),
+    ],
+)
 def test_wrong_shapes_are_refused_in_one_line(shape, options, line) -> None:
     with pytest.raises(InputError) as error:
         UNet(shape, **options)

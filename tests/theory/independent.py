@@ -50,13 +50,24 @@ def data_of(form: Form) -> Mixture:
     return Mixture(SHARES.log().expand(2, 3), MEANS, STDS**2)
 
 
-def exact_model(form: Form, ends: tuple[float, float], transform: Transform | None = None,
-                volatility: Volatility | None = None, step_variance: StepVariance | None = None) -> ndm.NeuralDiffusion:
+def exact_model(
+    form: Form,
+    ends: tuple[float, float],
+    transform: Transform | None = None,
+    volatility: Volatility | None = None,
+    step_variance: StepVariance | None = None,
+) -> ndm.NeuralDiffusion:
     """The form, and a network that adds nothing to it."""
     predictor = ndm.DirectPredictor(ndm.MLP((2,), form.num_outputs, width=4, depth=0), form)
     decoder = ndm.LevelsDecoder(3) if isinstance(form, CategoricalForm) else ndm.GaussianDecoder()
-    return ndm.NeuralDiffusion(ndm.LinearSchedule(*ends), transform or ndm.IdentityTransform(), predictor, decoder,
-                               volatility or ndm.ConstantVolatility(1.0), step_variance).eval()
+    return ndm.NeuralDiffusion(
+        ndm.LinearSchedule(*ends),
+        transform or ndm.IdentityTransform(),
+        predictor,
+        decoder,
+        volatility or ndm.ConstantVolatility(1.0),
+        step_variance,
+    ).eval()
 
 
 def normal_grid(num: int) -> tuple[Tensor, Tensor]:
@@ -91,15 +102,16 @@ def expected_ends(model: ndm.NeuralDiffusion, num: int) -> tuple[Tensor, Tensor]
 def expected_bound(model: ndm.NeuralDiffusion, timesteps: int, num: int = 80) -> ndm.Bound:
     """The bound's three terms averaged over data and noise, that of z_s as well, by the trapezoidal rule."""
     (x, shares), (nodes, weights) = data_grid(model.predictor.form, num), normal_grid(num)
-    half = nodes[num // 2:]  # draws of a divergence are even in the noise of z_s
+    half = nodes[num // 2 :]  # draws of a divergence are even in the noise of z_s
     latents = x.repeat_interleave(num * len(half), 0)
     noise_t = nodes.repeat_interleave(len(half)).repeat(len(x))[:, None].expand(-1, 2)
     noise_s = half.repeat(len(x) * num)[:, None].expand(-1, 2)
     diffusion = torch.zeros(())
     for step in range(timesteps):
-        values = discrete_integrand(model, model.curve(latents), torch.full((len(latents),), step), timesteps,
-                                    noise_t, noise_s, None)
-        diffusion += shares @ (values.reshape(len(x), num, -1) @ weights[num // 2:] * 2) @ weights / timesteps
+        values = discrete_integrand(
+            model, model.curve(latents), torch.full((len(latents),), step), timesteps, noise_t, noise_s, None
+        )
+        diffusion += shares @ (values.reshape(len(x), num, -1) @ weights[num // 2 :] * 2) @ weights / timesteps
     prior, reconstruction = expected_ends(model, num)
     return ndm.Bound(prior, diffusion, reconstruction)
 
@@ -108,7 +120,7 @@ def latent(model: ndm.NeuralDiffusion, t: Tensor) -> Mixture:
     """The distribution of z_t, (2 dimensions, 3 components)."""
     level = model.schedule(t)
     scale = model.transform.response(model.transform.curve(torch.ones(1, 2)), torch.ones(1, 2))(t)[0]
-    return data_of(model.predictor.form).affine(level.alpha * scale, torch.zeros(2)).blurred(level.sigma.expand(2)**2)
+    return data_of(model.predictor.form).affine(level.alpha * scale, torch.zeros(2)).blurred(level.sigma.expand(2) ** 2)
 
 
 def entropy(mixture: Mixture) -> Tensor:

@@ -85,9 +85,12 @@ def diffusion(model: ndm.NeuralDiffusion, x: Tensor, noise: Tensor, timesteps: i
 def expected_bound(model: ndm.NeuralDiffusion, data: Tensor, timesteps: int | None = None) -> ndm.Bound:
     """The bound's three terms averaged over x ~ N(0, data), noise and time: exact for linear F and predictor."""
     points = cubature(2 * len(data))
-    x, noise = points[:, :len(data)] @ torch.linalg.cholesky(data).mT, points[:, len(data):]
-    terms = (model.marginal(model.curve(x), ONE).kl(model.prior(x)), diffusion(model, x, noise, timesteps),
-             model.decoder.reconstruction(x, model.schedule(ZERO), noise))
+    x, noise = points[:, : len(data)] @ torch.linalg.cholesky(data).mT, points[:, len(data) :]
+    terms = (
+        model.marginal(model.curve(x), ONE).kl(model.prior(x)),
+        diffusion(model, x, noise, timesteps),
+        model.decoder.reconstruction(x, model.schedule(ZERO), noise),
+    )
     return ndm.Bound(*(term.mean() for term in terms))
 
 
@@ -154,22 +157,30 @@ class ExactPredictor:
         return (cross @ torch.linalg.solve(signal @ cross + noise, z_t[..., None]))[..., 0]
 
 
-def gaussian_model(data: Tensor, transform: Transform | None = None, schedule: Schedule | None = None,
-                   **parts) -> ndm.NeuralDiffusion:
+def gaussian_model(
+    data: Tensor, transform: Transform | None = None, schedule: Schedule | None = None, **parts
+) -> ndm.NeuralDiffusion:
     """The model of x ~ N(0, data) with the exact predictor, for an F that is linear in x."""
     transform, schedule = transform or ndm.IdentityTransform(), schedule or ndm.LinearSchedule()
     exact = ExactPredictor(data, schedule, transform)
     return ndm.NeuralDiffusion(schedule, transform, exact, ndm.GaussianDecoder(), **parts).eval()
 
 
-def squashing_model(transform: Transform | None = None, schedule: Schedule | None = None,
-                    **parts) -> ndm.NeuralDiffusion:
+def squashing_model(
+    transform: Transform | None = None, schedule: Schedule | None = None, **parts
+) -> ndm.NeuralDiffusion:
     """A model with a predictor that is wrong, non-linear and simple: x^ = tanh(z_t - t)."""
+
     def predictor(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         return torch.tanh(z_t - t.reshape(-1, *[1] * (z_t.ndim - 1)))
 
-    return ndm.NeuralDiffusion(schedule or ndm.LinearSchedule(), transform or ndm.IdentityTransform(), predictor,
-                               ndm.GaussianDecoder(), **parts).eval()
+    return ndm.NeuralDiffusion(
+        schedule or ndm.LinearSchedule(),
+        transform or ndm.IdentityTransform(),
+        predictor,
+        ndm.GaussianDecoder(),
+        **parts,
+    ).eval()
 
 
 def small_transform(name: str, event_shape: tuple[int, ...] = (3,)) -> Transform:
@@ -178,8 +189,7 @@ def small_transform(name: str, event_shape: tuple[int, ...] = (3,)) -> Transform
         "identity": lambda: ndm.IdentityTransform(),
         "scaling": lambda: ndm.ScalingTransform(event_shape),
         "frequency": lambda: ndm.ScalingTransform(event_shape, ndm.CosineBasis(*event_shape[-2:])),
-        "time_basis": lambda: ndm.TimeBasisTransform(ndm.HiddenLayer(event_shape, 3, width=16),
-                                                     ndm.IntegratedBumps(3)),
+        "time_basis": lambda: ndm.TimeBasisTransform(ndm.HiddenLayer(event_shape, 3, width=16), ndm.IntegratedBumps(3)),
         "residual": lambda: ndm.ResidualTransform(ndm.MLP(event_shape, width=16, depth=1)),
     }
     return perturbed(made[name](), std=0.2)

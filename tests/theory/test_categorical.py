@@ -48,6 +48,7 @@ def test_near_levels_are_all_that_count(num_levels, gamma_0):
     x = decoder.from_integers(torch.randint(0, num_levels, (4, 2, 3)))
     noise = torch.randn_like(x)
     for t in (torch.zeros(()), torch.linspace(0, 0.5, 4)):
-        near, all_levels = (f(x, schedule(t), noise) for f in (decoder.reconstruction,
-                                                               lambda *a: Decoder.reconstruction(decoder, *a)))
+        near, all_levels = (
+            f(x, schedule(t), noise) for f in (decoder.reconstruction, lambda *a: Decoder.reconstruction(decoder, *a))
+        )
         torch.testing.assert_close(near, all_levels, rtol=1e-9, atol=1e-11)

@@ -56,8 +56,10 @@ def test_levels_and_integers() -> None:
 def exact_reconstruction(decoder: ndm.LevelsDecoder, k: torch.Tensor, level, noise: torch.Tensor) -> torch.Tensor:
     """sum_i log sum_m exp(u_m n_i - u_m^2 / 2), u_m = m spacing alpha / sigma over every level, by Python's floats."""
     unit = 2 / (decoder.num_levels - 1) * float(level.alpha) / float(level.sigma)
-    terms = [math.log(math.fsum(math.exp((m - i) * unit * (n - (m - i) * unit / 2)) for m in range(decoder.num_levels)))
-             for i, n in zip(k.flatten().tolist(), noise.flatten().tolist(), strict=True)]
+    terms = [
+        math.log(math.fsum(math.exp((m - i) * unit * (n - (m - i) * unit / 2)) for m in range(decoder.num_levels)))
+        for i, n in zip(k.flatten().tolist(), noise.flatten().tolist(), strict=True)
+    ]
     return torch.tensor(terms, dtype=torch.float64).reshape(k.shape).flatten(1).sum(1)
 
 
@@ -72,8 +74,7 @@ def test_the_reconstruction_is_exact_in_float64(num_levels, gamma, default) -> N
     x = decoder.from_integers(k, torch.float64)
     expected = exact_reconstruction(decoder, k, level, noise)
     assert_close(decoder.reconstruction(x, level, noise), expected, rtol=1e-12, atol=1e-12)
-    assert_close(-decoder.log_prob(x, level.alpha * x + level.sigma * noise, level), expected, rtol=1e-11,
-                 atol=1e-11)
+    assert_close(-decoder.log_prob(x, level.alpha * x + level.sigma * noise, level), expected, rtol=1e-11, atol=1e-11)
 
 
 @pytest.fixture(params=["one number", "one for each dimension"])
@@ -86,8 +87,10 @@ def scaled(request) -> ndm.GaussianDecoder:
 def test_gaussian_integrates_to_one(scaled) -> None:
     """The density of x in its own units, on a grid about its mean: the Jacobian of loc and scale is in it."""
     z_0 = torch.tensor([[0.4, -0.2]])
-    axes = [scaled.destandardise(z_0 / COARSE.alpha)[0, i] + scaled.scale.expand(2)[i] * torch.linspace(-5, 5, 201)
-            for i in range(2)]
+    axes = [
+        scaled.destandardise(z_0 / COARSE.alpha)[0, i] + scaled.scale.expand(2)[i] * torch.linspace(-5, 5, 201)
+        for i in range(2)
+    ]
     grid = torch.cartesian_prod(*axes)
     cell = torch.stack([axis[1] - axis[0] for axis in axes]).prod()
     assert_close(scaled.log_prob(grid, z_0.expand_as(grid), COARSE).exp().sum() * cell, 1.0, rtol=1e-8)
@@ -96,8 +99,9 @@ def test_gaussian_integrates_to_one(scaled) -> None:
 def test_gaussian_is_torchs_normal(scaled) -> None:
     """p(x | z_0) = N(loc + scale z_0 / alpha_0, (scale sigma_0 / alpha_0)^2)."""
     x, z_0 = torch.randn(2, 6, 2)
-    expected = torch.distributions.Normal(scaled.loc + scaled.scale * z_0 / COARSE.alpha,
-                                          scaled.scale * COARSE.sigma / COARSE.alpha)
+    expected = torch.distributions.Normal(
+        scaled.loc + scaled.scale * z_0 / COARSE.alpha, scaled.scale * COARSE.sigma / COARSE.alpha
+    )
     assert_close(scaled.log_prob(x, z_0, COARSE), expected.log_prob(x).sum(1))
     uniform = torch.rand(6, 2)
     assert_close(scaled.sample(z_0, COARSE, uniform), expected.icdf(uniform), rtol=1e-8)
@@ -122,6 +126,7 @@ def test_levels_reconstruction_is_one_draw() -> None:
 
 def test_bound_is_that_of_the_data_in_its_own_units(scaled) -> None:
     """The model of loc + scale x has the bound of x plus sum_i log scale_i: draw by draw."""
+
     def total(decoder: ndm.GaussianDecoder, x: torch.Tensor) -> torch.Tensor:
         model = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(), lambda z, t, c: z.tanh(), decoder)
         return model.eval()(x, generator=torch.Generator().manual_seed(0)).total

@@ -24,8 +24,20 @@ LAYERS = {
     "logsumexp": lambda h: h.logsumexp(1),
     "logsumexp kept": lambda h: torch.logsumexp(h, (1, 2), keepdim=True),
     "attention": lambda h: nn.functional.multi_head_attention_forward(
-        h, h, h, 6, 1, torch.ones(18, 6) + torch.eye(18, 6), torch.zeros(18), None, None, False, 0.0, torch.eye(6),
-        torch.zeros(6))[0],
+        h,
+        h,
+        h,
+        6,
+        1,
+        torch.ones(18, 6) + torch.eye(18, 6),
+        torch.zeros(18),
+        None,
+        None,
+        False,
+        0.0,
+        torch.eye(6),
+        torch.zeros(6),
+    )[0],
     "layer norm": lambda h: F.layer_norm(h, (4, 6), torch.arange(24.0).reshape(4, 6), torch.ones(4, 6)),
     "LayerNorm": nn.LayerNorm(6).double(),
     "InstanceNorm": nn.InstanceNorm1d(4).double(),
@@ -121,8 +133,9 @@ def test_inference_mode_has_the_derivatives_of_no_grad(name) -> None:
     x, t = torch.randn(3, 4, 6), torch.tensor([0.2, 0.5, 0.9])
 
     def velocities(x: Tensor, t: Tensor) -> Tensor:
-        return torch.stack(with_velocity(
-            lambda u: LAYERS[name](x * torch.sin(3 * u[:, None, None]) + u[:, None, None] * x**2), t))
+        return torch.stack(
+            with_velocity(lambda u: LAYERS[name](x * torch.sin(3 * u[:, None, None]) + u[:, None, None] * x**2), t)
+        )
 
     made = in_inference_mode(x, t)
     with torch.no_grad():
@@ -204,8 +217,10 @@ def test_a_constant_with_random_masks_stands_still_and_draws_no_more_numbers() -
 
 SQUARE = 3 * torch.eye(3, dtype=torch.float64)
 LINEAR = {
-    "det": lambda a: torch.linalg.det(a), "slogdet": lambda a: torch.linalg.slogdet(a).logabsdet,
-    "logdet": lambda a: a.logdet(), "solve": lambda a: torch.linalg.solve(a, torch.ones(3, 1)),
+    "det": lambda a: torch.linalg.det(a),
+    "slogdet": lambda a: torch.linalg.slogdet(a).logabsdet,
+    "logdet": lambda a: a.logdet(),
+    "solve": lambda a: torch.linalg.solve(a, torch.ones(3, 1)),
     "householder_product": lambda a: torch.linalg.householder_product(a, a[0].sigmoid()),
 }
 

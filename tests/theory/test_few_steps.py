@@ -38,11 +38,15 @@ def scaling() -> Transform:
     return perturbed(ndm.ScalingTransform((2,), functions=Pieces(3)), std=0.4)
 
 
-MARKOV = {"identity": lambda: (ndm.IdentityTransform(), ndm.ConstantVolatility(1.0)),
-          "identity-markov": lambda: (ndm.IdentityTransform(), ndm.MarkovVolatility()),
-          "scaling-markov": lambda: (scaling(), ndm.MarkovVolatility())}
-NOT_MARKOV = {"identity-half": lambda: (ndm.IdentityTransform(), ndm.ConstantVolatility(0.5)),
-              "scaling-one": lambda: (scaling(), ndm.ConstantVolatility(1.0))}
+MARKOV = {
+    "identity": lambda: (ndm.IdentityTransform(), ndm.ConstantVolatility(1.0)),
+    "identity-markov": lambda: (ndm.IdentityTransform(), ndm.MarkovVolatility()),
+    "scaling-markov": lambda: (scaling(), ndm.MarkovVolatility()),
+}
+NOT_MARKOV = {
+    "identity-half": lambda: (ndm.IdentityTransform(), ndm.ConstantVolatility(0.5)),
+    "scaling-one": lambda: (scaling(), ndm.ConstantVolatility(1.0)),
+}
 
 
 @pytest.mark.parametrize("process", MARKOV)
@@ -110,8 +114,15 @@ def test_discrete_bound_tends_to_the_continuous_one(form, process, step_variance
 
     def ratio(timesteps: int) -> Tensor:
         steps = (t * timesteps).round().long() - 1
-        values = discrete_integrand(model, model.curve(x.repeat(40, 1)), steps.repeat(40), timesteps,
-                                    noise.repeat(40, 1), nodes.repeat_interleave(3)[:, None].expand(-1, 2), None)
+        values = discrete_integrand(
+            model,
+            model.curve(x.repeat(40, 1)),
+            steps.repeat(40),
+            timesteps,
+            noise.repeat(40, 1),
+            nodes.repeat_interleave(3)[:, None].expand(-1, 2),
+            None,
+        )
         return weights @ values.reshape(40, 3) / limit
 
     assert_first_order(ratio(10_000) - 1, ratio(20_000) - 1, largest=0.05)
@@ -135,8 +146,13 @@ def test_deviation_is_centred_and_its_gain_that_of_the_mean(form, process) -> No
     at_s, at_t = model.schedule(s), model.schedule(t)
     log_w_s, log_w_t = (model.transform.log_scale_with_velocity(u)[0].reshape(3, -1) for u in (s, t))
     span = (at_t.gamma - at_s.gamma)[:, None]
-    d = {"identity": span, "identity-markov": span, "identity-half": span / 2, "scaling-one": span,
-         "scaling-markov": span - 2 * (log_w_t - log_w_s)}[process]
+    d = {
+        "identity": span,
+        "identity-markov": span,
+        "identity-half": span / 2,
+        "scaling-one": span,
+        "scaling-markov": span - 2 * (log_w_t - log_w_s),
+    }[process]
     c = (at_s.sigma / at_t.sigma)[:, None] * torch.exp(-d / 2)
     gain = at_s.alpha[:, None] * log_w_s.exp() - c * at_t.alpha[:, None] * log_w_t.exp()
     assert_close(deviation.means, gain[..., None] * (x.means - x.mean[..., None]))
@@ -172,8 +188,10 @@ def test_moments_have_the_best_variance_in_expectation(process) -> None:
     with torch.no_grad():
         discrete_integrand(model, curve, step, 3, noise, noise, None)
         transition, predicted = model.transition(x, s, t), model.predict(model.marginal(curve, t).sample(noise), t)
-        squared, believed = ((value / transition.std**2).reshape(num, 3, 2) for value in (
-            transition.shift(predicted - curve) ** 2, transition.deviation(predicted.belief).variance))
+        squared, believed = (
+            (value / transition.std**2).reshape(num, 3, 2)
+            for value in (transition.shift(predicted - curve) ** 2, transition.deviation(predicted.belief).variance)
+        )
     analytic = model.step_variance.excess.value
     assert_close(analytic, squared.mean(0))
     error = (squared - believed).std(0) / num**0.5
@@ -210,8 +228,15 @@ def test_single_precision(form, step_variance, timesteps) -> None:
     means = []
     for dtype in (torch.float64, torch.float32):
         with torch.no_grad():
-            values = discrete_integrand(model.to(dtype), model.curve(x.to(dtype)), torch.arange(10_000) % timesteps,
-                                        timesteps, noise.to(dtype), noise_s.to(dtype), None)
+            values = discrete_integrand(
+                model.to(dtype),
+                model.curve(x.to(dtype)),
+                torch.arange(10_000) % timesteps,
+                timesteps,
+                noise.to(dtype),
+                noise_s.to(dtype),
+                None,
+            )
         assert values.dtype == dtype
         means.append(values.double().mean())
     assert_close(means[1], means[0], rtol=3e-5)

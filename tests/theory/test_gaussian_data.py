@@ -101,10 +101,14 @@ def random_scaling() -> Transform:
     return perturbed(ndm.ScalingTransform((5,)), std=0.5)
 
 
-@pytest.mark.parametrize("transform, volatility", [
-    (ndm.IdentityTransform, lambda: ndm.ConstantVolatility(1.0)),
-    (random_scaling, ndm.MarkovVolatility),
-], ids=["identity", "scaling"])
+@pytest.mark.parametrize(
+    "transform, volatility",
+    [
+        (ndm.IdentityTransform, lambda: ndm.ConstantVolatility(1.0)),
+        (random_scaling, ndm.MarkovVolatility),
+    ],
+    ids=["identity", "scaling"],
+)
 def test_bound_is_tight_for_a_markov_process(transform, volatility) -> None:
     """The reverse of a Markov diffusion is Markov: NELBO = entropy + what prior and decoder cost.
 
@@ -116,12 +120,15 @@ def test_bound_is_tight_for_a_markov_process(transform, volatility) -> None:
     assert_close(total, entropy(data) + gap(model, data), rtol=1e-10)
 
 
-@pytest.mark.parametrize("transform, volatility", [
-    (ndm.IdentityTransform, ndm.ConstantVolatility(0.5)),
-    (ndm.IdentityTransform, ndm.ConstantVolatility(2.0)),
-    (random_scaling, ndm.ConstantVolatility(1.0)),
-    (lambda: linear_transform(torch.randn(5, 5)), ndm.ConstantVolatility(1.0)),
-])
+@pytest.mark.parametrize(
+    "transform, volatility",
+    [
+        (ndm.IdentityTransform, ndm.ConstantVolatility(0.5)),
+        (ndm.IdentityTransform, ndm.ConstantVolatility(2.0)),
+        (random_scaling, ndm.ConstantVolatility(1.0)),
+        (lambda: linear_transform(torch.randn(5, 5)), ndm.ConstantVolatility(1.0)),
+    ],
+)
 def test_bound_is_loose_otherwise(transform, volatility) -> None:
     """Where the process averaged over x is not Markov, even the exact predictor pays for it."""
     data = random_covariance(5)
@@ -129,11 +136,15 @@ def test_bound_is_loose_otherwise(transform, volatility) -> None:
     assert expected_bound(model, data).total > entropy(data) + gap(model, data) + 1e-3
 
 
-@pytest.mark.parametrize("transform, volatility, expected", [
-    (ndm.IdentityTransform, ndm.ConstantVolatility(1.0), 1.835412),
-    (growth, ndm.ConstantVolatility(1.0), 1.839502),
-    (growth, ndm.MarkovVolatility(), 1.835585),
-], ids=["identity", "growth", "growth-matched"])
+@pytest.mark.parametrize(
+    "transform, volatility, expected",
+    [
+        (ndm.IdentityTransform, ndm.ConstantVolatility(1.0), 1.835412),
+        (growth, ndm.ConstantVolatility(1.0), 1.839502),
+        (growth, ndm.MarkovVolatility(), 1.835585),
+    ],
+    ids=["identity", "growth", "growth-matched"],
+)
 def test_numbers_quoted_in_the_mathematics(transform, volatility: Volatility, expected: float) -> None:
     """Identity 3: x ~ N(0, 2.3), gamma = -13.3 + 18.3 t, F = x or (1 + t/2) x; exact -log p is 1.835393."""
     data = torch.tensor([[2.3]])

@@ -52,8 +52,12 @@ def test_belief_is_bayes_rule(gamma, shape) -> None:
     joint = (prior(form, outputs).log_prob(x) + Normal(alpha * x, sigma).log_prob(z)).exp()
     posterior = joint / torch.trapezoid(joint, LINE, dim=0)
 
-    density = torch.stack([torch.logsumexp(belief.log_weights + Normal(belief.means, belief.variances.sqrt())
-                                           .log_prob(point), -1) for point in LINE[::50]]).exp()
+    density = torch.stack(
+        [
+            torch.logsumexp(belief.log_weights + Normal(belief.means, belief.variances.sqrt()).log_prob(point), -1)
+            for point in LINE[::50]
+        ]
+    ).exp()
     assert_close(density, posterior[::50], rtol=1e-7, atol=1e-9)
     assert_close(belief.mean, torch.trapezoid(posterior * x, LINE, dim=0), rtol=1e-7)
     spread = torch.trapezoid(posterior * (x - belief.mean) ** 2, LINE, dim=0)
@@ -149,12 +153,19 @@ def test_gradients_are_finite_in_single_precision(gamma, step_variance) -> None:
     form.initialise(torch.randn(100, 3))
     predictor = perturbed(ndm.DirectPredictor(ndm.MLP((3,), form.num_outputs, width=8, depth=1), form))
     ends = (gamma, gamma + 4.0) if gamma < 0 else (gamma - 4.0, gamma)
-    model = ndm.NeuralDiffusion(ndm.LearnedSchedule(*ends), perturbed(ndm.ScalingTransform((3,))), predictor,
-                                ndm.GaussianDecoder(), ndm.MarkovVolatility(), kind())
+    model = ndm.NeuralDiffusion(
+        ndm.LearnedSchedule(*ends),
+        perturbed(ndm.ScalingTransform((3,))),
+        predictor,
+        ndm.GaussianDecoder(),
+        ndm.MarkovVolatility(),
+        kind(),
+    )
     x = torch.cat([torch.randn(16, 3), 30 * torch.randn(4, 3)])
     for timesteps in (1, 4):
-        values = discrete_integrand(model, model.curve(x), torch.arange(20) % timesteps, timesteps, torch.randn(20, 3),
-                                    torch.randn(20, 3), None)
+        values = discrete_integrand(
+            model, model.curve(x), torch.arange(20) % timesteps, timesteps, torch.randn(20, 3), torch.randn(20, 3), None
+        )
         assert values.isfinite().all() and values.dtype == torch.float32
         for name, parameter in model.named_parameters():
             (gradient,) = torch.autograd.grad(values.sum(), parameter, retain_graph=True)

@@ -27,10 +27,17 @@ def predictor_for(transform: Transform, event_shape: tuple[int, ...]) -> Predict
 def learned_model(name: str, event_shape: tuple[int, ...]) -> ndm.NeuralDiffusion:
     """Everything that can be learned is."""
     transform = TRANSFORMS[name].for_events(event_shape)
-    return perturbed(ndm.NeuralDiffusion(
-        ndm.LearnedSchedule(-6.0, 4.0, num_pieces=3), transform, predictor_for(transform, event_shape),
-        ndm.GaussianDecoder(), ndm.LearnedVolatility(num_bins=3), ndm.LearnedStepVariance(event_shape, STEPS)),
-        std=0.05).eval()
+    return perturbed(
+        ndm.NeuralDiffusion(
+            ndm.LearnedSchedule(-6.0, 4.0, num_pieces=3),
+            transform,
+            predictor_for(transform, event_shape),
+            ndm.GaussianDecoder(),
+            ndm.LearnedVolatility(num_bins=3),
+            ndm.LearnedStepVariance(event_shape, STEPS),
+        ),
+        std=0.05,
+    ).eval()
 
 
 def total(model: ndm.NeuralDiffusion, x: Tensor, timesteps: int | None) -> Tensor:
@@ -44,8 +51,11 @@ def total(model: ndm.NeuralDiffusion, x: Tensor, timesteps: int | None) -> Tenso
 def test_every_parameter_gets_a_gradient(name, event, timesteps) -> None:
     """Finite and not 0; and along a random direction the difference quotient of the bound."""
     model, x = learned_model(name, EVENTS[event]), torch.randn(8, *EVENTS[event])
-    parameters = {key: parameter for key, parameter in model.named_parameters()
-                  if timesteps or not key.startswith("step_variance")}
+    parameters = {
+        key: parameter
+        for key, parameter in model.named_parameters()
+        if timesteps or not key.startswith("step_variance")
+    }
     gradients = torch.autograd.grad(total(model, x, timesteps), list(parameters.values()))
     for key, gradient in zip(parameters, gradients, strict=True):
         assert gradient.isfinite().all() and gradient.abs().max() > 0, key

@@ -51,7 +51,8 @@ def test_the_errors_on_gaussian_data_are_the_exact_ones() -> None:
     assert_close(grid.errors, exact, rtol=0.06, atol=1e-3)
     for steps in (2, 4, 8):
         assert length(exact**2, shortest_path(grid.errors**2, steps)) < 1.01 * length(
-            exact**2, shortest_path(exact**2, steps))
+            exact**2, shortest_path(exact**2, steps)
+        )
 
 
 class Warped(Schedule):
@@ -84,7 +85,8 @@ def test_no_uniform_grid_is_better_in_its_own_measure(schedule, steps) -> None:
 
     best = measure(grid(model.schedule, steps))
     assert best <= measure(uniform_time(model.schedule, steps)) and best <= measure(
-        uniform_gamma(model.schedule, steps))
+        uniform_gamma(model.schedule, steps)
+    )
 
 
 def test_it_nearly_halves_the_error_of_the_deterministic_sampler() -> None:

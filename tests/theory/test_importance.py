@@ -44,8 +44,10 @@ def test_one_draw_is_the_bound_and_more_are_tighter() -> None:
     x = DATA.sqrt() * torch.randn(400, 1)
     truth = -density(model, x).mean()
     bound = ndm.nelbo(model, x, timesteps=T, draws=256).total.mean()
-    totals = [torch.stack([ndm.importance_weighted(model, x, timesteps=T, draws=k).total.mean() for _ in range(20)])
-              for k in (1, 4, 16)]
+    totals = [
+        torch.stack([ndm.importance_weighted(model, x, timesteps=T, draws=k).total.mean() for _ in range(20)])
+        for k in (1, 4, 16)
+    ]
     errors = [float(total.std() / math.sqrt(20)) for total in totals]
     means = [float(total.mean()) for total in totals]
     assert abs(means[0] - bound) < 4 * errors[0] + 0.01
@@ -55,8 +57,12 @@ def test_one_draw_is_the_bound_and_more_are_tighter() -> None:
 
 def test_batches_and_labels_change_nothing() -> None:
     model, x = coarse(), torch.randn(5, 1)
-    one, other = (ndm.importance_weighted(model, x, timesteps=T, draws=3, batch_size=15,
-                                          generator=torch.Generator().manual_seed(0)) for _ in range(2))
+    one, other = (
+        ndm.importance_weighted(
+            model, x, timesteps=T, draws=3, batch_size=15, generator=torch.Generator().manual_seed(0)
+        )
+        for _ in range(2)
+    )
     assert_close(one.total, other.total)
     assert ((one.effective_draws >= 1) & (one.effective_draws <= 3)).all() and ONE == 1
 
@@ -64,8 +70,13 @@ def test_batches_and_labels_change_nothing() -> None:
 def test_mixture_steps_have_weights_too() -> None:
     transform = ndm.IdentityTransform()
     predictor = ndm.DirectPredictor.for_events((2,), transform, form="gaussian_mixture", width=8, depth=1).double()
-    model = ndm.NeuralDiffusion(ndm.LinearSchedule(-3.0, 3.0), transform, predictor, ndm.GaussianDecoder(),
-                                step_variance=ndm.MixtureStepVariance()).eval()
+    model = ndm.NeuralDiffusion(
+        ndm.LinearSchedule(-3.0, 3.0),
+        transform,
+        predictor,
+        ndm.GaussianDecoder(),
+        step_variance=ndm.MixtureStepVariance(),
+    ).eval()
     x = torch.randn(100, 2)
     bound = ndm.nelbo(model, x, timesteps=2, draws=256).total.mean()
     assert ndm.importance_weighted(model, x, timesteps=2, draws=64).total.mean() < bound
@@ -73,8 +84,12 @@ def test_mixture_steps_have_weights_too() -> None:
 
 def test_what_cannot_be_weighed_is_refused() -> None:
     model, x = coarse(), torch.randn(2, 1)
-    for options in ({"timesteps": 0}, {"timesteps": T, "draws": 0}, {"timesteps": T, "draws": 10**9},
-                    {"timesteps": T, "batch_size": 0}):
+    for options in (
+        {"timesteps": 0},
+        {"timesteps": T, "draws": 0},
+        {"timesteps": T, "draws": 10**9},
+        {"timesteps": T, "batch_size": 0},
+    ):
         with pytest.raises(InputError, match=r"= 0|0 draws"):
             ndm.importance_weighted(model, x, **options)
     with pytest.raises(InputError, match="empty"):

@@ -75,9 +75,13 @@ def test_the_gradient_is_that_of_the_energy() -> None:
 @pytest.mark.parametrize("predictor", [ndm.DirectPredictor, ndm.PlugInPredictor])
 def test_only_the_transformation_has_a_gradient(name, predictor) -> None:
     transform = small_transform(name)
-    model = ndm.NeuralDiffusion(ndm.LearnedLinearSchedule(-5.0, 4.0), transform,
-                                predictor.for_events((3,), transform, network="mlp", width=16, depth=1),
-                                ndm.GaussianDecoder(), ndm.LearnedVolatility()).double()
+    model = ndm.NeuralDiffusion(
+        ndm.LearnedLinearSchedule(-5.0, 4.0),
+        transform,
+        predictor.for_events((3,), transform, network="mlp", width=16, depth=1),
+        ndm.GaussianDecoder(),
+        ndm.LearnedVolatility(),
+    ).double()
     before = {parameter: parameter.requires_grad for parameter in model.parameters()}
     kinetic_energy(model, torch.randn(5, 3)).mean().backward()
     given = {key for key, parameter in model.named_parameters() if parameter.grad is not None}
@@ -104,8 +108,12 @@ def test_paths_of_gaussian_data() -> None:
 
 def test_lines_are_straight() -> None:
     """Flow matching to a point: dz/dt = (1 - sigma_min) eps - x^ does not change along the way."""
-    model = ndm.NeuralDiffusion(ndm.FlowSchedule(), ndm.IdentityTransform(),
-                                lambda z_t, t, cond: torch.full_like(z_t, 0.7), ndm.GaussianDecoder()).eval()
+    model = ndm.NeuralDiffusion(
+        ndm.FlowSchedule(),
+        ndm.IdentityTransform(),
+        lambda z_t, t, cond: torch.full_like(z_t, 0.7),
+        ndm.GaussianDecoder(),
+    ).eval()
     found = ndm.transport(model, torch.randn(6, 2))
     assert_close(found.energy, found.displacement, rtol=1e-5, atol=1e-5)
     assert_close(found.straightness, 0.0, atol=1e-5)
@@ -122,17 +130,25 @@ def test_a_dear_path_is_evaluated_once() -> None:
     transform = small_transform("residual")
     calls = []
     transform.network.register_forward_hook(lambda *call: calls.append(call))
-    model = ndm.NeuralDiffusion(ndm.LinearSchedule(-5.0, 4.0), transform,
-                                ndm.DirectPredictor.for_events((3,), transform, network="mlp", width=16, depth=1),
-                                ndm.GaussianDecoder())
+    model = ndm.NeuralDiffusion(
+        ndm.LinearSchedule(-5.0, 4.0),
+        transform,
+        ndm.DirectPredictor.for_events((3,), transform, network="mlp", width=16, depth=1),
+        ndm.GaussianDecoder(),
+    )
     kinetic_energy(model, torch.randn(5, 3))
     assert len(calls) == 1
 
 
-@pytest.mark.parametrize("wrong, said", [
-    (torch.full((3, 1), torch.nan), "NaN"), (torch.zeros(0, 1), "empty"), (torch.zeros(3), r"\(N, \*event\)"),
-    (torch.zeros(3, 1, dtype=torch.int64), "int64"),
-])
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        (torch.full((3, 1), torch.nan), "NaN"),
+        (torch.zeros(0, 1), "empty"),
+        (torch.zeros(3), r"\(N, \*event\)"),
+        (torch.zeros(3, 1, dtype=torch.int64), "int64"),
+    ],
+)
 def test_what_is_no_data_is_refused(wrong, said) -> None:
     model = squashing_model(growth())
     for function in (kinetic_energy, ndm.transport):

@@ -47,15 +47,22 @@ def test_gaussian_divergence_by_monte_carlo() -> None:
 def step_variances() -> dict[str, StepVariance]:
     analytic = ndm.AnalyticStepVariance(IMAGE, T)
     analytic.excess.value.uniform_(0, 2)
-    return {"posterior": ndm.PosteriorStepVariance(), "analytic": analytic,
-            "learned": perturbed(ndm.LearnedStepVariance(IMAGE, T), std=0.7)}
+    return {
+        "posterior": ndm.PosteriorStepVariance(),
+        "analytic": analytic,
+        "learned": perturbed(ndm.LearnedStepVariance(IMAGE, T), std=0.7),
+    }
 
 
 def step_model(name: str) -> ndm.NeuralDiffusion:
     """Everything at once: F and eta diagonal in the frequencies, and a step variance."""
     volatility = perturbed(ndm.PerDimensionVolatility(IMAGE), std=0.5)
-    return squashing_model(small_transform("frequency", IMAGE), ndm.LinearSchedule(-3.0, 2.0), volatility=volatility,
-                           step_variance=step_variances()[name])
+    return squashing_model(
+        small_transform("frequency", IMAGE),
+        ndm.LinearSchedule(-3.0, 2.0),
+        volatility=volatility,
+        step_variance=step_variances()[name],
+    )
 
 
 @pytest.mark.parametrize("name", step_variances())

@@ -21,8 +21,9 @@ def random_model(name: str, volatility: ndm.ConstantVolatility) -> ndm.NeuralDif
     kind = ndm.DirectPredictor if name == "time_basis" else ndm.PlugInPredictor
     outputs = 1 + transform.num_heads if name == "time_basis" else 1
     predictor = perturbed(kind(ndm.MLP((3,), outputs, width=16, depth=1)), std=0.2)
-    return ndm.NeuralDiffusion(ndm.LinearSchedule(**SCHEDULE), transform, predictor, ndm.GaussianDecoder(),
-                               volatility).eval()
+    return ndm.NeuralDiffusion(
+        ndm.LinearSchedule(**SCHEDULE), transform, predictor, ndm.GaussianDecoder(), volatility
+    ).eval()
 
 
 @pytest.mark.parametrize("eta", [0.3, 1.0, 2.0])
@@ -32,8 +33,10 @@ def test_discrete_bound_tends_to_the_continuous_one(name, eta) -> None:
     model = random_model(name, ndm.ConstantVolatility(eta))
     t, noise, curve = torch.tensor([0.25, 0.5, 0.75]), torch.randn(3, 3), model.curve(torch.randn(3, 3))
     limit = continuous_integrand(model, curve, t, noise, None)
-    coarse, fine = (discrete_integrand(model, curve, (t * num).long() - 1, num, noise, noise, None) / limit - 1
-                    for num in (10_000, 20_000))
+    coarse, fine = (
+        discrete_integrand(model, curve, (t * num).long() - 1, num, noise, noise, None) / limit - 1
+        for num in (10_000, 20_000)
+    )
     assert_first_order(coarse, fine, largest=0.05)
 
 
@@ -44,8 +47,10 @@ def test_discrete_bound_tends_to_the_continuous_one_in_frequencies() -> None:
     noise, curve = torch.randn(3, *image), model.curve(torch.randn(3, *image))
     t = torch.tensor([0.25, 0.5, 0.75])
     limit = continuous_integrand(model, curve, t, noise, None)
-    coarse, fine = (discrete_integrand(model, curve, (t * num).long() - 1, num, noise, noise, None) / limit - 1
-                    for num in (10_000, 20_000))
+    coarse, fine = (
+        discrete_integrand(model, curve, (t * num).long() - 1, num, noise, noise, None) / limit - 1
+        for num in (10_000, 20_000)
+    )
     assert_first_order(coarse, fine, largest=0.05)
 
 
@@ -65,8 +70,12 @@ def test_step_tends_to_the_stochastic_differential_equation(name, eta) -> None:
     sigma_prime = level.gamma_prime * level.alpha**2 * level.sigma / 2
     g_squared = eta * level.sigma**2 * level.gamma_prime
     residual = z_t - level.alpha * f
-    drift = (alpha_prime * f + level.alpha * f_prime + sigma_prime / level.sigma * residual
-             + g_squared / 2 * residual / level.sigma**2)
+    drift = (
+        alpha_prime * f
+        + level.alpha * f_prime
+        + sigma_prime / level.sigma * residual
+        + g_squared / 2 * residual / level.sigma**2
+    )
 
     def error(step: float) -> Tensor:
         reverse = model.posterior(z_t, curve, t - step, t)

@@ -190,8 +190,11 @@ def test_draws_are_finite_wherever_the_noise_lies() -> None:
     for dtype in (torch.float32, torch.float64):
         noise = torch.linspace(-8, 8, 801, dtype=dtype)[:, None]
         log_weights = torch.tensor([-200.0, 0.0, -200.0, -1e4], dtype=dtype).log_softmax(-1)
-        mixture = Mixture(log_weights.expand(801, 1, 4), torch.tensor([-50.0, 1.0, 50.0, 90.0], dtype=dtype),
-                          torch.tensor(0.25, dtype=dtype))
+        mixture = Mixture(
+            log_weights.expand(801, 1, 4),
+            torch.tensor([-50.0, 1.0, 50.0, 90.0], dtype=dtype),
+            torch.tensor(0.25, dtype=dtype),
+        )
         samples = mixture.sample(noise)
         assert samples.dtype == dtype and samples.isfinite().all()
         assert_close(samples[80:-80], 1 + noise[80:-80] / 2, atol=1e-5)  # up to 6.4 standard deviations

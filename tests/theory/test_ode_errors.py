@@ -26,8 +26,11 @@ def test_an_ode_that_blows_up_says_where_and_whose(solver) -> None:
         ndm.decode(model, torch.zeros(3, 2), solver=solver)
 
 
-@pytest.mark.parametrize("solver, power, start, t", [(ndm.AdaptiveSolver(), 2, 2.0, "0.5"),
-                                                     (ndm.FixedSolver(1, "euler"), 1, 1e308, "1")], ids=str)
+@pytest.mark.parametrize(
+    "solver, power, start, t",
+    [(ndm.AdaptiveSolver(), 2, 2.0, "0.5"), (ndm.FixedSolver(1, "euler"), 1, 1e308, "1")],
+    ids=str,
+)
 def test_a_state_beyond_all_numbers_is_no_result(solver, power, start, t) -> None:
     """y' = y^2 from 2 is infinite at t = 1/2; one explicit step of y' = y doubles what cannot be doubled."""
     state = torch.tensor([[1e-9], [start]])
@@ -37,8 +40,15 @@ def test_a_state_beyond_all_numbers_is_no_result(solver, power, start, t) -> Non
 
 def test_what_cannot_work_is_refused_at_the_door() -> None:
     model, x = correlated(), torch.zeros(2, 2)
-    for options in ({"rtol": 0.0}, {"atol": -1.0}, {"rtol": math.nan}, {"atol": math.inf}, {"rtol": 1.5},
-                    {"method": "rk4"}, {"max_steps": 0}):
+    for options in (
+        {"rtol": 0.0},
+        {"atol": -1.0},
+        {"rtol": math.nan},
+        {"atol": math.inf},
+        {"rtol": 1.5},
+        {"method": "rk4"},
+        {"max_steps": 0},
+    ):
         with pytest.raises(InputError):
             ndm.AdaptiveSolver(**options)
     for options in ({"steps": 0}, {"steps": -5}, {"steps": 10**9}, {"method": "dopri5"}):
@@ -77,28 +87,44 @@ def test_what_cannot_work_is_refused_at_the_door() -> None:
             ndm.HutchinsonTrace(probes)
 
 
-WAYS = {"ode_log_prob": ndm.ode_log_prob, "encode": ndm.encode, "decode": ndm.decode,
-        "nelbo": lambda model, x, **labels: ndm.nelbo(model, x, draws=2, **labels).total,
-        "importance": lambda model, x, **labels: ndm.importance_weighted(model, x, timesteps=2, **labels).total}
+WAYS = {
+    "ode_log_prob": ndm.ode_log_prob,
+    "encode": ndm.encode,
+    "decode": ndm.decode,
+    "nelbo": lambda model, x, **labels: ndm.nelbo(model, x, draws=2, **labels).total,
+    "importance": lambda model, x, **labels: ndm.importance_weighted(model, x, timesteps=2, **labels).total,
+}
 
 
 @pytest.mark.parametrize("name", WAYS)
 def test_data_and_model_have_one_precision_and_every_example_its_label(name) -> None:
     """Half-precision data are taken to float32; all else that does not fit is refused, not cast."""
+
     def model(dtype: torch.dtype) -> ndm.NeuralDiffusion:
         network = ndm.MLP((2,), width=8, depth=1, num_classes=3)
-        return ndm.NeuralDiffusion(ndm.LinearSchedule(-8.0, 4.0), ndm.IdentityTransform(),
-                                   ndm.DirectPredictor(network), ndm.GaussianDecoder()).to(dtype).train()
+        return (
+            ndm.NeuralDiffusion(
+                ndm.LinearSchedule(-8.0, 4.0),
+                ndm.IdentityTransform(),
+                ndm.DirectPredictor(network),
+                ndm.GaussianDecoder(),
+            )
+            .to(dtype)
+            .train()
+        )
 
     way, x = WAYS[name], torch.randn(4, 2)
     single, double, half = (model(dtype) for dtype in (torch.float32, torch.float64, torch.float16))
     assert way(single, x.half()).dtype == way(single, x.bfloat16()).dtype == torch.float32
     assert way(double, x).dtype == torch.float64
-    for wrong, data, said in ((single, x, "float64 for a model of torch.float32"),
-                              (double, x.float(), "float32 for a model of torch.float64"),
-                              (half, x.half(), "a model of torch.float16"),
-                              (single, torch.ones(4, 2, dtype=torch.int64), "type torch.int64"),
-                              (double, x * math.nan, "8 NaN"), (double, x[:0], "empty")):
+    for wrong, data, said in (
+        (single, x, "float64 for a model of torch.float32"),
+        (double, x.float(), "float32 for a model of torch.float64"),
+        (half, x.half(), "a model of torch.float16"),
+        (single, torch.ones(4, 2, dtype=torch.int64), "type torch.int64"),
+        (double, x * math.nan, "8 NaN"),
+        (double, x[:0], "empty"),
+    ):
         with pytest.raises(InputError, match=said):
             way(wrong, data)
     labels = torch.tensor([0, 1, 2, 0])

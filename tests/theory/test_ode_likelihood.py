@@ -33,6 +33,7 @@ TIGHT = {"rtol": 1e-9, "atol": 1e-9}
 
 def pushed(model: ndm.NeuralDiffusion, x: Tensor) -> Tensor:
     """log p(x) where the ODE is linear, z_1 = z_0 s_1 / s_0, with s_t the standard deviation of z_t."""
+
     def std(t: Tensor) -> Tensor:
         level = model.schedule(t)
         scale = model.transform(torch.ones(1, 1), t)[0, 0]
@@ -53,12 +54,16 @@ def test_gaussian_data_in_closed_form(method, path) -> None:
     assert (found.evaluations > 10).all() and found.trace == "exact" and found.dequantisation == "none"
 
 
-@pytest.mark.parametrize("schedule", [lambda: ndm.CosineSchedule(-6.0, 4.0), lambda: ndm.FlowSchedule(0.05),
-                                      lambda: ndm.LearnedSchedule(-6.0, 4.0)], ids=["cosine", "flow", "learned"])
+@pytest.mark.parametrize(
+    "schedule",
+    [lambda: ndm.CosineSchedule(-6.0, 4.0), lambda: ndm.FlowSchedule(0.05), lambda: ndm.LearnedSchedule(-6.0, 4.0)],
+    ids=["cosine", "flow", "learned"],
+)
 def test_every_schedule(schedule) -> None:
     model = gaussian_model(DATA, schedule=schedule())
-    assert_close(ndm.ode_log_prob(model, X, solver=ndm.AdaptiveSolver(**TIGHT)), pushed(model, X).detach(),
-                 rtol=1e-6, atol=1e-6)
+    assert_close(
+        ndm.ode_log_prob(model, X, solver=ndm.AdaptiveSolver(**TIGHT)), pushed(model, X).detach(), rtol=1e-6, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("method", FIXED)
@@ -66,8 +71,10 @@ def test_fixed_steps_converge_with_their_order(method) -> None:
     """The slope of log error over log step, between 40 and 160 steps."""
     model, order = gaussian_model(DATA, schedule=ndm.LinearSchedule(-4.0, 3.0)), FIXED[method].order
     steps = [40, 80, 160]
-    errors = [(ndm.ode_log_prob(model, X, solver=ndm.FixedSolver(n, method)) - pushed(model, X)).abs().max().item()
-              for n in steps]
+    errors = [
+        (ndm.ode_log_prob(model, X, solver=ndm.FixedSolver(n, method)) - pushed(model, X)).abs().max().item()
+        for n in steps
+    ]
     slope = math.log(errors[0] / errors[-1]) / math.log(steps[-1] / steps[0])
     assert order - 0.25 < slope < order + 0.6, f"{method}: order {slope:.2f} of {order}"
 
@@ -87,8 +94,11 @@ def test_the_divergence_of_every_transformation(name, predictor) -> None:
     transform = small_transform(name, (3,))
     outputs = 1 + (transform.num_heads or 0) * (predictor is ndm.DirectPredictor)
     network = perturbed(ndm.MLP((3,), outputs, width=16, depth=1))
-    model = ndm.NeuralDiffusion(ndm.LinearSchedule(-5.0, 3.0), transform, predictor(network),
-                                ndm.GaussianDecoder()).double().eval()
+    model = (
+        ndm.NeuralDiffusion(ndm.LinearSchedule(-5.0, 3.0), transform, predictor(network), ndm.GaussianDecoder())
+        .double()
+        .eval()
+    )
     z, t, step = torch.randn(4, 3), torch.tensor([0.1, 0.4, 0.6, 0.9]), 1e-5
     units = torch.eye(3).expand(4, 3, 3)
     _, forms = quadratic_forms(lambda z: model.predicted_velocity(z, t, None), z, units)
@@ -134,7 +144,8 @@ def test_one_example_is_what_torchdiffeq_integrates(method) -> None:
         return model.predicted_velocity(z, t.expand(1), None)
 
     ours = ndm.AdaptiveSolver(method, tolerance, tolerance)(
-        lambda t, state, rows: (model.predicted_velocity(state[0], t, None),), (z,), 0.0, 1.0).state[0]
+        lambda t, state, rows: (model.predicted_velocity(state[0], t, None),), (z,), 0.0, 1.0
+    ).state[0]
     theirs = odeint(velocity, z, torch.tensor([0.0, 1.0]), method=method, rtol=tolerance, atol=tolerance)[-1]
     assert_close(ours, theirs, rtol=0, atol=1e3 * tolerance)
 
@@ -150,7 +161,7 @@ def test_there_and_back() -> None:
 def test_encoding_gaussian_data_whitens_it() -> None:
     """z_1 = x alpha_0 s_1 / s_0."""
     model = gaussian_model(DATA, schedule=ndm.LinearSchedule(-6.0, 4.0))
-    stds = [(model.schedule(t).alpha**2 * DATA[0, 0] + model.schedule(t).sigma**2).sqrt() for t in (ZERO, ONE)]
+    stds = [(model.schedule(t).alpha ** 2 * DATA[0, 0] + model.schedule(t).sigma ** 2).sqrt() for t in (ZERO, ONE)]
     expected = X * model.schedule(ZERO).alpha * stds[1] / stds[0]
     assert_close(ndm.encode(model, X, solver=ndm.AdaptiveSolver(**TIGHT)), expected, rtol=1e-7)
 
@@ -184,8 +195,13 @@ def test_the_bound_lies_above_the_density() -> None:
 
 def test_float32_agrees_with_float64() -> None:
     network = perturbed(ndm.MLP((2,), width=16, depth=1), 0.05)
-    model = ndm.NeuralDiffusion(ndm.LinearSchedule(-8.0, 4.0), ndm.IdentityTransform(),
-                                ndm.DirectPredictor(network), ndm.GaussianDecoder()).float().eval()
+    model = (
+        ndm.NeuralDiffusion(
+            ndm.LinearSchedule(-8.0, 4.0), ndm.IdentityTransform(), ndm.DirectPredictor(network), ndm.GaussianDecoder()
+        )
+        .float()
+        .eval()
+    )
     model.schedule.float()
     x = torch.randn(8, 2).float()
     single, double = (ndm.ode_likelihood(model, x, dtype=dtype).log_prob for dtype in (None, torch.float64))

@@ -32,8 +32,9 @@ def times(*values: float) -> tuple[Tensor, ...]:
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_keeps_the_marginals_for_every_schedule_and_eta(name, eta) -> None:
     """Identity 4: the integral of q(z_s | z_t, x) q(z_t | x) over z_t is q(z_s | x)."""
-    model = squashing_model(small_transform("time_basis"), perturbed(SCHEDULES[name]()),
-                            volatility=ndm.ConstantVolatility(eta))
+    model = squashing_model(
+        small_transform("time_basis"), perturbed(SCHEDULES[name]()), volatility=ndm.ConstantVolatility(eta)
+    )
     x = torch.randn(1, 3)
     for s, t in (times(0.2, 0.7), times(0.0, 1.0), times(0.999, 1.0), times(0.0, 0.001)):
         mean, cov = compose(model, model.marginal(model.curve(x), t), x, s, t)
@@ -58,8 +59,9 @@ def volatilities() -> dict[str, Volatility]:
 @pytest.fixture(params=discover("ndm.volatilities", Volatility))
 def image_model(request) -> ndm.NeuralDiffusion:
     """F diagonal in the frequencies of an image, and a volatility that may have one value for each of them."""
-    return squashing_model(small_transform("frequency", IMAGE), ndm.CosineSchedule(-6.0, 4.0),
-                           volatility=volatilities()[request.param])
+    return squashing_model(
+        small_transform("frequency", IMAGE), ndm.CosineSchedule(-6.0, 4.0), volatility=volatilities()[request.param]
+    )
 
 
 def test_keeps_the_marginals_for_every_volatility(image_model) -> None:

@@ -18,8 +18,12 @@ def integrands(model: ndm.NeuralDiffusion, x: Tensor, noise: Tensor) -> Tensor:
     """Mean of the discrete integrand over all T steps, and of the continuous one over as many times."""
     curve, steps = model.curve(x), torch.arange(T)
     t = (steps + 0.5).to(x) / T
-    return torch.stack([discrete_integrand(model, curve, steps, T, noise, noise, None).double().mean(),
-                        continuous_integrand(model, curve, t, noise, None).double().mean()])
+    return torch.stack(
+        [
+            discrete_integrand(model, curve, steps, T, noise, noise, None).double().mean(),
+            continuous_integrand(model, curve, t, noise, None).double().mean(),
+        ]
+    )
 
 
 def in_single_precision(model: ndm.NeuralDiffusion) -> ndm.NeuralDiffusion:
@@ -44,8 +48,9 @@ def test_single_precision(name, eta) -> None:
         model = gaussian_model(random_covariance(3), transform, volatility=volatility)
     else:
         predictor = perturbed(ndm.PlugInPredictor(ndm.MLP((3,), width=16, depth=1)), std=0.2)
-        model = ndm.NeuralDiffusion(ndm.LinearSchedule(), transform, predictor, ndm.GaussianDecoder(),
-                                    volatility).eval()
+        model = ndm.NeuralDiffusion(
+            ndm.LinearSchedule(), transform, predictor, ndm.GaussianDecoder(), volatility
+        ).eval()
     x, noise = torch.randn(2, T, 3)
     with torch.no_grad():
         exact, rounded = integrands(model, x, noise), integrands(in_single_precision(model), x.float(), noise.float())
@@ -83,8 +88,9 @@ def test_mixed_precision_rounds_networks_only() -> None:
     """With networks in bfloat16 the bound moves by no more than their rounding, and keeps finite gradients."""
     torch.set_default_dtype(torch.float32)
     predictor = perturbed(ndm.DirectPredictor(ndm.MLP((3,), 4, width=16, depth=1)))
-    model = ndm.NeuralDiffusion(ndm.LinearSchedule(), small_transform("time_basis"), predictor,
-                                ndm.GaussianDecoder()).eval()
+    model = ndm.NeuralDiffusion(
+        ndm.LinearSchedule(), small_transform("time_basis"), predictor, ndm.GaussianDecoder()
+    ).eval()
     x = torch.randn(256, 3)
     for timesteps in (None, T):
         totals = []
@@ -137,8 +143,11 @@ def known_bounds(name: str, model: ndm.NeuralDiffusion, timesteps: int | None, n
         if name == LEVELS:
             data = model.decoder.from_integers(model.decoder.to_integers(x), dtype)
         curve = model.curve(data)
-        values = (continuous_integrand(model, curve, t.to(dtype), white, None) if timesteps is None else
-                  discrete_integrand(model, curve, (t * timesteps).long(), timesteps, white, white, None))
+        values = (
+            continuous_integrand(model, curve, t.to(dtype), white, None)
+            if timesteps is None
+            else discrete_integrand(model, curve, (t * timesteps).long(), timesteps, white, white, None)
+        )
         start = model.schedule(torch.zeros((), dtype=dtype))
         found.append((values + model.decoder.reconstruction(data, start, noise_0.to(dtype))).double())
     return torch.stack(found)
@@ -197,9 +206,17 @@ class UsersOwn(ndm.schedules.Schedule):
         return -40 + 45 * t**2
 
 
-@pytest.mark.parametrize("make", [lambda: ndm.LinearSchedule(-40.0), lambda: ndm.CosineSchedule(-40.0),
-                                  lambda: ndm.LearnedSchedule(-40.0), lambda: ndm.LearnedLinearSchedule(-40.0),
-                                  lambda: ndm.FlowSchedule(1e-9), UsersOwn])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ndm.LinearSchedule(-40.0),
+        lambda: ndm.CosineSchedule(-40.0),
+        lambda: ndm.LearnedSchedule(-40.0),
+        lambda: ndm.LearnedLinearSchedule(-40.0),
+        lambda: ndm.FlowSchedule(1e-9),
+        UsersOwn,
+    ],
+)
 def test_noise_is_judged_in_the_precision_that_computes(make) -> None:
     """Whatever a schedule was made in: float64 takes what float32 swallows, and has an end of its own."""
     x = torch.randn(100, 2)
@@ -222,21 +239,31 @@ def test_noise_is_judged_beside_the_size_of_the_data() -> None:
         assert model(data).total.isfinite().all()
         with pytest.raises(ndm.InputError, match="scale the data to about 1"):
             model(data.float())
-    scaled = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(), lambda z_t, t, cond: z_t,
-                                 ndm.GaussianDecoder(scale=1e5)).float()
+    scaled = ndm.NeuralDiffusion(
+        ndm.LinearSchedule(), ndm.IdentityTransform(), lambda z_t, t, cond: z_t, ndm.GaussianDecoder(scale=1e5)
+    ).float()
     assert scaled(1e5 * x.float()).total.isfinite().all()
 
 
 def test_all_that_draw_latents_judge_the_noise() -> None:
     """And what draws none does not: the ODE of real values is right with any noise at t = 0."""
     x = torch.randn(4, 2).float()
-    model = perturbed(ndm.NeuralDiffusion(
-        ndm.LinearSchedule(-40.0), small_transform("time_basis", (2,)),
-        ndm.DirectPredictor(ndm.MLP((2,), 4, width=8, depth=1)), ndm.GaussianDecoder())).float()
+    model = perturbed(
+        ndm.NeuralDiffusion(
+            ndm.LinearSchedule(-40.0),
+            small_transform("time_basis", (2,)),
+            ndm.DirectPredictor(ndm.MLP((2,), 4, width=8, depth=1)),
+            ndm.GaussianDecoder(),
+        )
+    ).float()
     levels = ndm.NeuralDiffusion(model.schedule, model.transform, model.predictor, ndm.LevelsDecoder(3))
-    for refused in (lambda: model(x), lambda: ndm.nelbo(model, x, draws=2), lambda: ndm.kinetic_energy(model, x),
-                    lambda: ndm.importance_weighted(model, x, timesteps=2, draws=2),
-                    lambda: ndm.ode_likelihood(levels, x.sign())):
+    for refused in (
+        lambda: model(x),
+        lambda: ndm.nelbo(model, x, draws=2),
+        lambda: ndm.kinetic_energy(model, x),
+        lambda: ndm.importance_weighted(model, x, timesteps=2, draws=2),
+        lambda: ndm.ode_likelihood(levels, x.sign()),
+    ):
         with pytest.raises(ndm.InputError, match="rounding swallows it"):
             refused()
     assert ndm.encode(model, x).isfinite().all() and ndm.ode_likelihood(model, x).log_prob.isfinite().all()

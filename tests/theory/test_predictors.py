@@ -33,8 +33,10 @@ def test_direct_and_plug_in_agree(name) -> None:
     transform, network = small_transform(name), perturbed(ndm.MLP((3,), width=16))
     direct = network if name != "time_basis" else WithHeads(network, transform.h, transform.num_heads)
     z_t, t, u = torch.randn(4, 3), torch.rand(4), torch.rand(4)
-    curves = [predictor(z_t, t, None, SCHEDULE(t), transform)
-              for predictor in (ndm.PlugInPredictor(network, XForm()), ndm.DirectPredictor(direct, XForm()))]
+    curves = [
+        predictor(z_t, t, None, SCHEDULE(t), transform)
+        for predictor in (ndm.PlugInPredictor(network, XForm()), ndm.DirectPredictor(direct, XForm()))
+    ]
     for plugged, predicted in zip(*(curve.with_velocity(u) for curve in curves), strict=True):
         assert_close(plugged, predicted)
 

@@ -7,8 +7,11 @@ import ndm
 
 from .models import assert_close, derivative, growth, small_transform, squashing_model
 
-SCHEDULES = [lambda: ndm.LinearSchedule(-5.0, 3.0), lambda: ndm.CosineSchedule(-5.0, 3.0),
-             lambda: ndm.FlowSchedule(0.05)]
+SCHEDULES = [
+    lambda: ndm.LinearSchedule(-5.0, 3.0),
+    lambda: ndm.CosineSchedule(-5.0, 3.0),
+    lambda: ndm.FlowSchedule(0.05),
+]
 each_schedule = pytest.mark.parametrize("schedule", SCHEDULES, ids=["linear", "cosine", "flow"])
 
 
@@ -45,7 +48,7 @@ def test_the_probability_flow_of_a_variance_preserving_sde() -> None:
     level, predicted = model.schedule(t), model.predict(z, t)
     alpha, sigma, gamma_prime = (value[:, None] for value in (level.alpha, level.sigma, level.gamma_prime))
     score = (alpha * predicted(t) - z) / sigma**2
-    assert_close(model.velocity(z, predicted, t), -sigma**2 * gamma_prime / 2 * (z + score), rtol=1e-9)
+    assert_close(model.velocity(z, predicted, t), -(sigma**2) * gamma_prime / 2 * (z + score), rtol=1e-9)
 
 
 @each_schedule

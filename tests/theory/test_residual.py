@@ -21,8 +21,9 @@ KINDS = {"direct": ndm.DirectPredictor, "plug_in": ndm.PlugInPredictor}
 def random_model(kind: str, gate: str = "time", eta: float = 1.0) -> ndm.NeuralDiffusion:
     transform = ResidualTransform.for_events((3,), gate=gate, width=16, depth=1)
     predictor = KINDS[kind].for_events((3,), transform, width=16, depth=1)
-    return perturbed(ndm.NeuralDiffusion(SCHEDULE, transform, predictor, ndm.GaussianDecoder(),
-                                         ndm.ConstantVolatility(eta)), std=0.2).eval()
+    return perturbed(
+        ndm.NeuralDiffusion(SCHEDULE, transform, predictor, ndm.GaussianDecoder(), ndm.ConstantVolatility(eta)), std=0.2
+    ).eval()
 
 
 class Forgetful(ResidualTransform):
@@ -44,8 +45,9 @@ class Counted(Network):
         return self.network(x, t, cond)
 
 
-@pytest.mark.parametrize(("kind", "timesteps", "passes"), [
-    ("direct", None, 2), ("plug_in", None, 3), ("direct", 4, 3), ("plug_in", 4, 5)])
+@pytest.mark.parametrize(
+    ("kind", "timesteps", "passes"), [("direct", None, 2), ("plug_in", None, 3), ("direct", 4, 3), ("plug_in", 4, 5)]
+)
 def test_f_is_evaluated_no_more_than_it_must(kind, timesteps, passes) -> None:
     """Of x at 1 and t (and s, with steps); of x^ at t (and s) where it is plugged in."""
     model = random_model(kind)
@@ -147,8 +149,10 @@ def test_a_perfect_prediction_costs_nothing_in_continuous_time(gate) -> None:
     model.predictor = ndm.DirectPredictor(Oracle(model.transform, x), XForm())
     t = torch.tensor([0.25, 0.5, 0.75, 1.0])
     assert_close(continuous_integrand(model, model.curve(x), t, noise, None) / scale, 0.0, atol=1e-12)
-    coarse, fine = (discrete_integrand(model, model.curve(x), (t * num).long() - 1, num, noise, noise, None)
-                    for num in (10_000, 20_000))
+    coarse, fine = (
+        discrete_integrand(model, model.curve(x), (t * num).long() - 1, num, noise, noise, None)
+        for num in (10_000, 20_000)
+    )
     assert (coarse > 0).all() and ((coarse / fine).log2() - 2).abs().max() < 0.1
 
 
@@ -159,8 +163,10 @@ def test_discrete_bound_of_the_direct_form_tends_to_the_continuous_one(gate, eta
     model = random_model("direct", gate, eta)
     t, noise, curve = torch.tensor([0.25, 0.5, 0.75]), torch.randn(3, 3), model.curve(torch.randn(3, 3))
     limit = continuous_integrand(model, curve, t, noise, None)
-    coarse, fine = (discrete_integrand(model, curve, (t * num).long() - 1, num, noise, noise, None) / limit - 1
-                    for num in (10_000, 20_000))
+    coarse, fine = (
+        discrete_integrand(model, curve, (t * num).long() - 1, num, noise, noise, None) / limit - 1
+        for num in (10_000, 20_000)
+    )
     assert_first_order(coarse, fine, largest=0.05)
 
 

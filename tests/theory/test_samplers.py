@@ -72,8 +72,9 @@ def test_the_declared_order_for_a_non_linear_predictor(name) -> None:
 @pytest.mark.parametrize("schedule", [ndm.LinearSchedule, ndm.CosineSchedule, ndm.FlowSchedule])
 def test_any_number_of_steps_is_exact_where_the_curve_is_constant(name, schedule) -> None:
     """x^ = 0.7 whatever z: z_0 = alpha_0 F(0.7, 0) + (sigma_0 / sigma_1) (z_1 - alpha_1 F(0.7, 1))."""
-    model = ndm.NeuralDiffusion(schedule(), growth(), lambda z_t, t, cond: torch.full_like(z_t, 0.7),
-                                ndm.GaussianDecoder()).eval()
+    model = ndm.NeuralDiffusion(
+        schedule(), growth(), lambda z_t, t, cond: torch.full_like(z_t, 0.7), ndm.GaussianDecoder()
+    ).eval()
     at_0, at_1 = model.schedule(torch.tensor(0.0)), model.schedule(torch.tensor(1.0))
     for steps in (1, 2, 5):
         path = still(name, model, steps).trajectory((8, 1))
@@ -130,7 +131,8 @@ def test_third_order_multistep_is_dpm_solver(grid) -> None:
         phi_2 = phi_1 / h + 1
         phi_3 = phi_2 / h - 0.5
         z = level.sigma[i] / level.sigma[i - 1] * path[i - 1] + level.alpha[i] * (
-            -phi_1 * x_hat[i - 1] + phi_2 * first - phi_3 * second)
+            -phi_1 * x_hat[i - 1] + phi_2 * first - phi_3 * second
+        )
         assert_close(path[i], z, rtol=1e-9)
 
 
@@ -151,6 +153,7 @@ def test_third_order_multistep_evaluates_the_network_once_a_step() -> None:
 
 def deviation_of_variance(name: str, model: ndm.NeuralDiffusion, steps: int, eta: float) -> float:
     """|std of z_0 - the process's|, exactly: z_0 is linear in all noise, whose gains are found one by one."""
+
     class Units:
         """In place of noise: the n-th number asked for is 1 for the n-th of the batch, and 0 for all others."""
 
@@ -219,8 +222,12 @@ def test_the_sde_warns_of_steps_too_large_for_it() -> None:
 
 
 def test_samples_that_are_not_finite_are_not_given() -> None:
-    model = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(),
-                                lambda z_t, t, cond: torch.full_like(z_t, torch.nan), ndm.GaussianDecoder())
+    model = ndm.NeuralDiffusion(
+        ndm.LinearSchedule(),
+        ndm.IdentityTransform(),
+        lambda z_t, t, cond: torch.full_like(z_t, torch.nan),
+        ndm.GaussianDecoder(),
+    )
     with pytest.raises(FloatingPointError, match="AncestralSampler in 3 steps are not finite"):
         ndm.AncestralSampler(model, 3)((2, 1))
 

@@ -26,8 +26,10 @@ SCHEDULE = {"gamma_min": -6.0, "gamma_max": 4.0}
 
 def models(data: Tensor) -> dict[str, ndm.NeuralDiffusion]:
     schedule = ndm.LinearSchedule(**SCHEDULE)
-    return {"identity": gaussian_model(data, schedule=schedule),
-            "linear": gaussian_model(data, linear_transform(0.3 * torch.randn(3, 3)), schedule)}
+    return {
+        "identity": gaussian_model(data, schedule=schedule),
+        "linear": gaussian_model(data, linear_transform(0.3 * torch.randn(3, 3)), schedule),
+    }
 
 
 def law(sampler: Sampler, start: Tensor) -> Tensor:
@@ -52,8 +54,10 @@ def test_many_steps_keep_the_marginals(name, eta) -> None:
     """Identity 5: from z_1 ~ q(z_1), the ODE and every SDE end in q(z_0); T steps are off by c / T."""
     data = random_covariance(3)
     model = models(data)[name]
-    errors = [law(ndm.AncestralSampler(model, steps, eta), marginal(model, data, ONE)) - marginal(model, data, ZERO)
-              for steps in (100, 200)]
+    errors = [
+        law(ndm.AncestralSampler(model, steps, eta), marginal(model, data, ONE)) - marginal(model, data, ZERO)
+        for steps in (100, 200)
+    ]
     assert_first_order(*errors, largest=0.3)
 
 
@@ -132,8 +136,12 @@ def walk(sampler: Sampler, z: Tensor) -> Tensor:
 def test_deterministic_steps_are_exact_for_a_constant_prediction(name) -> None:
     """Identity 6: where x^ does not depend on z, one step from 1 to 0 is as good as fifty."""
     constant = torch.randn(3)
-    model = ndm.NeuralDiffusion(ndm.LinearSchedule(**SCHEDULE), small_transform(name),
-                                lambda z_t, t, cond: constant.expand_as(z_t), ndm.GaussianDecoder()).eval()
+    model = ndm.NeuralDiffusion(
+        ndm.LinearSchedule(**SCHEDULE),
+        small_transform(name),
+        lambda z_t, t, cond: constant.expand_as(z_t),
+        ndm.GaussianDecoder(),
+    ).eval()
     z_1 = torch.randn(2, 3)
     with torch.no_grad():
         one, many = (walk(ndm.AncestralSampler(model, steps, 0.0), z_1) for steps in (1, 50))
@@ -150,7 +158,9 @@ def test_step_variance_is_walked() -> None:
         predicted = model.predict(z_t, (k + 1) / 4)
         v = model.posterior(z_t, predicted, k / 4, (k + 1) / 4).std ** 2
         w = covariance(model.reverse(z_t, predicted, k, 4))
-        moved = [ndm.AncestralSampler(model, 4).step(z_t, *torch.tensor([0.5, 0.75]), noise, None, 2, 4)
-                 for noise in (torch.zeros(1, 3), torch.ones(1, 3))]
+        moved = [
+            ndm.AncestralSampler(model, 4).step(z_t, *torch.tensor([0.5, 0.75]), noise, None, 2, 4)
+            for noise in (torch.zeros(1, 3), torch.ones(1, 3))
+        ]
     assert_close(w, torch.diag(v[0] * step_variance.log_ratio[2].exp()).detach())
     assert_close(moved[1] - moved[0], w.diagonal().sqrt()[None])

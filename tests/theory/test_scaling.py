@@ -135,10 +135,12 @@ def test_scaling_is_a_change_of_schedule(timesteps) -> None:
     with torch.no_grad():
         transform.log_scale.copy_(torch.tensor([[-0.7], [0.9]]))  # m = exp(-0.7 t + 0.9 t^2)
 
-    def model(noise_schedule: Schedule, f: ndm.ScalingTransform | ndm.IdentityTransform,
-              volatility: Volatility) -> ndm.NeuralDiffusion:
+    def model(
+        noise_schedule: Schedule, f: ndm.ScalingTransform | ndm.IdentityTransform, volatility: Volatility
+    ) -> ndm.NeuralDiffusion:
         def predictor(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
             return torch.tanh(z_t / noise_schedule(t).sigma[:, None])
+
         return ndm.NeuralDiffusion(noise_schedule, f, predictor, ndm.GaussianDecoder(), volatility)
 
     scaled = model(schedule, transform, ndm.MarkovVolatility())
@@ -147,6 +149,8 @@ def test_scaling_is_a_change_of_schedule(timesteps) -> None:
     if timesteps is None:
         values = [continuous_integrand(m, m.curve(x), u, noise, None) for m in (scaled, plain)]
     else:
-        values = [discrete_integrand(m, m.curve(x), (u * timesteps).long(), timesteps, noise, noise, None)
-                  for m in (scaled, plain)]
+        values = [
+            discrete_integrand(m, m.curve(x), (u * timesteps).long(), timesteps, noise, noise, None)
+            for m in (scaled, plain)
+        ]
     assert_close(values[0], values[1], rtol=1e-8)

@@ -53,6 +53,7 @@ def test_ends_are_those_asked_for(make) -> None:
 
 def test_default_derivative_is_the_closed_form() -> None:
     """A schedule that only defines gamma gets gamma' by forward mode: the cosine schedule, written again."""
+
     class Plain(ndm.CosineSchedule):
         with_velocity = Schedule.with_velocity
 
@@ -89,10 +90,13 @@ def test_flow_is_finite_where_the_signal_is_gone(name) -> None:
     model = squashing_model(small_transform(name), ndm.FlowSchedule())
     x, noise = torch.randn(4, 3), torch.randn(4, 3)
     parameters = list(model.transform.parameters())
-    for values in (discrete_integrand(model, model.curve(x), torch.full((4,), T - 1), T, noise, noise, None),
-                   continuous_integrand(model, model.curve(x), ONE.expand(4), noise, None),
-                   model.marginal(model.curve(x), ONE).kl(model.prior(x)),
-                   model(x).total, model(x, timesteps=T).total):
+    for values in (
+        discrete_integrand(model, model.curve(x), torch.full((4,), T - 1), T, noise, noise, None),
+        continuous_integrand(model, model.curve(x), ONE.expand(4), noise, None),
+        model.marginal(model.curve(x), ONE).kl(model.prior(x)),
+        model(x).total,
+        model(x, timesteps=T).total,
+    ):
         assert values.isfinite().all()
         if parameters:
             gradients = torch.autograd.grad(values.sum(), parameters, allow_unused=True)
@@ -105,8 +109,9 @@ def test_flow_is_finite_where_the_signal_is_gone(name) -> None:
 @pytest.mark.parametrize("eta", [0.3, 1.0, 2.0])
 def test_flow_bound_in_the_form_without_gamma(eta) -> None:
     """l(t) = 1/2 | (a dF)' / sqrt(eta gamma') - sqrt(eta gamma') / 2 a dF |^2, a = (1 - t) / sigma, almost to t = 1."""
-    model = squashing_model(small_transform("time_basis"), ndm.FlowSchedule(0.02),
-                            volatility=ndm.ConstantVolatility(eta))
+    model = squashing_model(
+        small_transform("time_basis"), ndm.FlowSchedule(0.02), volatility=ndm.ConstantVolatility(eta)
+    )
     x, noise, t = torch.randn(5, 3), torch.randn(5, 3), torch.tensor([0.0, 0.3, 0.6, 0.9, 1 - 1e-6])
     curve, sigma = model.curve(x), (0.02 + 0.98 * t)[:, None]
     alpha, gamma_prime = (1 - t)[:, None], 2 * (0.98 / sigma + 1 / (1 - t)[:, None])
@@ -132,9 +137,16 @@ def ddpm_table(num: int, beta_min: float, beta_max: float) -> Tensor:
     return torch.cumprod(1 - torch.linspace(beta_min, beta_max, num), 0)
 
 
-@pytest.mark.parametrize(("num", "beta_min", "beta_max", "gamma_min"), [
-    (1000, 1e-4, 0.02, -10.0), (1000, 1e-4, 0.02, -20.0), (1000, 1e-4, 0.02, -9.22), (2, 0.1, 0.9, -10.0),
-    (10, 1e-3, 0.999, -10.0)])
+@pytest.mark.parametrize(
+    ("num", "beta_min", "beta_max", "gamma_min"),
+    [
+        (1000, 1e-4, 0.02, -10.0),
+        (1000, 1e-4, 0.02, -20.0),
+        (1000, 1e-4, 0.02, -9.22),
+        (2, 0.1, 0.9, -10.0),
+        (10, 1e-3, 0.999, -10.0),
+    ],
+)
 def test_the_table_of_ddpm_is_a_schedule(num, beta_min, beta_max, gamma_min) -> None:
     """gamma = log((1 - abar_k) / abar_k) at t = k / K and gamma_min at 0; between them it rises, however they lie."""
     schedule = ndm.DdpmSchedule(num, beta_min, beta_max, gamma_min)
@@ -151,9 +163,21 @@ def test_the_velocity_of_ddpms_table_has_no_jumps() -> None:
     assert_close(schedule.with_velocity(k - h)[1], schedule.with_velocity(k + h)[1], rtol=1e-4)
 
 
-@pytest.mark.parametrize("options", [
-    {"num": 1}, {"num": 10**6}, {"num": 2.5}, {"beta_min": 0.0}, {"beta_max": 1.0}, {"beta_min": 0.03},
-    {"gamma_min": -9.2}, {"gamma_min": -30.0}, {"gamma_min": float("nan")}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num": 1},
+        {"num": 10**6},
+        {"num": 2.5},
+        {"beta_min": 0.0},
+        {"beta_max": 1.0},
+        {"beta_min": 0.03},
+        {"gamma_min": -9.2},
+        {"gamma_min": -30.0},
+        {"gamma_min": float("nan")},
+    ],
+    ids=str,
+)
 def test_betas_that_make_no_table_are_refused(options) -> None:
     with pytest.raises(ndm.InputError):
         ndm.DdpmSchedule(**options)

@@ -20,11 +20,13 @@ SOLVER = ndm.FixedSolver(2, "euler")
 
 def model(decoder: ndm.LevelsDecoder | ndm.GaussianDecoder | None = None) -> ndm.NeuralDiffusion:
     """Three dimensions of 9 levels, and a predictor whose Jacobian is full and moves; labels move it as well."""
+
     def predictor(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         return 2 * torch.tanh(z_t @ MIX + (0 if cond is None else cond[:, None]))
 
-    return ndm.NeuralDiffusion(ndm.LinearSchedule(-3.0, 3.0), ndm.IdentityTransform(), predictor,
-                               decoder or ndm.LevelsDecoder(LEVELS)).eval()
+    return ndm.NeuralDiffusion(
+        ndm.LinearSchedule(-3.0, 3.0), ndm.IdentityTransform(), predictor, decoder or ndm.LevelsDecoder(LEVELS)
+    ).eval()
 
 
 def levels(rows: int) -> Tensor:
@@ -36,10 +38,12 @@ def levels(rows: int) -> Tensor:
 
 DISTINCT, REPEATED, OFTEN = levels(8), levels(4).repeat_interleave(10, 0), levels(4).repeat(100, 1)
 OF_LEVELS = [
-    ("exact", ndm.UniformDequantisation(), 4), ("exact", ndm.PosteriorDequantisation(), 4),
+    ("exact", ndm.UniformDequantisation(), 4),
+    ("exact", ndm.PosteriorDequantisation(), 4),
     (ndm.HutchinsonTrace(2), ndm.UniformDequantisation(), 1),
     (ndm.HutchinsonTrace(4), ndm.PosteriorDequantisation(), 1),
-    (ndm.GaussianTrace(2), ndm.UniformDequantisation(), 2), (ndm.GaussianTrace(4), ndm.PosteriorDequantisation(), 1),
+    (ndm.GaussianTrace(2), ndm.UniformDequantisation(), 2),
+    (ndm.GaussianTrace(4), ndm.PosteriorDequantisation(), 1),
 ]
 
 
@@ -55,8 +59,10 @@ def test_float32_and_float64_have_the_same_noise(shape) -> None:
     """PyTorch fills 16 numbers and more of either by another algorithm."""
     x = torch.randn(3, *shape).float()
     for kind in ("normal", "uniform"):
-        for single, double in ((example_noise(7, x), example_noise(7, x.double())),
-                               (sample_noise(7, 5, x.shape, x), sample_noise(7, 5, x.shape, x.double()))):
+        for single, double in (
+            (example_noise(7, x), example_noise(7, x.double())),
+            (sample_noise(7, 5, x.shape, x), sample_noise(7, 5, x.shape, x.double())),
+        ):
             for _ in range(2):
                 low, high = getattr(single, kind)(), getattr(double, kind)()
                 assert (low.dtype, high.dtype) == (torch.float32, torch.float64)
@@ -83,12 +89,15 @@ def test_probes_of_signs_have_no_zero(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("rows", [DISTINCT, REPEATED], ids=["8 distinct rows", "40 rows of 4 values"])
-@pytest.mark.parametrize("trace, dequantisation, draws", OF_LEVELS,
-                         ids=lambda value: getattr(value, "name", str(value)))
+@pytest.mark.parametrize(
+    "trace, dequantisation, draws", OF_LEVELS, ids=lambda value: getattr(value, "name", str(value))
+)
 def test_the_error_of_a_mean_is_its_spread_over_seeds(trace, dequantisation, draws, rows) -> None:
     nn = model()
-    found = [ndm.ode_likelihood(nn, rows, trace=trace, dequantisation=dequantisation, draws=draws, solver=SOLVER,
-                                seed=seed) for seed in range(SEEDS)]
+    found = [
+        ndm.ode_likelihood(nn, rows, trace=trace, dequantisation=dequantisation, draws=draws, solver=SOLVER, seed=seed)
+        for seed in range(SEEDS)
+    ]
     assert 0.8 < ratio(found) < 1.25
 
 
@@ -111,8 +120,10 @@ def test_and_where_equal_rows_have_other_labels() -> None:
     """They share their noise without being the same."""
     nn, rows = model(), levels(4).repeat(6, 1)
     labels = torch.arange(24) % 3
-    found = [ndm.ode_likelihood(nn, rows, labels, trace="hutchinson", draws=2, solver=SOLVER, seed=seed)
-             for seed in range(SEEDS)]
+    found = [
+        ndm.ode_likelihood(nn, rows, labels, trace="hutchinson", draws=2, solver=SOLVER, seed=seed)
+        for seed in range(SEEDS)
+    ]
     values = found[0].log_prob.reshape(6, 4)
     assert (values[0] - values[1]).abs().min() > 1e-3 and 0.8 < ratio(found) < 1.25
 

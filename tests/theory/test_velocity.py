@@ -12,9 +12,11 @@ from .models import assert_close, derivative, perturbed
 
 TRANSFORMS = discover("ndm.transforms", Transform)
 EVENTS = {"vector": (5,), "image": (2, 8, 8)}
-CASES = ([(name, event, {}) for name in TRANSFORMS for event in EVENTS]
-         + [("scaling", "image", {"basis": "frequency"}), ("time_basis", "vector", {"functions": "monomials"})]
-         + [("residual", "vector", {"gate": gate}) for gate in GATES])
+CASES = (
+    [(name, event, {}) for name in TRANSFORMS for event in EVENTS]
+    + [("scaling", "image", {"basis": "frequency"}), ("time_basis", "vector", {"functions": "monomials"})]
+    + [("residual", "vector", {"gate": gate}) for gate in GATES]
+)
 
 
 @pytest.fixture(params=CASES, ids=lambda case: "-".join([*case[:2], *case[2].values()]))

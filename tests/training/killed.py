@@ -17,8 +17,9 @@ from tiny import POINTS, points
 from ndm.training.loop import Trainer
 
 KILLS = 20
-CONFIG = replace(POINTS, max_steps=200, save_every=1, validate_every=3, log_every=2, threads=1,
-                 average_lengths=(0.05, 0.1))
+CONFIG = replace(
+    POINTS, max_steps=200, save_every=1, validate_every=3, log_every=2, threads=1, average_lengths=(0.05, 0.1)
+)
 
 
 def train(folder: Path) -> int:

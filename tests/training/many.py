@@ -16,20 +16,25 @@ from ndm.training.loop import Trainer
 
 _SMALL = {"width": 8, "depth": 1}
 _BLOCKS = replace(IMAGES, transform="residual", predictor_options={"channels": 8, "multipliers": [1, 2]})
-CASES: dict[str, tuple[Config, DataSet]] = {name: (replace(config, max_steps=4), data) for name, (config, data) in {
-    "a U-Net, learned times": (replace(IMAGES, predictor_options={"channels": 8, "multipliers": [1, 2]}), images()),
-    "a residual path, plugged in": (replace(POINTS, transform="residual", transform_options=_SMALL,
-                                            predictor="plug_in"), points()),
-    "a residual path, predicted": (replace(POINTS, transform="residual", transform_options=_SMALL), points()),
-    "the best volatility": (replace(POINTS, transform="time_basis", volatility="best"), points()),
-    "kinetic energy": (replace(POINTS, transform="time_basis", kinetic_weight=1.0), points()),
-    "a chain of mixtures": (replace(POINTS, timesteps=4), points()),
-    "a chain of estimated variances": (replace(POINTS, timesteps=4, step_variance="analytic"), points()),
-    "averages": (replace(POINTS, average_lengths=(0.05, 0.2)), points()),
-    "shares of shares": (replace(POINTS, accumulate=2), points()),
-    "blocks kept": (_BLOCKS, images()),
-    "blocks computed again": (replace(_BLOCKS, checkpointing=True), images()),
-}.items()}
+CASES: dict[str, tuple[Config, DataSet]] = {
+    name: (replace(config, max_steps=4), data)
+    for name, (config, data) in {
+        "a U-Net, learned times": (replace(IMAGES, predictor_options={"channels": 8, "multipliers": [1, 2]}), images()),
+        "a residual path, plugged in": (
+            replace(POINTS, transform="residual", transform_options=_SMALL, predictor="plug_in"),
+            points(),
+        ),
+        "a residual path, predicted": (replace(POINTS, transform="residual", transform_options=_SMALL), points()),
+        "the best volatility": (replace(POINTS, transform="time_basis", volatility="best"), points()),
+        "kinetic energy": (replace(POINTS, transform="time_basis", kinetic_weight=1.0), points()),
+        "a chain of mixtures": (replace(POINTS, timesteps=4), points()),
+        "a chain of estimated variances": (replace(POINTS, timesteps=4, step_variance="analytic"), points()),
+        "averages": (replace(POINTS, average_lengths=(0.05, 0.2)), points()),
+        "shares of shares": (replace(POINTS, accumulate=2), points()),
+        "blocks kept": (_BLOCKS, images()),
+        "blocks computed again": (replace(_BLOCKS, checkpointing=True), images()),
+    }.items()
+}
 
 
 def train(folder: Path, parallel: str) -> None:

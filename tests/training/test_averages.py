@@ -98,8 +98,11 @@ def test_it_is_the_sum_that_the_profiles_say(history):
     weights, _ = Profiles.of(ends, list(LENGTHS) * len(found)).weights(Profiles.of([12], [0.2]))
     ((state, _),) = averaged(found, list(LENGTHS), [0.2], model)
     name = next(name for name, _ in model.named_parameters())
-    stored = [of_length(length, load_file(path / "averages.safetensors"))[name].double()
-              for path in found for length in LENGTHS]
+    stored = [
+        of_length(length, load_file(path / "averages.safetensors"))[name].double()
+        for path in found
+        for length in LENGTHS
+    ]
     expected = sum(weight * value for weight, value in zip(weights[:, 0], stored, strict=True))
     torch.testing.assert_close(state[name].double(), expected, rtol=1e-6, atol=1e-7)
 
@@ -155,6 +158,7 @@ def test_lengths_that_cannot_be_are_refused(tmp_path, lengths):
 
 def fake_checkpoint(run: Path, step: int) -> int:
     """Its step."""
+
     def write(temporary: Path) -> None:
         (temporary / "state").mkdir()
         for name in ("averages.safetensors", "times.safetensors", "progress.json"):

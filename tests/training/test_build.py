@@ -41,10 +41,16 @@ def test_data_choose_their_recipe():
         recipes.recipe("paper", points())
 
 
-@pytest.mark.parametrize(("kind", "known"), [
-    ("schedule", "cosine, flow, learned, linear"), ("transform", "identity, residual, scaling, time_basis"),
-    ("predictor", "callable, direct, plug_in"), ("volatility", "best, constant, learned, markov, per_dimension"),
-    ("step_variance", "analytic, learned, mixture, moments, posterior")])
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [
+        ("schedule", "cosine, flow, learned, linear"),
+        ("transform", "identity, residual, scaling, time_basis"),
+        ("predictor", "callable, direct, plug_in"),
+        ("volatility", "best, constant, learned, markov, per_dimension"),
+        ("step_variance", "analytic, learned, mixture, moments, posterior"),
+    ],
+)
 def test_an_unknown_name_is_refused_with_what_is_known(kind, known):
     with pytest.raises(InputError) as error:
         build_model(replace(POINTS, **{kind: "unheard"}), points())
@@ -52,8 +58,11 @@ def test_an_unknown_name_is_refused_with_what_is_known(kind, known):
     assert set(known.split(", ")) <= set(error.value.expected.removeprefix("one of ").split(", "))
 
 
-@pytest.mark.parametrize("options", [{"colour": 3}, {"event_shape": (2,)}, {"width": "wide"}, {"width": -4},
-                                     {"width": None}, {"width": [8]}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{"colour": 3}, {"event_shape": (2,)}, {"width": "wide"}, {"width": -4}, {"width": None}, {"width": [8]}],
+    ids=str,
+)
 @pytest.mark.parametrize("part", ["transform", "predictor"])
 def test_options_that_make_no_part_are_refused(part, options):
     with pytest.raises(InputError) as error:
@@ -61,10 +70,18 @@ def test_options_that_make_no_part_are_refused(part, options):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("options", "said"), [
-    ({"lead": float("nan")}, "lead = nan"), ({"lead": 500}, "lead = 500"), ({"lead": "far"}, "lead = 'far'"),
-    ({"num_functions": 10**9}, "1000000000 functions"), ({"num_functions": "abc"}, "abc functions"),
-    ({"timesteps": 2}, "the option timesteps")], ids=str)
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"lead": float("nan")}, "lead = nan"),
+        ({"lead": 500}, "lead = 500"),
+        ({"lead": "far"}, "lead = 'far'"),
+        ({"num_functions": 10**9}, "1000000000 functions"),
+        ({"num_functions": "abc"}, "abc functions"),
+        ({"timesteps": 2}, "the option timesteps"),
+    ],
+    ids=str,
+)
 def test_values_that_make_no_path_are_refused(options, said):
     with pytest.raises(InputError) as error:
         build_model(replace(POINTS, timesteps=4, transform_options=options), points())
@@ -89,8 +106,12 @@ def test_options_that_make_no_form_are_refused(options):
 
 def test_the_default_path_is_learned_where_steps_are_few():
     """What does-it-pay.md found; a path that is named is kept."""
-    for timesteps, expected in ((None, ndm.IdentityTransform), (1, ndm.ScalingTransform), (8, ndm.ScalingTransform),
-                                (9, ndm.IdentityTransform)):
+    for timesteps, expected in (
+        (None, ndm.IdentityTransform),
+        (1, ndm.ScalingTransform),
+        (8, ndm.ScalingTransform),
+        (9, ndm.IdentityTransform),
+    ):
         config = replace(POINTS, transform=None, timesteps=timesteps)
         assert type(build_model(config, points()).transform) is expected
         assert type(build_model(replace(config, transform="time_basis"), points()).transform) is ndm.TimeBasisTransform
@@ -125,31 +146,51 @@ def test_a_volatility_without_noise_is_refused_when_it_is_built():
 def chosen(config: Config, data: DataSet) -> tuple[str, str, str, str]:
     """What a model is made of: its schedule, its predictor and its form, and its step variance."""
     model = build_model(config, data)
-    return tuple(type(part).__name__ for part in (model.schedule, model.predictor, model.predictor.form,
-                                                  model.step_variance))
+    return tuple(
+        type(part).__name__ for part in (model.schedule, model.predictor, model.predictor.form, model.step_variance)
+    )
 
 
 FREQUENCY = {"transform_options": {"basis": "frequency"}}
 
 
-@pytest.mark.parametrize(("changes", "expected"), [
-    ({}, ("LearnedLinearSchedule", "DirectPredictor", "ScaledForm", "PosteriorStepVariance")),
-    ({"timesteps": 4}, ("LearnedSchedule", "DirectPredictor", "GaussianMixtureForm", "MixtureStepVariance")),
-    ({"timesteps": 4, "transform": "identity"},
-     ("LearnedSchedule", "DirectPredictor", "GaussianMixtureForm", "MixtureStepVariance")),
-    ({"timesteps": 4, "predictor": "plug_in"},
-     ("LearnedSchedule", "PlugInPredictor", "ScaledForm", "AnalyticStepVariance")),
-    ({"timesteps": 4} | FREQUENCY, ("LearnedSchedule", "DirectPredictor", "ScaledForm", "AnalyticStepVariance")),
-    ({"timesteps": 4, "schedule": "linear"},
-     ("LinearSchedule", "DirectPredictor", "GaussianMixtureForm", "MixtureStepVariance")),
-    ({"timesteps": 4, "step_variance": "moments"},
-     ("LearnedSchedule", "DirectPredictor", "GaussianMixtureForm", "MomentsStepVariance")),
-    ({"timesteps": 4, "step_variance": "learned"},
-     ("LearnedSchedule", "DirectPredictor", "ScaledForm", "LearnedStepVariance")),
-    ({"timesteps": 4, "step_variance": "posterior", "schedule": "learned_linear"},
-     ("LearnedLinearSchedule", "DirectPredictor", "ScaledForm", "PosteriorStepVariance")),
-    ({"step_variance": "mixture", "schedule": "cosine"},
-     ("CosineSchedule", "DirectPredictor", "GaussianMixtureForm", "MixtureStepVariance"))], ids=str)
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ("LearnedLinearSchedule", "DirectPredictor", "ScaledForm", "PosteriorStepVariance")),
+        ({"timesteps": 4}, ("LearnedSchedule", "DirectPredictor", "GaussianMixtureForm", "MixtureStepVariance")),
+        (
+            {"timesteps": 4, "transform": "identity"},
+            ("LearnedSchedule", "DirectPredictor", "GaussianMixtureForm", "MixtureStepVariance"),
+        ),
+        (
+            {"timesteps": 4, "predictor": "plug_in"},
+            ("LearnedSchedule", "PlugInPredictor", "ScaledForm", "AnalyticStepVariance"),
+        ),
+        ({"timesteps": 4} | FREQUENCY, ("LearnedSchedule", "DirectPredictor", "ScaledForm", "AnalyticStepVariance")),
+        (
+            {"timesteps": 4, "schedule": "linear"},
+            ("LinearSchedule", "DirectPredictor", "GaussianMixtureForm", "MixtureStepVariance"),
+        ),
+        (
+            {"timesteps": 4, "step_variance": "moments"},
+            ("LearnedSchedule", "DirectPredictor", "GaussianMixtureForm", "MomentsStepVariance"),
+        ),
+        (
+            {"timesteps": 4, "step_variance": "learned"},
+            ("LearnedSchedule", "DirectPredictor", "ScaledForm", "LearnedStepVariance"),
+        ),
+        (
+            {"timesteps": 4, "step_variance": "posterior", "schedule": "learned_linear"},
+            ("LearnedLinearSchedule", "DirectPredictor", "ScaledForm", "PosteriorStepVariance"),
+        ),
+        (
+            {"step_variance": "mixture", "schedule": "cosine"},
+            ("CosineSchedule", "DirectPredictor", "GaussianMixtureForm", "MixtureStepVariance"),
+        ),
+    ],
+    ids=str,
+)
 def test_timesteps_choose_what_is_left_open_and_nothing_else(changes, expected):
     assert chosen(replace(IMAGES, **changes), images()) == expected
 
@@ -219,8 +260,16 @@ def test_a_constant_dimension_is_refused_by_number():
 
 @pytest.mark.parametrize("name", ["learned", "analytic", "moments", "mixture"])
 def test_a_step_variance_lowers_the_bound_of_few_steps(tmp_path, name):
-    config = replace(POINTS, timesteps=4, step_variance=name, max_steps=80, batch_size=50, learning_rate=5e-3,
-                     log_every=40, save_every=100)
+    config = replace(
+        POINTS,
+        timesteps=4,
+        step_variance=name,
+        max_steps=80,
+        batch_size=50,
+        learning_rate=5e-3,
+        log_every=40,
+        save_every=100,
+    )
     trainer = Trainer(config, points(), tmp_path)
     assert trainer.fit()
     model, x = trainer.ema.model, torch.from_numpy(points().validation.x)
@@ -242,7 +291,9 @@ def test_bfloat16_stays_close_to_float32(tmp_path):
         trainer = Trainer(replace(IMAGES, precision=precision, max_steps=5), images(), tmp_path / precision)
         assert trainer.fit()
         totals[precision] = [line["total"] for line in lines(tmp_path / precision)]
-        assert all(value.dtype in (torch.float32, torch.float64, torch.int64)
-                   for value in trainer.ema.model.state_dict().values())
+        assert all(
+            value.dtype in (torch.float32, torch.float64, torch.int64)
+            for value in trainer.ema.model.state_dict().values()
+        )
     assert totals["bf16"] != totals["float32"]
     assert totals["bf16"] == pytest.approx(totals["float32"], rel=0.005)

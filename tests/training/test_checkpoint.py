@@ -34,19 +34,32 @@ def run(trained, tmp_path) -> Path:
 
 def write(text: str) -> Callable[[Path], None]:
     """A writer of one file for `checkpoint.save`."""
+
     def writes(folder: Path) -> None:
         for name in ("model", "state"):
             (folder / name).mkdir()
             (folder / name / "file.txt").write_text(text)
+
     return writes
 
 
 def test_a_run_folder_holds_what_is_documented(run):
-    assert {path.name for path in run.iterdir()} == {"config.yaml", "metrics.jsonl", "tensorboard", "model", "state",
-                                                     "checkpoints", ".lock"}
+    assert {path.name for path in run.iterdir()} == {
+        "config.yaml",
+        "metrics.jsonl",
+        "tensorboard",
+        "model",
+        "state",
+        "checkpoints",
+        ".lock",
+    }
     assert {path.name for path in (run / "model").iterdir()} >= {"config.json", "model.safetensors"}
-    assert {path.name for path in (run / "state").iterdir()} == {"weights.safetensors", "optimizer.safetensors",
-                                                                 "times.safetensors", "progress.json"}
+    assert {path.name for path in (run / "state").iterdir()} == {
+        "weights.safetensors",
+        "optimizer.safetensors",
+        "times.safetensors",
+        "progress.json",
+    }
     assert json.loads((run / "state" / "progress.json").read_text()).keys() >= {"step", "seconds", "examples"}
 
 
@@ -149,15 +162,23 @@ def test_a_crash_while_a_run_is_taken_up_leaves_its_files(run, monkeypatch, name
 
 def until_spent(left: Iterator[int], function: Callable) -> Callable:
     """The function, which crashes once `left` is spent."""
+
     def counted(*arguments, **options):
         if next(left, None) is None:
             raise InterruptedError
         return function(*arguments, **options)
+
     return counted
 
 
-FILES = ["model/config.json", "model/model.safetensors", "state/weights.safetensors", "state/optimizer.safetensors",
-         "state/times.safetensors", "state/progress.json"]
+FILES = [
+    "model/config.json",
+    "model/model.safetensors",
+    "state/weights.safetensors",
+    "state/optimizer.safetensors",
+    "state/times.safetensors",
+    "state/progress.json",
+]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -169,8 +190,9 @@ def test_a_damaged_file_is_named_and_nothing_is_overwritten(run, name, damage):
         path.unlink()
     else:
         middle = len(whole) // 2
-        path.write_bytes(whole[:-1] if damage == "truncated" else
-                         whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+        path.write_bytes(
+            whole[:-1] if damage == "truncated" else whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+        )
     before = content(run)
     for use in (lambda: Trainer(replace(POINTS, max_steps=8), points(), run), lambda: open_run(run)):
         with pytest.raises(InputError) as error:

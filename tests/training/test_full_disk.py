@@ -40,6 +40,7 @@ class Disk:
                 self.full = True
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return function(*arguments, **options)
+
         return counted
 
 
@@ -50,8 +51,16 @@ def test_a_disk_that_fills_at_any_operation_loses_nothing(trained, tmp_path, mon
     before = content(run / "checkpoints")
     trainer, disk = Trainer(LONGER, points(), run), Disk(room)
     with monkeypatch.context() as patch:
-        for owner, name in ((Path, "write_text"), (Path, "rename"), (Path, "replace"), (Path, "symlink_to"),
-                            (Path, "mkdir"), (os, "fsync"), (state, "save_file"), (safetensors.torch, "save_file")):
+        for owner, name in (
+            (Path, "write_text"),
+            (Path, "rename"),
+            (Path, "replace"),
+            (Path, "symlink_to"),
+            (Path, "mkdir"),
+            (os, "fsync"),
+            (state, "save_file"),
+            (safetensors.torch, "save_file"),
+        ):
             patch.setattr(owner, name, disk.takes(getattr(owner, name)))
         trainer.step = 7
         try:
@@ -79,8 +88,10 @@ def test_the_command_says_it_in_one_line(tmp_path, monkeypatch, capsys):
 
 def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path, monkeypatch):
     """As root every folder can be written: the system's refusal is played."""
+
     def refused(*_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
     monkeypatch.setattr(Path, "mkdir", refused)
     with pytest.raises(InputError, match="Read-only file system"):
         Trainer(POINTS, points(), tmp_path / "run")

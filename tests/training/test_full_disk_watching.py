@@ -21,8 +21,23 @@ from ndm.training.metrics import Metrics
 from ndm.training.objective import Terms
 
 FULL = Path("/dev/full")
-WORDS = ["train", "points.npy", "--batch-size", "4", "--max-steps", "6", "--log-every", "1", "--save-every", "100",
-         "--predictor-options", "width=8", "depth=1", "--threads", "1"]
+WORDS = [
+    "train",
+    "points.npy",
+    "--batch-size",
+    "4",
+    "--max-steps",
+    "6",
+    "--log-every",
+    "1",
+    "--save-every",
+    "100",
+    "--predictor-options",
+    "width=8",
+    "depth=1",
+    "--threads",
+    "1",
+]
 pytestmark = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
 
 
@@ -110,6 +125,7 @@ def test_a_line_cut_short_by_a_full_disk_is_written_again(capfd, monkeypatch):
 @pytest.mark.parametrize("step", [1, 5])
 def test_tensorboard_without_room_stops_the_run_without_a_traceback_of_its_thread(capfd, step):
     """Its thread meets the error; the next line or the end of the run says it, after the checkpoint."""
+
     def fill_events() -> None:
         (path,) = Path("run/tensorboard").glob("events*")
         fill(path)

@@ -15,8 +15,13 @@ HERE = Path(__file__).parent
 
 def test_a_run_killed_twenty_times_ends_bit_for_bit_where_an_unbroken_one_does(tmp_path):
     paths = os.pathsep.join([str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run([sys.executable, HERE / "killed.py", tmp_path], env=os.environ | {"PYTHONPATH": paths},
-                          capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, HERE / "killed.py", tmp_path],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) == 20  # none had come to its end before
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -25,6 +30,8 @@ def test_a_run_killed_twenty_times_ends_bit_for_bit_where_an_unbroken_one_does(t
     assert checkpoint.best(killed).name == checkpoint.best(whole).name
     assert open_run(killed).progress["validation"] == open_run(whole).progress["validation"]
     assert not list(killed.glob("*/.writing-*")) and not list(killed.glob("*/.removing-*"))
-    ours, theirs = ({path.relative_to(run): path.read_bytes() for path in (run / "averages").glob("*/*.safetensors")}
-                    for run in (whole, killed))
+    ours, theirs = (
+        {path.relative_to(run): path.read_bytes() for path in (run / "averages").glob("*/*.safetensors")}
+        for run in (whole, killed)
+    )
     assert ours == theirs and len(ours) == 2 * 50  # every fourth step

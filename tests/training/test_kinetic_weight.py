@@ -10,8 +10,9 @@ from tiny import POINTS, lines, points, tensors
 from ndm.errors import InputError
 from ndm.training.loop import Trainer
 
-STRAIGHT = replace(POINTS, transform="time_basis", transform_options={"width": 8}, volatility="random",
-                   kinetic_weight=2.0)
+STRAIGHT = replace(
+    POINTS, transform="time_basis", transform_options={"width": 8}, volatility="random", kinetic_weight=2.0
+)
 
 
 def test_it_adds_the_weighted_energy_to_the_gradient_of_the_path_alone(tmp_path) -> None:

@@ -17,20 +17,37 @@ from ndm.training.ema import ExponentialMovingAverage
 from ndm.training.loop import Trainer
 from ndm.training.optimizer import make_optimizer, set_learning_rate
 
-EVERY_PART = replace(POINTS, schedule="learned", volatility="learned", step_variance="learned", timesteps=3,
-                     schedule_rate=7.0, transform_rate=3.0, weight_decay=0.02, learning_rate=0.01)
+EVERY_PART = replace(
+    POINTS,
+    schedule="learned",
+    volatility="learned",
+    step_variance="learned",
+    timesteps=3,
+    schedule_rate=7.0,
+    transform_rate=3.0,
+    weight_decay=0.02,
+    learning_rate=0.01,
+)
 WITHOUT_END = replace(EVERY_PART, step_variance=None, timesteps=None)  # continuous time
 
 
-@pytest.mark.parametrize("config", [EVERY_PART, WITHOUT_END, replace(EVERY_PART, transform="time_basis")],
-                         ids=["three steps", "continuous time", "time basis"])
+@pytest.mark.parametrize(
+    "config",
+    [EVERY_PART, WITHOUT_END, replace(EVERY_PART, transform="time_basis")],
+    ids=["three steps", "continuous time", "time basis"],
+)
 def test_every_parameter_learns_at_the_rate_of_its_part(config):
     model = build_model(config, points())
     optimizer = make_optimizer(model, config)
     groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
     assert groups.keys() == set(model.parameters())
-    rates = {"schedule": 7.0, "volatility": 7.0, "step_variance": 7.0, "transform": 3.0 * model.transform.rate,
-             "predictor": 1.0}
+    rates = {
+        "schedule": 7.0,
+        "volatility": 7.0,
+        "step_variance": 7.0,
+        "transform": 3.0 * model.transform.rate,
+        "predictor": 1.0,
+    }
     exceptions = {} if config.timesteps else {"schedule.log_density": 1.0}  # whose gradient is faint without steps
     seen = set()
     for name, parameter in model.named_parameters():
@@ -40,26 +57,39 @@ def test_every_parameter_learns_at_the_rate_of_its_part(config):
         # Weights of layers decay; scales, histograms and mixtures have as many dimensions and do not.
         is_weight = part in ("predictor", "transform") and parameter.ndim >= 2 and name.endswith(".weight")
         assert groups[parameter]["weight_decay"] == (0.02 if is_weight else 0.0), name
-    assert not any("log_scale" in name and groups[parameter]["weight_decay"] for name, parameter
-                   in model.named_parameters())
+    assert not any(
+        "log_scale" in name and groups[parameter]["weight_decay"] for name, parameter in model.named_parameters()
+    )
     assert seen == rates.keys() - ({"step_variance"} if config.timesteps is None else set())
     assert set_learning_rate(optimizer, replace(config, warmup_steps=0, decay="constant"), 5, 0.5) == 0.01
     assert all(group["lr"] == pytest.approx(0.01 * group["rate"]) for group in optimizer.param_groups)
 
 
 def test_a_scale_has_further_to_go_than_the_weights_of_a_network():
-    rates = [build_model(replace(EVERY_PART, transform=name), points()).transform.rate
-             for name in ("time_basis", "identity", "scaling")]
+    rates = [
+        build_model(replace(EVERY_PART, transform=name), points()).transform.rate
+        for name in ("time_basis", "identity", "scaling")
+    ]
     assert rates[:2] == [1.0, 1.0] and rates[2] > 1
     assert rates[2] > build_model(replace(EVERY_PART, timesteps=16), points()).transform.rate > 1
     assert build_model(replace(EVERY_PART, timesteps=17), points()).transform.rate == 1.0
     assert build_model(WITHOUT_END, points()).transform.rate == 1.0  # there the bound hardly depends on it
 
 
-@pytest.mark.parametrize(("step", "fraction", "expected"), [
-    (0, 0.0, 1 / 5), (1, 0.0, 2 / 5), (4, 0.0, 1.0), (5, 0.0, 1.0),  # the warm-up, over four steps
-    (9, 0.25, (1 + math.cos(math.pi / 4)) / 2), (9, 0.5, 0.5), (9, 1.0, 0.0), (9, 1.7, 0.0),
-    (1, 0.5, 2 / 5 * 0.5)])
+@pytest.mark.parametrize(
+    ("step", "fraction", "expected"),
+    [
+        (0, 0.0, 1 / 5),
+        (1, 0.0, 2 / 5),
+        (4, 0.0, 1.0),
+        (5, 0.0, 1.0),  # the warm-up, over four steps
+        (9, 0.25, (1 + math.cos(math.pi / 4)) / 2),
+        (9, 0.5, 0.5),
+        (9, 1.0, 0.0),
+        (9, 1.7, 0.0),
+        (1, 0.5, 2 / 5 * 0.5),
+    ],
+)
 def test_the_learning_rate_warms_up_and_decays_by_a_cosine(step, fraction, expected):
     config = replace(POINTS, learning_rate=0.3, warmup_steps=4, decay="cosine")
     optimizer = make_optimizer(build_model(config, points()), config)
@@ -120,12 +150,34 @@ def test_a_batch_may_be_larger_than_the_data():
         Batches(split, 0, seed=0)
 
 
-@pytest.mark.parametrize(("field", "value"), [
-    ("max_steps", 0), ("max_steps", -1), ("max_seconds", 0.0), ("timesteps", 0), ("timesteps", -3), ("batch_size", 0),
-    ("learning_rate", 0.0), ("learning_rate", -1.0), ("learning_rate", float("nan")), ("clip", 0.0), ("log_every", 0),
-    ("save_every", 0), ("threads", 0), ("ema_decay", 1.0), ("ema_decay", -0.1), ("warmup_steps", -1),
-    ("betas", (1.5, 0.9)), ("betas", (0.9, -0.1)), ("weight_decay", -1.0), ("schedule_rate", -1.0),
-    ("transform_rate", -1.0), ("seed", -1), ("timesteps", 10**8)])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("max_steps", 0),
+        ("max_steps", -1),
+        ("max_seconds", 0.0),
+        ("timesteps", 0),
+        ("timesteps", -3),
+        ("batch_size", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", -1.0),
+        ("learning_rate", float("nan")),
+        ("clip", 0.0),
+        ("log_every", 0),
+        ("save_every", 0),
+        ("threads", 0),
+        ("ema_decay", 1.0),
+        ("ema_decay", -0.1),
+        ("warmup_steps", -1),
+        ("betas", (1.5, 0.9)),
+        ("betas", (0.9, -0.1)),
+        ("weight_decay", -1.0),
+        ("schedule_rate", -1.0),
+        ("transform_rate", -1.0),
+        ("seed", -1),
+        ("timesteps", 10**8),
+    ],
+)
 def test_an_impossible_setting_is_refused_by_name(tmp_path, field, value):
     with pytest.raises(InputError, match=field):
         Trainer(replace(POINTS, **{field: value}), points(), tmp_path / "run")

@@ -75,7 +75,7 @@ def grid(number: int, lengths: tuple[float, ...] = (0.05, 0.1)) -> Profiles:
 def test_a_profile_among_those_kept_is_found_exactly(number):
     stored = grid(number)
     for k in range(len(stored.step)):
-        weights, error = stored.weights(Profiles(stored.step[k:k + 1], stored.exponent[k:k + 1]))
+        weights, error = stored.weights(Profiles(stored.step[k : k + 1], stored.exponent[k : k + 1]))
         assert np.allclose(weights[:, 0], np.eye(len(stored.step))[k], atol=1e-5) and error[0] < 1e-6
 
 
@@ -100,8 +100,10 @@ def test_weights_sum_to_one_and_their_error_is_that_of_the_profile(number, lengt
     assert error[0] == pytest.approx(math.sqrt(squares / norm), rel=1e-3, abs=1e-6)
 
 
-@pytest.mark.parametrize(("number", "shortest", "longest", "error"), [
-    (10, 0.04, 0.15, 0.025), (20, 0.03, 0.2, 0.03), (33, 0.03, 0.2, 0.011), (64, 0.02, 0.25, 0.015)])
+@pytest.mark.parametrize(
+    ("number", "shortest", "longest", "error"),
+    [(10, 0.04, 0.15, 0.025), (20, 0.03, 0.2, 0.03), (33, 0.03, 0.2, 0.011), (64, 0.02, 0.25, 0.015)],
+)
 def test_two_lengths_kept_at_some_steps_give_all_between_and_beyond(number, shortest, longest, error):
     """33 to 64 snapshots are what a run keeps; lengths of 0.03 to 0.2 are then good to about one per cent."""
     wanted = np.linspace(shortest, longest, 30).tolist()

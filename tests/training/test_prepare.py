@@ -65,6 +65,7 @@ def test_what_would_be_compiled_meets_values_alone(transform, predictor):
     model = build_model(replace(IMAGES, transform=transform, predictor=predictor), images())
     seen = []
     model.predictor.network.register_forward_pre_hook(
-        lambda _, given: seen.extend(forward_ad.unpack_dual(x).tangent for x in given if x is not None))
+        lambda _, given: seen.extend(forward_ad.unpack_dual(x).tangent for x in given if x is not None)
+    )
     model(as_tensor(images().train.x[:4], model.decoder))
     assert seen and not any(tangent is not None for tangent in seen)

@@ -43,8 +43,11 @@ def two_sittings(tmp_path_factory) -> tuple[Path, Trainer, Trainer]:
 def test_all_tensors_are_the_same_bit_for_bit(two_sittings):
     folder, whole, parts = two_sittings
     assert (whole.times.density() != 1).any()  # importance sampling was at work
-    for ours, theirs in ((whole.raw_model, parts.raw_model), (whole.ema.model, parts.ema.model),
-                         (whole.times, parts.times)):
+    for ours, theirs in (
+        (whole.raw_model, parts.raw_model),
+        (whole.ema.model, parts.ema.model),
+        (whole.times, parts.times),
+    ):
         for name, value in ours.state_dict().items():
             assert torch.equal(value, theirs.state_dict()[name]), name
     states = [trainer.optimizer.state_dict()["state"] for trainer in (whole, parts)]
@@ -60,8 +63,17 @@ def test_every_line_of_metrics_is_the_same(two_sittings):
     assert [line["step"] for line in parts] == list(range(1, 12))
     for ours, theirs in zip(whole, parts, strict=True):
         assert theirs.keys() == ours.keys()
-        for name in ("prior", "diffusion", "reconstruction", "gradient_norm", "learning_rate", "variance_ratio",
-                     "gamma_0", "gamma_1", "unit"):
+        for name in (
+            "prior",
+            "diffusion",
+            "reconstruction",
+            "gradient_norm",
+            "learning_rate",
+            "variance_ratio",
+            "gamma_0",
+            "gamma_1",
+            "unit",
+        ):
             assert theirs[name] == ours[name], (name, ours["step"])
 
 
@@ -84,11 +96,22 @@ def test_progress_is_the_same(two_sittings):
     assert all(p["seconds"] > 0 for p in progress)
 
 
-@pytest.mark.parametrize("changes", [
-    {"transform": "residual", "transform_options": {"width": 8, "depth": 1}}, {"transform": "time_basis"},
-    {"volatility": "best"}, {"volatility": "learned"}, {"timesteps": 4}, {"timesteps": 4, "step_variance": "analytic"},
-    {"timesteps": 4, "step_variance": "learned"}, {"timesteps": 4, "step_variance": "moments"},
-    {"decay": "constant", "importance": False}, {"schedule": "cosine"}], ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"transform": "residual", "transform_options": {"width": 8, "depth": 1}},
+        {"transform": "time_basis"},
+        {"volatility": "best"},
+        {"volatility": "learned"},
+        {"timesteps": 4},
+        {"timesteps": 4, "step_variance": "analytic"},
+        {"timesteps": 4, "step_variance": "learned"},
+        {"timesteps": 4, "step_variance": "moments"},
+        {"decay": "constant", "importance": False},
+        {"schedule": "cosine"},
+    ],
+    ids=str,
+)
 def test_every_part_resumes(tmp_path, changes):
     whole_and_parts(replace(POINTS, **changes), points(), tmp_path, stop=3)
     assert tensors(tmp_path / "parts") == tensors(tmp_path / "whole")
@@ -167,10 +190,23 @@ def test_a_finished_run_is_left_alone(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")} == written
 
 
-@pytest.mark.parametrize(("field", "value"), [
-    ("learning_rate", 1e-4), ("seed", 1), ("transform", "identity"), ("transform_options", {"num_functions": 9}),
-    ("schedule", "linear"), ("batch_size", 8), ("ema_decay", 0.5), ("timesteps", 5), ("precision", "bf16"),
-    ("betas", (0.5, 0.9)), ("importance", False), ("decay", "constant")])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("learning_rate", 1e-4),
+        ("seed", 1),
+        ("transform", "identity"),
+        ("transform_options", {"num_functions": 9}),
+        ("schedule", "linear"),
+        ("batch_size", 8),
+        ("ema_decay", 0.5),
+        ("timesteps", 5),
+        ("precision", "bf16"),
+        ("betas", (0.5, 0.9)),
+        ("importance", False),
+        ("decay", "constant"),
+    ],
+)
 def test_any_other_change_is_refused_by_name(tmp_path, field, value):
     run = tmp_path / "run"
     Trainer(POINTS, points(), run).fit()
@@ -201,17 +237,23 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 
 
 def test_a_configuration_that_makes_no_model_makes_no_folder(tmp_path):
-    for changes in ({"transform": "unheard"}, {"step_variance": "learned"}, {"max_steps": None},
-                    {"predictor": "plug_in", "timesteps": 4, "step_variance": "mixture"},
-                    {"volatility": "constant", "volatility_options": {"value": 0}}):
+    for changes in (
+        {"transform": "unheard"},
+        {"step_variance": "learned"},
+        {"max_steps": None},
+        {"predictor": "plug_in", "timesteps": 4, "step_variance": "mixture"},
+        {"volatility": "constant", "volatility_options": {"value": 0}},
+    ):
         with pytest.raises(InputError):
             Trainer(replace(POINTS, **changes), points(), tmp_path / "run")
         assert not (tmp_path / "run").exists(), changes
 
 
 def test_two_seeds_differ_and_one_seed_does_not(tmp_path):
-    runs = {name: Trainer(replace(POINTS, seed=seed), points(), tmp_path / name)
-            for name, seed in (("a", 0), ("b", 0), ("c", 1))}
+    runs = {
+        name: Trainer(replace(POINTS, seed=seed), points(), tmp_path / name)
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    }
     for trainer in runs.values():
         np.random.seed(len(str(trainer.run)))  # the state of global generators plays no part
         torch.manual_seed(len(str(trainer.run)))

@@ -34,14 +34,30 @@ before = kib("VmRSS")
 trainer.fit()
 print(expected, (kib("VmHWM") - before) * 1024)
 """
-CASES = {name: (replace(config, max_steps=1, validate_every=0, log_every=100, threads=1, **changes), data)
-         for name, config, data, changes in (
-    ("a perceptron", POINTS, points(), {"transform": "identity", "predictor_options": {"width": 128, "depth": 3},
-                                        "batch_size": 40_000}),
-    ("a U-Net", IMAGES, images(), {"transform": "identity", "batch_size": 4000}),
-    ("blocks computed again", IMAGES, images(), {"transform": "identity", "batch_size": 2000, "checkpointing": True}),
-    ("a velocity", POINTS, points(), {"transform": "residual", "transform_options": {"width": 64, "depth": 2},
-                                      "batch_size": 20_000}))}
+CASES = {
+    name: (replace(config, max_steps=1, validate_every=0, log_every=100, threads=1, **changes), data)
+    for name, config, data, changes in (
+        (
+            "a perceptron",
+            POINTS,
+            points(),
+            {"transform": "identity", "predictor_options": {"width": 128, "depth": 3}, "batch_size": 40_000},
+        ),
+        ("a U-Net", IMAGES, images(), {"transform": "identity", "batch_size": 4000}),
+        (
+            "blocks computed again",
+            IMAGES,
+            images(),
+            {"transform": "identity", "batch_size": 2000, "checkpointing": True},
+        ),
+        (
+            "a velocity",
+            POINTS,
+            points(),
+            {"transform": "residual", "transform_options": {"width": 64, "depth": 2}, "batch_size": 20_000},
+        ),
+    )
+}
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")

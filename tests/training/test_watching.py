@@ -34,8 +34,17 @@ def test_a_line_holds_all_that_is_watched(tmp_path):
     line = lines(tmp_path)[-1]
     waiting = [json.loads(text)["waiting"] for text in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert len(waiting) == 6 and all(0 <= share <= 1 for share in waiting)
-    assert {"prior", "diffusion", "reconstruction", "gradient_norm/predictor", "gradient_norm/transform",
-            "gradient_norm/schedule", "squared_change/0.5", "squared_velocity/1", "variance_ratio"} <= line.keys()
+    assert {
+        "prior",
+        "diffusion",
+        "reconstruction",
+        "gradient_norm/predictor",
+        "gradient_norm/transform",
+        "gradient_norm/schedule",
+        "squared_change/0.5",
+        "squared_velocity/1",
+        "variance_ratio",
+    } <= line.keys()
     parts = sum(line[f"gradient_norm/{part}"] ** 2 for part in ("predictor", "transform", "schedule"))
     assert parts**0.5 == pytest.approx(min(line["gradient_norm"], 0.6931471805599453), rel=1e-4)  # as it was clipped
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
@@ -62,6 +71,7 @@ def test_pictures_that_cannot_be_drawn_are_a_warning_and_change_nothing(tmp_path
     """Whatever the reason: the training goes on, to the checkpoint that an undrawn one has."""
     config = replace(POINTS, pictures_every=2)
     for i, error in enumerate((InputError("events of 3 dimensions", "2"), RuntimeError("out of memory"), KeyError(3))):
+
         def draw(model, error=error):
             torch.rand(5)
             raise error

@@ -17,9 +17,16 @@ from ndm.data import DataSet, Split
 from ndm.training.config import Config
 from ndm.training.loop import Trainer
 
-POINTS = Config(transform="scaling", predictor_options={"width": 16, "depth": 1},
-                schedule_options={"gamma_min": -8.0, "gamma_max": 5.0}, max_steps=6, batch_size=16, warmup_steps=2,
-                log_every=1, save_every=2)
+POINTS = Config(
+    transform="scaling",
+    predictor_options={"width": 16, "depth": 1},
+    schedule_options={"gamma_min": -8.0, "gamma_max": 5.0},
+    max_steps=6,
+    batch_size=16,
+    warmup_steps=2,
+    log_every=1,
+    save_every=2,
+)
 IMAGES = replace(POINTS, predictor_options={"channels": 8, "multipliers": [1, 2], "dropout": 0.3}, batch_size=64)
 
 
@@ -28,8 +35,9 @@ def points(seed: int = 0, num: int = 50) -> DataSet:
     rng = np.random.default_rng(seed)
     angle = rng.uniform(0, 2 * np.pi, (3, num))
     x = np.stack([np.cos(angle), np.sin(angle)], -1) + 0.1 * rng.normal(size=(3, num, 2))
-    return DataSet("points", *(Split(part.astype(np.float32)) for part in x), num_levels=None, num_classes=0,
-                   source="here")
+    return DataSet(
+        "points", *(Split(part.astype(np.float32)) for part in x), num_levels=None, num_classes=0, source="here"
+    )
 
 
 def images(seed: int = 0, num: int = 80) -> DataSet:
@@ -50,8 +58,11 @@ def lines(run: Path) -> list[dict[str, Any]]:
 
 def tensors(run: Path) -> dict[str, bytes]:
     """Every tensor file of a run's latest checkpoint: weights, averages, moments, statistics."""
-    files = {str(path.relative_to(run)): path.read_bytes()
-             for name in ("model", "state") for path in (run / name).glob("*.safetensors")}
+    files = {
+        str(path.relative_to(run)): path.read_bytes()
+        for name in ("model", "state")
+        for path in (run / name).glob("*.safetensors")
+    }
     assert len(files) >= 4
     return files
 

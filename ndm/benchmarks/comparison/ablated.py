@@ -41,6 +41,7 @@ def with_steps(step_variance: str, change: Change = scaling) -> Change:
 
 def basis(volatility: dict[str, Any] | None = None, **options: Any) -> Change:
     """F by time basis with other options, or with a constant volatility."""
+
     def change(config: Config, data: DataSet) -> Config:
         config = time_basis(config, data)
         config = replace(config, transform_options=config.transform_options | options)
@@ -51,6 +52,7 @@ def basis(volatility: dict[str, Any] | None = None, **options: Any) -> Change:
 
 def gate(name: str) -> Change:
     """The paper's residual network behind another gate."""
+
     def change(config: Config, data: DataSet) -> Config:
         return replace(residual(config, data), transform_options=network_options(config) | {"gate": name})
 
@@ -59,6 +61,7 @@ def gate(name: str) -> Change:
 
 def without(term: str) -> type[Trainer]:
     """A trainer whose objective lacks this term of the bound: its gradient is never seen."""
+
     class Partial(Trainer):
         def objective(self, bound: Bound) -> Tensor:
             left_out: Tensor = getattr(bound, term)
@@ -132,11 +135,26 @@ ABLATED: dict[str, Change] = {
     "without_reconstruction": scaling,
 }
 
-_CONTINUOUS_ALONE = ("schedule_shape", "time_basis_eta_quarter", "time_basis_eta_4", "time_basis_open", "residual",
-                     "residual_gate_interpolation", "residual_gate_variance")
+_CONTINUOUS_ALONE = (
+    "schedule_shape",
+    "time_basis_eta_quarter",
+    "time_basis_eta_4",
+    "time_basis_open",
+    "residual",
+    "residual_gate_interpolation",
+    "residual_gate_variance",
+)
 IN_CHAINS = tuple(name for name in ABLATED if name not in _CONTINUOUS_ALONE)
-IN_CONTINUOUS_TIME = ("schedule_fixed", "volatility_constant", "uniform_times", "time_basis", "without_prior",
-                      "without_diffusion", "without_reconstruction", *_CONTINUOUS_ALONE)
+IN_CONTINUOUS_TIME = (
+    "schedule_fixed",
+    "volatility_constant",
+    "uniform_times",
+    "time_basis",
+    "without_prior",
+    "without_diffusion",
+    "without_reconstruction",
+    *_CONTINUOUS_ALONE,
+)
 
 # Those whose training differs, and not their model. All are evaluated on the whole bound.
 TRAINERS: dict[str, Callable[..., Trainer]] = {

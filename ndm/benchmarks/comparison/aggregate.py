@@ -11,8 +11,21 @@ from ndm.benchmarks.comparison.job import budget
 
 Row = dict[str, Any]
 REFERENCES = ("default", "scaling")  # the first that was run; where the default is F = x, its path
-FIGURES = ("total", "prior", "diffusion", "reconstruction", "standard_error", "standard_error_of_draws", "ms_per_step",
-          "training_seconds", "steps_trained", "parameters", "gamma_0", "gamma_1", "variance_ratio")
+FIGURES = (
+    "total",
+    "prior",
+    "diffusion",
+    "reconstruction",
+    "standard_error",
+    "standard_error_of_draws",
+    "ms_per_step",
+    "training_seconds",
+    "steps_trained",
+    "parameters",
+    "gamma_0",
+    "gamma_1",
+    "variance_ratio",
+)
 
 
 @dataclass(frozen=True)
@@ -59,8 +72,9 @@ class Difference:
     @property
     def is_clear(self) -> bool:
         """Whether it is beyond two standard errors of either kind; never from a single seed."""
-        return self.error_over_seeds is not None \
-            and abs(self.value) > 2 * max(self.error_over_seeds, self.error_over_examples)
+        return self.error_over_seeds is not None and abs(self.value) > 2 * max(
+            self.error_over_seeds, self.error_over_examples
+        )
 
 
 def mean(values: Sequence[float]) -> Mean:
@@ -96,8 +110,11 @@ def cells(rows: Sequence[Row]) -> list[Cell]:
 
 def reference(cells: Sequence[Cell], like: Cell, names: Sequence[str] = REFERENCES) -> Cell | None:
     """What a cell is compared with: the first of these contenders that there is for the same data, T and budget."""
-    at = {cell.contender: cell for cell in cells
-          if (cell.data, cell.timesteps, cell.budget) == (like.data, like.timesteps, like.budget)}
+    at = {
+        cell.contender: cell
+        for cell in cells
+        if (cell.data, cell.timesteps, cell.budget) == (like.data, like.timesteps, like.budget)
+    }
     found = next((at[name] for name in names if name in at), None)
     return None if found is like else found
 
@@ -110,14 +127,30 @@ def plain(value: Mean | None) -> Row | None:
 def as_json(cell: Cell, beside: Cell | None, figures: Sequence[str] = FIGURES) -> Row:
     """The cell as plain data, with its difference from its reference."""
     less = difference(cell, beside) if beside else None
-    return {
-        "data": cell.data, "unit": cell.unit, "budget": cell.budget, "contender": cell.contender,
-        "timesteps": cell.timesteps, "seeds": [row["seed"] for row in cell.rows], "diverged": cell.diverged,
-        "num_examples": cell.rows[0]["num_examples"] if cell.rows else None,
-        "warnings": sorted({warning for row in cell.rows for warning in row["warnings"]}),
-    } | {name: plain(cell.mean(name)) for name in figures} | {
-        "energy_distance": {name: plain(value) for name, value in cell.energy_distances().items()},
-        "minus_reference": None if less is None or beside is None else {
-            "reference": beside.contender, "mean": less.value, "standard_error_over_seeds": less.error_over_seeds,
-            "standard_error_over_examples": less.error_over_examples, "seeds": less.seeds, "clear": less.is_clear},
-    }
+    return (
+        {
+            "data": cell.data,
+            "unit": cell.unit,
+            "budget": cell.budget,
+            "contender": cell.contender,
+            "timesteps": cell.timesteps,
+            "seeds": [row["seed"] for row in cell.rows],
+            "diverged": cell.diverged,
+            "num_examples": cell.rows[0]["num_examples"] if cell.rows else None,
+            "warnings": sorted({warning for row in cell.rows for warning in row["warnings"]}),
+        }
+        | {name: plain(cell.mean(name)) for name in figures}
+        | {
+            "energy_distance": {name: plain(value) for name, value in cell.energy_distances().items()},
+            "minus_reference": None
+            if less is None or beside is None
+            else {
+                "reference": beside.contender,
+                "mean": less.value,
+                "standard_error_over_seeds": less.error_over_seeds,
+                "standard_error_over_examples": less.error_over_examples,
+                "seeds": less.seeds,
+                "clear": less.is_clear,
+            },
+        }
+    )

@@ -47,17 +47,25 @@ class Comparison(Resumable):
             return outcome.missing
         told = ("data", "contender", "timesteps", "learning_rate", "total", "unit", "failed")
         results = {
-            "command": self.command, "machines": machines(outcome.rows),
+            "command": self.command,
+            "machines": machines(outcome.rows),
             "sizes": [{"data": data, "contender": name, "size": size} for (data, name), size in outcome.sizes.items()],
-            "learning_rates": [{"data": data, "contender": name, "continuous_time": limit, "factor": factor}
-                               for (data, name, limit), factor in outcome.rates.items()],
-            "trials": [{key: row.get(key) for key in told} for row in outcome.trials], "missing": outcome.missing,
-            "cells": [as_json(cell, reference(found, cell, self.references), self.method.figures + self.method.more)
-                      for cell in found],
+            "learning_rates": [
+                {"data": data, "contender": name, "continuous_time": limit, "factor": factor}
+                for (data, name, limit), factor in outcome.rates.items()
+            ],
+            "trials": [{key: row.get(key) for key in told} for row in outcome.trials],
+            "missing": outcome.missing,
+            "cells": [
+                as_json(cell, reference(found, cell, self.references), self.method.figures + self.method.more)
+                for cell in found
+            ],
         }
         tables = [f"`{self.command}`", made_on(outcome.rows), self.tables(found, outcome)]
-        self.write_files({"results.json": (json.dumps(results, indent=1) + "\n").encode(),
-                          "tables.md": "\n\n".join(tables).encode()} | self.pictures(found))
+        self.write_files(
+            {"results.json": (json.dumps(results, indent=1) + "\n").encode(), "tables.md": "\n\n".join(tables).encode()}
+            | self.pictures(found)
+        )
         return outcome.missing
 
     def tables(self, cells: Sequence[Cell], outcome: Outcome) -> str:
@@ -74,13 +82,17 @@ class Comparison(Resumable):
         lines = []
         for study in plan:
             own = [job for job in jobs if job.data == study.data]
-            lines.append(f"{study.data}: {len(own)} trainings, {sum(job.weight for job in own):.0f} CPU seconds; "
-                         f"contenders {', '.join(study.contenders)}")
+            lines.append(
+                f"{study.data}: {len(own)} trainings, {sum(job.weight for job in own):.0f} CPU seconds; "
+                f"contenders {', '.join(study.contenders)}"
+            )
         seconds = [sum(job.weight for job in stage) for stage in (trials, jobs)]
-        lines += [f"sizes: {len(sizes)} searches",
-                  f"learning rates: {len(trials)} trainings, {seconds[0]:.0f} CPU seconds",
-                  f"measurements: {len(jobs)} trainings, {seconds[1]:.0f} CPU seconds",
-                  f"all: {len(trials) + len(jobs)} trainings, {sum(seconds):.0f} CPU seconds, "
-                  f"{sum(seconds) / self.workers / 3600:.2f} hours on {self.workers} workers; "
-                  "evaluation comes on top"]
+        lines += [
+            f"sizes: {len(sizes)} searches",
+            f"learning rates: {len(trials)} trainings, {seconds[0]:.0f} CPU seconds",
+            f"measurements: {len(jobs)} trainings, {seconds[1]:.0f} CPU seconds",
+            f"all: {len(trials) + len(jobs)} trainings, {sum(seconds):.0f} CPU seconds, "
+            f"{sum(seconds) / self.workers / 3600:.2f} hours on {self.workers} workers; "
+            "evaluation comes on top",
+        ]
         return "\n".join(lines)

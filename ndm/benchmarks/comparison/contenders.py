@@ -68,8 +68,13 @@ def frequencies(config: Config, data: DataSet) -> Config:
 
 def residual(config: Config, data: DataSet) -> Config:
     """The paper's: F = x + t N(x, t), N a network of the denoiser's size, x^ plugged into F."""
-    return replace(config, transform="residual", transform_options=network_options(config), predictor="plug_in",
-                   volatility="constant")
+    return replace(
+        config,
+        transform="residual",
+        transform_options=network_options(config),
+        predictor="plug_in",
+        volatility="constant",
+    )
 
 
 def network_options(config: Config) -> dict[str, Any]:

@@ -42,8 +42,16 @@ def configuration(job: Job) -> Config:
     config = choose("contender", job.contender, CONTENDERS | ABLATED)(config, data)
     if job.size is not None:
         config = with_size(config, job.size)
-    return replace(config, max_seconds=job.seconds, max_steps=job.steps, seed=job.seed, threads=1,
-                   learning_rate=config.learning_rate * job.learning_rate, log_every=NEVER, save_every=NEVER)
+    return replace(
+        config,
+        max_seconds=job.seconds,
+        max_steps=job.steps,
+        seed=job.seed,
+        threads=1,
+        learning_rate=config.learning_rate * job.learning_rate,
+        log_every=NEVER,
+        save_every=NEVER,
+    )
 
 
 def execute(job: Job, models: Path | None = None) -> dict[str, Any]:
@@ -92,8 +100,14 @@ def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
     held_out = data.split(job.split).x[: job.limit]
     x = as_tensor(held_out, model.decoder)
     density = trainer.times if isinstance(trainer.times, ImportanceTimes) else None
-    estimate = nelbo(model, x, timesteps=job.timesteps, draws=job.draws, density=density,
-                     generator=torch.Generator().manual_seed(_EVALUATION_SEED))
+    estimate = nelbo(
+        model,
+        x,
+        timesteps=job.timesteps,
+        draws=job.draws,
+        density=density,
+        generator=torch.Generator().manual_seed(_EVALUATION_SEED),
+    )
 
     def convert(nats: torch.Tensor) -> float:
         return in_unit(nats, data)
@@ -104,15 +118,21 @@ def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
     one = convert(torch.ones(()))
     ends = model.schedule.gamma(torch.tensor([0.0, 1.0]))
     figures = {
-        "total": convert(total.mean()), "prior": convert(estimate.prior.mean()),
-        "diffusion": convert(estimate.diffusion.mean()), "reconstruction": convert(estimate.reconstruction.mean()),
+        "total": convert(total.mean()),
+        "prior": convert(estimate.prior.mean()),
+        "diffusion": convert(estimate.diffusion.mean()),
+        "reconstruction": convert(estimate.reconstruction.mean()),
         "standard_error": convert(total.std() / math.sqrt(number)),
         "standard_error_of_draws": convert((estimate.standard_error**2).sum().sqrt() / number),
         "per_example": stored(total * one),
-        "num_examples": number, "steps_trained": trainer.step, "training_seconds": trainer.seconds,
+        "num_examples": number,
+        "steps_trained": trainer.step,
+        "training_seconds": trainer.seconds,
         "ms_per_step": 1e3 * trainer.seconds / max(trainer.step, 1),
         "parameters": sum(p.numel() for p in model.parameters()),
-        "gamma_0": float(ends[0]), "gamma_1": float(ends[1]), "variance_ratio": variance_ratio(model, x),
+        "gamma_0": float(ends[0]),
+        "gamma_1": float(ends[1]),
+        "variance_ratio": variance_ratio(model, x),
     }
     if job.num_samples:
         figures["energy_distance"] = energy_distances(model, data, held_out, job.num_samples, job.seed, job.timesteps)

@@ -11,16 +11,16 @@ from ndm.benchmarks.comparison.aggregate import Cell, difference, reference
 from ndm.report.png import png
 
 INK = "#222222"
-COLOURS = ("#c8553d", "#1f6f8b", "#7a9e3f", "#8d5a97", "#d9a441", "#4a4e69", "#2a9d8f", "#b56576", "#6c757d",
-           "#264653")
+COLOURS = ("#c8553d", "#1f6f8b", "#7a9e3f", "#8d5a97", "#d9a441", "#4a4e69", "#2a9d8f", "#b56576", "#6c757d", "#264653")
 MARKS = "osD^vP*X<>"
 
 
 def picture(cells: Sequence[Cell]) -> bytes:
     """PNG of the budget of each data set that has the most cells; vertical bars are standard errors over seeds."""
     names = list(dict.fromkeys(cell.contender for cell in cells))
-    panels = [_fullest([cell for cell in cells if cell.data == data])
-              for data in dict.fromkeys(cell.data for cell in cells)]
+    panels = [
+        _fullest([cell for cell in cells if cell.data == data]) for data in dict.fromkeys(cell.data for cell in cells)
+    ]
     figure = Figure(figsize=(max(4.4 * len(panels), 6), 7.2), layout="constrained")
     axes = figure.subplots(2, len(panels), squeeze=False, sharex="col", height_ratios=[3, 2])
     for column, own in enumerate(panels):
@@ -48,8 +48,9 @@ def _draw(top: Axes, below: Axes, own: Sequence[Cell], names: Sequence[str]) -> 
     infinity = math.log2(finite[-1]) + 1.5
     present = [name for name in names if any(cell.contender == name and cell.rows for cell in own)]
     for index, name in enumerate(present):
-        curve = sorted((cell for cell in own if cell.contender == name and cell.rows),
-                       key=lambda cell: cell.timesteps or math.inf)
+        curve = sorted(
+            (cell for cell in own if cell.contender == name and cell.rows), key=lambda cell: cell.timesteps or math.inf
+        )
         # A little apart, so that error bars at the same T can be told from each other.
         shift = 0.012 * infinity * (index - (len(present) - 1) / 2)
         style = _style(names.index(name), name == "default")
@@ -59,8 +60,11 @@ def _draw(top: Axes, below: Axes, own: Sequence[Cell], names: Sequence[str]) -> 
 
         totals = [(cell, mean.value, mean.error) for cell in curve if (mean := cell.mean("total"))]
         _points(top, [(place(cell), value, error) for cell, value, error in totals], infinity - 0.5, name, style)
-        pairs = [(place(cell), less.value, less.error_over_seeds) for cell in curve
-                 if (beside := reference(own, cell)) and (less := difference(cell, beside))]
+        pairs = [
+            (place(cell), less.value, less.error_over_seeds)
+            for cell in curve
+            if (beside := reference(own, cell)) and (less := difference(cell, beside))
+        ]
         _points(below, pairs, infinity - 0.5, "", style)
     below.axhline(0, color=COLOURS[names.index("default")] if "default" in names else INK, linewidth=1)
     below.set(xlabel="T", ylabel=f"contender - learned path, {own[0].unit}")
@@ -73,12 +77,19 @@ def _draw(top: Axes, below: Axes, own: Sequence[Cell], names: Sequence[str]) -> 
 
 
 def _style(index: int, is_default: bool) -> dict[str, Any]:
-    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKS[index % len(MARKS)], "markersize": 4,
-            "capsize": 2, "linewidth": 1.8 if is_default else 1.0, "zorder": 3 if is_default else 2}
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKS[index % len(MARKS)],
+        "markersize": 4,
+        "capsize": 2,
+        "linewidth": 1.8 if is_default else 1.0,
+        "zorder": 3 if is_default else 2,
+    }
 
 
-def _points(axis: Axes, points: Sequence[tuple[float, float, float | None]], end: float, label: str,
-            style: dict[str, Any]) -> None:
+def _points(
+    axis: Axes, points: Sequence[tuple[float, float, float | None]], end: float, label: str, style: dict[str, Any]
+) -> None:
     """Points (place, value, error): a line through the finite T, and apart from it the limit beyond `end`."""
     line, limit = ([point for point in points if (point[0] > end) == beyond] for beyond in (False, True))
     for some in (line, limit):

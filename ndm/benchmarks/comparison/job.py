@@ -44,8 +44,10 @@ class Job:
         """All fields in one line: two jobs of the same key are the same."""
         size = "" if self.size is None else f" size={self.size}"
         evaluation = f"{self.split}[:{self.limit}] draws={self.draws} samples={self.num_samples}"
-        return (f"{self.data} {self.contender}{size} {self.time} {self.budget} seed={self.seed} "
-                f"rate={self.learning_rate:g} {evaluation}")
+        return (
+            f"{self.data} {self.contender}{size} {self.time} {self.budget} seed={self.seed} "
+            f"rate={self.learning_rate:g} {evaluation}"
+        )
 
     @property
     def name(self) -> str:

@@ -18,9 +18,15 @@ _PACKAGE = Path(__file__).parents[2]
 
 def machine() -> dict[str, str | int | None]:
     """The processor, the number of its cores that are ours, the system, the versions and a digest of the code."""
-    return {"processor": _processor(), "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(), "torch": torch.__version__, "ndm": __version__,
-            "code": _digest()}
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "ndm": __version__,
+        "code": _digest(),
+    }
 
 
 def machines(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -30,8 +36,11 @@ def machines(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def made_on(rows: Sequence[dict[str, Any]]) -> str:
     """The machine, and the code; all of them where rows come from several, which are not to be compared blindly."""
-    return "\n".join(f"Made on {m['cores']} cores of an {m['processor']}, Python {m['python']}, PyTorch {m['torch']}, "
-                     f"ndm {m['ndm']}, code {m['code']}." for m in machines(rows))
+    return "\n".join(
+        f"Made on {m['cores']} cores of an {m['processor']}, Python {m['python']}, PyTorch {m['torch']}, "
+        f"ndm {m['ndm']}, code {m['code']}."
+        for m in machines(rows)
+    )
 
 
 @cache

@@ -73,8 +73,10 @@ def subset(plan: Plan, data: Sequence[str], timesteps: Sequence[int], scale: flo
     found = {time for study in chosen for block in study.blocks for time in block.timesteps}
     if wanted - found:
         times = {time or 0 for study in asked for block in study.blocks for time in block.timesteps}
-        raise InputError(f"timesteps {', '.join(str(time or 0) for time in wanted - found)}",
-                         f"some of {', '.join(map(str, sorted(times)))} (0: continuous time)")
+        raise InputError(
+            f"timesteps {', '.join(str(time or 0) for time in wanted - found)}",
+            f"some of {', '.join(map(str, sorted(times)))} (0: continuous time)",
+        )
     return tuple(study for study in chosen if study.blocks)
 
 
@@ -97,11 +99,29 @@ def sizings(plan: Plan) -> list[Sizing]:
 
 def tunings(plan: Plan, sizes: Sizes) -> list[Job]:
     """The trials of the learning rate: as many for each contender, in chains and in continuous time."""
-    return [Job(study.data, name, time, study.tuning_seconds, None, _FIRST_TUNING_SEED + seed, factor, "validation",
-                study.draws, study.tuning_limit or study.limit, 0, sizes.get((study.data, name)))
-            for factor in FACTORS for study in plan if study.tuning_seconds is not None
-            for seed in range(study.tuning_seeds) for time in dict.fromkeys((study.reference, None))
-            for name in study.contenders if time in study.tuned(name)]
+    return [
+        Job(
+            study.data,
+            name,
+            time,
+            study.tuning_seconds,
+            None,
+            _FIRST_TUNING_SEED + seed,
+            factor,
+            "validation",
+            study.draws,
+            study.tuning_limit or study.limit,
+            0,
+            sizes.get((study.data, name)),
+        )
+        for factor in FACTORS
+        for study in plan
+        if study.tuning_seconds is not None
+        for seed in range(study.tuning_seeds)
+        for time in dict.fromkeys((study.reference, None))
+        for name in study.contenders
+        if time in study.tuned(name)
+    ]
 
 
 def measurements(plan: Plan, sizes: Sizes, rates: Rates) -> list[Job]:
@@ -117,7 +137,19 @@ def measurements(plan: Plan, sizes: Sizes, rates: Rates) -> list[Job]:
                 for index, name in enumerate(study.contenders):
                     for seed in range(block.seeds if name in block.contenders else 0):
                         rate = rates.get((study.data, name, time is None), 1.0)
-                        job = Job(study.data, name, time, block.seconds, block.steps, seed, rate, "test", study.draws,
-                                  study.limit, samples, sizes.get((study.data, name)))
+                        job = Job(
+                            study.data,
+                            name,
+                            time,
+                            block.seconds,
+                            block.steps,
+                            seed,
+                            rate,
+                            "test",
+                            study.draws,
+                            study.limit,
+                            samples,
+                            sizes.get((study.data, name)),
+                        )
                         jobs[job] = (seed, study_index, time or math.inf, -job.weight, job.budget, index)
     return sorted(jobs, key=lambda job: jobs[job])

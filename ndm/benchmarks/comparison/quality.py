@@ -22,8 +22,11 @@ def energy_distance(x: Tensor, y: Tensor) -> float:
     for two samples of one distribution. Szekely and Rizzo (2013), https://doi.org/10.1016/j.jspi.2013.03.018.
     """
     x, y = x.double(), y.double()
-    within = [torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").sum()
-              / (len(points) * (len(points) - 1)) for points in (x, y)]
+    within = [
+        torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").sum()
+        / (len(points) * (len(points) - 1))
+        for points in (x, y)
+    ]
     across = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").mean()
     return float(2 * across - within[0] - within[1])
 
@@ -40,8 +43,12 @@ def scaled(x: np.ndarray, data: DataSet) -> Tensor:
 
 def draw(sampler: Sampler, data: DataSet, number: int, seed: int) -> Tensor:
     """`number` samples as points (number, D) of [-1, 1], see `scaled`."""
-    parts = [as_array(sampler((min(_BATCH, number - first), *data.event_shape), seed=seed, first=first),
-                      sampler.model.decoder) for first in range(0, number, _BATCH)]
+    parts = [
+        as_array(
+            sampler((min(_BATCH, number - first), *data.event_shape), seed=seed, first=first), sampler.model.decoder
+        )
+        for first in range(0, number, _BATCH)
+    ]
     return scaled(np.concatenate(parts), data)
 
 
@@ -56,8 +63,9 @@ def training_examples(data: DataSet, number: int, seed: int) -> np.ndarray:
     return data.train.x[order[np.arange(seed * number, (seed + 1) * number) % len(order)]]
 
 
-def energy_distances(model: NeuralDiffusion, data: DataSet, held_out: np.ndarray, number: int, seed: int,
-                     timesteps: int | None) -> dict[str, float]:
+def energy_distances(
+    model: NeuralDiffusion, data: DataSet, held_out: np.ndarray, number: int, seed: int, timesteps: int | None
+) -> dict[str, float]:
     """The distance of `number` samples from the held-out examples, by the way that they are drawn.
 
     A chain of T steps is walked as it was trained; a model of continuous time without noise, in few steps. `floor`
@@ -65,8 +73,11 @@ def energy_distances(model: NeuralDiffusion, data: DataSet, held_out: np.ndarray
     """
     target = scaled(held_out, data)
     distances = {"floor": energy_distance(training_points(data, number, seed), target)}
-    samplers = ({f"ancestral, {timesteps} steps": AncestralSampler(model, timesteps)} if timesteps else
-                {f"deterministic, {steps} steps": DeterministicSampler(model, steps) for steps in ODE_STEPS})
+    samplers = (
+        {f"ancestral, {timesteps} steps": AncestralSampler(model, timesteps)}
+        if timesteps
+        else {f"deterministic, {steps} steps": DeterministicSampler(model, steps) for steps in ODE_STEPS}
+    )
     for name, sampler in samplers.items():
         distances[name] = energy_distance(draw(sampler, data, number, seed), target)
     return distances

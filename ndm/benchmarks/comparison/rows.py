@@ -27,14 +27,18 @@ class Rows:
         try:
             self.lock.acquire(timeout=0)
         except Timeout as error:
-            raise InputError(f"{self.path.parent}, where another process works", "a folder for this one alone",
-                             "wait for it, or choose another --out folder") from error
+            raise InputError(
+                f"{self.path.parent}, where another process works",
+                "a folder for this one alone",
+                "wait for it, or choose another --out folder",
+            ) from error
         try:
             whole = self.path.read_bytes() if self.path.exists() else b""
         except OSError as error:
             self.lock.release()
-            raise refused(self.path, "read", error, "a file of results",
-                          "move it away, or choose another --out folder") from error
+            raise refused(
+                self.path, "read", error, "a file of results", "move it away, or choose another --out folder"
+            ) from error
         end = whole.rfind(b"\n") + 1
         for number, line in enumerate(whole[:end].splitlines(), 1):
             try:
@@ -42,8 +46,11 @@ class Rows:
                 self.by_key[row["key"]] = row
             except (ValueError, KeyError, TypeError) as error:
                 self.lock.release()
-                raise InputError(f"{self.path} with a damaged line {number}", "lines as they were written",
-                                 "remove the line: its job is done again") from error
+                raise InputError(
+                    f"{self.path} with a damaged line {number}",
+                    "lines as they were written",
+                    "remove the line: its job is done again",
+                ) from error
         if end != len(whole):
             os.truncate(self.path, end)
         return self

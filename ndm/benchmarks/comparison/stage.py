@@ -53,5 +53,8 @@ def check_whole(jobs: Sequence[Task], rows: Rows, fields: Sequence[str]) -> None
     for job in jobs:
         missing = [name for name in fields if name not in rows.by_key.get(job.key, dict.fromkeys(fields))]
         if missing:
-            raise InputError(f"{rows.path} with a row for {job.key} that lacks {', '.join(missing)}",
-                             "rows as they were written", "remove the line: its job is done again")
+            raise InputError(
+                f"{rows.path} with a row for {job.key} that lacks {', '.join(missing)}",
+                "rows as they were written",
+                "remove the line: its job is done again",
+            )

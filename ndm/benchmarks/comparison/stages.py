@@ -84,8 +84,11 @@ def check_same(jobs: Sequence[Job], rows: Rows, method: Method = BOUNDS) -> None
             before = LATER | rows.by_key[job.key]["config"]
             changed = [name for name in now if now[name] != before.get(name)]
             if changed:
-                raise InputError(f"{rows.path} with another {', '.join(changed)} for {job.key}",
-                                 "rows of the recipes and contenders as they are", "choose another --out folder")
+                raise InputError(
+                    f"{rows.path} with another {', '.join(changed)} for {job.key}",
+                    "rows of the recipes and contenders as they are",
+                    "choose another --out folder",
+                )
 
 
 def best_rates(trials: Sequence[Row]) -> Rates:
@@ -97,5 +100,7 @@ def best_rates(trials: Sequence[Row]) -> Rates:
     for row in trials:
         of_factors = totals.setdefault((row["data"], row["contender"], row["timesteps"] is None), {})
         of_factors.setdefault(row["learning_rate"], []).append(math.inf if "failed" in row else row["total"])
-    return {who: min(of_factors, key=lambda factor: (fmean(of_factors[factor]), factor))
-            for who, of_factors in totals.items()}
+    return {
+        who: min(of_factors, key=lambda factor: (fmean(of_factors[factor]), factor))
+        for who, of_factors in totals.items()
+    }

@@ -26,22 +26,28 @@ def _of_budget(own: Sequence[Cell], budget: str) -> str:
     names = list(dict.fromkeys(cell.contender for cell in own))
     times = sorted({cell.timesteps for cell in own}, key=lambda time: time or float("inf"))
     unit = own[0].unit
-    parts = [f"### {budget} of training\n\nBound, {unit}: mean ± standard error over {_seeds(own)} seeds.",
-             _table(names, times, lambda name, time: _bound(at.get((name, time))))]
+    parts = [
+        f"### {budget} of training\n\nBound, {unit}: mean ± standard error over {_seeds(own)} seeds.",
+        _table(names, times, lambda name, time: _bound(at.get((name, time)))),
+    ]
     others = list(dict.fromkeys(cell.contender for cell in own if reference(own, cell)))
     if others:
-        parts += [f"Contender - default, {unit}, paired (contender - scaling where the default was not run, being F = x"
-                  " itself): mean ± standard error over seeds (over examples); positive: the learned path is better. "
-                  "**Bold**: beyond two standard errors of both kinds.",
-                  _table(others, times, lambda name, time: _less(own, at.get((name, time))))]
+        parts += [
+            f"Contender - default, {unit}, paired (contender - scaling where the default was not run, being F = x"
+            " itself): mean ± standard error over seeds (over examples); positive: the learned path is better. "
+            "**Bold**: beyond two standard errors of both kinds.",
+            _table(others, times, lambda name, time: _less(own, at.get((name, time)))),
+        ]
     parts += [line for line in (_reaches(at, times),) if line]
-    parts += [_table(names, times, lambda name, time: _cost(at.get((name, time))),
-                     "Steps trained, ms a step, parameters:")]
+    parts += [
+        _table(names, times, lambda name, time: _cost(at.get((name, time))), "Steps trained, ms a step, parameters:")
+    ]
     return "\n\n".join(parts + _quality(own, names))
 
 
-def _table(names: Sequence[str], times: Sequence[int | None], entry: Callable[[str, int | None], str],
-           caption: str = "") -> str:
+def _table(
+    names: Sequence[str], times: Sequence[int | None], entry: Callable[[str, int | None], str], caption: str = ""
+) -> str:
     lines = ["| | " + " | ".join(f"T = {time or '∞'}" for time in times) + " |", "|---" * (len(times) + 1) + "|"]
     lines += [f"| {name} | " + " | ".join(entry(name, time) for time in times) + " |" for name in names]
     return "\n".join([caption, ""] * bool(caption) + lines)
@@ -92,8 +98,9 @@ def _reaches(at: At, times: Sequence[int | None]) -> str:
 
 def _quality(own: Sequence[Cell], names: Sequence[str]) -> list[str]:
     found = {(cell.contender, way): value for cell in own for way, value in cell.energy_distances().items()}
-    ways = sorted({way for _, way in found if way != "floor"}, key=lambda way: (way.split(",")[0],
-                                                                               int(way.split()[-2])))
+    ways = sorted(
+        {way for _, way in found if way != "floor"}, key=lambda way: (way.split(",")[0], int(way.split()[-2]))
+    )
     if not ways:
         return []
     lines = ["| | " + " | ".join(ways) + " |", "|---" * (len(ways) + 1) + "|"]
@@ -101,9 +108,12 @@ def _quality(own: Sequence[Cell], names: Sequence[str]) -> list[str]:
         entries = (figure(found[name, way], 4) if (name, way) in found else "" for way in ways)
         lines.append(f"| {name} | " + " | ".join(entries) + " |")
     floor = next(value for (_, way), value in found.items() if way == "floor")
-    return ["Energy distance of samples from held-out data, mean ± standard error over seeds. Ancestral: models of "
-            "that T; deterministic: models of continuous time. As many training examples are at "
-            f"{figure(floor, 4)}.", "\n".join(lines)]
+    return [
+        "Energy distance of samples from held-out data, mean ± standard error over seeds. Ancestral: models of "
+        "that T; deterministic: models of continuous time. As many training examples are at "
+        f"{figure(floor, 4)}.",
+        "\n".join(lines),
+    ]
 
 
 def _seeds(own: Sequence[Cell]) -> str:
@@ -120,10 +130,12 @@ def _examples(own: Sequence[Cell]) -> str:
 
 def _choices(data: str, own: Sequence[Cell], rates: Rates, sizes: Sizes) -> str:
     names = list(dict.fromkeys(cell.contender for cell in own))
-    factors = [f"{kind}: " + ", ".join(f"{name} {rates[data, name, limit]:g}" for name in names
-                                       if (data, name, limit) in rates)
-               for kind, limit in (("chains", False), ("continuous time", True))
-               if any((data, name, limit) in rates for name in names)]
+    factors = [
+        f"{kind}: "
+        + ", ".join(f"{name} {rates[data, name, limit]:g}" for name in names if (data, name, limit) in rates)
+        for kind, limit in (("chains", False), ("continuous time", True))
+        if any((data, name, limit) in rates for name in names)
+    ]
     found = [f"{name} {sizes[data, name]}" for name in names if (data, name) in sizes]
     text = f" Factors of the learning rate, chosen on validation, for {'; for '.join(factors)}." if factors else ""
     return text + (f" Channels or width: {', '.join(found)}." if found else "")

@@ -116,8 +116,9 @@ def _serve(connection: Connection, index: int) -> None:
                 return
             except Exception as error:
                 place = traceback.extract_tb(error.__traceback__)[-1]
-                outcome = Trouble(f"{type(error).__name__}: {error} ({os.path.basename(place.filename)}, "
-                                  f"line {place.lineno})")
+                outcome = Trouble(
+                    f"{type(error).__name__}: {error} ({os.path.basename(place.filename)}, line {place.lineno})"
+                )
             try:
                 connection.send(outcome)
             except BrokenPipeError:  # whoever asked is gone

@@ -35,8 +35,12 @@ def execute(job: Job) -> dict[str, Any]:
         began = time.process_time()
         fitted = _contender(job).fit(data, job.seconds, job.seed, job.learning_rate)
         seconds = time.process_time() - began
-        training = {"training_seconds": seconds, "steps_trained": fitted.steps,
-                    "ms_per_step": 1e3 * seconds / max(fitted.steps, 1), "parameters": fitted.num_parameters}
+        training = {
+            "training_seconds": seconds,
+            "steps_trained": fitted.steps,
+            "ms_per_step": 1e3 * seconds / max(fitted.steps, 1),
+            "parameters": fitted.num_parameters,
+        }
         try:
             return training | _likelihood(fitted, data, job) | _samples(fitted, data, job)
         except InputError as error:  # the solver's: an ODE that blows up, or does not arrive
@@ -46,9 +50,17 @@ def execute(job: Job) -> dict[str, Any]:
 
 
 METHOD = Method(
-    execute, configuration,
-    figures=("total", "standard_error", "likelihood_seconds", "training_seconds", "steps_trained", "ms_per_step",
-             "parameters"),
+    execute,
+    configuration,
+    figures=(
+        "total",
+        "standard_error",
+        "likelihood_seconds",
+        "training_seconds",
+        "steps_trained",
+        "ms_per_step",
+        "parameters",
+    ),
     more=("truth", "excess", "excess_standard_error", "bound", "bound_standard_error", "sampling_seconds"),
 )
 
@@ -70,8 +82,11 @@ def _likelihood(fitted: Fitted, data: DataSet, job: Job) -> dict[str, Any]:
     figures |= {"total": float(nats.mean()), "standard_error": _standard_error(nats), "per_example": stored(nats)}
     if data.log_density is not None:
         truth = -torch.from_numpy(data.log_density(held_out))
-        figures |= {"truth": float(truth.mean()), "excess": float((nats - truth).mean()),
-                    "excess_standard_error": _standard_error(nats - truth)}
+        figures |= {
+            "truth": float(truth.mean()),
+            "excess": float((nats - truth).mean()),
+            "excess_standard_error": _standard_error(nats - truth),
+        }
     bound = fitted.bound(x)
     if bound is not None:
         figures |= {"bound": float(bound.double().mean()), "bound_standard_error": _standard_error(bound.double())}
@@ -88,7 +103,8 @@ def _samples(fitted: Fitted, data: DataSet, job: Job) -> dict[str, Any]:
     target = scaled(data.split(job.split).x[: job.limit], data)
     figures["energy_distance"] = {
         fitted.sampler: energy_distance(scaled(samples, data), target),
-        "floor": energy_distance(training_points(data, job.num_samples, job.seed), target)}
+        "floor": energy_distance(training_points(data, job.num_samples, job.seed), target),
+    }
     if job.seed == 0:
         figures["samples"] = samples[:_SHOWN].astype(float).round(2).tolist()
     return figures

@@ -26,10 +26,17 @@ def picture(cells: Sequence[Cell]) -> bytes:
             value = cell.mean(figure_name)
             assert value is not None
             place, colour = names.index(cell.contender), OURS if cell.mean("bound") else OTHERS
-            axis.errorbar(value.value, place, xerr=2 * (value.error or 0.0), fmt="o", markersize=5, capsize=2,
-                          color=colour)
-            axis.plot([row[figure_name] for row in cell.rows], [place] * len(cell.rows), ".", markersize=3,
-                      color=INK, alpha=0.5)
+            axis.errorbar(
+                value.value, place, xerr=2 * (value.error or 0.0), fmt="o", markersize=5, capsize=2, color=colour
+            )
+            axis.plot(
+                [row[figure_name] for row in cell.rows],
+                [place] * len(cell.rows),
+                ".",
+                markersize=3,
+                color=INK,
+                alpha=0.5,
+            )
         if figure_name == "excess":
             axis.axvline(0, color=INK, linewidth=0.8)
         axis.set_xlabel("excess over the truth, nats" if figure_name == "excess" else "-log p, nats")

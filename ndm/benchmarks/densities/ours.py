@@ -45,8 +45,16 @@ class NeuralDiffusionContender(Contender):
 
     def _config(self, data: DataSet, seconds: float, seed: int, rate: float) -> Config:
         config = configured(self.name, data)
-        return replace(config, max_seconds=seconds, max_steps=None, seed=seed, threads=1,
-                       learning_rate=config.learning_rate * rate, log_every=NEVER, save_every=NEVER)
+        return replace(
+            config,
+            max_seconds=seconds,
+            max_steps=None,
+            seed=seed,
+            threads=1,
+            learning_rate=config.learning_rate * rate,
+            log_every=NEVER,
+            save_every=NEVER,
+        )
 
     def fit(self, data: DataSet, seconds: float, seed: int, rate: float) -> Fitted:
         return FittedNeuralDiffusion(trained(self._config(data, seconds, seed, rate), data))

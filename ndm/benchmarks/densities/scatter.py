@@ -23,14 +23,21 @@ def scatter(cells: Sequence[Cell]) -> bytes:
     axes = figure.subplots(len(sets), len(names) + 1, squeeze=False)
     for row, data in enumerate(sets):
         test = load_once(data).test.x
-        samples = {cell.contender: (found, OURS if cell.mean("bound") else OTHERS)
-                   for cell in cells if cell.data == data and (found := _samples(cell)) is not None}
+        samples = {
+            cell.contender: (found, OURS if cell.mean("bound") else OTHERS)
+            for cell in cells
+            if cell.data == data and (found := _samples(cell)) is not None
+        }
         number = max((len(found) for found, _ in samples.values()), default=len(test))
         low, high = test.min(0), test.max(0)
         margin = _BEYOND * (high - low)
         for axis in axes[row]:
-            axis.set(xticks=[], yticks=[], xlim=(low[0] - margin[0], high[0] + margin[0]),
-                     ylim=(low[1] - margin[1], high[1] + margin[1]))
+            axis.set(
+                xticks=[],
+                yticks=[],
+                xlim=(low[0] - margin[0], high[0] + margin[0]),
+                ylim=(low[1] - margin[1], high[1] + margin[1]),
+            )
         _dots(axes[row, 0], test[:number], INK)
         axes[row, 0].set_ylabel(data, color=INK)
         for column, name in enumerate(names, 1):

@@ -23,21 +23,40 @@ _COST = """CPU seconds on one thread, for the {number} likelihoods above and {sa
 
 def markdown(cells: Sequence[Cell], rates: Rates) -> str:
     """One section for each data set: likelihoods, samples, cost."""
-    return "\n\n".join(_section([cell for cell in cells if cell.data == data], rates)
-                       for data in dict.fromkeys(cell.data for cell in cells)) + "\n"
+    return (
+        "\n\n".join(
+            _section([cell for cell in cells if cell.data == data], rates)
+            for data in dict.fromkeys(cell.data for cell in cells)
+        )
+        + "\n"
+    )
 
 
 def show(cells: Sequence[Cell]) -> None:
     """The figures that matter most, on the screen: a table for each data set, errors over seeds."""
     for data in dict.fromkeys(cell.data for cell in cells):
-        table = Table(Column(data, no_wrap=True), Column("-log p, nats", no_wrap=True),
-                      Column("excess", no_wrap=True), "bound", "energy", "log p, s", "draw, s", box=SIMPLE)
+        table = Table(
+            Column(data, no_wrap=True),
+            Column("-log p, nats", no_wrap=True),
+            Column("excess", no_wrap=True),
+            "bound",
+            "energy",
+            "log p, s",
+            "draw, s",
+            box=SIMPLE,
+        )
         for cell in cells:
             if cell.data == data:
                 distance = cell.energy_distances().get(_sampler(cell))
-                table.add_row(cell.contender, _of(cell, "total") + _diverged(cell), _of(cell, "excess"),
-                              _plain(cell, "bound", ".3f"), f"{distance.value:.4f}" if distance else "",
-                              _plain(cell, "likelihood_seconds", ".2f"), _plain(cell, "sampling_seconds", ".2f"))
+                table.add_row(
+                    cell.contender,
+                    _of(cell, "total") + _diverged(cell),
+                    _of(cell, "excess"),
+                    _plain(cell, "bound", ".3f"),
+                    f"{distance.value:.4f}" if distance else "",
+                    _plain(cell, "likelihood_seconds", ".2f"),
+                    _plain(cell, "sampling_seconds", ".2f"),
+                )
         Console().print(table)
 
 
@@ -47,26 +66,53 @@ def _section(own: Sequence[Cell], rates: Rates) -> str:
     if not whole:
         return f"{title}\n\nNo training came to its end."
     row = whole[0].rows[0]
-    factors = ", ".join(f"{cell.contender} {rates[data, cell.contender, True]:g}" for cell in own
-                        if (data, cell.contender, True) in rates)
+    factors = ", ".join(
+        f"{cell.contender} {rates[data, cell.contender, True]:g}"
+        for cell in own
+        if (data, cell.contender, True) in rates
+    )
     seeds = "/".join(map(str, sorted({len(cell.rows) for cell in whole})))
     parts = [title, _paragraph(_LIKELIHOOD, reference=REFERENCE, seeds=seeds, number=row["num_examples"])]
     if truth := whole[0].mean("truth"):
         parts.append(f"The truth: {truth.value:.3f}.")
-    parts.append(_table(["-log p", "excess", f"less {REFERENCE}", "bound"], [
-        [cell.contender, _with_examples(cell, "total", "standard_error") + _diverged(cell),
-         _with_examples(cell, "excess", "excess_standard_error"), _less(own, cell),
-         _with_examples(cell, "bound", "bound_standard_error")] for cell in own]))
+    parts.append(
+        _table(
+            ["-log p", "excess", f"less {REFERENCE}", "bound"],
+            [
+                [
+                    cell.contender,
+                    _with_examples(cell, "total", "standard_error") + _diverged(cell),
+                    _with_examples(cell, "excess", "excess_standard_error"),
+                    _less(own, cell),
+                    _with_examples(cell, "bound", "bound_standard_error"),
+                ]
+                for cell in own
+            ],
+        )
+    )
     floor = next(iter(cell.energy_distances()["floor"] for cell in whole if cell.energy_distances()), None)
     if floor is not None:
-        parts += [_paragraph(_SAMPLES, number=row["num_samples"], floor=figure(floor, 4)),
-                  _table(["energy distance", "sampler"], [[cell.contender, _distance(cell), _sampler(cell)]
-                                                          for cell in own])]
-    parts += [_paragraph(_COST, number=row["num_examples"], samples=row.get("num_samples", 0)),
-              _table(["likelihoods", "samples", "steps trained", "ms a step", "parameters"], [
-                  [cell.contender, _of(cell, "likelihood_seconds", 2), _of(cell, "sampling_seconds", 2),
-                   _plain(cell, "steps_trained", ",.0f"), _plain(cell, "ms_per_step", ".2f"),
-                   _plain(cell, "parameters", ",.0f")] for cell in own])]
+        parts += [
+            _paragraph(_SAMPLES, number=row["num_samples"], floor=figure(floor, 4)),
+            _table(["energy distance", "sampler"], [[cell.contender, _distance(cell), _sampler(cell)] for cell in own]),
+        ]
+    parts += [
+        _paragraph(_COST, number=row["num_examples"], samples=row.get("num_samples", 0)),
+        _table(
+            ["likelihoods", "samples", "steps trained", "ms a step", "parameters"],
+            [
+                [
+                    cell.contender,
+                    _of(cell, "likelihood_seconds", 2),
+                    _of(cell, "sampling_seconds", 2),
+                    _plain(cell, "steps_trained", ",.0f"),
+                    _plain(cell, "ms_per_step", ".2f"),
+                    _plain(cell, "parameters", ",.0f"),
+                ]
+                for cell in own
+            ],
+        ),
+    ]
     if factors:
         parts.append(f"Factors of the learning rate, chosen on validation: {factors}.")
     return "\n\n".join(parts)

@@ -18,12 +18,13 @@ def picture(panels: Sequence[Sequence[tuple[str, dict[str, Any]]]]) -> bytes:
     figure = Figure(figsize=(3.4 * width, 3.7 * height), layout="constrained")
     axes = figure.subplots(height, width, squeeze=False)
     for row, own in zip(axes, panels, strict=True):
-        for axis in row[len(own):]:
+        for axis in row[len(own) :]:
             axis.set_axis_off()
         for axis, (title, found) in zip(row, own, strict=False):
             _draw(axis, np.array(found["paths"]))
-            axis.set_title(f"{title}\nenergy {found['energy']:.2f}, optimal {found['optimal']:.2f}", fontsize=10,
-                           color=_INK)
+            axis.set_title(
+                f"{title}\nenergy {found['energy']:.2f}, optimal {found['optimal']:.2f}", fontsize=10, color=_INK
+            )
     return png(figure)
 
 

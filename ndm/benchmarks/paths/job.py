@@ -57,13 +57,23 @@ def configuration(job: PathJob) -> Config:
 
     The volatility is random, and x^ is plugged into F: the model is asked for its ODE.
     """
-    config = replace(recipe("plane", load_once(job.data)), schedule="flow", schedule_options={},
-                     transform="identity", max_seconds=job.seconds, max_steps=None, seed=job.seed, threads=1,
-                     log_every=NEVER, save_every=NEVER)
+    config = replace(
+        recipe("plane", load_once(job.data)),
+        schedule="flow",
+        schedule_options={},
+        transform="identity",
+        max_seconds=job.seconds,
+        max_steps=None,
+        seed=job.seed,
+        threads=1,
+        log_every=NEVER,
+        save_every=NEVER,
+    )
     if job.kinetic_weight is None:
         return config
-    return replace(config, transform="time_basis", predictor="plug_in", volatility="random",
-                   kinetic_weight=job.kinetic_weight)
+    return replace(
+        config, transform="time_basis", predictor="plug_in", volatility="random", kinetic_weight=job.kinetic_weight
+    )
 
 
 def execute(job: PathJob) -> dict[str, Any]:
@@ -90,15 +100,21 @@ def figures(model: NeuralDiffusion, data: DataSet, seed: int) -> dict[str, Any]:
     likelihood = -ode_likelihood(model, x).log_prob.double()
     assert data.log_density is not None
     truth = -torch.from_numpy(data.log_density(data.test.x[:NUMBER]))
-    few = {str(steps): distance(DeterministicSampler(model, steps).trajectory(tuple(x.shape), seed=seed)[-1])
-           for steps in FEW}
+    few = {
+        str(steps): distance(DeterministicSampler(model, steps).trajectory(tuple(x.shape), seed=seed)[-1])
+        for steps in FEW
+    }
     drawn = OdeSampler(model, _MOMENTS).trajectory((_DRAWN, *x.shape[1:]), seed=seed).transpose(0, 1)
     return {
-        "energy": float(paths.energy.mean()), "displacement": float(paths.displacement.mean()),
+        "energy": float(paths.energy.mean()),
+        "displacement": float(paths.displacement.mean()),
         "straightness": float(paths.straightness.mean()),
         "optimal": squared_wasserstein(z_1.flatten(1), alpha * held_out),
-        "w2": distance(paths.z_0), "floor": squared_wasserstein(floor, held_out), "few": few,
-        "nelbo": float(nelbo(model, x).total.mean()), "ode": float(likelihood.mean()),
+        "w2": distance(paths.z_0),
+        "floor": squared_wasserstein(floor, held_out),
+        "few": few,
+        "nelbo": float(nelbo(model, x).total.mean()),
+        "ode": float(likelihood.mean()),
         "excess": float((likelihood - truth).mean()),
         "paths": [[[round(value, _DIGITS) for value in point] for point in path] for path in drawn.tolist()],
     }

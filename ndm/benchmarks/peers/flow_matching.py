@@ -43,8 +43,11 @@ class FlowMatching(Peer):
 
     def check(self) -> None:
         if torchcfm is None:
-            raise InputError("no package torchcfm, or no POT, which it needs", "both, for flow matching",
-                             "pip install 'ndm[peers]' && pip install --no-deps torchcfm")
+            raise InputError(
+                "no package torchcfm, or no POT, which it needs",
+                "both, for flow matching",
+                "pip install 'ndm[peers]' && pip install --no-deps torchcfm",
+            )
 
     def configuration(self, data: DataSet, seconds: float, seed: int, rate: float) -> dict[str, Any]:
         return super().configuration(data, seconds, seed, rate) | {"network": _network_options(data)}

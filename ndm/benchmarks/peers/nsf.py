@@ -29,8 +29,9 @@ class NeuralSplineFlow(Peer):
             raise InputError("no package zuko", "zuko for the neural spline flow", "pip install 'ndm[peers]'")
 
     def network(self, data: DataSet) -> nn.Module:
-        flow: nn.Module = zuko.flows.NSF(data.event_shape[0], transforms=self.transforms, bins=self.bins,
-                                         hidden_features=self.hidden)
+        flow: nn.Module = zuko.flows.NSF(
+            data.event_shape[0], transforms=self.transforms, bins=self.bins, hidden_features=self.hidden
+        )
         return flow
 
     def loss(self, network: nn.Module, x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ def distances(x: Tensor, y: Tensor) -> dict[str, float]:
     (mean over directions of W_2^2)^(1/2) along the same 128 directions for all, positive for any two samples, more so
     the fewer they are. Bonneel et al. (2015), https://doi.org/10.1007/s10851-014-0506-3, by POT.
     """
-    sliced = optional("ot", "peers").sliced_wasserstein_distance(x.numpy(), y.numpy(), n_projections=_PROJECTIONS,
-                                                                 seed=_SEED)
+    sliced = optional("ot", "peers").sliced_wasserstein_distance(
+        x.numpy(), y.numpy(), n_projections=_PROJECTIONS, seed=_SEED
+    )
     return {"energy_distance": energy_distance(x, y), "sliced_wasserstein": float(sliced)}

@@ -45,10 +45,18 @@ def _draw(axis: Axes, panel: Panel, name: str, samplers: Sequence[str]) -> None:
     for way in panel.ways:
         found = [(cell.made, value) for cell in panel.of(way) if (value := cell.distance(name))]
         index = samplers.index(way.sampler)
-        axis.errorbar([made for made, _ in found], [value.value for _, value in found],
-                      [value.error or 0.0 for _, value in found], label=way.name, color=COLOURS[index % len(COLOURS)],
-                      marker=MARKS[index % len(MARKS)], markersize=4, capsize=2, linewidth=1.2,
-                      linestyle="--" if _is_own(way, panel) else "-")
+        axis.errorbar(
+            [made for made, _ in found],
+            [value.value for _, value in found],
+            [value.error or 0.0 for _, value in found],
+            label=way.name,
+            color=COLOURS[index % len(COLOURS)],
+            marker=MARKS[index % len(MARKS)],
+            markersize=4,
+            capsize=2,
+            linewidth=1.2,
+            linestyle="--" if _is_own(way, panel) else "-",
+        )
     if panel.floor:
         floor = panel.floor[name]
         error = 2 * (floor.error or 0.0)

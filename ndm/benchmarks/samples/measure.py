@@ -55,8 +55,15 @@ def measure(models: Path, walk: Walk) -> dict[str, Any]:
         except (InputError, FloatingPointError) as error:  # an ODE that blows up, samples that are not finite
             return {"failed": str(error)} | code
         seconds = time.process_time() - began
-    return {"steps": sampler.steps, "evaluations_made": made.number / walk.number,
-            "milliseconds_per_sample": 1e3 * seconds / walk.number} | distances(points, _held_out(walk)) | code
+    return (
+        {
+            "steps": sampler.steps,
+            "evaluations_made": made.number / walk.number,
+            "milliseconds_per_sample": 1e3 * seconds / walk.number,
+        }
+        | distances(points, _held_out(walk))
+        | code
+    )
 
 
 def floor(job: Floor) -> dict[str, Any]:

@@ -43,9 +43,16 @@ def subset(plan: Plan, data: Sequence[str], seeds: int | None, scale: float) -> 
     """The cases of these data (nothing: all), with budgets and numbers of samples `scale` times as large."""
     if seeds is not None and not 1 <= seeds <= 100:
         raise InputError(f"{seeds} seeds", "1 to 100")
-    return tuple(replace(case, seconds=case.seconds * scale, samples=_scaled(case.samples, scale),
-                         trials=_scaled(case.trials, scale), seeds=seeds or case.seeds)
-                 for case in of_data(plan, data, scale))
+    return tuple(
+        replace(
+            case,
+            seconds=case.seconds * scale,
+            samples=_scaled(case.samples, scale),
+            trials=_scaled(case.trials, scale),
+            seeds=seeds or case.seeds,
+        )
+        for case in of_data(plan, data, scale)
+    )
 
 
 def _scaled(number: int, scale: float) -> int:
@@ -54,17 +61,36 @@ def _scaled(number: int, scale: float) -> int:
 
 def trainings(plan: Plan) -> list[Job]:
     """Every path for every seed, in continuous time, at the recipe's learning rate."""
-    return [Job(case.data, contender, None, case.seconds, None, seed, 1.0, "test", case.draws, case.limit)
-            for seed in range(max(case.seeds for case in plan)) for case in plan if seed < case.seeds
-            for contender in PATHS]
+    return [
+        Job(case.data, contender, None, case.seconds, None, seed, 1.0, "test", case.draws, case.limit)
+        for seed in range(max(case.seeds for case in plan))
+        for case in plan
+        if seed < case.seeds
+        for contender in PATHS
+    ]
 
 
 def trials(plan: Plan, trained: Sequence[Job]) -> list[Walk]:
     """On validation: every way that has a grid, with each number of evaluations, on all grids."""
-    return [Walk(job.data, job.name, job.contender, job.seed, way, evaluations, None, None, "validation", case.trials,
-                 case.cost)
-            for job, case in _with_case(plan, trained) for way in ways(PATHS[job.contender]) if not way.is_adaptive
-            for evaluations in case.evaluations]
+    return [
+        Walk(
+            job.data,
+            job.name,
+            job.contender,
+            job.seed,
+            way,
+            evaluations,
+            None,
+            None,
+            "validation",
+            case.trials,
+            case.cost,
+        )
+        for job, case in _with_case(plan, trained)
+        for way in ways(PATHS[job.contender])
+        if not way.is_adaptive
+        for evaluations in case.evaluations
+    ]
 
 
 def walks(plan: Plan, trained: Sequence[Job], grids: Grids) -> list[Walk]:
@@ -72,11 +98,19 @@ def walks(plan: Plan, trained: Sequence[Job], grids: Grids) -> list[Walk]:
     found = []
     for job, case in _with_case(plan, trained):
         for way in ways(PATHS[job.contender]):
-            efforts: list[Effort] = [(None, tolerance, None) for tolerance in case.tolerances] if way.is_adaptive else \
-                      [(number, None, grids[key]) for number in case.evaluations
-                       if (key := (job.data, job.contender, way, number)) in grids]
-            found += [Walk(job.data, job.name, job.contender, job.seed, way, *effort, "test", case.samples, case.cost)
-                      for effort in efforts]
+            efforts: list[Effort] = (
+                [(None, tolerance, None) for tolerance in case.tolerances]
+                if way.is_adaptive
+                else [
+                    (number, None, grids[key])
+                    for number in case.evaluations
+                    if (key := (job.data, job.contender, way, number)) in grids
+                ]
+            )
+            found += [
+                Walk(job.data, job.name, job.contender, job.seed, way, *effort, "test", case.samples, case.cost)
+                for effort in efforts
+            ]
     return found
 
 

@@ -118,7 +118,9 @@ def _cells(rows: Sequence[Row]) -> list[Cell]:
 def as_json(panel: Panel) -> Row:
     """The panel as plain data."""
     return {
-        "data": panel.data, "contender": panel.contender, "samples": panel.samples,
+        "data": panel.data,
+        "contender": panel.contender,
+        "samples": panel.samples,
         "floor": {name: plain(value) for name, value in panel.floor.items()},
         "mark": {name: plain(panel.mark(name)) for name in DISTANCES},
         "fewest": {way.name: {name: panel.fewest(way, name) for name in DISTANCES} for way in panel.ways},
@@ -127,9 +129,17 @@ def as_json(panel: Panel) -> Row:
 
 
 def _cell_as_json(cell: Cell) -> Row:
-    found: Row = {"way": cell.way.name, "evaluations": cell.evaluations, "tolerance": cell.tolerance,
-                  "grid": cell.grid, "seeds": [row["seed"] for row in cell.rows], "failed": cell.failed}
+    found: Row = {
+        "way": cell.way.name,
+        "evaluations": cell.evaluations,
+        "tolerance": cell.tolerance,
+        "grid": cell.grid,
+        "seeds": [row["seed"] for row in cell.rows],
+        "failed": cell.failed,
+    }
     if cell.rows:
-        found |= {name: mean([row[name] for row in cell.rows]).value
-                  for name in ("evaluations_made", "milliseconds_per_sample")}
+        found |= {
+            name: mean([row[name] for row in cell.rows]).value
+            for name in ("evaluations_made", "milliseconds_per_sample")
+        }
     return found | {name: plain(cell.distance(name)) for name in DISTANCES}

@@ -14,11 +14,13 @@ _HOW = (
     "Samples and data are points of [-1, 1]: levels by their number, real values by the range of train. All ways of a "
     "model start from the same noise, and all are measured against the same test examples: what chance has made of "
     "those, all figures share, data from data included, and standard errors over seeds do not show it. The grid is "
-    "chosen on validation for each way and number of evaluations; grids that visit the same times count as one.")
+    "chosen on validation for each way and number of evaluations; grids that visit the same times count as one."
+)
 _CRITERION = (
     "Fewest evaluations at which a way reaches the quality of the deterministic sampler at 64, there and at every "
     "larger number that was measured: its mean over seeds is above that one by no more than the standard error of "
-    "their difference, sqrt(SE^2 + SE^2). By the energy distance / by the sliced Wasserstein distance; -: at none.")
+    "their difference, sqrt(SE^2 + SE^2). By the energy distance / by the sliced Wasserstein distance; -: at none."
+)
 
 
 def markdown(panels: Sequence[Panel]) -> str:
@@ -42,8 +44,16 @@ def on_screen(panels: Sequence[Panel]) -> Table:
 
 def _fewest(panels: Sequence[Panel]) -> tuple[list[str], list[list[str]]]:
     names = list(dict.fromkeys(way for panel in panels for way in panel.ways))
-    rows = [[way.name, *(" / ".join(_number(panel.fewest(way, name)) for name in DISTANCES)
-                         if way in panel.ways else "" for panel in panels)] for way in names]
+    rows = [
+        [
+            way.name,
+            *(
+                " / ".join(_number(panel.fewest(way, name)) for name in DISTANCES) if way in panel.ways else ""
+                for panel in panels
+            ),
+        ]
+        for way in names
+    ]
     return ["", *(f"{panel.data}, {panel.contender}" for panel in panels)], rows
 
 
@@ -53,11 +63,15 @@ def _number(evaluations: float | None) -> str:
 
 def _verdict(panel: Panel) -> str:
     """Whether the target is met."""
-    best = [min(((fewest, way.name) for way in panel.ways if (fewest := panel.fewest(way, name)) is not None),
-                default=None) for name in DISTANCES]
-    said = [f"by the {DISTANCES[name]} {'met' if found and found[0] <= TARGET else 'missed'}"
-            + (f" ({found[1]}, {found[0]:.3g})" if found else "")
-            for name, found in zip(DISTANCES, best, strict=True)]
+    best = [
+        min(((fewest, way.name) for way in panel.ways if (fewest := panel.fewest(way, name)) is not None), default=None)
+        for name in DISTANCES
+    ]
+    said = [
+        f"by the {DISTANCES[name]} {'met' if found and found[0] <= TARGET else 'missed'}"
+        + (f" ({found[1]}, {found[0]:.3g})" if found else "")
+        for name, found in zip(DISTANCES, best, strict=True)
+    ]
     return f"{panel.data}, {panel.contender}, {TARGET} or fewer: {', '.join(said)}."
 
 
@@ -68,16 +82,25 @@ def _distances(panel: Panel, name: str) -> str:
     mark = panel.mark(name)
     at = {(cell.way, cell.evaluations): cell for cell in panel.cells}
     several = len({cell.grid for cell in panel.cells if cell.grid}) > 1
-    parts = [f"{_title(name)} of {panel.samples} samples from test, by evaluations of the network.{floor}"
-             + (f" To be reached: {figure(mark, _DIGITS)}." if mark else ""),
-             _markdown_table(["", *map(str, budgets)],
-                             [[way.name, *(_entry(at.get((way, number)), name, several) for number in budgets)]
-                              for way in fixed])]
+    parts = [
+        f"{_title(name)} of {panel.samples} samples from test, by evaluations of the network.{floor}"
+        + (f" To be reached: {figure(mark, _DIGITS)}." if mark else ""),
+        _markdown_table(
+            ["", *map(str, budgets)],
+            [[way.name, *(_entry(at.get((way, number)), name, several) for number in budgets)] for way in fixed],
+        ),
+    ]
     adaptive = [cell for way in panel.ways if way.is_adaptive for cell in panel.of(way)]
     if adaptive:
-        parts.append(_markdown_table(["adaptive", "tolerance", "evaluations", DISTANCES[name]], [
-            [cell.way.name, f"{cell.tolerance:g}", f"{cell.made:.1f}", _entry(cell, name, several=False)]
-            for cell in adaptive]))
+        parts.append(
+            _markdown_table(
+                ["adaptive", "tolerance", "evaluations", DISTANCES[name]],
+                [
+                    [cell.way.name, f"{cell.tolerance:g}", f"{cell.made:.1f}", _entry(cell, name, several=False)]
+                    for cell in adaptive
+                ],
+            )
+        )
     return "\n\n".join(parts)
 
 

@@ -89,8 +89,11 @@ def evaluations_of(way: Way, steps: int) -> int:
 
 def ways(etas: Sequence[float | None]) -> list[Way]:
     """All samplers, those that have a volatility with each of `etas`."""
-    return [Way(name, eta) for name, kind in discover("ndm.samplers", Sampler).items()
-            for eta in (etas if _takes(kind, "eta") else (None,))]
+    return [
+        Way(name, eta)
+        for name, kind in discover("ndm.samplers", Sampler).items()
+        for eta in (etas if _takes(kind, "eta") else (None,))
+    ]
 
 
 def distinct_grids(grids: Mapping[str, Grid], schedule: Schedule, steps: int) -> dict[str, Grid]:

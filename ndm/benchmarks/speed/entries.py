@@ -30,18 +30,23 @@ class Case:
     """Whether others' networks are brought to the size of this one, which needs two levels."""
 
 
-_UNET = Config(schedule_options={"gamma_min": -13.3, "gamma_max": 5.0}, transform="identity",
-               predictor_options={"network": "unet", "channels": 64, "multipliers": [1, 2], "blocks": 2})
+_UNET = Config(
+    schedule_options={"gamma_min": -13.3, "gamma_max": 5.0},
+    transform="identity",
+    predictor_options={"network": "unet", "channels": 64, "multipliers": [1, 2], "blocks": 2},
+)
 
-CASES = {"unet": Case(_UNET, 16),
-         "cifar10": Case(replace(CIFAR10, transform="identity"), 128, peers=False)}
+CASES = {"unet": Case(_UNET, 16), "cifar10": Case(replace(CIFAR10, transform="identity"), 128, peers=False)}
 
 
 def paths(config: Config) -> dict[str, dict[str, Any]]:
     """What a learned F changes in the configuration: the cheap ones, and the paper's, of the denoiser's own size."""
-    return {"identity": {}, "scaling": {"transform": "scaling"},
-            "time_basis": {"transform": "time_basis", "transform_options": {"layer": "convolutional"}},
-            "residual": {"transform": "residual", "transform_options": network_options(config)}}
+    return {
+        "identity": {},
+        "scaling": {"transform": "scaling"},
+        "time_basis": {"transform": "time_basis", "transform_options": {"layer": "convolutional"}},
+        "residual": {"transform": "residual", "transform_options": network_options(config)},
+    }
 
 
 def entries(case: Case) -> list[str]:

@@ -40,8 +40,7 @@ class SpeedJob:
     @property
     def key(self) -> str:
         """All fields in one line."""
-        return (f"{self.case} {self.entry} {self.precision} x{self.processes} steps={self.steps} "
-                f"repeat={self.repeat}")
+        return f"{self.case} {self.entry} {self.precision} x{self.processes} steps={self.steps} repeat={self.repeat}"
 
 
 def execute(job: SpeedJob, case: Case | None = None) -> Row:
@@ -50,14 +49,19 @@ def execute(job: SpeedJob, case: Case | None = None) -> Row:
     context = multiprocessing.get_context("forkserver")  # one that is spawned inherits the mark of memory
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(job.processes, context) as pool:
         meeting = (Path(folder) / "meeting").as_uri()
-        every = list(pool.map(_train, *zip(*((job, case, rank, meeting) for rank in range(job.processes)),
-                                           strict=True)))
+        every = list(
+            pool.map(_train, *zip(*((job, case, rank, meeting) for rank in range(job.processes)), strict=True))
+        )
     seconds = max(row["step_seconds"] for row in every)
     flops = every[0]["flops_per_image"] * case.batch_size * job.processes
     return every[0] | {
-        "step_seconds": seconds, "images_per_second": case.batch_size * job.processes / seconds,
-        "flops_per_second": flops / seconds, "waiting_share": max(row["waiting_share"] for row in every),
-        "memory_mib": max(row["memory_mib"] for row in every), "machine": machine()}
+        "step_seconds": seconds,
+        "images_per_second": case.batch_size * job.processes / seconds,
+        "flops_per_second": flops / seconds,
+        "waiting_share": max(row["waiting_share"] for row in every),
+        "memory_mib": max(row["memory_mib"] for row in every),
+        "machine": machine(),
+    }
 
 
 def _train(job: SpeedJob, case: Case, rank: int, meeting: str) -> Row:
@@ -69,8 +73,9 @@ def _train(job: SpeedJob, case: Case, rank: int, meeting: str) -> Row:
     raw = make(case, job.entry).to(device)
     model: nn.Module = raw
     if job.processes > 1:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", init_method=meeting, rank=rank,
-                                world_size=job.processes)
+        dist.init_process_group(
+            "nccl" if device.type == "cuda" else "gloo", init_method=meeting, rank=rank, world_size=job.processes
+        )
         model = DistributedDataParallel(raw)
     optimizer, times = make_optimizer(raw, case.config), make_times(case.config).to(device)
     batches = case.data().train.batches(case.batch_size, seed=rank)
@@ -102,7 +107,13 @@ def _train(job: SpeedJob, case: Case, rank: int, meeting: str) -> Row:
         dist.destroy_process_group()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU, one thread a process"
     memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else high_water_mark() - before
-    return {"step_seconds": statistics.median(seconds), "waiting_share": sum(waited) / sum(seconds),
-            "flops_per_image": counter.get_total_flops() / case.batch_size, "memory_mib": memory / 2**20,
-            "parameters": sum(p.numel() for p in raw.parameters()), "device": name,
-            "peak_measured": measured(device, job.precision), "peak_stated": stated(name, job.precision)}
+    return {
+        "step_seconds": statistics.median(seconds),
+        "waiting_share": sum(waited) / sum(seconds),
+        "flops_per_image": counter.get_total_flops() / case.batch_size,
+        "memory_mib": memory / 2**20,
+        "parameters": sum(p.numel() for p in raw.parameters()),
+        "device": name,
+        "peak_measured": measured(device, job.precision),
+        "peak_stated": stated(name, job.precision),
+    }

@@ -5,8 +5,14 @@ import time
 import torch
 
 # Dense, from the makers' data sheets: FLOP/s by a word of the device's name and the precision.
-_STATED = {("H100", "bf16"): 989e12, ("H200", "bf16"): 989e12, ("A100", "bf16"): 312e12,
-           ("H100", "float32"): 67e12, ("H200", "float32"): 67e12, ("A100", "float32"): 19.5e12}
+_STATED = {
+    ("H100", "bf16"): 989e12,
+    ("H200", "bf16"): 989e12,
+    ("A100", "bf16"): 312e12,
+    ("H100", "float32"): 67e12,
+    ("H200", "float32"): 67e12,
+    ("A100", "float32"): 19.5e12,
+}
 _REPEATS = 5
 
 

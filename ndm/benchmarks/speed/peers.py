@@ -20,14 +20,25 @@ _BLOCKS = 2
 class DiffusersUNet(Network):
     """`diffusers.UNet2DModel` without attention: blocks on the way down and one more on the way up, and a middle."""
 
-    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, num_classes: int = 0,
-                 channels: Sequence[int] = (64, 128)) -> None:
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        num_outputs: int = 1,
+        num_classes: int = 0,
+        channels: Sequence[int] = (64, 128),
+    ) -> None:
         super().__init__(event_shape, num_outputs, num_classes)
         colours, levels = self.event_shape[0], len(channels)
         self.network = optional("diffusers.models", "peers").UNet2DModel(
-            in_channels=colours, out_channels=num_outputs * colours, layers_per_block=_BLOCKS, add_attention=False,
-            block_out_channels=tuple(channels), norm_num_groups=_STEP, down_block_types=("DownBlock2D",) * levels,
-            up_block_types=("UpBlock2D",) * levels)
+            in_channels=colours,
+            out_channels=num_outputs * colours,
+            layers_per_block=_BLOCKS,
+            add_attention=False,
+            block_out_channels=tuple(channels),
+            norm_num_groups=_STEP,
+            down_block_types=("DownBlock2D",) * levels,
+            up_block_types=("UpBlock2D",) * levels,
+        )
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         return self.network(x, 1000 * t).sample.unflatten(1, (self.num_outputs, -1))
@@ -36,14 +47,23 @@ class DiffusersUNet(Network):
 class AzulaUNet(Network):
     """`azula.nn.unet.UNet`: as many blocks on the way up as down. The vector of the time, left to users, is ours."""
 
-    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, num_classes: int = 0,
-                 channels: Sequence[int] = (64, 128)) -> None:
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        num_outputs: int = 1,
+        num_classes: int = 0,
+        channels: Sequence[int] = (64, 128),
+    ) -> None:
         super().__init__(event_shape, num_outputs, num_classes)
         colours, width = self.event_shape[0], 4 * channels[0]
         self.embedding = TimeEmbedding(width)
         self.network = optional("azula.nn.unet", "peers").UNet(
-            colours, num_outputs * colours, hid_channels=tuple(channels), hid_blocks=(_BLOCKS,) * len(channels),
-            mod_features=width)
+            colours,
+            num_outputs * colours,
+            hid_channels=tuple(channels),
+            hid_blocks=(_BLOCKS,) * len(channels),
+            mod_features=width,
+        )
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         return self.network(x, self.embedding(t)).unflatten(1, (self.num_outputs, -1))
@@ -65,8 +85,9 @@ def flops(network: Network) -> int:
 def sized(name: str, event_shape: tuple[int, ...], num_outputs: int, wanted: int) -> Network:
     """The peer whose two levels, about 1 to 2 in channels, bring it nearest to so many FLOPs of an image."""
     kind = choose("peer", name, PEERS)
-    pairs = [(low, high) for low, high in product(range(_STEP, _MOST + 1, _STEP), repeat=2)
-             if 1.5 * low <= high <= 2.5 * low]
+    pairs = [
+        (low, high) for low, high in product(range(_STEP, _MOST + 1, _STEP), repeat=2) if 1.5 * low <= high <= 2.5 * low
+    ]
 
     def made(channels: tuple[int, int]) -> Network:
         with torch.device("meta"):

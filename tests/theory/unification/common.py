@@ -23,8 +23,9 @@ def made(name: str, event_shape: tuple[int, ...] = (3,)) -> ndm.NeuralDiffusion:
     data = DataSet("data", *(Split(part) for part in x), num_levels=None, num_classes=0, source="here")
     config, network = recipe(name, data), {"network": "mlp", "width": 16, "depth": 1}
     path = config.transform_options | (network if config.transform == "residual" else {})
-    config = replace(config, predictor_options=network | {"form": config.predictor_options["form"]},
-                     transform_options=path)
+    config = replace(
+        config, predictor_options=network | {"form": config.predictor_options["form"]}, transform_options=path
+    )
     return perturbed(build_model(config, data), std=0.2).eval()
 
 

@@ -71,8 +71,9 @@ def test_blurring_denoising_step() -> None:
         sigma2_ts = sigma_t**2 - alpha_ts**2 * sigma_s**2
         sigma2_denoise = 1 / (1 / sigma_s**2 + alpha_ts**2 / sigma2_ts)
         assert (sigma2_ts > 0).all()  # the process is Markov
-        mean = (alpha_ts * sigma2_denoise / sigma2_ts * dct(z_t)
-                + sigma2_denoise / alpha_ts / sigma_s**2 * (dct(z_t) - sigma_t * hat_eps))
+        mean = alpha_ts * sigma2_denoise / sigma2_ts * dct(z_t) + sigma2_denoise / alpha_ts / sigma_s**2 * (
+            dct(z_t) - sigma_t * hat_eps
+        )
         expected = idct(mean + sigma2_denoise.sqrt() * noise)
         ours = ndm.AncestralSampler(model, steps).step(z_t, s, t, noise, None).detach()
         assert_close(ours, expected, rtol=1e-6, atol=1e-8)
@@ -97,5 +98,5 @@ def test_blurring_is_heat() -> None:
     impulse[..., 32] = 1
     blurred = transform(impulse, ONE)[0, 0, 0]
     distance = torch.arange(64) - 32.0
-    gaussian = torch.exp(-distance**2 / 18) / (3 * math.sqrt(2 * math.pi))
+    gaussian = torch.exp(-(distance**2) / 18) / (3 * math.sqrt(2 * math.pi))
     assert_close(blurred, gaussian, rtol=0, atol=1e-5)

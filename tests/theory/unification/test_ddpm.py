@@ -36,8 +36,12 @@ def test_ddpm_posterior() -> None:
     """Eq. 7: mu~ = sqrt(abar_{t-1}) beta_t / (1 - abar_t) x_0 + sqrt(alpha_t) (1 - abar_{t-1}) / (1 - abar_t) x_t."""
     model, (x, x_t, _), paper = made("ddpm"), events(), Ddpm(K)
     q = model.posterior(x_t, model.transform.curve(x), (K - 1) / T, K / T)
-    assert_close(q.mean, paper.abar_before.sqrt() * paper.beta / (1 - paper.abar) * x
-                 + paper.alpha.sqrt() * (1 - paper.abar_before) / (1 - paper.abar) * x_t, rtol=1e-9)
+    assert_close(
+        q.mean,
+        paper.abar_before.sqrt() * paper.beta / (1 - paper.abar) * x
+        + paper.alpha.sqrt() * (1 - paper.abar_before) / (1 - paper.abar) * x_t,
+        rtol=1e-9,
+    )
     assert_close(q.std**2, paper.btilde, rtol=1e-9)
 
 

@@ -74,7 +74,7 @@ def test_diffenc_discrete_loss_and_sampling() -> None:
     x_hat = alpha_t * z_t - sigma_t * outputs(model, z_t, t)
 
     def mean(at_t: Tensor, change: Tensor) -> Tensor:
-        return (alpha_ts * sigma_s**2 / sigma_t**2 * z_t + alpha_s * sigma2_ts / sigma_t**2 * at_t + alpha_s * change)
+        return alpha_ts * sigma_s**2 / sigma_t**2 * z_t + alpha_s * sigma2_ts / sigma_t**2 * at_t + alpha_s * change
 
     mu_q, mu_p = mean(x_t, x_s - x_t), mean(x_hat, (lam_s - lam_t) * sigma_t**2 * x_hat)
     q = model.posterior(z_t, model.transform.curve(x), s, t)

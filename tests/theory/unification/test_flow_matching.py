@@ -50,6 +50,7 @@ def test_flow_matching_marginal_velocity() -> None:
 
 def test_flow_matching_is_a_network_of_the_velocity() -> None:
     """Any field u(x, t) is our ODE's, by x^ = (1 - sigma_min) z + (1 - (1 - sigma_min) t) u, and x^ has a field."""
+
     def field(x: Tensor, time: Tensor) -> Tensor:
         return torch.tanh(2 * x.roll(1, -1) - time[:, None])
 

@@ -41,8 +41,9 @@ def test_ndm_process() -> None:
     assert_close(marginal.mean, paper.alpha(t) * paper.f(x, t))
     assert_close(marginal.std, paper.sigma(t))
     tilde = sigma_tilde_squared(paper, s, t)
-    mean = (paper.alpha(s) * paper.f(x, s)
-            + (paper.sigma(s)**2 - tilde).sqrt() / paper.sigma(t) * (z_t - paper.alpha(t) * paper.f(x, t)))
+    mean = paper.alpha(s) * paper.f(x, s) + (paper.sigma(s) ** 2 - tilde).sqrt() / paper.sigma(t) * (
+        z_t - paper.alpha(t) * paper.f(x, t)
+    )
     assert_close(posterior.mean, mean, rtol=1e-8)
     assert_close(posterior.std**2, tilde, rtol=1e-8)
 
@@ -50,7 +51,7 @@ def test_ndm_process() -> None:
 def sigma_tilde_squared(paper: Ndm, s: Tensor, t: Tensor) -> Tensor:
     """(sigma_t^2 - alpha_t^2 / alpha_s^2 sigma_s^2) sigma_s^2 / sigma_t^2."""
     ratio = paper.alpha(t) / paper.alpha(s)
-    return (paper.sigma(t)**2 - ratio**2 * paper.sigma(s)**2) * paper.sigma(s)**2 / paper.sigma(t)**2
+    return (paper.sigma(t) ** 2 - ratio**2 * paper.sigma(s) ** 2) * paper.sigma(s) ** 2 / paper.sigma(t) ** 2
 
 
 def test_ndm_discrete_objective() -> None:
@@ -63,9 +64,9 @@ def test_ndm_discrete_objective() -> None:
     s, t = step / steps, (step + 1) / steps
     x_hat = paper.x_hat(paper.alpha(t) * paper.f(x, t) + paper.sigma(t) * eps, t)
     tilde = sigma_tilde_squared(paper, s, t)
-    difference = (paper.alpha(s) * (paper.f(x, s) - paper.f(x_hat, s))
-                  + (paper.sigma(s)**2 - tilde).sqrt() / paper.sigma(t) * paper.alpha(t)
-                  * (paper.f(x_hat, t) - paper.f(x, t)))
+    difference = paper.alpha(s) * (paper.f(x, s) - paper.f(x_hat, s)) + (
+        paper.sigma(s) ** 2 - tilde
+    ).sqrt() / paper.sigma(t) * paper.alpha(t) * (paper.f(x_hat, t) - paper.f(x, t))
     expected = squared(difference) / (2 * tilde[:, 0])
     ours = discrete_integrand(model, model.transform.curve(x), step, steps, eps, other, None) / steps
     assert_close(ours, expected, rtol=1e-5)

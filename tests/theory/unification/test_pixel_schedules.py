@@ -23,8 +23,10 @@ def test_pixel_schedules_bound_and_sampling() -> None:
     assert (gamma_t[:, 0] != gamma_t[:, 1]).all() and (gamma_t > gamma_s).all()
     abar_s, abar_t = torch.sigmoid(-gamma_s), torch.sigmoid(-gamma_t)
     alpha, y_t = abar_t / abar_s, abar_t.sqrt() * x + (1 - abar_t).sqrt() * eps
-    beta, to_z_s, to_z_t = 1 - alpha, *((torch.sigmoid(own) / torch.sigmoid(gamma)).sqrt()
-                                        for own, gamma in ((own_s, gamma_s), (own_t, gamma_t)))
+    beta, to_z_s, to_z_t = (
+        1 - alpha,
+        *((torch.sigmoid(own) / torch.sigmoid(gamma)).sqrt() for own, gamma in ((own_s, gamma_s), (own_t, gamma_t))),
+    )
     z_t = model.marginal(model.transform.curve(x), t).sample(eps)
     assert_close(z_t, to_z_t * y_t)
 

@@ -11,32 +11,32 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ndm.bound import Bound, bound
-from ndm.curve import Curve
-from ndm.decoders import Decoder
-from ndm.errors import InputError, refused
-from ndm.files import parse_json, sha256
-from ndm.gaussian import Gaussian
-from ndm.mixture import Mixture
-from ndm.model_card import Facts, model_card
-from ndm.model_files import CONFIG, DIGEST, WEIGHTS, model_files
-from ndm.modes import callers_autocast, undisturbed, usable
+from ndm.base.errors import InputError, refused
+from ndm.base.files import parse_json, sha256
+from ndm.base.model_card import Facts, model_card
+from ndm.base.model_files import CONFIG, DIGEST, WEIGHTS, model_files
+from ndm.base.modes import callers_autocast, undisturbed, usable
+from ndm.base.noise import Rows
+from ndm.base.part import Part
+from ndm.base.precision import check_noise, check_tensors, holds, in_precision
+from ndm.base.seeds import check_generator
+from ndm.base.shapes import like_event
+from ndm.bounds.bound import Bound, bound
+from ndm.bounds.time_samplers import LowDiscrepancyTimes, Times
 from ndm.nn.embeddings import check_labels
-from ndm.noise import Rows
-from ndm.part import Part
-from ndm.precision import check_noise, check_tensors, holds, in_precision
-from ndm.predictors import Predictor
-from ndm.predictors.callable import CallablePredictor
-from ndm.schedules import Level, Schedule
-from ndm.seeds import check_generator
-from ndm.shapes import like_event
-from ndm.step_variances import StepVariance
-from ndm.step_variances.posterior import PosteriorStepVariance
-from ndm.times import LowDiscrepancyTimes, Times
-from ndm.transforms import Transform
-from ndm.transition import Transition
-from ndm.volatilities import Volatility
-from ndm.volatilities.constant import ConstantVolatility
+from ndm.parts.decoders import Decoder
+from ndm.parts.predictors import Predictor
+from ndm.parts.predictors.callable import CallablePredictor
+from ndm.parts.reverse_steps import StepVariance
+from ndm.parts.reverse_steps.posterior import PosteriorStepVariance
+from ndm.parts.schedules import Level, Schedule
+from ndm.parts.transforms import Transform
+from ndm.parts.volatilities import Volatility
+from ndm.parts.volatilities.constant import ConstantVolatility
+from ndm.process.curve import Curve
+from ndm.process.gaussian import Gaussian
+from ndm.process.kernel import Transition
+from ndm.process.mixture import Mixture
 
 
 class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-diffusion-model"]):

@@ -6,12 +6,25 @@ from pathlib import Path
 import pytest
 import torch
 
-IN_FLOAT64 = [Path(__file__).parent / name for name in ("theory", "laws")]
+IN_FLOAT64 = [
+    Path(__file__).parent / name
+    for name in (
+        "autodiff",
+        "base",
+        "bounds",
+        "contracts/laws",
+        "ode",
+        "parts",
+        "process",
+        "samplers",
+        "unification",
+    )
+]
 
 
 @pytest.fixture(autouse=True)
 def reproducible(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Seed torch, and compute in float64 where identities are checked to rounding (tests/theory, tests/laws)."""
+    """Seed torch, and compute in float64 where identities are checked to rounding."""
     before = torch.get_default_dtype()
     torch.manual_seed(0)
     torch.set_num_threads(1)  # threads that share a core with another program wait for each other for seconds

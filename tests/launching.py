@@ -4,6 +4,9 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
+
+HELPERS = str(Path(__file__).parent)
 
 
 def together(number: int, command: list[str], folders: list[str]) -> list[tuple[int, str, str]]:
@@ -20,6 +23,7 @@ def together(number: int, command: list[str], folders: list[str]) -> list[tuple[
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": port,
             "OMP_NUM_THREADS": 1,
+            "PYTHONPATH": os.pathsep.join([HELPERS, os.environ.get("PYTHONPATH", "")]),
         }
         processes.append(
             subprocess.Popen(

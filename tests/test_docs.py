@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-import ndm.transforms
-from ndm.cli import main
-from ndm.registry import discover, modules
-from ndm.transforms import Transform
+import ndm.parts.transforms
+from ndm.base.registry import discover, modules
+from ndm.cli.main import main
+from ndm.parts.transforms import Transform
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,16 +42,16 @@ def test_the_guide_example_gives_a_bound(tmp_path):
 def test_the_part_of_the_extending_page_is_found_by_its_file(tmp_path, monkeypatch):
     (code,) = python_blocks("docs/extending.md")
     (tmp_path / "squash.py").write_text(code)
-    monkeypatch.setattr(ndm.transforms, "__path__", [*ndm.transforms.__path__, str(tmp_path)])
+    monkeypatch.setattr(ndm.parts.transforms, "__path__", [*ndm.parts.transforms.__path__, str(tmp_path)])
     try:
-        transform = discover("ndm.transforms", Transform)["squash"]()
+        transform = discover("ndm.parts.transforms", Transform)["squash"]()
         torch.nn.init.constant_(transform.theta, 0.5)
         x, t = torch.randn(4, 3), torch.rand(4)
         value, velocity = transform.curve(x).with_velocity(t)
         assert torch.allclose(value, x + 0.5 * t[:, None] * torch.tanh(x))
         assert torch.allclose(velocity, 0.5 * torch.tanh(x))
     finally:
-        sys.modules.pop("ndm.transforms.squash", None)
+        sys.modules.pop("ndm.parts.transforms.squash", None)
         importlib.invalidate_caches()
 
 
@@ -75,7 +75,7 @@ def test_the_table_of_special_cases_has_every_known_model():
 @pytest.mark.parametrize("name", special_cases())
 def test_the_options_in_the_table_are_the_recipe(name, data, monkeypatch):
     configs = []
-    monkeypatch.setattr("ndm.commands.train.dry_run", lambda config, data, console: configs.append(config))
+    monkeypatch.setattr("ndm.cli.train.dry_run", lambda config, data, console: configs.append(config))
     options = " ".join(special_cases()[name][0]).split()
     for words in (["--recipe", name], options):
         assert main(["train", data, "--dry-run", *words]) == 0
@@ -84,6 +84,6 @@ def test_the_options_in_the_table_are_the_recipe(name, data, monkeypatch):
 
 @pytest.mark.parametrize("name", special_cases())
 def test_the_proofs_in_the_table_exist(name):
-    source = "".join(path.read_text() for path in (ROOT / "tests/theory/unification").glob("test_*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "tests/unification").glob("test_*.py"))
     proofs = special_cases()[name][1]
     assert proofs and all(f"def {proof}(" in source for proof in proofs)

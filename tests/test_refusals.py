@@ -6,9 +6,9 @@ import os
 import pytest
 from safetensors import SafetensorError
 
-from ndm.errors import InputError, refused
-from ndm.files import new_folder, write_atomically
-from ndm.training.saving import SavingError, saving
+from ndm.base.errors import InputError, refused
+from ndm.base.files import new_folder, write_atomically
+from ndm.runs.saving import SavingError, saving
 
 CAUSES = {
     errno.EISDIR: "a file, not a folder",

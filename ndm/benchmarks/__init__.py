@@ -2,7 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
-from ndm.registry import discover
+from ndm.base.registry import discover
 
 
 @runtime_checkable

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from ndm.base.errors import InputError
 from ndm.benchmarks.comparison.contenders import network_options
 from ndm.benchmarks.speed.peers import flops
+from ndm.config import Config
 from ndm.data import DataSet, Split
-from ndm.errors import InputError
-from ndm.nn.build import network_for
+from ndm.nn.network_for import network_for
 from ndm.recipes import recipe
 from ndm.training.build import as_tensor, build_model
-from ndm.training.config import Config
 
 _SMALL, _BATCH = (3, 32, 32), 4
 _NARROW = {"channels": 16, "blocks": 1}

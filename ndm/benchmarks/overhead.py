@@ -17,23 +17,23 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
+from ndm.base.errors import InputError
+from ndm.base.files import require_writable, write_atomically
+from ndm.base.progress import ProgressBar
+from ndm.base.registry import choose, discover
 from ndm.benchmarks._peak_memory import peak_memory_mib
 from ndm.benchmarks.comparison.contenders import network_options
 from ndm.benchmarks.comparison.machine import machine
+from ndm.config import Config
 from ndm.data import DataSet, Split, load
-from ndm.errors import InputError
-from ndm.files import require_writable, write_atomically
 from ndm.model import NeuralDiffusion
-from ndm.predictors import Predictor
+from ndm.parts.predictors import Predictor
+from ndm.parts.transforms import Transform
 from ndm.recipes import recipe
-from ndm.registry import choose, discover
 from ndm.samplers.ancestral import AncestralSampler
 from ndm.training.build import as_tensor, build_model, make_times
-from ndm.training.config import Config
 from ndm.training.optimizer import make_optimizer
 from ndm.training.prepare import prepare_network
-from ndm.training.progress import ProgressBar
-from ndm.transforms import Transform
 
 _T = 8  # steps of the chain whose training is measured too
 _REFERENCE = "identity"
@@ -117,7 +117,9 @@ def entries(config: Config) -> dict[str, Config]:
         "default": config,
     }
     found["compiled"] = replace(found[_REFERENCE], compile=True)
-    for transform, predictor in product(discover("ndm.transforms", Transform), discover("ndm.predictors", Predictor)):
+    for transform, predictor in product(
+        discover("ndm.parts.transforms", Transform), discover("ndm.parts.predictors", Predictor)
+    ):
         for variant, options in variants.get(transform, {"": {}}).items():
             name = "_".join(filter(None, (transform, variant, predictor)))
             if name != "identity_direct":  # the reference, again

@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from rich.console import Console
 
+from ndm.base.errors import InputError
+from ndm.base.registry import optional
 from ndm.benchmarks.comparison.execute import execute
 from ndm.benchmarks.comparison.job import Job
 from ndm.benchmarks.comparison.machine import machines, made_on
@@ -24,8 +26,6 @@ from ndm.benchmarks.samples.measure import floor, measure, trial
 from ndm.benchmarks.samples.plan import PATHS, Case, Plan, floors, subset, trainings, trials, walks
 from ndm.benchmarks.samples.summary import as_json, best_grids, panels
 from ndm.benchmarks.samples.tables import markdown, on_screen
-from ndm.errors import InputError
-from ndm.registry import optional
 
 PLAN: Plan = (
     Case("digits", seconds=60, draws=16, limit=297, samples=1000, trials=300, cost=8e-5),

@@ -19,7 +19,7 @@ from ndm.benchmarks.comparison.tables import figure
 from ndm.benchmarks.comparison.workers import Workers
 from ndm.benchmarks.paths.figure import picture
 from ndm.benchmarks.paths.job import FEW, PathJob, execute
-from ndm.wasserstein import require_transport
+from ndm.evaluation.wasserstein import require_transport
 
 _FIGURES = {
     "energy": "energy",

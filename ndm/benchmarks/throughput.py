@@ -10,15 +10,15 @@ from typing import ClassVar
 
 import torch
 
+from ndm.base.errors import InputError
+from ndm.base.files import write_atomically
+from ndm.base.progress import ProgressBar
+from ndm.base.registry import choose
 from ndm.benchmarks.comparison.machine import machines
 from ndm.benchmarks.comparison.rows import Rows
 from ndm.benchmarks.speed.entries import CASES, Case, entries
 from ndm.benchmarks.speed.measure import SpeedJob, execute
 from ndm.benchmarks.speed.summary import figures, markdown, ratios
-from ndm.errors import InputError
-from ndm.files import write_atomically
-from ndm.registry import choose
-from ndm.training.progress import ProgressBar
 
 _SCALED = ("identity", "time_basis")  # what is trained on two processes too
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import tyro
 
+from ndm.base.errors import InputError
+from ndm.base.registry import choose
 from ndm.benchmarks import benchmarks
-from ndm.errors import InputError
-from ndm.registry import choose
 
 _KNOWN = benchmarks()
 _Chosen: Any = reduce(

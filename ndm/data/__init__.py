@@ -12,10 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ndm.data import hub
+from ndm.base.errors import InputError
+from ndm.base.registry import modules
 from ndm.data.dataset import DataSet, Split, Whole
-from ndm.errors import InputError
-from ndm.registry import modules
+from ndm.data.hub import datasets as hub
 
 __all__ = ["DataSet", "Split", "Whole", "load", "names", "options_of", "read", "source_of"]
 
@@ -68,7 +68,7 @@ def _loader(name_or_path: str) -> tuple[Callable[..., Whole | DataSet], list[Any
     if path.suffix.lower() in readable and not path.is_dir():
         return readable[path.suffix.lower()].load_file, [path]
     if path.is_dir():
-        for module in modules(__name__).values():
+        for module in _readers():
             if hasattr(module, "load_folder") and module.holds(path):
                 return module.load_folder, [path]
     if path.is_dir() or path.exists() or path.suffix:
@@ -85,7 +85,7 @@ def _loader(name_or_path: str) -> tuple[Callable[..., Whole | DataSet], list[Any
 
 def _absent(path: Path) -> str:
     """What those who look for data in a folder say of one in which they find none."""
-    return ", ".join(module.absent(path) for module in modules(__name__).values() if hasattr(module, "absent"))
+    return ", ".join(module.absent(path) for module in _readers() if hasattr(module, "absent"))
 
 
 def names() -> dict[str, str]:
@@ -95,16 +95,20 @@ def names() -> dict[str, str]:
 
 def data_sets() -> dict[str, ModuleType]:
     """The modules that define a data set, by its name."""
-    found = {module.NAME: module for module in modules(__name__).values() if hasattr(module, "NAME")}
+    found = {module.NAME: module for module in modules("ndm.data.sets").values() if hasattr(module, "NAME")}
     return dict(sorted(found.items()))
 
 
 def formats() -> dict[str, ModuleType]:
     """The modules that read a file format, by suffix."""
-    found = modules(__name__).values()
+    found = _readers()
     return {suffix: module for module in found for suffix in getattr(module, "SUFFIXES", ())}
+
+
+def _readers() -> list[ModuleType]:
+    return [module for package in ("ndm.data.formats", "ndm.data.hub") for module in modules(package).values()]
 
 
 def prefixes() -> dict[str, ModuleType]:
     """The modules that find data elsewhere, by what a name of theirs begins with."""
-    return {module.PREFIX: module for module in modules(__name__).values() if hasattr(module, "PREFIX")}
+    return {module.PREFIX: module for module in _readers() if hasattr(module, "PREFIX")}

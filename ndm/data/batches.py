@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ndm.errors import InputError
+from ndm.base.errors import InputError
 
 if TYPE_CHECKING:  # a split gives its batches
     from ndm.data.dataset import Split

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from ndm.base.errors import InputError
 from ndm.data.batches import Batches
 from ndm.data.labels import NO_CLASS
 from ndm.data.lazy import Examples, Joined, Lazy, chunks, rows_of, stamps_of_values
 from ndm.data.parting import parted
 from ndm.data.remarks import remarks
-from ndm.errors import InputError
 
 SPLITS = ("train", "validation", "test")
 FEWEST = 10  # below this an 80/10/10 split has an empty part

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ndm.base.errors import InputError
+from ndm.data.formats.numerals import number_of
 from ndm.data.lazy import option
-from ndm.data.numerals import number_of
-from ndm.errors import InputError
 
 NO_CLASS = -1  # in place of a class number, of an example without a label
 MOST_CLASSES = 100_000  # what has more different labels is an identifier or a target, not a class

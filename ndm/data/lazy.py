@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ndm.errors import InputError
+from ndm.base.errors import InputError
 
 IN_MEMORY = 2**30  # bytes: what is larger than this when decoded stays where it is, and is fetched when needed
 CHUNK = 2**28  # bytes at a time; data up to this size are treated in one piece

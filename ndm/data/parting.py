@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ndm.errors import InputError
+from ndm.base.errors import InputError
 
 
 def parted(files: np.ndarray, sizes: Sequence[int], name: str) -> list[np.ndarray]:

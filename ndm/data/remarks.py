@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ndm.data.lattice import has_ties, integers, step_of
+from ndm.data.formats.lattice import has_ties, integers, step_of
 from ndm.data.lazy import IN_MEMORY, Examples, Joined, chunks, rows_at_once
 
 _VALUES, _MOST_ROWS, _FEWEST_ROWS = 2**22, 2**16, 256  # of the sample that is looked at

@@ -1,0 +1,1 @@
+"""Networks: an event and a time in, events out."""

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ndm.nn.layers import GroupNorm, Linear
+from ndm.autodiff.layers import GroupNorm, Linear
 from ndm.nn.network import zero_init
 
 

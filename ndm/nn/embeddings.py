@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ndm.errors import InputError
-from ndm.nn.layers import Linear, silu
-from ndm.precision import check_tensors
+from ndm.autodiff.layers import Linear, silu
+from ndm.base.errors import InputError
+from ndm.base.precision import check_tensors
 
 NO_LABEL = -1  # among the labels of a batch; a number that no labels begin or end at by mistake
 

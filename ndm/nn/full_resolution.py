@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ndm.errors import InputError
+from ndm.autodiff.layers import SiLU
+from ndm.base.errors import InputError
 from ndm.nn.attention import ImageNorm
 from ndm.nn.embeddings import TimeEmbedding
-from ndm.nn.layers import SiLU
 from ndm.nn.network import Network, check_sizes, zero_init
 from ndm.nn.unet import ResidualBlock, conv3x3
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ndm.autodiff.checkpointed import Block
+from ndm.autodiff.layers import Linear, modulate, silu
 from ndm.nn.embeddings import FourierFeatures, TimeEmbedding
-from ndm.nn.layers import Linear, modulate, silu
 from ndm.nn.network import Network, check_sizes, zero_init
-from ndm.nn.recomputed import Block
 
 
 class ResidualBlock(Block):

@@ -6,9 +6,9 @@ from typing import Any, Self, TypeVar
 
 from torch import Tensor, nn
 
-from ndm.errors import InputError
-from ndm.part import Part
-from ndm.precision import check_tensors
+from ndm.base.errors import InputError
+from ndm.base.part import Part
+from ndm.base.precision import check_tensors
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
@@ -18,7 +18,7 @@ class Network(Part, ABC):
 
     Every head has the shape of an event. The heads of a fresh network are exactly 0, so that what is built on
     it starts from a known function. A network must have forward derivatives, in t above all, which can be
-    differentiated again: `torch.func.jvp`, then `backward`; the layers of `ndm.nn.layers` have cheap ones. A
+    differentiated again: `torch.func.jvp`, then `backward`; the layers of `ndm.autodiff.layers` have cheap ones. A
     subclass is one file in `ndm/nn`, with a constructor of `event_shape`, `num_outputs`, `num_classes` and its own
     options, and a method `heads`.
     """

@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ndm.errors import InputError
+from ndm.autodiff.checkpointed import Block
+from ndm.autodiff.layers import Conv2d, Linear, SiLU, modulate
+from ndm.base.errors import InputError
 from ndm.nn.attention import ImageNorm, SelfAttention
 from ndm.nn.embeddings import TimeEmbedding
-from ndm.nn.layers import Conv2d, Linear, SiLU, modulate
 from ndm.nn.network import Network, check_sizes, zero_init
-from ndm.nn.recomputed import Block
 
 
 def conv3x3(in_channels: int, out_channels: int) -> Conv2d:

@@ -7,9 +7,9 @@ data: they go on top of the recipe of the data, which keeps its network, its bud
 from dataclasses import replace
 from typing import Any
 
+from ndm.base.registry import choose, modules
+from ndm.config import Config
 from ndm.data import DataSet
-from ndm.registry import choose, modules
-from ndm.training.config import Config
 
 _SMALLEST_FOR_UNET = 8  # pixels
 

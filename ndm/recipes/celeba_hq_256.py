@@ -3,7 +3,7 @@
 Ho et al. (2020), https://arxiv.org/abs/2006.11239, appendix B: batches of 64, a rate of 2e-5, 500 000 steps.
 """
 
-from ndm.training.config import Config
+from ndm.config import Config
 
 RECIPE = Config(
     schedule_options={"gamma_min": -13.3, "gamma_max": 5.0},

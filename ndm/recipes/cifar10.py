@@ -3,7 +3,7 @@
 Kingma et al. (2021), https://arxiv.org/abs/2107.00630, and the configuration beside it in google-research/vdm.
 """
 
-from ndm.training.config import Config
+from ndm.config import Config
 
 RECIPE = Config(
     schedule_options={"gamma_min": -13.3, "gamma_max": 5.0},

@@ -1,6 +1,6 @@
 """The world's cities: two dimensions with structure down to a tenth of a degree, in 45 seconds."""
 
-from ndm.training.config import Config
+from ndm.config import Config
 
 RECIPE = Config(
     schedule_options={"gamma_min": -12.0, "gamma_max": 6.0},

@@ -1,6 +1,6 @@
 """8x8 digits of 17 levels, in about two minutes on one core."""
 
-from ndm.training.config import Config
+from ndm.config import Config
 
 RECIPE = Config(
     schedule_options={"gamma_min": -8.0, "gamma_max": 6.0},

@@ -1,6 +1,6 @@
 """Fashion-MNIST at 16x16, of 256 levels: a small U-Net, minutes on one core."""
 
-from ndm.training.config import Config
+from ndm.config import Config
 
 RECIPE = Config(
     schedule_options={"gamma_min": -12.0, "gamma_max": 5.0},

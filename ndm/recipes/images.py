@@ -1,6 +1,6 @@
 """Images of 8 bits: a U-Net of about one million parameters."""
 
-from ndm.training.config import Config
+from ndm.config import Config
 
 RECIPE = Config(
     schedule_options={"gamma_min": -13.3, "gamma_max": 5.0},

@@ -1,6 +1,6 @@
 """Points in the plane whose density is asked for: a narrow network, which takes many steps, on large batches."""
 
-from ndm.training.config import Config
+from ndm.config import Config
 
 RECIPE = Config(
     schedule_options={"gamma_min": -10.0, "gamma_max": 6.0},

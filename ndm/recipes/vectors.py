@@ -1,6 +1,6 @@
 """Real-valued data of a few dimensions: an MLP."""
 
-from ndm.training.config import Config
+from ndm.config import Config
 
 RECIPE = Config(
     schedule_options={"gamma_min": -10.0, "gamma_max": 6.0},

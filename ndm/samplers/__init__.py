@@ -1,6 +1,6 @@
 """Samplers, one file each: ways to walk from noise to data."""
 
-from ndm.registry import choose, discover
+from ndm.base.registry import choose, discover
 from ndm.samplers.sampler import Sampler
 
 __all__ = ["Sampler", "sampler_for"]

@@ -6,11 +6,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from ndm.base.noise import Noise
 from ndm.model import NeuralDiffusion
-from ndm.noise import Noise
-from ndm.samplers.grids import chain_of, uniform_time
+from ndm.parts.volatilities.constant import ConstantVolatility
+from ndm.samplers.grids.uniform import chain_of, uniform_time
 from ndm.samplers.sampler import Grid, Sampler
-from ndm.volatilities.constant import ConstantVolatility
 
 
 class AncestralSampler(Sampler):

@@ -3,9 +3,9 @@
 from torch import Tensor
 
 from ndm.model import NeuralDiffusion
-from ndm.samplers.grids import uniform_time
+from ndm.parts.volatilities.constant import ConstantVolatility
+from ndm.samplers.grids.uniform import uniform_time
 from ndm.samplers.sampler import Grid, Sampler
-from ndm.volatilities.constant import ConstantVolatility
 
 
 class DeterministicSampler(Sampler):

@@ -5,11 +5,11 @@ from itertools import pairwise
 
 from torch import Tensor
 
+from ndm.base.noise import Noise
 from ndm.model import NeuralDiffusion
-from ndm.noise import Noise
-from ndm.samplers.grids import uniform_time
+from ndm.parts.volatilities.constant import ConstantVolatility
+from ndm.samplers.grids.uniform import uniform_time
 from ndm.samplers.sampler import Grid, Sampler
-from ndm.volatilities.constant import ConstantVolatility
 
 
 class ExponentialSampler(Sampler):

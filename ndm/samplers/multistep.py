@@ -2,7 +2,7 @@
 
 from ndm.model import NeuralDiffusion
 from ndm.samplers.exponential import ExponentialSampler
-from ndm.samplers.grids import uniform_time
+from ndm.samplers.grids.uniform import uniform_time
 from ndm.samplers.sampler import Grid
 
 

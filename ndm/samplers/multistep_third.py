@@ -7,8 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ndm.curve import Curve
-from ndm.noise import Noise
+from ndm.base.noise import Noise
+from ndm.process.curve import Curve
 from ndm.samplers.deterministic import DeterministicSampler
 
 _LARGEST = 1e3  # gamma that counts, where it is infinite: exp(-500) of the step's start is nothing

@@ -3,10 +3,10 @@
 from torch import Tensor
 
 from ndm.model import NeuralDiffusion
-from ndm.ode_likelihood import carry
-from ndm.samplers.grids import uniform_time
+from ndm.ode.likelihood import carry
+from ndm.ode.solvers import Solver
+from ndm.samplers.grids.uniform import uniform_time
 from ndm.samplers.sampler import Grid, Sampler
-from ndm.solvers import Solver
 
 
 class OdeSampler(Sampler):

@@ -8,14 +8,13 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from ndm.errors import InputError
-from ndm.evaluating import evaluating
+from ndm.base.errors import InputError
+from ndm.base.modes import evaluating, undisturbed
+from ndm.base.noise import Noise, sample_noise
+from ndm.base.seeds import check_generator, check_seed
 from ndm.model import NeuralDiffusion
-from ndm.modes import undisturbed
-from ndm.noise import Noise, sample_noise
-from ndm.samplers.grids import uniform_time
-from ndm.schedules import Schedule
-from ndm.seeds import check_generator, check_seed
+from ndm.parts.schedules import Schedule
+from ndm.samplers.grids.uniform import uniform_time
 
 Grid = Callable[[Schedule, int], Tensor]
 
@@ -26,7 +25,7 @@ class Sampler(ABC):
     Args:
         model: the model to sample from.
         steps: number of steps of the grid.
-        grid: (schedule, steps) -> times from 1 to 0, see `ndm.samplers.grids`.
+        grid: (schedule, steps) -> times from 1 to 0, see `ndm.samplers.grids.uniform`.
 
     Attributes:
         order: p, where the error of the deterministic process falls like (1 / steps)^p; None where it does not depend

@@ -7,14 +7,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from ndm.base.noise import Noise
+from ndm.base.registry import choose, optional
+from ndm.base.shapes import like_event
 from ndm.model import NeuralDiffusion
-from ndm.noise import Noise
-from ndm.registry import choose, optional
+from ndm.parts.volatilities import Volatility
 from ndm.samplers.exponential import ExponentialSampler
-from ndm.samplers.grids import NO_SIGNAL, uniform_time
+from ndm.samplers.grids.uniform import NO_SIGNAL, uniform_time
 from ndm.samplers.sampler import Grid
-from ndm.shapes import like_event
-from ndm.volatilities import Volatility
 
 _STABLE = 4.0  # of (1 + eta) (gamma_t - gamma_s): twice the rate at which the drift draws back, in one step
 METHODS = {"euler": 1, "srk": 2}  # of torchsde, that differ where g depends on t alone: their orders

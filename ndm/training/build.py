@@ -9,22 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ndm.basis import StandardBasis
+from ndm.base.errors import InputError, is_out_of_memory
+from ndm.base.registry import choose, discover
+from ndm.bounds.time_samplers import ImportanceTimes, LowDiscrepancyTimes, Times
+from ndm.config import Config
 from ndm.data import DataSet
 from ndm.data.lazy import Examples, moments
-from ndm.decoders import Decoder
-from ndm.decoders.gaussian import GaussianDecoder
-from ndm.decoders.levels import LevelsDecoder
-from ndm.errors import InputError, is_out_of_memory
 from ndm.model import NeuralDiffusion
-from ndm.predictors import Predictor
-from ndm.registry import choose, discover
-from ndm.schedules import Schedule
-from ndm.step_variances import StepVariance
-from ndm.times import ImportanceTimes, LowDiscrepancyTimes, Times
-from ndm.training.config import Config
-from ndm.transforms import Transform
-from ndm.volatilities import Volatility
+from ndm.parts.decoders import Decoder
+from ndm.parts.decoders.discretised import LevelsDecoder
+from ndm.parts.decoders.gaussian import GaussianDecoder
+from ndm.parts.predictors import Predictor
+from ndm.parts.reverse_steps import StepVariance
+from ndm.parts.schedules import Schedule
+from ndm.parts.transforms import Transform
+from ndm.parts.volatilities import Volatility
+from ndm.process.basis import StandardBasis
 
 _SEEN = 2**26  # values of the first training examples that a predictor may see before training: 256 MiB
 _FEW_STEPS = 8  # for which a learned path pays: docs/results/does-it-pay.md
@@ -34,14 +34,14 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     """The model that `config` names, for events like those of `data`; raises `InputError` for unknown names."""
     shape = data.event_shape
     chosen = config.transform or _path_that_pays(config.timesteps)
-    transform = _find("transform", "ndm.transforms", Transform, chosen)
+    transform = _find("transform", "ndm.parts.transforms", Transform, chosen)
     make_transform = partial(transform.for_events, timesteps=config.timesteps)
     path: Transform = _make(f"{chosen} transform", make_transform, config.transform_options, shape)
     config = _complete(config, path)
-    schedule = _find("schedule", "ndm.schedules", Schedule, config.schedule)
-    predictor = _find("predictor", "ndm.predictors", Predictor, config.predictor)
-    volatility = _find("volatility", "ndm.volatilities", Volatility, config.volatility)
-    step_variance = _find("step variance", "ndm.step_variances", StepVariance, config.step_variance)
+    schedule = _find("schedule", "ndm.parts.schedules", Schedule, config.schedule)
+    predictor = _find("predictor", "ndm.parts.predictors", Predictor, config.predictor)
+    volatility = _find("volatility", "ndm.parts.volatilities", Volatility, config.volatility)
+    step_variance = _find("step variance", "ndm.parts.reverse_steps", StepVariance, config.step_variance)
     form = {"form": "gaussian_mixture" if step_variance.believes else "scaled"}
     model = NeuralDiffusion(
         schedule=_make(f"{config.schedule} schedule", schedule, config.schedule_options),

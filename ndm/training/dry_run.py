@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
+from ndm.base.noise import Rows
+from ndm.config import Config
 from ndm.data import DataSet
-from ndm.noise import Rows
 from ndm.training.build import as_tensor, build_model, make_times
-from ndm.training.config import Config
 from ndm.training.optimizer import make_optimizer
 from ndm.training.room import parameters_fit, require_room
 

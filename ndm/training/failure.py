@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ndm.files import write_atomically
+from ndm.base.files import write_atomically
+from ndm.base.processes import Shards
+from ndm.runs.saving import SavingError, saving
+from ndm.training.monitors.watching import not_finite
 from ndm.training.parallel import own
-from ndm.training.saving import SavingError, saving
-from ndm.training.shards import Shards
-from ndm.training.watching import not_finite
 
 
 def what_failed(values: dict[str, float], model: nn.Module, shards: Shards) -> str:

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from ndm.bound import Bound
-from ndm.kinetic import kinetic_energy
+from ndm.base.noise import Rows
+from ndm.bounds.bound import Bound
+from ndm.bounds.time_samplers import Times
+from ndm.config import Config
 from ndm.model import NeuralDiffusion
-from ndm.noise import Rows
-from ndm.times import Times
-from ndm.training.config import Config
+from ndm.ode.kinetic_energy import kinetic_energy
 
 
 class Terms(nn.Module):

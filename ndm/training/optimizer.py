@@ -4,8 +4,8 @@ import math
 
 import torch
 
+from ndm.config import Config
 from ndm.model import NeuralDiffusion
-from ndm.training.config import Config
 
 
 def make_optimizer(model: NeuralDiffusion, config: Config) -> torch.optim.AdamW:

@@ -15,10 +15,10 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from ndm.errors import InputError
+from ndm.base.errors import InputError
+from ndm.base.part import Part
+from ndm.base.processes import Shards
 from ndm.model import NeuralDiffusion
-from ndm.part import Part
-from ndm.training.shards import Shards
 
 
 def make_accelerator() -> Accelerator:

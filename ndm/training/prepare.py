@@ -4,11 +4,11 @@ import shutil
 
 import torch
 
-from ndm.errors import InputError
+from ndm.autodiff.checkpointed import checkpoint_activations
+from ndm.base.errors import InputError
+from ndm.config import Config
 from ndm.model import NeuralDiffusion
 from ndm.nn.network import Network
-from ndm.nn.recomputed import checkpoint_activations
-from ndm.training.config import Config
 
 
 def prepare_network(model: NeuralDiffusion, config: Config) -> None:

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
+from ndm.autodiff.checkpointed import Block
+from ndm.base.errors import is_out_of_memory
+from ndm.base.memory import available, require_memory
+from ndm.base.noise import Rows
+from ndm.config import Config
 from ndm.data import DataSet
-from ndm.errors import is_out_of_memory
-from ndm.memory import available, require_memory
 from ndm.model import NeuralDiffusion
-from ndm.nn.recomputed import Block
-from ndm.noise import Rows
 from ndm.training.build import as_tensor, make_times
-from ndm.training.config import Config
 from ndm.training.objective import Terms
 
 _SOME = 2  # examples

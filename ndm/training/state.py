@@ -11,9 +11,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ndm.errors import InputError, refused
-from ndm.files import parse_json
-from ndm.times import ImportanceTimes
+from ndm.base.errors import InputError, refused
+from ndm.base.files import parse_json
+from ndm.bounds.time_samplers import ImportanceTimes
 from ndm.training.parallel import load, shared_like
 
 _TIMES, _PROGRESS = "times.safetensors", "progress.json"

@@ -8,9 +8,9 @@ from small import JOB
 
 from ndm.benchmarks.comparison.ablated import TRAINERS
 from ndm.benchmarks.comparison.execute import configuration
-from ndm.bound import Bound
+from ndm.bounds.bound import Bound
 from ndm.data import load
-from ndm.training.loop import Trainer
+from ndm.training.trainer import Trainer
 
 
 def trainer_of(name: str, tmp_path, timesteps: int | None = 4, steps: int = 2) -> Trainer:

@@ -12,9 +12,9 @@ from small import PLAN
 from ndm.benchmarks import benchmarks, pays
 from ndm.benchmarks.comparison.execute import configuration, execute
 from ndm.benchmarks.comparison.plan import measurements
-from ndm.cli import main
+from ndm.cli.main import main
 from ndm.data import load
-from ndm.training.loop import Trainer
+from ndm.training.trainer import Trainer
 
 
 def call(words: str, capsys) -> tuple[int, str, str]:

@@ -7,11 +7,11 @@ import pytest
 from ndm.benchmarks import compute
 from ndm.benchmarks.comparison.contenders import network_options
 from ndm.benchmarks.speed.peers import flops
-from ndm.cli import main
+from ndm.cli.main import main
+from ndm.config import Config
 from ndm.data import DataSet
-from ndm.nn.build import network_for
+from ndm.nn.network_for import network_for
 from ndm.recipes import recipe
-from ndm.training.config import Config
 
 PAGE = Path(__file__).parent.parent.parent / "docs/reproducing.md"
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ndm.base.registry import discover
 from ndm.benchmarks import density
 from ndm.benchmarks.comparison.job import Job
 from ndm.benchmarks.comparison.plan import Block, Study, measurements, tunings
@@ -22,11 +23,10 @@ from ndm.benchmarks.densities.ours import configured
 from ndm.benchmarks.peers import flow_matching, nsf
 from ndm.benchmarks.peers.flow_matching import FittedVelocity
 from ndm.benchmarks.peers.peer import FittedPeer, Peer
-from ndm.cli import main
+from ndm.cli.main import main
 from ndm.data import DataSet, Split, load
-from ndm.decoders import Decoder
-from ndm.decoders.gaussian import GaussianDecoder
-from ndm.registry import discover
+from ndm.parts.decoders import Decoder
+from ndm.parts.decoders.gaussian import GaussianDecoder
 from ndm.training.build import build_model
 
 PEERS: dict[str, type[Contender]] = discover("ndm.benchmarks.peers", Contender)

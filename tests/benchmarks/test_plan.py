@@ -6,6 +6,7 @@ import pytest
 import torch
 from small import JOB, PLAN
 
+from ndm.base.errors import InputError
 from ndm.benchmarks import ablations, pays
 from ndm.benchmarks.comparison.ablated import ABLATED, TRAINERS
 from ndm.benchmarks.comparison.contenders import CONTENDERS
@@ -13,7 +14,6 @@ from ndm.benchmarks.comparison.execute import configuration
 from ndm.benchmarks.comparison.plan import FACTORS, measurements, sizings, subset, tunings
 from ndm.benchmarks.comparison.stages import best_rates
 from ndm.data import load
-from ndm.errors import InputError
 from ndm.training.build import as_tensor, build_model
 
 PLANS = {"pays": pays.PLAN, "ablations": ablations.PLAN, "small": PLAN}

@@ -5,9 +5,9 @@ import json
 import pytest
 from small import dies_at_one, jobs, square
 
+from ndm.base.errors import InputError
 from ndm.benchmarks.comparison.rows import Rows
 from ndm.benchmarks.comparison.workers import Trouble, Workers
-from ndm.errors import InputError
 
 
 def test_a_torn_line_is_dropped_and_can_be_written_again(tmp_path):

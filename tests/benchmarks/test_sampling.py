@@ -10,6 +10,8 @@ import torch
 from test_command import call
 
 import ndm
+from ndm.base.errors import InputError
+from ndm.base.registry import discover, optional
 from ndm.benchmarks import sampling
 from ndm.benchmarks.comparison.job import Job
 from ndm.benchmarks.comparison.quality import draw, scaled, training_points
@@ -22,11 +24,9 @@ from ndm.benchmarks.samples.summary import best_grids, panels
 from ndm.benchmarks.samples.tables import markdown
 from ndm.benchmarks.samples.ways import Evaluations, Way, distinct_grids, evaluations_of, ways
 from ndm.data import load
-from ndm.errors import InputError
-from ndm.registry import discover, optional
+from ndm.ode.solvers.adaptive import AdaptiveSolver
 from ndm.samplers import Sampler
-from ndm.samplers.grids import GRIDS
-from ndm.solvers.adaptive import AdaptiveSolver
+from ndm.samplers.grids.uniform import GRIDS
 
 FIXED = [way for way in ways((1.0, None)) if not way.is_adaptive]
 CASE = Case(

@@ -11,11 +11,11 @@ import torch
 from test_command import call
 
 import ndm
-from ndm import wasserstein
 from ndm.benchmarks import straightening
 from ndm.benchmarks.paths import job as paths
 from ndm.benchmarks.paths.job import PathJob, configuration, figures
 from ndm.data import Split, load
+from ndm.evaluation import wasserstein
 
 STUDY = straightening.PathStudy("moons", (None, 1.0), seeds=2, seconds=0.2)
 

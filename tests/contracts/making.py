@@ -7,26 +7,26 @@ import torch
 from torch import Tensor, nn
 
 import ndm
-from ndm.decoders import Decoder
-from ndm.part import Part
-from ndm.predictors import Predictor
-from ndm.registry import discover
+from ndm.base.part import Part
+from ndm.base.registry import discover
+from ndm.parts.decoders import Decoder
+from ndm.parts.predictors import Predictor
+from ndm.parts.reverse_steps import StepVariance
+from ndm.parts.schedules import Schedule
+from ndm.parts.transforms import Transform
+from ndm.parts.volatilities import Volatility
 from ndm.samplers import Sampler
-from ndm.schedules import Schedule
-from ndm.step_variances import StepVariance
-from ndm.transforms import Transform
-from ndm.volatilities import Volatility
 
 EVENTS = [(1, 8, 8), (3,), (2, 3, 4)]  # an image, a vector, something else
 BATCH, TIMESTEPS = 4, 3
 
 FOUND: dict[str, dict[str, type]] = {
-    "schedule": discover("ndm.schedules", Schedule),
-    "transform": discover("ndm.transforms", Transform),
-    "predictor": discover("ndm.predictors", Predictor),
-    "decoder": discover("ndm.decoders", Decoder),
-    "volatility": discover("ndm.volatilities", Volatility),
-    "step_variance": discover("ndm.step_variances", StepVariance),
+    "schedule": discover("ndm.parts.schedules", Schedule),
+    "transform": discover("ndm.parts.transforms", Transform),
+    "predictor": discover("ndm.parts.predictors", Predictor),
+    "decoder": discover("ndm.parts.decoders", Decoder),
+    "volatility": discover("ndm.parts.volatilities", Volatility),
+    "step_variance": discover("ndm.parts.reverse_steps", StepVariance),
     "sampler": discover("ndm.samplers", Sampler),
 }
 # A callable predictor is made from the user's function instead of an event shape, and has tests of its own.

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import ndm
-from ndm import registry
+from ndm.base import registry
 from ndm.samplers.sampler import Sampler
 
 CLASSES = 3

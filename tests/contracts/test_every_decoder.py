@@ -6,8 +6,8 @@ from making import BATCH, EVENTS, FOUND, data_for, make
 from torch import Tensor
 
 import ndm
-from ndm.decoders import Decoder
-from ndm.errors import InputError
+from ndm.base.errors import InputError
+from ndm.parts.decoders import Decoder
 
 
 def level(gamma: float, shape: tuple[int, ...] = ()):

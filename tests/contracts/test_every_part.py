@@ -9,11 +9,11 @@ from making import BATCH, EVENTS, FOUND, MODEL_PARTS, TIMESTEPS, data_for, make,
 from torch import Tensor
 
 import ndm
-from ndm.bound import continuous_integrand, discrete_integrand
-from ndm.errors import InputError
-from ndm.part import Part
-from ndm.step_variances.mixture import MixtureStepVariance
-from ndm.step_variances.step_variance import TabulatedStepVariance
+from ndm.base.errors import InputError
+from ndm.base.part import Part
+from ndm.bounds.bound import continuous_integrand, discrete_integrand
+from ndm.parts.reverse_steps.mixture import MixtureStepVariance
+from ndm.parts.reverse_steps.reverse_step import TabulatedStepVariance
 
 TERMS = ("prior", "diffusion", "reconstruction")
 

@@ -6,11 +6,11 @@ from making import BATCH, EVENTS, FOUND, disturbed, make, times, tiny_model
 from torch import Tensor
 
 import ndm
-from ndm.errors import InputError
-from ndm.predictors import Predictor
-from ndm.predictors.form_names import FORMS
-from ndm.schedules import Level
-from ndm.transforms import Transform
+from ndm.base.errors import InputError
+from ndm.parts.parameterisations.names import FORMS
+from ndm.parts.predictors import Predictor
+from ndm.parts.schedules import Level
+from ndm.parts.transforms import Transform
 
 SCHEDULE = ndm.LinearSchedule(-8.0, 5.0)
 POINTS = ("x", "eps", "v", "scaled")  # forms of x^ alone

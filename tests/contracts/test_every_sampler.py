@@ -8,9 +8,9 @@ import torch
 from making import EVENTS, FOUND, disturbed, each, make, partner, tiny_model
 
 import ndm
-from ndm.errors import InputError
-from ndm.samplers.grids import uniform_gamma
-from ndm.samplers.optimised_grid import grids_for
+from ndm.base.errors import InputError
+from ndm.samplers.grids.optimised import grids_for
+from ndm.samplers.grids.uniform import uniform_gamma
 from ndm.samplers.sampler import Grid
 
 each_sampler = each("sampler")

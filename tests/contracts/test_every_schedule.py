@@ -7,8 +7,8 @@ import pytest
 import torch
 from making import FOUND, make
 
-from ndm.errors import InputError
-from ndm.schedules import Schedule
+from ndm.base.errors import InputError
+from ndm.parts.schedules import Schedule
 
 FIELDS = ("gamma", "gamma_prime", "alpha", "sigma", "snr")
 

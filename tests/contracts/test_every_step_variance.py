@@ -5,10 +5,10 @@ import torch
 from making import BATCH, EVENTS, FOUND, TIMESTEPS, each, make, tiny_model
 
 import ndm
-from ndm.errors import InputError
-from ndm.mixture import Mixture
-from ndm.samplers.grids import uniform_gamma
-from ndm.step_variances import StepVariance
+from ndm.base.errors import InputError
+from ndm.parts.reverse_steps import StepVariance
+from ndm.process.mixture import Mixture
+from ndm.samplers.grids.uniform import uniform_gamma
 
 STEPS = torch.tensor([0, 1, 2, 1])
 BELIEVED = [name for name, part in FOUND["step_variance"].items() if part.believes]

@@ -6,11 +6,11 @@ from making import BATCH, EVENTS, FOUND, make, times
 from torch import Tensor
 
 import ndm
-from ndm.curve import ConstantCurve, Curve
-from ndm.errors import InputError
-from ndm.predictors.direct import DirectPredictor
-from ndm.shapes import like_event
-from ndm.transforms import Transform
+from ndm.base.errors import InputError
+from ndm.base.shapes import like_event
+from ndm.parts.predictors.direct import DirectPredictor
+from ndm.parts.transforms import Transform
+from ndm.process.curve import ConstantCurve, Curve
 
 
 @pytest.fixture(params=[(name, event) for name in FOUND["transform"] for event in EVENTS], ids=str)

@@ -7,13 +7,13 @@ from making import BATCH, EVENTS, FOUND, disturbed, make, partner, times
 from torch import Tensor
 
 import ndm
-from ndm.errors import InputError
-from ndm.schedules import Schedule
-from ndm.shapes import like_event
-from ndm.time_functions import FUNCTIONS
-from ndm.transforms import Transform
-from ndm.transforms.diagonal import DiagonalTransform
-from ndm.volatilities import Volatility
+from ndm.base.errors import InputError
+from ndm.base.shapes import like_event
+from ndm.parts.schedules import Schedule
+from ndm.parts.time_functions import FUNCTIONS
+from ndm.parts.transforms import Transform
+from ndm.parts.transforms.diagonal import DiagonalTransform
+from ndm.parts.volatilities import Volatility
 
 SCHEDULE = ndm.LinearSchedule(-8.0, 5.0)
 

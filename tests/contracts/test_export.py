@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 import ndm
-from ndm import registry
-from ndm.nn.build import network_for
-from ndm.predictors import Predictor
-from ndm.predictors.callable import CallablePredictor
-from ndm.predictors.form_names import FORMS, form_for
-from ndm.schedules import Schedule
+from ndm.base import registry
+from ndm.nn.network_for import network_for
+from ndm.parts.parameterisations.names import FORMS, form_for
+from ndm.parts.predictors import Predictor
+from ndm.parts.predictors.callable import CallablePredictor
+from ndm.parts.schedules import Schedule
 
 CLASSES = 3
 POINTS, IMAGES = (3,), (1, 8, 8)
@@ -87,7 +87,7 @@ def of_predictor(name: str, event_shape: tuple[int, ...], num_classes: int) -> n
 
 @pytest.mark.parametrize("num_classes", [0, CLASSES], ids=["no labels", "labels"])
 @pytest.mark.parametrize("event_shape", [POINTS, IMAGES], ids=["MLP", "UNet"])
-@pytest.mark.parametrize("name", registry.discover("ndm.predictors", Predictor))
+@pytest.mark.parametrize("name", registry.discover("ndm.parts.predictors", Predictor))
 def test_every_predictor(name, event_shape, num_classes):
     model = of_predictor(name, event_shape, num_classes)
     assert_free(model, velocity, lambda batch: inputs(batch, event_shape, num_classes > 0))
@@ -111,10 +111,10 @@ def test_every_form_and_a_step(form):
     )
 
 
-@pytest.mark.parametrize("name", registry.discover("ndm.schedules", Schedule))
+@pytest.mark.parametrize("name", registry.discover("ndm.parts.schedules", Schedule))
 def test_every_schedule_and_the_decoders(name):
     model = ndm.NeuralDiffusion(
-        registry.discover("ndm.schedules", Schedule)[name](),
+        registry.discover("ndm.parts.schedules", Schedule)[name](),
         ndm.IdentityTransform(),
         lambda z_t, t, cond: 0.5 * z_t,
         ndm.LevelsDecoder(5),

@@ -13,18 +13,18 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 import ndm
-import ndm.transforms
-from ndm.curve import Curve
-from ndm.errors import InputError
+import ndm.parts.transforms
+from ndm.base.errors import InputError
+from ndm.base.part import Part
+from ndm.base.registry import discover
+from ndm.base.shapes import like_event
 from ndm.nn.network import Network
-from ndm.part import Part
-from ndm.predictors import Predictor
-from ndm.registry import discover
-from ndm.samplers.grids import uniform_gamma
+from ndm.parts.predictors import Predictor
+from ndm.parts.schedules import Schedule
+from ndm.parts.transforms import Transform
+from ndm.process.curve import Curve
+from ndm.samplers.grids.uniform import uniform_gamma
 from ndm.samplers.heun import HeunSampler
-from ndm.schedules import Schedule
-from ndm.shapes import like_event
-from ndm.transforms import Transform
 
 pytestmark = pytest.mark.filterwarnings("ignore:steps too large for sde", "ignore:the step variances are those of")
 
@@ -155,8 +155,8 @@ def documented_transform(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Part:
     page = Path(__file__).parent.parent.parent / "docs" / "extending.md"
     (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
     (folder / "squash_of_modes.py").write_text(code)
-    monkeypatch.setattr(ndm.transforms, "__path__", [*ndm.transforms.__path__, str(folder)])
-    transform = discover("ndm.transforms", Transform)["squash_of_modes"]()
+    monkeypatch.setattr(ndm.parts.transforms, "__path__", [*ndm.parts.transforms.__path__, str(folder)])
+    transform = discover("ndm.parts.transforms", Transform)["squash_of_modes"]()
     nn.init.constant_(transform.theta, 0.7)
     return transform
 

@@ -7,16 +7,16 @@ import pytest
 import torch
 
 import ndm
+import ndm.parts.transforms
 import ndm.samplers
-import ndm.transforms
-from ndm.cli import main
+from ndm.base.part import Part
+from ndm.base.registry import discover
+from ndm.cli.main import main
+from ndm.config import Config
 from ndm.data import DataSet, Split
-from ndm.part import Part
-from ndm.registry import discover
+from ndm.parts.transforms import Transform
 from ndm.samplers import Sampler
 from ndm.training.build import build_model
-from ndm.training.config import Config
-from ndm.transforms import Transform
 
 SHRINK = '''
 """F(x, t) = exp(-rate t) x."""
@@ -62,13 +62,13 @@ class FreshSampler(Sampler):
 @pytest.fixture
 def added(tmp_path, monkeypatch):
     """Two new files in folders of their own, taken out again afterwards."""
-    for package, name, text in ((ndm.transforms, "shrink", SHRINK), (ndm.samplers, "fresh", FORGETFUL)):
+    for package, name, text in ((ndm.parts.transforms, "shrink", SHRINK), (ndm.samplers, "fresh", FORGETFUL)):
         folder = tmp_path / package.__name__
         folder.mkdir()
         (folder / f"{name}.py").write_text(text)
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
     yield
-    for module, part in (("ndm.transforms.shrink", "ShrinkTransform"), ("ndm.samplers.fresh", "FreshSampler")):
+    for module, part in (("ndm.parts.transforms.shrink", "ShrinkTransform"), ("ndm.samplers.fresh", "FreshSampler")):
         sys.modules.pop(module, None)
         Part.known.pop(part, None)
         parent, _, name = module.rpartition(".")
@@ -81,9 +81,9 @@ def points(num: int = 30) -> DataSet:
 
 
 def test_it_is_found_under_the_name_of_its_file(added):
-    assert discover("ndm.transforms", Transform)["shrink"].__name__ == "ShrinkTransform"
+    assert discover("ndm.parts.transforms", Transform)["shrink"].__name__ == "ShrinkTransform"
     assert discover("ndm.samplers", Sampler)["fresh"].__name__ == "FreshSampler"
-    assert {"identity", "time_basis"} <= discover("ndm.transforms", Transform).keys()
+    assert {"identity", "time_basis"} <= discover("ndm.parts.transforms", Transform).keys()
 
 
 def test_a_model_is_built_of_it_by_name(added):

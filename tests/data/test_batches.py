@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
+from ndm.base.errors import InputError
 from ndm.data.batches import Batches, Prefetched
 from ndm.data.dataset import Split
-from ndm.errors import InputError
 
 IMAGES = Split(np.arange(10 * 6, dtype=np.uint8).reshape(10, 1, 2, 3))
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from ndm.base.errors import InputError
 from ndm.data import dataset
 from ndm.data.dataset import DataSet, Split
-from ndm.errors import InputError
 
 
 def make(x, y=None, num_levels=None, num_classes=0) -> DataSet:

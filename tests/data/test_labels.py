@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ndm import data
+from ndm.base.errors import InputError
 from ndm.data.dataset import SPLITS, DataSet
 from ndm.data.labels import MOST_CLASSES, NO_CLASS, classes
-from ndm.errors import InputError
 
 NUM = 40
 X = np.random.RandomState(0).standard_normal((NUM, 2)).astype(np.float32)

@@ -11,9 +11,9 @@ import pyarrow.parquet
 import pytest
 
 from ndm import data
+from ndm.base.errors import InputError
 from ndm.data import lazy
 from ndm.data.remarks import remarks
-from ndm.errors import InputError
 
 RNG = np.random.RandomState(0)
 NUM = 200

@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, silu
 
 import ndm
-from ndm.errors import InputError
-from ndm.nn.convolutional_layer import ConvolutionalLayer
-from ndm.part import Part
+from ndm.base.errors import InputError
+from ndm.base.part import Part
+from ndm.nn.shallow import ConvolutionalLayer
 
 SHAPE = (2, 9, 9)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ndm.errors import InputError
+from ndm.base.errors import InputError
 from ndm.nn.embeddings import NO_LABEL, LabelEmbedding, TimeEmbedding
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.func import jvp
 
-from ndm.errors import InputError
+from ndm.base.errors import InputError
 from ndm.nn.full_resolution import FullResolution, Waves
 
 

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.func import jvp
 
-from ndm.errors import InputError
-from ndm.nn.hidden_layer import HiddenLayer
-from ndm.part import Part
+from ndm.base.errors import InputError
+from ndm.base.part import Part
+from ndm.nn.shallow import HiddenLayer
 
 
 @pytest.mark.parametrize("shape", [(2,), (1, 8, 8)])

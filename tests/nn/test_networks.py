@@ -5,11 +5,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import jvp
 
-from ndm import registry
-from ndm.errors import InputError
+from ndm.base import registry
+from ndm.base.errors import InputError
+from ndm.base.part import Part
 from ndm.nn.embeddings import NO_LABEL
 from ndm.nn.network import Network
-from ndm.part import Part
 
 NETWORKS = registry.discover("ndm.nn", Network)
 EVENT = (2, 8, 8)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from ndm.derivative import with_velocity
-from ndm.errors import InputError
+from ndm.autodiff.derivative import with_velocity
+from ndm.base.errors import InputError
 from ndm.nn.attention import SelfAttention
 from ndm.nn.unet import UNet
 

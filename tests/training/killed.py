@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from tiny import POINTS, points
 
-from ndm.training.loop import Trainer
+from ndm.training.trainer import Trainer
 
 KILLS = 20
 CONFIG = replace(

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from tiny import IMAGES, POINTS, images, points
 
+from ndm.config import Config
 from ndm.data import DataSet
-from ndm.training.config import Config
-from ndm.training.loop import Trainer
+from ndm.training.trainer import Trainer
 
 _SMALL = {"width": 8, "depth": 1}
 _BLOCKS = replace(IMAGES, transform="residual", predictor_options={"channels": 8, "multipliers": [1, 2]})

@@ -10,13 +10,13 @@ from tiny import IMAGES, POINTS, images, lines, points
 
 import ndm
 from ndm import recipes
+from ndm.base.errors import InputError
+from ndm.base.registry import modules
+from ndm.config import Config
 from ndm.data import DataSet
-from ndm.errors import InputError
-from ndm.registry import modules
-from ndm.step_variances.posterior import PosteriorStepVariance
+from ndm.parts.reverse_steps.posterior import PosteriorStepVariance
 from ndm.training.build import as_array, as_tensor, build_model
-from ndm.training.config import Config
-from ndm.training.loop import Trainer
+from ndm.training.trainer import Trainer
 
 RECIPES = {name: module.RECIPE for name, module in modules("ndm.recipes").items() if hasattr(module, "RECIPE")}
 LARGE = {"cifar10", "imagenet32", "imagenet64", "celeba_hq_256"}  # too dear to run: tests/benchmarks/test_compute.py

@@ -11,11 +11,12 @@ import pytest
 import safetensors.torch
 from tiny import POINTS, content, points
 
-from ndm.cli import main
-from ndm.errors import InputError
-from ndm.training import checkpoint, state
-from ndm.training.loop import Trainer
-from ndm.training.saving import SavingError
+from ndm.base.errors import InputError
+from ndm.cli.main import main
+from ndm.runs import checkpoint
+from ndm.runs.saving import SavingError
+from ndm.training import state
+from ndm.training.trainer import Trainer
 
 LONGER = replace(POINTS, max_steps=8, log_every=100, validate_every=8)
 

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 from tiny import IMAGES, POINTS, images, points
 
-from ndm.errors import InputError
-from ndm.training.loop import Trainer
+from ndm.base.errors import InputError
+from ndm.training.trainer import Trainer
 
 
 @pytest.mark.parametrize(("config", "data"), [(POINTS, points()), (IMAGES, images())], ids=["points", "images"])

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from tiny import lines, tensors
 
-from ndm.runs import open_run
-from ndm.training import checkpoint
+from ndm.runs import checkpoint
+from ndm.runs.run import open_run
 
 HERE = Path(__file__).parent
 
 
 def test_a_run_killed_twenty_times_ends_bit_for_bit_where_an_unbroken_one_does(tmp_path):
-    paths = os.pathsep.join([str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
+    paths = os.pathsep.join([str(HERE.parent), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, HERE / "killed.py", tmp_path],
         env=os.environ | {"PYTHONPATH": paths},

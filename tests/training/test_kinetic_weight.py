@@ -7,8 +7,8 @@ import torch
 from test_resume import whole_and_parts
 from tiny import POINTS, lines, points, tensors
 
-from ndm.errors import InputError
-from ndm.training.loop import Trainer
+from ndm.base.errors import InputError
+from ndm.training.trainer import Trainer
 
 STRAIGHT = replace(
     POINTS, transform="time_basis", transform_options={"width": 8}, volatility="random", kinetic_weight=2.0

@@ -9,8 +9,8 @@ from many import CASES, train
 from safetensors.torch import load_file
 from tiny import POINTS, lines, points
 
-from ndm.errors import InputError
-from ndm.training.loop import Trainer
+from ndm.base.errors import InputError
+from ndm.training.trainer import Trainer
 
 SCRIPT = str(Path(__file__).with_name("many.py"))
 WAYS = {"2 copies": (2, "ddp"), "4 copies": (4, "ddp"), "2 shares": (2, "fsdp")}

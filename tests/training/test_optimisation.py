@@ -9,13 +9,13 @@ import pytest
 import torch
 from tiny import POINTS, points
 
+from ndm.base.errors import InputError
 from ndm.data import Split
 from ndm.data.batches import Batches
-from ndm.errors import InputError
+from ndm.training.averages.ema import ExponentialMovingAverage
 from ndm.training.build import build_model
-from ndm.training.ema import ExponentialMovingAverage
-from ndm.training.loop import Trainer
 from ndm.training.optimizer import make_optimizer, set_learning_rate
+from ndm.training.trainer import Trainer
 
 EVERY_PART = replace(
     POINTS,

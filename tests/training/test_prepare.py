@@ -9,7 +9,7 @@ from compiling import needs_compiler
 from tiny import IMAGES, POINTS, images, points
 from torch.autograd import forward_ad
 
-from ndm.errors import InputError
+from ndm.base.errors import InputError
 from ndm.training.build import as_tensor, build_model
 from ndm.training.prepare import prepare_network
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 from tiny import IMAGES, POINTS, content, images, lines, points, signal_at, tensors
 
+from ndm.base.errors import InputError
+from ndm.config import Config
 from ndm.data import DataSet
-from ndm.errors import InputError
-from ndm.training import checkpoint
-from ndm.training.config import Config
-from ndm.training.loop import Trainer
+from ndm.runs import checkpoint
+from ndm.training.trainer import Trainer
 
 
 def whole_and_parts(config: Config, data: DataSet, folder: Path, stop: int) -> tuple[Trainer, Trainer]:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from tiny import IMAGES, POINTS, images, points
 
-from ndm.errors import InputError
+from ndm.base.errors import InputError
 from ndm.training import room
 from ndm.training.build import build_model
-from ndm.training.loop import Trainer
 from ndm.training.prepare import prepare_network
+from ndm.training.trainer import Trainer
 
 GIB = 2**30
 HERE = Path(__file__).parent
@@ -63,7 +63,7 @@ CASES = {
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
 @pytest.mark.parametrize("name", CASES)
 def test_the_estimate_is_within_a_factor_of_what_a_step_takes(tmp_path, name):
-    program = MEASURED.format(here=str(HERE), name=name, folder=str(tmp_path / "run"))
+    program = MEASURED.format(here=str(HERE.parent), name=name, folder=str(tmp_path / "run"))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     expected, taken = map(float, done.stdout.split())

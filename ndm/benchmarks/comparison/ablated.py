@@ -19,12 +19,12 @@ from ndm.benchmarks.comparison.contenders import (
     time_basis,
     time_basis_control,
 )
-from ndm.bound import Bound
+from ndm.bounds.bound import Bound
+from ndm.config import Config
 from ndm.data import DataSet
-from ndm.time_functions import TimeFunctions
-from ndm.training.config import Config
-from ndm.training.loop import Trainer
-from ndm.transforms.time_basis import TimeBasisTransform
+from ndm.parts.time_functions import TimeFunctions
+from ndm.parts.transforms.series import TimeBasisTransform
+from ndm.training.trainer import Trainer
 
 _PHASE = 50  # steps for which one of the two learns, in alternating training
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ndm.config import Config
 from ndm.data import DataSet
-from ndm.training.config import Config
 
 Change = Callable[[Config, DataSet], Config]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from ndm.benchmarks.comparison.aggregate import Cell, difference, reference
-from ndm.report.png import png
+from ndm.evaluation.figures import png
 
 _BETTER, _WORSE, _INK = "#1f6f8b", "#c8553d", "#222222"
 _LINEAR = 0.1  # differences up to it are drawn to scale, larger ones by their logarithm

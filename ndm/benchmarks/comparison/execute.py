@@ -13,22 +13,22 @@ from typing import Any
 import numpy as np
 import torch
 
+from ndm.base.registry import choose
 from ndm.benchmarks.comparison.ablated import ABLATED, TRAINERS
 from ndm.benchmarks.comparison.contenders import CONTENDERS
 from ndm.benchmarks.comparison.job import Job
 from ndm.benchmarks.comparison.machine import machine
 from ndm.benchmarks.comparison.quality import energy_distances
 from ndm.benchmarks.comparison.sizes import with_size
+from ndm.bounds.nelbo import nelbo
+from ndm.bounds.time_samplers import ImportanceTimes
+from ndm.bounds.units import in_unit, unit
+from ndm.config import Config
 from ndm.data import DataSet, load
-from ndm.likelihood import nelbo
 from ndm.recipes import recipe
-from ndm.registry import choose
-from ndm.times import ImportanceTimes
 from ndm.training.build import as_tensor
-from ndm.training.config import Config
-from ndm.training.loop import Trainer
-from ndm.training.statistics import variance_ratio
-from ndm.training.units import in_unit, unit
+from ndm.training.monitors.statistics import variance_ratio
+from ndm.training.trainer import Trainer
 
 _EVALUATION_SEED = 0  # the same draws for all
 NEVER = 10**9

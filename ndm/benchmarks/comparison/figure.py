@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ndm.benchmarks.comparison.aggregate import Cell, difference, reference
-from ndm.report.png import png
+from ndm.evaluation.figures import png
 
 INK = "#222222"
 COLOURS = ("#c8553d", "#1f6f8b", "#7a9e3f", "#8d5a97", "#d9a441", "#4a4e69", "#2a9d8f", "#b56576", "#6c757d", "#264653")

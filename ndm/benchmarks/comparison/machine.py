@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ndm.version import __version__
+from ndm.base.version import __version__
 
 _PACKAGE = Path(__file__).parents[2]
 

@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ndm.base.errors import InputError
 from ndm.benchmarks.comparison.job import Job
 from ndm.benchmarks.comparison.resumable import of_data
 from ndm.benchmarks.comparison.sizes import LARGER, Sizing
-from ndm.errors import InputError
 
 _FIRST_TUNING_SEED = 100  # no seed of a measurement
 _MOST_SAMPLED_STEPS = 32  # few-step generation: longer chains are not sampled

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from ndm.base.errors import InputError
+from ndm.base.files import write_atomically
 from ndm.benchmarks.comparison.rows import Rows
 from ndm.benchmarks.comparison.workers import Workers
 from ndm.data import load
-from ndm.errors import InputError
-from ndm.files import write_atomically
 
 _MOST_WORKERS = 1024
 

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
-from ndm.errors import InputError, refused
-from ndm.files import make_folder, parse_json
+from ndm.base.errors import InputError, refused
+from ndm.base.files import make_folder, parse_json
 
 
 class Rows:

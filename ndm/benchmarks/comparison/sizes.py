@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
+from ndm.base.errors import InputError
 from ndm.benchmarks.comparison.contenders import CONTENDERS
+from ndm.config import Config
 from ndm.data import DataSet, load
-from ndm.errors import InputError
 from ndm.recipes import recipe
 from ndm.training.build import as_tensor, build_model, make_times
-from ndm.training.config import Config
 
 _TIMED_STEPS, _LARGEST = 12, 4  # steps of which the median counts; times the recipe's size
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from ndm.base.errors import InputError
+from ndm.base.progress import ProgressBar
 from ndm.benchmarks.comparison.rows import Rows
 from ndm.benchmarks.comparison.workers import Trouble, Workers
-from ndm.errors import InputError
-from ndm.training.progress import ProgressBar
 
 Row = dict[str, Any]
 

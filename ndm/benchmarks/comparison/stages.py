@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
+from ndm.base.errors import InputError
 from ndm.benchmarks.comparison.aggregate import FIGURES
 from ndm.benchmarks.comparison.execute import configuration, execute
 from ndm.benchmarks.comparison.job import Job
@@ -15,8 +16,7 @@ from ndm.benchmarks.comparison.rows import Rows
 from ndm.benchmarks.comparison.sizes import search
 from ndm.benchmarks.comparison.stage import Row, check_whole, rows_of, run_stage
 from ndm.benchmarks.comparison.workers import Workers
-from ndm.errors import InputError
-from ndm.training.config import LATER
+from ndm.config import LATER
 
 
 @dataclass(frozen=True)

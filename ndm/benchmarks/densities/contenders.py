@@ -2,9 +2,9 @@
 
 from functools import cache
 
+from ndm.base.registry import discover
 from ndm.benchmarks.densities.contender import Contender
 from ndm.benchmarks.densities.ours import OURS, NeuralDiffusionContender
-from ndm.registry import discover
 
 
 @cache

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ndm.base.errors import InputError
+from ndm.base.registry import choose
 from ndm.benchmarks.comparison.execute import attempt, load_once, stored
 from ndm.benchmarks.comparison.job import Job
 from ndm.benchmarks.comparison.quality import energy_distance, scaled, training_points
@@ -14,8 +16,6 @@ from ndm.benchmarks.comparison.stages import Method
 from ndm.benchmarks.densities.contender import Contender, Fitted
 from ndm.benchmarks.densities.contenders import contenders
 from ndm.data import DataSet
-from ndm.errors import InputError
-from ndm.registry import choose
 
 _SHOWN = 1000  # samples that are kept for a picture, of the first seed
 

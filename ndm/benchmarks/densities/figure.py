@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from ndm.benchmarks.comparison.aggregate import Cell
 from ndm.benchmarks.comparison.figure import INK
-from ndm.report.png import png
+from ndm.evaluation.figures import png
 
 OURS, OTHERS = "#c8553d", "#1f6f8b"
 

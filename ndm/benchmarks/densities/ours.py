@@ -9,15 +9,15 @@ from torch import Tensor
 
 from ndm.benchmarks.comparison.execute import NEVER, trained
 from ndm.benchmarks.densities.contender import Contender, Fitted
+from ndm.bounds.nelbo import nelbo
+from ndm.bounds.time_samplers import ImportanceTimes
+from ndm.config import Config
 from ndm.data import DataSet
-from ndm.likelihood import nelbo
-from ndm.ode_likelihood import ode_log_prob
+from ndm.ode.likelihood import ode_log_prob
+from ndm.ode.solvers.adaptive import AdaptiveSolver
 from ndm.recipes import recipe
 from ndm.samplers.ode import OdeSampler
-from ndm.solvers.adaptive import AdaptiveSolver
-from ndm.times import ImportanceTimes
-from ndm.training.config import Config
-from ndm.training.loop import Trainer
+from ndm.training.trainer import Trainer
 
 _DRAWS = 16  # of the bound, for each example
 

@@ -10,7 +10,7 @@ from ndm.benchmarks.comparison.aggregate import Cell
 from ndm.benchmarks.comparison.execute import load_once
 from ndm.benchmarks.comparison.figure import INK
 from ndm.benchmarks.densities.figure import OTHERS, OURS
-from ndm.report.png import png
+from ndm.evaluation.figures import png
 
 _BEYOND = 0.08  # of the data's range, that is shown around it
 

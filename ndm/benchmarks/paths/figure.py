@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ndm.report.png import png
+from ndm.evaluation.figures import png
 
 _PATH, _NOISE, _DATA, _INK = "#8a8f98", "#1f6f8b", "#c8553d", "#222222"
 

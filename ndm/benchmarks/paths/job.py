@@ -6,21 +6,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ndm.base.noise import sample_noise
 from ndm.benchmarks.comparison.execute import NEVER, load_once, trained
 from ndm.benchmarks.comparison.machine import machine
 from ndm.benchmarks.comparison.quality import training_examples
+from ndm.bounds.nelbo import nelbo
+from ndm.config import Config
 from ndm.data import DataSet
-from ndm.likelihood import nelbo
+from ndm.evaluation.wasserstein import squared_wasserstein
 from ndm.model import NeuralDiffusion
-from ndm.noise import sample_noise
-from ndm.ode_likelihood import ode_likelihood
+from ndm.ode.likelihood import ode_likelihood
+from ndm.ode.transport import transport
 from ndm.recipes import recipe
 from ndm.samplers.deterministic import DeterministicSampler
 from ndm.samplers.ode import OdeSampler
 from ndm.training.build import as_tensor
-from ndm.training.config import Config
-from ndm.transport import transport
-from ndm.wasserstein import squared_wasserstein
 
 NUMBER = 1500  # of paths, samples and held-out points: exact transport is cubic in it
 FEW = (2, 4, 8)  # steps of the first-order sampler

@@ -8,18 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ndm.base.errors import InputError
+from ndm.base.noise import example_noise
 from ndm.benchmarks.comparison.contenders import network_options
 from ndm.benchmarks.densities.ours import configured
 from ndm.benchmarks.peers.peer import FittedPeer, Peer
 from ndm.data import DataSet
-from ndm.decoders import Decoder
-from ndm.errors import InputError
-from ndm.nn.build import network_for
-from ndm.noise import example_noise
-from ndm.ode_likelihood import flow
-from ndm.solvers.adaptive import AdaptiveSolver
-from ndm.solvers.solver import State
-from ndm.traces import ExactTrace
+from ndm.nn.network_for import network_for
+from ndm.ode.divergences import ExactTrace
+from ndm.ode.likelihood import flow
+from ndm.ode.solvers.adaptive import AdaptiveSolver
+from ndm.ode.solvers.solver import State
+from ndm.parts.decoders import Decoder
 
 try:
     import torchcfm

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ndm.base.errors import InputError
 from ndm.benchmarks.peers.peer import FittedPeer, Peer
 from ndm.data import DataSet
-from ndm.decoders import Decoder
-from ndm.errors import InputError
+from ndm.parts.decoders import Decoder
 
 try:
     import zuko

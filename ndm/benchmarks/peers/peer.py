@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from ndm.benchmarks.densities.contender import Contender, Fitted
 from ndm.data import DataSet
-from ndm.decoders import Decoder
+from ndm.parts.decoders import Decoder
+from ndm.training.averages.ema import ExponentialMovingAverage
 from ndm.training.build import as_tensor, decoder_for
-from ndm.training.ema import ExponentialMovingAverage
 from ndm.training.optimizer import cosine, warm_up
 
 

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
+from ndm.base.registry import optional
 from ndm.benchmarks.comparison.quality import energy_distance
-from ndm.registry import optional
 
 DISTANCES = {"energy_distance": "energy distance", "sliced_wasserstein": "sliced Wasserstein distance"}
 """What `distances` gives, and its names for people."""

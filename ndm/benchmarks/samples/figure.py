@@ -10,7 +10,7 @@ from ndm.benchmarks.comparison.figure import COLOURS, INK, MARKS
 from ndm.benchmarks.samples.distances import DISTANCES
 from ndm.benchmarks.samples.summary import MARK, Panel
 from ndm.benchmarks.samples.ways import Way
-from ndm.report.png import png
+from ndm.evaluation.figures import png
 
 _FLOOR = "#bbbbbb"
 _TALLEST = 10  # times the largest distance of the deterministic sampler

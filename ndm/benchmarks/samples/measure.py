@@ -8,17 +8,17 @@ from typing import Any
 
 from torch import Tensor
 
+from ndm.base.errors import InputError
+from ndm.base.seeds import mix
 from ndm.benchmarks.comparison.execute import load_once
 from ndm.benchmarks.comparison.machine import machine
 from ndm.benchmarks.comparison.quality import draw, energy_distance, scaled, training_points
 from ndm.benchmarks.samples.distances import distances
 from ndm.benchmarks.samples.jobs import Floor, Walk
 from ndm.benchmarks.samples.ways import Evaluations, distinct_grids
-from ndm.errors import InputError
 from ndm.model import NeuralDiffusion
-from ndm.samplers.optimised_grid import grids_for
+from ndm.samplers.grids.optimised import grids_for
 from ndm.samplers.sampler import Grid, Sampler
-from ndm.seeds import mix
 
 _VALIDATION = 1  # so that the noise of trials is not that of walks
 _KEPT = 32  # models in memory: jobs go from one to the next

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ndm.base.errors import InputError
 from ndm.benchmarks.comparison.job import Job
 from ndm.benchmarks.comparison.resumable import of_data
 from ndm.benchmarks.samples.jobs import Floor, Walk
 from ndm.benchmarks.samples.ways import Way, ways
-from ndm.errors import InputError
 
 EVALUATIONS = (2, 4, 6, 8, 10, 12, 16, 32, 64)
 TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-5)

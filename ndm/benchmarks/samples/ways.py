@@ -10,15 +10,15 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from ndm.decoders.gaussian import GaussianDecoder
+from ndm.base.registry import discover
 from ndm.model import NeuralDiffusion
-from ndm.registry import discover
-from ndm.samplers.grids import uniform_time
+from ndm.ode.solvers.adaptive import AdaptiveSolver
+from ndm.parts.decoders.gaussian import GaussianDecoder
+from ndm.parts.schedules import Schedule
+from ndm.parts.schedules.linear import LinearSchedule
+from ndm.parts.transforms.identity import IdentityTransform
+from ndm.samplers.grids.uniform import uniform_time
 from ndm.samplers.sampler import Grid, Sampler
-from ndm.schedules import Schedule
-from ndm.schedules.linear import LinearSchedule
-from ndm.solvers.adaptive import AdaptiveSolver
-from ndm.transforms.identity import IdentityTransform
 
 _SAME = 1e-5  # of times
 

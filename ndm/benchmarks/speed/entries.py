@@ -9,12 +9,12 @@ import torch
 from ndm.benchmarks.comparison.contenders import network_options
 from ndm.benchmarks.overhead import random_images
 from ndm.benchmarks.speed.peers import PEERS, flops, sized
+from ndm.config import Config
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
-from ndm.predictors._network import NetworkPredictor
+from ndm.parts.predictors._network import NetworkPredictor
 from ndm.recipes.cifar10 import RECIPE as CIFAR10
 from ndm.training.build import build_model
-from ndm.training.config import Config
 
 _LAST = "_channels_last"
 

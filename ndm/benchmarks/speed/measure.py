@@ -19,8 +19,8 @@ from ndm.benchmarks.comparison.machine import machine
 from ndm.benchmarks.speed.entries import CASES, Case, make
 from ndm.benchmarks.speed.peak import measured, stated, synchronise
 from ndm.training.build import as_tensor, make_times
+from ndm.training.monitors.watching import high_water_mark
 from ndm.training.optimizer import make_optimizer
-from ndm.training.watching import high_water_mark
 
 _WARM_UP = 2
 Row = dict[str, Any]

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from ndm.base.part import Part
+from ndm.base.registry import choose, optional
 from ndm.nn.embeddings import TimeEmbedding
 from ndm.nn.network import Network
-from ndm.part import Part
-from ndm.registry import choose, optional
 
 _STEP = 16  # channels, which both divide into groups of 16 for their norms
 _MOST = 128

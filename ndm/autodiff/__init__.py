@@ -1,0 +1,1 @@
+"""Forward derivatives in time that can be trained through."""

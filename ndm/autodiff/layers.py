@@ -1,0 +1,166 @@
+"""Layers whose forward derivative costs what the layer costs; with nothing to derive they are PyTorch's.
+
+A velocity carries a tangent h' = dh/dt beside each value h of a network. PyTorch's own rules are slow for four layers:
+convolutions and linear maps are applied once more to a weight of zeros, and the derivatives of SiLU and group norm are
+spelt out in dozens of operations, which the backward pass then visits one by one. The rules here are fused.
+
+SiLU and the normalisation have symmetric Jacobians J, being gradients (of an integral of silu; of a group's standard
+deviation). So the kernel of their backward pass, J g, is also that of the tangent, J v, and there is one second
+derivative D, symmetric in its arguments: the gradient of <g, J(x) v> is D(x)[v, g] in x and J(x) g in v.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd import Function, forward_ad
+
+from ndm.autodiff.exported import make_dual
+
+
+def dual(layer: Callable[[Tensor], Tensor], tangent_rule: Callable[[Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
+    """layer(h), with the tangent tangent_rule(h, h') where x carries h'."""
+    value, tangent = forward_ad.unpack_dual(x)
+    return layer(x) if tangent is None else make_dual(layer(value), tangent_rule(value, tangent))
+
+
+class Linear(nn.Linear):
+    """W h + b, with tangent W h'."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return dual(super().forward, lambda _, tangent: F.linear(tangent, self.weight), x)
+
+
+class Conv2d(nn.Conv2d):
+    """W h + b for a convolution W, with tangent W h'."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return dual(super().forward, lambda _, tangent: self._conv_forward(tangent, self.weight, None), x)
+
+
+def silu(x: Tensor) -> Tensor:
+    """h s(h), s the logistic function, with tangent silu'(h) h'."""
+    return dual(F.silu, SiLUTangent.apply, x)
+
+
+class SiLU(nn.Module):
+    """`silu` as a layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return silu(x)
+
+
+def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """(1 + scale) h + shift, with tangent (1 + scale) h' + scale' h + shift', where scale and shift carry theirs."""
+    scale_value, scale_prime = forward_ad.unpack_dual(scale)
+    shift_value, shift_prime = forward_ad.unpack_dual(shift)
+    if scale_prime is None or shift_prime is None:
+        return torch.addcmul(shift, x, 1 + scale)
+    value, prime = forward_ad.unpack_dual(x)
+    gain = 1 + scale_value
+    tangent = torch.addcmul(shift_prime, value, scale_prime)
+    tangent = tangent if prime is None else torch.addcmul(tangent, prime, gain)
+    return make_dual(torch.addcmul(shift_value, value, gain), tangent)
+
+
+class GroupNorm(nn.GroupNorm):
+    """w r (h - m(h)) + b with r = (m((h - m(h))^2) + eps)^(-1/2), m the mean over a group: (B, C, H, W) -> the same.
+
+    Its tangent is w J(h) h'. Wu and He (2018), https://arxiv.org/abs/1803.08494.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        def rule(value: Tensor, tangent: Tensor) -> Tensor:
+            return self.weight[:, None, None] * NormTangent.apply(value, tangent, self.num_groups, self.eps)
+
+        return dual(super().forward, rule, x)
+
+
+class SiLUTangent(Function):
+    """J(x) v = silu'(x) v,   D(x)[v, g] = s (1 - s) (2 + x - 2 x s) v g,   s the logistic function of x."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, v: Tensor) -> Tensor:
+        return torch.ops.aten.silu_backward(v, x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def second(x: Tensor, v: Tensor, g: Tensor) -> Tensor:
+        """D(x)[v, g]."""
+        s = torch.sigmoid(x)
+        return torch.ops.aten.sigmoid_backward(torch.addcmul(2 + x, x, s, value=-2) * v * g, s)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor]:
+        x, v = ctx.saved_tensors
+        return SiLUTangent.second(x, v, g), SiLUTangent.apply(x, g)
+
+    @staticmethod
+    def jvp(ctx: Any, x_prime: Tensor, v_prime: Tensor) -> Tensor:
+        x, v = ctx.saved_tensors
+        return SiLUTangent.second(x, v, x_prime) + SiLUTangent.apply(x, v_prime)
+
+
+class NormTangent(Function):
+    """J(x) v = r (v - m(v) - r^2 m(c v) c),   D(x)[v, g] = -r^2 (m(c v) J g + m(c g) J v + m(g J v) c),   c = x - m(x)
+
+    for the group norm without weight and bias, r and m as in `GroupNorm`.
+    """
+
+    @staticmethod
+    def forward(x: Tensor, v: Tensor, num_groups: int, eps: float) -> Tensor:
+        memory = torch.channels_last if x.is_cpu else torch.contiguous_format  # that the kernels are made for
+        x, v = x.contiguous(memory_format=memory), v.contiguous(memory_format=memory)
+        batch, channels, pixels = *x.shape[:2], x.shape[2] * x.shape[3]
+        _, mean, r = torch.native_group_norm(x, None, None, batch, channels, pixels, num_groups, eps)
+        backward = torch.ops.aten.native_group_norm_backward
+        return backward(v, x, mean, r, None, batch, channels, pixels, num_groups, [True, False, False])[0]
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, v: Tensor, *options: Any) -> tuple[Tensor, int]:
+        x, v = (
+            value.expand(info.batch_size, *value.shape) if dim is None else value.movedim(dim, 0)
+            for value, dim in zip((x, v), in_dims[:2], strict=True)
+        )
+        return NormTangent.apply(x.flatten(0, 1), v.flatten(0, 1), *options).unflatten(0, x.shape[:2]), 0
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int, float], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2], output)
+        ctx.save_for_forward(*inputs[:2], output)
+        ctx.options = inputs[2:]
+
+    @staticmethod
+    def second(x: Tensor, v: Tensor, jv: Tensor, g: Tensor, jg: Tensor, num_groups: int, eps: float) -> Tensor:
+        """D(x)[v, g], given J v and J g too."""
+        c = x - _group_means(num_groups, x)[0]
+        m_cc, m_cv, m_cg, m_gjv = _group_means(num_groups, c**2, c * v, c * g, g * jv)
+        r_squared = 1 / (m_cc + eps)
+        return torch.addcmul(torch.addcmul(c * (-r_squared * m_gjv), jg, -r_squared * m_cv), jv, -r_squared * m_cg)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        x, v, jv = ctx.saved_tensors
+        jg = NormTangent.apply(x, g, *ctx.options)
+        return NormTangent.second(x, v, jv, g, jg, *ctx.options), jg, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, x_prime: Tensor, v_prime: Tensor, *_: None) -> Tensor:
+        x, v, jv = ctx.saved_tensors
+        moved, turned = (NormTangent.apply(x, prime, *ctx.options) for prime in (x_prime, v_prime))
+        return NormTangent.second(x, v, jv, x_prime, moved, *ctx.options) + turned
+
+
+def _group_means(num_groups: int, *values: Tensor) -> Tensor:
+    """m of K values (B, C, H, W), repeated for each channel of the group: (K, B, C, 1, 1)."""
+    channels = torch.stack([value.mean((2, 3)) for value in values])
+    groups = channels.unflatten(2, (num_groups, -1))
+    return groups.mean(-1, keepdim=True).expand_as(groups).flatten(2)[..., None, None]

@@ -1,0 +1,1 @@
+"""What every room stands on and no paper mentions: errors, parts, files, seeds, processes."""

@@ -1,0 +1,154 @@
+"""Files that are whole or absent, and text that is read or refused by the name of its file."""
+
+import contextlib
+import errno
+import glob
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from ndm.base.errors import InputError, refused, why
+
+_WRITING = ".writing"
+_LEFT = 3600.0  # seconds, after which a temporary file is one that a killed process left
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, if it is not there; `InputError` where that cannot be done."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused(path, "made", error, "a folder that can be written") from error
+
+
+def require_new(folder: Path) -> None:
+    """Raise `InputError` for a folder that is there and not empty, and where none could be made."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise InputError(f"{folder}, which is there already", "a folder that is new or empty")
+    _require_place(folder, "made")
+
+
+def require_writable(path: Path) -> None:
+    """Raise `InputError` where a file could not be written: before the work that makes its content."""
+    if path.is_dir():
+        raise _refusal(path, "written", errno.EISDIR)
+    _require_place(path, "written")
+
+
+def _require_place(path: Path, done: str) -> None:
+    """Raise `InputError` where nothing could be made under this name."""
+    place = next(each for each in path.absolute().parents if each.exists())
+    if not place.is_dir():
+        raise _refusal(path, done, errno.ENOTDIR)
+    if os.statvfs(place).f_flag & os.ST_RDONLY:
+        raise _refusal(path, done, errno.EROFS)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise _refusal(path, done, errno.EACCES)
+
+
+def _refusal(path: Path, done: str, number: int) -> InputError:
+    return refused(path, done, OSError(number, os.strerror(number)), "a writable place")
+
+
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Fill the temporary folder that is given: it is renamed afterwards, so that `folder` is whole or absent.
+
+    Raises `InputError` for a folder that is there and not empty, or cannot be written.
+    """
+    require_new(folder)
+    make_folder(folder.parent)
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}.", dir=folder.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o755)  # mkdtemp's is for its owner alone
+            temporary.replace(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except (OSError, SafetensorError) as error:  # safetensors has its own error for a full disk
+        raise refused(folder, "written", error, "a writable place with room") from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text; `ValueError` for one that is none, or is nested deeper than can be followed."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("JSON that is nested too deeply") from error
+
+
+def read_text(path: Path, expected: str, advice: str = "") -> str:
+    """The text of a file. Raises `InputError` where it cannot be read or is not UTF-8.
+
+    `expected` and `advice` are those of a file that is missing or damaged.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise refused(path, "read", error, expected, advice) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}, which cannot be read (not UTF-8 at byte {error.start})", expected, advice) from error
+
+
+def read_json(path: Path, expected: str, advice: str = "") -> Any:
+    """The value in a file of JSON. Raises `InputError` as `read_text`, and for what is no JSON."""
+    text = read_text(path, expected, advice)
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        raise InputError(f"{path}, which cannot be read ({why(error)})", expected, advice) from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write to a temporary name, sync, rename; `InputError` where the folder is missing or cannot be written.
+
+    Several processes may write the same file: it is that of one of them, whole.
+    """
+    temporary = _temporary(path)
+    try:
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise refused(path, "written", error, "an existing, writable folder") from error
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file is one that is being written, or that a killed process left."""
+    return path.name.startswith(".") and path.name.endswith(_WRITING)
+
+
+def _temporary(path: Path) -> Path:
+    """A name beside `path` that no other process has; files that were left under such names are removed."""
+    begin = f".{path.name[:40]}."
+    with contextlib.suppress(OSError):
+        for left in path.parent.glob(f"{glob.escape(begin)}*{_WRITING}"):
+            if time.time() - left.stat().st_mtime > _LEFT:
+                left.unlink(missing_ok=True)
+    return path.with_name(f"{begin}{secrets.token_hex(4)}{_WRITING}")
+
+
+def sha256(path: Path) -> str:
+    """Of the file, which need not fit in memory. Raises `InputError` where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise refused(path, "read", error, "a file that is there") from error

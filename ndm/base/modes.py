@@ -1,0 +1,108 @@
+"""Modes of PyTorch that change numbers without a word, kept away from what is computed here.
+
+In `torch.inference_mode` forward derivatives are silently nothing and gradients fail: there `torch.no_grad` takes its
+place. Under `torch.autocast` products are rounded to bfloat16, which the bound does not survive: predictors and
+networks alone have the caller's.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor, nn
+
+from ndm.base.errors import InputError
+
+Autocasts = tuple[tuple[str, torch.dtype], ...]  # device and type of each that is on
+
+_DEVICES = ("cpu", "cuda", "mps", "xpu")
+_set_aside: ContextVar[Autocasts] = ContextVar("the autocast of the caller", default=())
+
+
+@contextlib.contextmanager
+def outside_inference() -> Iterator[None]:
+    """`torch.no_grad` in place of `torch.inference_mode`; elsewhere nothing changes.
+
+    Raises:
+        InputError: where a gradient, or a change in place, meets a tensor that was made in inference mode.
+    """
+    try:
+        if torch.is_inference_mode_enabled():
+            with torch.inference_mode(False), torch.no_grad():  # the first alone would record gradients
+                yield
+        else:
+            yield
+    except RuntimeError as error:
+        if "nference tensor" not in str(error):
+            raise
+        raise InputError(
+            "a tensor that was made in torch.inference_mode, where a gradient or a new value is wanted",
+            "weights, inputs and results that are made outside of it",
+            "use torch.no_grad in its place, or copy them outside: copy.deepcopy(model), x.clone()",
+        ) from error
+
+
+def usable(x: Tensor) -> Tensor:
+    """x, or a copy of an x that was made in inference mode: such tensors have no derivatives anywhere."""
+    return x.clone() if x.is_inference() and not torch.is_inference_mode_enabled() else x
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Outside of inference mode and of autocast, but for what asks for the caller's (`callers_autocast`)."""
+    with outside_inference(), contextlib.ExitStack() as stack:
+        if found := _switched_off(stack):
+            stack.enter_context(_aside(found))
+        yield
+
+
+@contextlib.contextmanager
+def unmixed() -> Iterator[None]:
+    """Outside of inference mode and of autocast, networks included."""
+    with outside_inference(), contextlib.ExitStack() as stack, _aside(()):
+        _switched_off(stack)
+        yield
+
+
+@contextlib.contextmanager
+def callers_autocast() -> Iterator[None]:
+    """The autocast that `undisturbed` has set aside."""
+    with contextlib.ExitStack() as stack:
+        if autocasts := _set_aside.get():
+            for device, dtype in autocasts:
+                stack.enter_context(torch.autocast(device, dtype))
+            stack.enter_context(_aside(()))
+        yield
+
+
+def _switched_off(stack: contextlib.ExitStack) -> Autocasts:
+    """The autocasts that are on, which `stack` switches off."""
+    found = tuple(
+        (device, torch.get_autocast_dtype(device)) for device in _DEVICES if torch.is_autocast_enabled(device)
+    )
+    for device, _ in found:
+        stack.enter_context(torch.autocast(device, enabled=False))
+    return found
+
+
+@contextlib.contextmanager
+def _aside(autocasts: Autocasts) -> Iterator[None]:
+    """These are what is set aside."""
+    before = _set_aside.set(autocasts)
+    try:
+        yield
+    finally:
+        _set_aside.reset(before)
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The modules of the model in evaluation mode, without dropout or running averages; afterwards each as it was."""
+    trained = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in trained:
+            module.training = True

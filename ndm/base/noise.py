@@ -1,0 +1,87 @@
+"""Noise that belongs to an example: it does not depend on the batch that the example is in, or on who computes it."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ndm.base.seeds import mix
+
+
+@dataclass(frozen=True)
+class Rows:
+    """`number` rows, from row `first` on, of a batch of `total` examples that is computed in shares.
+
+    A share draws what the whole batch would draw, and takes its own rows of it: what comes out does not depend on how
+    the batch is shared out.
+    """
+
+    first: int
+    number: int
+    total: int
+
+    def take(self, whole: Tensor) -> Tensor:
+        """These rows, out of those of all."""
+        return whole[self.first : self.first + self.number]
+
+    def normal(self, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """N(0, 1) for the examples `like` (B, *event), of their type and on their device."""
+        whole = torch.randn((self.total, *like.shape[1:]), dtype=like.dtype, device=like.device, generator=generator)
+        return self.take(whole)
+
+
+class Noise:
+    """Standard normal and uniform numbers for a batch of events, one generator for each example.
+
+    The generators run on the CPU and draw float32, so that a seed means the same numbers on every device and in every
+    precision: from 16 numbers on PyTorch fills float32 and float64 by other algorithms.
+
+    Args:
+        seeds: one for each example.
+        event_shape: shape of one event.
+        like: a tensor of the type and on the device that is wanted.
+    """
+
+    def __init__(self, seeds: list[int], event_shape: tuple[int, ...], like: Tensor) -> None:
+        self.event_shape, self.like = event_shape, like
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def normal(self) -> Tensor:
+        """(B, *event) of N(0, 1)."""
+        return self._stack(torch.randn).to(self.like)
+
+    def signs(self) -> Tensor:
+        """(B, *event) of +-1, with equal probability."""
+        normal = self.normal()
+        return torch.ones_like(normal).copysign(normal)  # one number of 2^24 is exactly 0, and has no sign of its own
+
+    def uniform(self) -> Tensor:
+        """(B, *event) of U(0, 1), the ends excluded."""
+        u = self._stack(torch.rand).clamp(1e-7, 1 - 1e-7).to(self.like)
+        return u.clamp(max=1 - torch.finfo(u.dtype).eps / 2)  # where less precision rounds to 1
+
+    def _stack(self, draw) -> Tensor:
+        return torch.stack([draw(self.event_shape, generator=g, dtype=torch.float32) for g in self.generators])
+
+
+def sample_noise(seed: int, first: int, shape: tuple[int, ...], like: Tensor) -> Noise:
+    """That of samples `first`, `first + 1`, ..., shape (B, *event): sample i is a function of the seed and i."""
+    return Noise([mix(seed, first + i) for i in range(shape[0])], tuple(shape[1:]), like)
+
+
+def example_noise(seed: int, x: Tensor) -> Noise:
+    """That of data x (B, *event): a function of the seed and of the example's own values, wherever it stands."""
+    return Noise([mix(seed, digest) for digest in _digests(x)], tuple(x.shape[1:]), x)
+
+
+def noise_owners(x: Tensor) -> Tensor:
+    """Who shares noise: an integer for each example of x (N, *event), the same where `example_noise` is the same."""
+    return torch.from_numpy(np.array(_digests(x), dtype=np.uint64).view(np.int64))
+
+
+def _digests(x: Tensor) -> list[int]:
+    """64 bits for each example, a function of its values in float32: those of float64 are told apart no further."""
+    rows = (x.detach().cpu().float().flatten(1) + 0.0).numpy()  # -0.0 is 0.0
+    return [int.from_bytes(hashlib.sha256(row.tobytes()).digest()[:8], "little") for row in rows]

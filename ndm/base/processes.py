@@ -1,0 +1,149 @@
+"""Examples shared out among processes that were started together: each evaluates its own, then all know all."""
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any, Self, TypeVar
+
+import torch
+from rich.console import Console
+from torch import Tensor, distributed
+
+from ndm.base import launcher
+from ndm.base.errors import InputError
+from ndm.base.noise import Rows
+from ndm.base.progress import ProgressBar
+
+Result = TypeVar("Result")
+_PATIENCE = timedelta(days=30)  # of a process whose examples are easy with one whose examples are hard
+
+
+class Shards:
+    """The processes that torchrun or accelerate launch started, of which this is one; or this one alone.
+
+    Nothing is collective while examples are evaluated, so that an adaptive solver may take as long as it needs: what
+    was found, or the error that was met, is gathered afterwards. It travels by gloo on every device, as it is little.
+    """
+
+    def __init__(self) -> None:
+        self.number, self.rank = launcher.number(), launcher.rank()
+        self.group: distributed.ProcessGroup | None = None
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process that speaks and writes."""
+        return self.rank == 0
+
+    def join(self) -> Self:
+        """Meet the others, in the process group that there is or a new one."""
+        if self.number > 1 and self.group is None:
+            if not distributed.is_initialized():
+                if torch.cuda.is_available():
+                    torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+                distributed.init_process_group("gloo")
+            self.group = distributed.new_group(backend="gloo", timeout=_PATIENCE)
+        return self
+
+    def __enter__(self) -> Self:
+        return self.join()
+
+    def __exit__(self, *error: Any) -> None:
+        if self.number > 1 and distributed.is_initialized():
+            distributed.destroy_process_group()
+
+    def rows(self, total: int, pieces: int) -> list[Rows]:
+        """The rows of a batch of `total` examples that this process computes, in so many pieces, one after the other.
+
+        Raises `InputError` for a batch that cannot be shared equally.
+        """
+        size, left = divmod(total, self.number * pieces)
+        if left:
+            raise InputError(
+                f"batch_size = {total} for {self.number} processes, accumulate = {pieces}",
+                "equal shares",
+                f"make it a multiple of {self.number * pieces}",
+            )
+        return [Rows((self.rank * pieces + i) * size, size, total) for i in range(pieces)]
+
+    def progress_bar(self, what: str) -> ProgressBar:
+        """One for all processes."""
+        return ProgressBar(what, None if self.is_main else Console(quiet=True))
+
+    def gather(self, value: Any) -> list[Any]:
+        """The values of all processes, in every one of them."""
+        if self.number == 1:
+            return [value]
+        values = [None] * self.number
+        distributed.all_gather_object(values, value, self.group)
+        return values
+
+    @contextlib.contextmanager
+    def agreed(self) -> Iterator[None]:
+        """What fails inside in one process fails in all of them, afterwards, with the same error."""
+        own = None
+        try:
+            yield
+        except (InputError, FloatingPointError, OSError, MemoryError, RuntimeError) as error:
+            own = error
+        for met in self.gather(own):
+            if met is not None:
+                raise met
+
+    def by_first(self, work: Callable[[], Result]) -> Result:
+        """What work() returns in the first process, which alone does it, known to all; its error is theirs too."""
+        done = None
+        with self.agreed():
+            if self.is_main:
+                done = work()
+        found: Result = self.gather(done)[0]
+        return found
+
+    @contextlib.contextmanager
+    def in_first(self, *contexts: AbstractContextManager[Any]) -> Iterator[None]:
+        """Within these, in the first process alone; one that cannot be entered is an error of all."""
+        with contextlib.ExitStack() as entered:
+            with self.agreed():
+                for context in contexts if self.is_main else ():
+                    entered.enter_context(context)
+            yield
+
+    def collect(self, work: Callable[[int], Result], number: int, what: str, status: str) -> list[Result]:
+        """work(k) for k = 0 .. number - 1, each by one process: all of them, in order, in the first, which alone may
+        have the room; nothing in the others.
+
+        `what` and `status` are the words at the progress bar.
+        """
+        mine = range(self.rank, number, self.number)
+        done: list[Any] = []
+        with self.progress_bar(what) as bar, self.agreed():
+            for k in mine:
+                done.append(work(k))
+                bar.update(len(done) / len(mine), status)
+        # One of each process at a time: what is on its way takes little room. The last round may lack some.
+        done += [None] * (math.ceil(number / self.number) - len(done))
+        return [result for own in done for result in self._to_first(own)][:number]
+
+    def _to_first(self, value: Any) -> list[Any]:
+        """The values of all processes, in the first; nothing in the others."""
+        if self.number == 1:
+            return [value]
+        values = [None] * self.number if self.is_main else None
+        distributed.gather_object(value, values, group=self.group)
+        return values or []
+
+    def map(
+        self, work: Callable[[int, Tensor], Sequence[Tensor]], x: Tensor, size: int, what: str, status: str
+    ) -> Tensor:
+        """work(k, x_k) for the chunks x_k of `size` examples of x, each by one process: rows of a number for each
+        example. All of them, (rows, N) of float64, in the order of x, in every process.
+        """
+        chunks = x.split(size)
+
+        def rows(k: int) -> Tensor:
+            return torch.stack([row.double().cpu() for row in work(k, chunks[k])])
+
+        parts = self.collect(rows, len(chunks), what, status)
+        return self.by_first(lambda: torch.cat(parts, 1))

@@ -1,0 +1,1 @@
+"""Upper bounds of -log p(x): what is trained and reported."""

@@ -1,0 +1,165 @@
+"""The negative evidence lower bound (NELBO): prior + diffusion + reconstruction, an upper bound of -log p(x)."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ndm.base.errors import InputError
+from ndm.base.noise import Rows
+from ndm.base.shapes import check_count, like_event, sum_event
+from ndm.bounds.time_samplers import Times
+from ndm.process.curve import Curve
+from ndm.process.gaussian import Gaussian
+
+if TYPE_CHECKING:
+    from ndm.model import NeuralDiffusion
+
+
+MOST_TIMESTEPS = 1_000_000  # beyond it float32 cannot tell the times apart
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The three terms of the bound, per example, in nats."""
+
+    prior: Tensor  # (B,) KL(q(z_1 | x) || N(0, I))
+    diffusion: Tensor  # (B,) sum or integral of the KLs of all steps
+    reconstruction: Tensor  # (B,) E[-log p(x | z_0)]
+
+    @property
+    def total(self) -> Tensor:
+        """The NELBO, (B,)."""
+        return self.prior + self.diffusion + self.reconstruction
+
+
+def bound(
+    model: "NeuralDiffusion",
+    x: Tensor,
+    cond: Tensor | None,
+    timesteps: int | None,
+    times: Times,
+    generator: torch.Generator | None = None,
+    rows: Rows | None = None,
+) -> Bound:
+    """One Monte-Carlo draw of the NELBO of x (B, *event).
+
+    Args:
+        timesteps: T of the discrete chain, or None for continuous time.
+        times: where the integrand over time is evaluated.
+        rows: which rows of a larger batch x are, where it is computed in shares.
+    """
+    rows = rows or Rows(0, len(x), len(x))
+    if timesteps is not None:  # in continuous time w = v
+        check_count("timesteps", timesteps)
+        if not 1 <= timesteps <= MOST_TIMESTEPS:
+            raise InputError(f"timesteps = {timesteps}", f"T from 1 to {MOST_TIMESTEPS}, or none for continuous time")
+        model.step_variance.require_chain(timesteps)
+    curve = model.curve(x, cond)
+    start, end = torch.zeros((), dtype=x.dtype, device=x.device), torch.ones((), dtype=x.dtype, device=x.device)
+    noise, noise_0 = (rows.normal(x, generator) for _ in range(2))
+
+    prior = _prior(model, curve, x, cond, end, rows, generator)
+
+    u, density = (rows.take(part) for part in times(rows.total, x, generator))
+    if timesteps is None:
+        integrand = continuous_integrand(model, curve, u, noise, cond)
+    else:
+        noise_s = rows.normal(x, generator)
+        integrand = discrete_integrand(model, curve, (u * timesteps).long(), timesteps, noise, noise_s, cond)
+    if model.training:
+        times.observe(u, integrand.detach())
+
+    reconstruction = model.decoder.reconstruction(x, model.schedule(start), noise_0)
+    return Bound(prior, integrand / density, reconstruction)
+
+
+def _prior(
+    model: "NeuralDiffusion",
+    curve: Curve,
+    x: Tensor,
+    cond: Tensor | None,
+    end: Tensor,
+    rows: Rows,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """KL(q(z_1 | x) || p(z_1)) in nats, (B,).
+
+    In training it is an unbiased draw where F is dear (`Transform.prior_share`): that of n of the B examples of the
+    whole batch, times B / n, and 0 for the others.
+    """
+    size = math.ceil(model.transform.prior_share * rows.total) if model.training else rows.total
+    if size == rows.total:
+        return model.marginal(curve, end).kl(model.prior(x))
+    part = torch.randperm(rows.total, generator=generator, device=x.device)[:size] - rows.first
+    part = part[(part >= 0) & (part < len(x))]
+    if not len(part):
+        return torch.zeros(len(x), dtype=x.dtype, device=x.device)
+    curve = model.curve(x[part], None if cond is None else cond[part])
+    kl = model.marginal(curve, end).kl(model.prior(x[part]))
+    return torch.zeros(len(x), dtype=kl.dtype, device=kl.device).index_put((part,), kl * (rows.total / size))
+
+
+def continuous_integrand(
+    model: "NeuralDiffusion", curve: Curve, t: Tensor, noise: Tensor, cond: Tensor | None
+) -> Tensor:
+    """l(t) = sum_i a^2 gamma' / (2 eta_i) [ (1 + eta_i)/2 dF_i - dF'_i / gamma' ]^2 in nats, (B,).
+
+    a^2 = exp(-gamma), dF(u) = F(x, u) - f^(u), and i runs over the transformation's basis. With F = identity and
+    eta = 1 it is VDM's 1/2 SNR gamma' |x - x^|^2.
+    """
+    model.volatility.require_noise()
+    level = model.schedule(t)
+    mean, _ = curve.with_velocity(t)  # first, so that a curve that remembers is evaluated once
+    z_t = Gaussian(like_event(level.alpha, noise) * mean, like_event(level.sigma, noise)).sample(noise)
+    difference, velocity = (curve - model.predict(z_t, t, cond, level)).with_velocity(t)
+    slope = velocity / like_event(level.gamma_prime, velocity)
+    difference, slope = model.transform.basis(difference), model.transform.basis(slope)
+
+    eta = like_event(model.volatility.eta(t, model.schedule, model.transform), difference)
+    weight = like_event(level.snr * level.gamma_prime, difference) / (2 * eta)
+    if model.training:  # after its use: an estimate that has seen the batch would flatter the bound
+        model.volatility.observe(t, difference.detach(), slope.detach())
+    return sum_event(weight * ((1 + eta) / 2 * difference - slope) ** 2)
+
+
+def discrete_integrand(
+    model: "NeuralDiffusion",
+    curve: Curve,
+    step: Tensor,
+    timesteps: int,
+    noise: Tensor,
+    noise_s: Tensor,
+    cond: Tensor | None,
+) -> Tensor:
+    """T KL( q(z_s | z_t, x) || p(z_s | z_t) ) in nats, (B,), for s = k / T, t = (k + 1) / T and k = `step` (B,).
+
+    The means differ by alpha_s dF(s) - c_{s|t} alpha_t dF(t): z_t cancels, here before any rounding. For steps that
+    are no Gaussians it is an unbiased draw, for which noise_s is z_s's.
+    """
+    model.volatility.require_noise()
+    s, t = step.to(noise.dtype) / timesteps, (step + 1).to(noise.dtype) / timesteps
+    z_t = model.marginal(curve, t).sample(noise)
+    predicted = model.predict(z_t, t, cond)
+    difference = predicted - curve
+
+    transition = model.transition(z_t, s, t)
+    q = Gaussian(torch.zeros_like(z_t), transition.std, transition.basis)
+    shifted = Gaussian(transition.shift(difference), q.std, q.basis)
+    p = model.spread(shifted, transition, predicted, step, timesteps)
+    if model.training:
+        squared = q.basis(shifted.mean).detach() ** 2
+        model.step_variance.observe(q.std.detach() ** 2, step, timesteps, squared)
+        if model.volatility.observes:
+            _observe_volatility(model, difference, s, t)
+    return timesteps * p.kl_from(q, noise_s)
+
+
+@torch.no_grad()
+def _observe_volatility(model: "NeuralDiffusion", difference: Curve, s: Tensor, t: Tensor) -> None:
+    """What the continuous integrand shows the volatility, by differences over the step instead of velocities."""
+    at_s, at_t = model.transform.basis(difference(s)), model.transform.basis(difference(t))
+    span = like_event(model.schedule.gamma(t) - model.schedule.gamma(s), at_t)
+    model.volatility.observe((s + t) / 2, (at_s + at_t) / 2, (at_t - at_s) / span)

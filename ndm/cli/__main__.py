@@ -1,0 +1,7 @@
+"""python -m ndm.cli"""
+
+import sys
+
+from ndm.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,312 @@
+"""Everything that decides a run, as plain data."""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from ndm.base.errors import InputError
+from ndm.base.seeds import check_seed
+from ndm.bounds.bound import MOST_TIMESTEPS
+from ndm.data import DataSet
+from ndm.samplers import sampler_for
+from ndm.settings import Options, fits, parsed, read, written
+from ndm.training.averages.profiles import exponent
+
+_MOST_THREADS = 1024
+
+
+@dataclass(frozen=True)
+class Config:
+    """A model, and how it is trained. Parts are named by their file; their options are arguments of that part."""
+
+    data_options: Options = field(default_factory=dict)
+    """How the data are read, e.g. release=new for imagenet32, size=32 crop=center for a folder of images, columns=[a,b]
+    for a table, dequantise=true for integers."""
+    flip: bool = False
+    """Train on images as they are or flipped from left to right, half and half."""
+
+    schedule: str | None = None
+    """linear, cosine, flow, ddpm, learned_linear (its ends) or learned (ends and shape): a file of ndm/schedules. By
+    default learned with --timesteps T, where the shape says how the steps are spent, else learned_linear."""
+    schedule_options: Options = field(default_factory=dict)
+    """E.g. gamma_min=-13.3 gamma_max=5."""
+    transform: str | None = None
+    """identity, scaling, residual, time_basis or blurring (a file of ndm/transforms). By default scaling with
+    --timesteps T for up to 8 steps, where a learned path pays, and identity beyond and in continuous time, where it
+    does not."""
+    transform_options: Options = field(default_factory=dict)
+    """E.g. basis=frequency for scaling; num_functions=3 width=128 for time_basis; gate=time for residual;
+    sigma_blur_max=20 for blurring."""
+    predictor: str | None = None
+    """direct, plug_in or encoded (a file of ndm/predictors); by default direct where the transformation allows it."""
+    predictor_options: Options = field(default_factory=dict)
+    """Of the network and its form, e.g. network=unet channels=32 multipliers=[1,2] form=scaled. By default the form is
+    gaussian_mixture where the step variance is mixture or moments, and scaled elsewhere."""
+    volatility: str = "markov"
+    """markov, constant, learned, best, per_dimension or random (a file of ndm/volatilities)."""
+    volatility_options: Options = field(default_factory=dict)
+    """E.g. value=1 for constant, ratio=4 for random."""
+    step_variance: str | None = None
+    """Spread of p(z_s|z_t) at --timesteps T: mixture, moments, learned, analytic or posterior (a file of
+    ndm/step_variances). By default mixture, or analytic where the predictor believes in a point alone."""
+    timesteps: int | None = None
+    """T of the discrete bound; without it the continuous bound is trained."""
+    sampler: str = "ancestral"
+    """The sampler of ndm sample and ndm report for this run, where they are not told (a file of ndm/samplers)."""
+
+    kinetic_weight: float = 0.0
+    """Of the process's kinetic energy beside the bound (nats): straightens the paths of a learned F."""
+
+    max_steps: int | None = None
+    """Stop after this many steps. The learning rate decays over it."""
+    max_seconds: float | None = None
+    """Stop after this many seconds of training (all sittings together). The learning rate decays over it."""
+    batch_size: int = 64
+    """Examples in a step, all processes together."""
+    accumulate: int = 1
+    """Shares of its part of a batch that a process computes one after the other: less memory, the same gradient."""
+    parallel: Literal["ddp", "fsdp"] = "ddp"
+    """What each of several processes has of the model: ddp, a copy; fsdp, a share of weights, gradients and moments."""
+    learning_rate: float = 2e-3
+    """Of AdamW, after the warm-up."""
+    schedule_rate: float = 10.0
+    """Factor on the learning rate of the schedule's end points, the volatility and the step variances."""
+    transform_rate: float = 1.0
+    """Factor on the learning rate of the transformation (beside its own: ndm/transforms)."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """Of AdamW."""
+    weight_decay: float = 0.01
+    """Of AdamW, on weight matrices."""
+    warmup_steps: int = 100
+    """Steps over which the learning rate rises from 0."""
+    decay: Literal["cosine", "constant"] = "cosine"
+    """The learning rate after the warm-up: to 0 at the end of the budget, or constant."""
+    clip: float = 1.0
+    """Largest norm of the gradient of the loss in bits/dim (nats/dim for real-valued data)."""
+    ema_decay: float = 0.999
+    """Of the averaged weights, which are the model that is evaluated and shared."""
+    average_lengths: tuple[float, ...] = ()
+    """Keep averages of these relative lengths as well, e.g. 0.05 0.1: ndm average makes one of any length of them. Each
+    takes the memory of the weights once more."""
+    importance: bool = True
+    """Sample t by the running second moments of the loss; --no-importance: uniform low-discrepancy t."""
+    precision: Literal["float32", "bf16"] = "float32"
+    """Of the networks; the schedule, the posterior and the bound are always float32 at least."""
+    seed: int = 0
+    """Decides the initial weights, the order of the data and all noise."""
+    log_every: int = 100
+    """Steps between lines of metrics.jsonl."""
+    save_every: int = 2000
+    """Steps between checkpoints; one more is written at the end and on Ctrl-C."""
+    checkpointing: bool = False
+    """Keep only the inputs of a network's blocks, and compute them again for the gradient: a third more work for a
+    fraction of the memory."""
+    compile: bool = False
+    """Compile the predictor's network with torch.compile: needs a C++ compiler, and a minute at the start. The
+    transformation's, whose derivative in time is taken, stays as it is."""
+    validate_every: int = 2000
+    """Steps between validations of the averaged weights; RUN/best is the best of them. 0: none."""
+    validation_limit: int = 256
+    """Examples of the validation split in one."""
+    patience: int | None = None
+    """Stop after so many validations in a row without a new best."""
+    pictures_every: int = 0
+    """Steps between pictures of samples and of F, in RUN/pictures and TensorBoard. 0: none."""
+    tracker: tuple[str, ...] = ()
+    """wandb, mlflow, aim, comet_ml, clearml, dvclive, swanlab or trackio: they get the metrics too (Accelerate)."""
+    threads: int | None = None
+    """CPU threads; PyTorch's own choice if not given."""
+
+    def check(self) -> None:
+        """Raise `InputError` for a setting that cannot be."""
+        for name in (
+            "max_steps",
+            "max_seconds",
+            "timesteps",
+            "threads",
+            "batch_size",
+            "learning_rate",
+            "clip",
+            "log_every",
+            "save_every",
+            "accumulate",
+            "validation_limit",
+            "patience",
+        ):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise InputError(f"{name} = {value}", "a positive number")
+        if self.timesteps is not None and self.timesteps > MOST_TIMESTEPS:
+            raise InputError(
+                f"timesteps = {self.timesteps}",
+                f"at most {MOST_TIMESTEPS}",
+                "leave it out for infinitely many: continuous time",
+            )
+        if self.patience is not None and not self.validate_every:
+            raise InputError(f"patience = {self.patience} without validation", "both", "give validate_every as well")
+        check_seed(self.seed)
+        sampler_for(self.sampler)
+        if self.threads is not None and self.threads > _MOST_THREADS:
+            raise InputError(f"threads = {self.threads}", f"at most {_MOST_THREADS}")
+        for name in (
+            "weight_decay",
+            "schedule_rate",
+            "transform_rate",
+            "warmup_steps",
+            "kinetic_weight",
+            "validate_every",
+            "pictures_every",
+        ):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"{name} = {getattr(self, name)}", "a finite number, at least 0")
+        for name, decay in (("ema_decay", self.ema_decay), ("betas", self.betas[0]), ("betas", self.betas[1])):
+            if not 0 <= decay < 1:
+                raise InputError(f"{name} = {getattr(self, name)}", "at least 0 and below 1")
+        for length in self.average_lengths:
+            exponent(length)
+        if len(set(self.average_lengths)) < len(self.average_lengths):
+            raise InputError(f"average_lengths = {self.average_lengths}", "each of them once")
+
+    def to_yaml(self, data: DataSet, source: str) -> str:
+        """This configuration, with the data it is for and the name or path they came from."""
+        about = {
+            "name": data.name,
+            "from": source,
+            "source": data.source,
+            "fingerprint": data.fingerprint(),
+            "event_shape": list(data.event_shape),
+            "num_levels": data.num_levels,
+            "reading": dict(data.reading),
+        }
+        values = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(self).items()
+        }
+        return written({"data": about} | values)
+
+
+BUDGET = ("max_steps", "max_seconds")  # one of them given on the command line takes the place of a recipe's
+
+# What may change when a run goes on: how long it is, what it writes, how it is sampled, and the machine it is on.
+_MAY_CHANGE = {
+    "max_steps",
+    "max_seconds",
+    "log_every",
+    "save_every",
+    "sampler",
+    "threads",
+    "accumulate",
+    "parallel",
+    "checkpointing",
+    "compile",
+    "validate_every",
+    "validation_limit",
+    "patience",
+    "pictures_every",
+    "tracker",
+}
+# Settings that came later: a run from before them has their defaults.
+LATER = {"data_options": {}, "tracker": [], "average_lengths": []} | {
+    name: getattr(Config, name)
+    for name in (
+        "sampler",
+        "kinetic_weight",
+        "accumulate",
+        "parallel",
+        "checkpointing",
+        "compile",
+        "flip",
+        "validate_every",
+        "validation_limit",
+        "patience",
+        "pictures_every",
+    )
+}
+
+_DATA_MAY_CHANGE = {"name", "from", "source"}  # where they are; what they are, the fingerprint says
+
+
+def read_yaml(path: Path, trained: str | None = None) -> dict[str, Any]:
+    """A run's configuration; `trained`, a YAML text, is what its checkpoint was trained with, if there is one.
+
+    They are the same but for what may change. Raises `InputError`, naming the first setting that is unknown, missing,
+    of a wrong type or another than was trained.
+    """
+    values = _complete(path, read(path))
+    if trained is not None:
+        before = _complete(path, parsed(trained))
+        _compare(path, values, before, _MAY_CHANGE | {"data"})
+        _compare(path, values["data"], before["data"], _DATA_MAY_CHANGE, "data.")
+    kinds = get_type_hints(Config, include_extras=True)
+    for name in (name for name in values if name != "data"):
+        if name not in kinds:
+            raise InputError(f"{path} with the unknown setting {name}", "those that ndm train wrote", "remove it")
+        if not fits(values[name], kinds[name]):
+            raise InputError(f"{path} with {name}: {values[name]}", "a value that ndm train takes", "restore the file")
+    if missing := [name for name in kinds if name not in values]:
+        raise InputError(f"{path} without {missing[0]}", "all settings that ndm train wrote", "restore the file")
+    if not _are_data(values["data"]):
+        raise InputError(f"{path}, which does not say what its data were", "what ndm train wrote", "restore the file")
+    return values
+
+
+def _complete(path: Path, values: Any) -> dict[str, Any]:
+    """A configuration with the settings that came later."""
+    if not isinstance(values, dict) or not isinstance(values.get("data"), dict):
+        raise InputError(f"{path}, which is not a configuration", "the file that ndm train wrote", "restore it")
+    return LATER | values
+
+
+def _compare(
+    path: Path, values: dict[str, Any], before: dict[str, Any], may_change: set[str], prefix: str = ""
+) -> None:
+    """Raise `InputError` for the first setting that is not as it was trained."""
+    for name in (name for name in values | before if name not in may_change):
+        found = f"{prefix}{name}: {_shown(values[name])}" if name in values else f"no {prefix}{name}"
+        if name not in before:
+            raise InputError(f"{path} with the unknown setting {found}", "those that ndm train wrote", "remove it")
+        if name not in values or values[name] != before[name]:
+            raise InputError(
+                f"{path} with {found}", f"{_shown(before[name])}, with which its checkpoint was trained", "restore it"
+            )
+
+
+def _shown(value: Any) -> Any:
+    return "none" if value is None else value
+
+
+def _are_data(about: dict[str, Any]) -> bool:
+    """Whether that is what readers of a run have to know of its data."""
+    shape, levels = about.get("event_shape"), about.get("num_levels")
+    return (
+        all(isinstance(about.get(name), str) for name in ("name", "from", "fingerprint"))
+        and isinstance(shape, list)
+        and bool(shape)
+        and all(isinstance(size, int) and size > 0 for size in shape)
+        and (levels is None or isinstance(levels, int))
+        and isinstance(about.get("reading"), dict)
+    )
+
+
+def check_same(path: Path, new: str, trained: str | None) -> None:
+    """Raise `InputError` if the run at `path` has another configuration than the YAML text `new`, or was `trained`."""
+    old_values, new_values = read_yaml(path, trained), parsed(new)
+    about = new_values["data"]
+    if any(old_values["data"][key] != about[key] for key in about.keys() - _DATA_MAY_CHANGE):
+        raise InputError(
+            f"other data for the run in {path.parent} (now {about['name']})",
+            f"those it was started with ({old_values['data'].get('name')})",
+            "choose another --run folder",
+        )
+    changed = [
+        f"{key}: {old_values.get(key)} is now {value}"
+        for key, value in new_values.items()
+        if key not in _MAY_CHANGE | {"data"} and old_values.get(key) != value
+    ]
+    if changed:
+        raise InputError(
+            f"another configuration for the run in {path.parent} ({'; '.join(changed)})",
+            "the one it was started with",
+            "choose another --run folder, or the same command to resume",
+        )

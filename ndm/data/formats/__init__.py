@@ -1,0 +1,1 @@
+"""Files of users as examples: images, arrays, tables."""

@@ -1,0 +1,113 @@
+"""Arrays saved by numpy: `.npy`, or `.npz` with the key `x` and, for labels, `y`. Nothing is unpickled.
+
+What is larger than `IN_MEMORY` is memory-mapped, unless it is compressed (`np.savez_compressed`) or dequantised.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ndm.base.errors import InputError, refused
+from ndm.data.dataset import Whole
+from ndm.data.formats.dequantise import dequantised
+from ndm.data.formats.examples import whole
+from ndm.data.formats.npz import array_of
+from ndm.data.labels import classes
+from ndm.data.lazy import IN_MEMORY
+
+SUFFIXES = (".npy", ".npz")
+
+
+def load_file(path: str | Path, *, unlabelled: Any = None, dequantise: Any = None) -> Whole:
+    """The examples of the file: uint8 as images (N, C, H, W), floats as float32 (N, *event).
+
+    unlabelled   keep: examples without a label are kept, without a class
+    dequantise   true: x of any type of numbers are real values, and dimensions of integers or of values at equal steps
+                 get noise of one step; or the numbers of such dimensions, of x (N, D), or their steps by number
+
+    Raises `InputError`, naming the file.
+    """
+    path = Path(path)
+    x, y = read_arrays(path)
+    noise: dict[str, float] = {}
+    if dequantise is not None and dequantise is not False:
+        x, noise = _dequantised(x, dequantise, str(path))
+    numbers, objection = None, None
+    notes: tuple[str, ...] = ()
+    try:
+        numbers, notes = _classes(path, y, x.shape[:1], unlabelled)
+    except InputError as error:  # which those who do not look at labels need not know
+        objection = error
+    about = f"the file {path.name}" + f", noise on {len(noise)} of its dimensions" * bool(noise)
+    return whole(
+        x, numbers, path, about, notes=notes, reading={"dequantise": noise} if noise else {}, objection=objection
+    )
+
+
+def _classes(
+    path: Path, y: np.ndarray | None, shape: tuple[int, ...], unlabelled: Any
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """The class numbers of labels `y` of that shape, one for each example, and notes of them."""
+    if y is not None and (y.shape != shape or y.dtype.kind not in "biufU"):
+        raise InputError(
+            f"{path}: labels y of type {y.dtype} and shape {y.shape}", f"one number or word for each example, {shape}"
+        )
+    return classes(y, lambda i: f"{path}, y[{i}]", unlabelled=unlabelled)
+
+
+def _dequantised(x: np.ndarray, wanted: Any, where: str) -> tuple[np.ndarray, dict[str, float]]:
+    """`x` (N, *event) as floats with noise, and its width for each dimension that has some, by its number."""
+    if x.dtype.kind not in "biuf" or x.ndim < 2 or not x.size:
+        return x, {}  # which is refused for what it is
+    if isinstance(wanted, list) and x.ndim > 2:
+        raise InputError(f"dequantise={wanted} of {where}, of shape {x.shape}", "dequantise=true, or x of shape (N, D)")
+    flat = x.reshape(len(x), -1)
+    flat = flat.astype(np.float32 if flat.dtype.itemsize == 1 else np.result_type(flat.dtype, np.float64))
+    columns, noise = dequantised(
+        {str(i): flat[:, i] for i in range(flat.shape[1])},
+        wanted,
+        where,
+        lambda name, i: f"{where}, x[{i}], dimension {name}",
+    )
+    for name in noise:
+        flat[:, int(name)] = columns[name]
+    return flat.reshape(x.shape), noise
+
+
+def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """`x` and `y` (or None) as they are stored; what the file holds decides its format, not its suffix."""
+    if not path.is_file():
+        raise InputError(str(path), "an existing file", "check the path")
+    try:
+        with path.open("rb") as file:  # numpy, given a path, leaves the file open where it fails
+            content = np.load(file, allow_pickle=False) if path.stat().st_size <= IN_MEMORY else _mapped(path)
+            if isinstance(content, np.ndarray):
+                return content, None
+            if "x" in content.files:
+                return array_of(path, "x", IN_MEMORY), content["y"] if "y" in content.files else None
+            keys = ", ".join(content.files) or "none"
+    # A damaged file makes numpy, zipfile, zlib and ast raise a dozen types of error: here all mean the same.
+    except Exception as error:
+        raise unreadable(path, error) from error
+    raise InputError(
+        f"{path} with the keys {keys}",
+        "the key x and, for labels, y",
+        "save with np.savez(file, x=..., y=...)",
+    )
+
+
+def _mapped(path: Path) -> np.ndarray | np.lib.npyio.NpzFile:
+    """The file as memory that is read from it when it is used; an archive as `np.load` opens it."""
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def unreadable(path: Path, error: Exception) -> InputError:
+    """The `InputError` that says why numpy could not read the file."""
+    if "pickle" in str(error):
+        return InputError(
+            f"{path}, not a numpy file or one of Python objects (pickles are not read)",
+            "arrays of numbers saved by np.save or np.savez",
+            "convert objects with x.astype(np.float32)",
+        )
+    return refused(path, "read", error, "a whole .npy or .npz file", "make or copy it again")

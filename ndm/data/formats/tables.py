@@ -1,0 +1,174 @@
+"""Tables: `.csv` with a line of names, and `.parquet` (extra `tables`); every row is one example of real values.
+
+A column of lists of numbers is as many columns. Values at equal steps, as integers are, have no density: that is
+remarked on, and `dequantise=true` or `dequantise=[a,b]` adds noise of one step, the same every time. Constant columns
+are refused in training.
+"""
+
+import csv
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ndm.base.errors import InputError, refused
+from ndm.base.memory import require_memory
+from ndm.base.registry import optional
+from ndm.data.dataset import Whole
+from ndm.data.formats.columns import expanded, numbers
+from ndm.data.formats.dequantise import dequantised, listed
+from ndm.data.formats.examples import whole
+from ndm.data.formats.numerals import number_of
+from ndm.data.labels import classes
+
+_AS_TEXT = 5  # bytes of memory for each of a file, at least: every cell is an object of Python
+SUFFIXES = (".csv", ".parquet")
+
+
+def load_file(
+    path: Path, *, columns: Any = None, label: Any = None, unlabelled: Any = None, dequantise: Any = None
+) -> Whole:
+    """Every row of the table.
+
+    columns      names of those that are the example, in this order; all but the label if not given
+    label        the name of the column of classes: numbers or words (see `ndm.data.labels`)
+    unlabelled   keep: examples without a label are kept, without a class
+    dequantise   true, or names of columns of integers or of values at equal steps, which get noise
+
+    Raises `InputError`, which names the file and the column, and the row of a value that is missing or no number.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(str(path), "an existing file", "check the path")
+    table = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
+    return of_table(path, table, columns, label, unlabelled, dequantise)
+
+
+def of_table(
+    path: Path,
+    table: dict[str, list[Any]],
+    columns: Any,
+    label: Any,
+    unlabelled: Any,
+    dequantise: Any,
+    *,
+    missing: int | None = None,
+    notes: tuple[str, ...] = (),
+) -> Whole:
+    """The columns of `table` as examples, as `load_file` says; `path` names it in messages, `missing` no label."""
+    if label is not None:
+        label = chosen(path, [label], [], table)[0]
+    y, said = classes(
+        None if label is None else table[label], partial(cell, path, label), unlabelled=unlabelled, missing=missing
+    )
+    names = chosen(path, columns, [name for name in table if name != label], table)
+    values = beside(path, {name: numbers(table[name], partial(cell, path, name)) for name in names})
+    noisy, noise = dequantised(values, dequantise, str(path), partial(cell, path))
+    about = f"the file {path.name}, columns {listed(names)}" + f", noise on {listed(noise)}" * bool(noise)
+    return whole(
+        np.stack(list(noisy.values()), axis=1),
+        y,
+        path,
+        about,
+        columns=tuple(noisy),
+        notes=(*said, *notes),
+        left_out=tuple(name for name in table if name not in names),
+        reading={"columns": names, "dimensions": list(noisy), "dequantise": noise},
+        objection=unchanging(path, values),
+    )
+
+
+def _csv(path: Path) -> dict[str, list[Any]]:
+    require_memory(
+        _AS_TEXT * path.stat().st_size,
+        f"{path} of {path.stat().st_size:,} bytes as text",
+        "save its values with np.save, which are read from the disk when they are needed",
+    )
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.reader(file, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise refused(path, "read", error, "a table of text, UTF-8") from error
+    rows = rows[next((i for i, row in enumerate(rows) if row), 0) :]
+    while rows and not rows[-1]:  # empty lines before and after the table
+        rows.pop()
+    if len(rows) < 2:
+        raise InputError(f"{path} of {len(rows)} lines", "a line of names and one for each example")
+    names = [name.strip() for name in rows[0]]
+    if len(names) == 1:
+        rows = [row or [""] for row in rows]  # an empty line is a missing value
+    if len(names) == 1 and (others := [mark for mark in (";", "\t", "|") if mark in names[0]]):
+        raise InputError(
+            f"{path}, which begins with {names[0][:60]!r}",
+            "comma-separated values with a line of names",
+            f"separate values by ',' instead of {others[0]!r}, and write decimals with a point",
+        )
+    if len(set(names)) < len(names) or "" in names or all(number_of(name) is not None for name in names):
+        raise InputError(f"{path}, which begins with {','.join(names)[:60]}", "a line of different names of columns")
+    for i, row in enumerate(rows[1:], 1):
+        if len(row) != len(names):
+            raise InputError(f"{path}, row {i} of {len(row)} values", f"{len(names)}, one for each column")
+    return dict(zip(names, map(list, zip(*rows[1:], strict=True)), strict=True))
+
+
+def _parquet(path: Path) -> dict[str, list[Any]]:
+    parquet = optional("pyarrow.parquet", "tables")
+    try:
+        names = parquet.read_schema(path).names
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            raise InputError(f"{path} with several columns {twice[0]!r}", "different names of columns")
+        table = parquet.read_table(path)
+        return {name: table[name].to_pylist() for name in table.column_names}
+    except InputError:
+        raise
+    except Exception as error:  # damaged files make pyarrow raise many types
+        raise refused(path, "read", error, "a whole .parquet file") from error
+
+
+def chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) -> list[str]:
+    """The names that `columns` gives, each of the table and each once."""
+    if columns is None:
+        return default
+    given = columns if isinstance(columns, list) else [columns]
+    names = [str(name) for name in given]
+    if absent := [name for name in names if name not in table]:
+        word = isinstance(given[names.index(absent[0])], str)
+        which = f"a column {absent[0]!r}" if len(absent) == 1 else f"columns {', '.join(map(repr, absent))}"
+        raise InputError(
+            f"{path} without {which}",
+            "one of " + listed(table),
+            "" if word else "write a name that looks like a number in quotes: '[\"1.50\"]'",
+        )
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"columns={names}", "different names, at least one")
+    return names
+
+
+def cell(path: Path, column: str, i: int) -> str:
+    """What messages call the value; rows are counted from 1, without the line of names."""
+    return f"{path}, column {column!r}, row {i + 1}"
+
+
+def beside(path: Path, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The columns of numbers (N,) that the columns of `values` are, at least one, with at least one row."""
+    if not values:
+        raise InputError(f"{path} without columns of values", "at least one beside the label")
+    if not all(map(len, values.values())):
+        raise InputError(f"{path} without rows", "one for each example")
+    return expanded(values)
+
+
+def unchanging(path: Path, columns: dict[str, np.ndarray]) -> InputError | None:
+    """What is to be said of a column that is constant, where a model is to be trained."""
+    constant = [name for name, column in columns.items() if np.ptp(column) == 0]
+    return (
+        InputError(
+            f"{path}, column {constant[0]!r}, which never changes",
+            "columns that vary",
+            "leave it out of columns=[...]: a density over a constant is infinite",
+        )
+        if constant
+        else None
+    )

@@ -1,0 +1,223 @@
+"""Training examples that are streamed: larger than the disk, read in the order in which they come, by those who train.
+
+A stream of Hugging Face `datasets` is cut into *pieces* (its shards), and those into L *lanes*: L divides the number of
+pieces and the batch size, and row j of every batch comes from lane j L // B. So what a batch holds depends on the data,
+the batch size and the seed, but not on the number of processes, and a process opens the lanes of its own rows only.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from ndm.base.errors import InputError, reason
+from ndm.data.batches import FLIPS, Batches
+from ndm.data.dataset import DataSet, Split
+from ndm.data.hub.lanes import Lane
+from ndm.data.hub.rows import Decoder, Row
+from ndm.data.labels import classes
+from ndm.data.lazy import Examples
+
+_DEFAULTS = {"validation": 1000, "test": 1000, "buffer": 4096, "lanes": 16}
+_MOST = 2**24
+_SAMPLE = 1000  # of the training examples, in memory
+_PIECES = 1024  # at most: a folder of a million images is a million shards
+_STEPS_KEPT = 8  # of a lane: batches are asked for ahead, in several threads, and twice
+_THREADS = 8
+
+
+class Source:
+    """A stream, its pieces, and the examples at the beginning of each that are held out."""
+
+    def __init__(self, name: str, stream: Any) -> None:
+        self.name, self.stream = name, stream
+        self.pieces = min(stream.num_shards, _PIECES)
+        self.held: dict[int, int] = {}  # by piece
+
+    def read(self, piece: int, after: int) -> Iterator[Row]:
+        """The training examples of a piece, without the first `after`; nothing that is passed over is decoded."""
+        return self._read(piece, self.held.get(piece, 0) + after)
+
+    def _read(self, piece: int, after: int) -> Iterator[Row]:
+        number = after
+        try:
+            part = self.stream.shard(num_shards=self.pieces, index=piece, contiguous=False)
+            for values in part.skip(after) if after else part:
+                yield Row(values, f"{self.name}, piece {piece + 1}, example {number + 1}")
+                number += 1
+        except Exception as error:  # of the network, of Arrow, of the file system: all mean the same
+            raise InputError(
+                f"{self.name}, whose piece {piece + 1} cannot be read at example {number + 1} ({reason(error)[:200]})",
+                "a stream that goes on",
+                "the same command resumes a run",
+            ) from error
+
+    def hold(self, number: int, parts: int) -> tuple[list[Row], list[Row]]:
+        """The first examples, `number` of them, which `read` leaves out from now on, and some that it does not.
+
+        They come from the first `parts` pieces alike, so that lanes stay about equal, and from others where those hold
+        too few. Raises `InputError` where all do.
+        """
+        parts = min(self.pieces, parts)
+        held: list[Row] = []
+        seen: list[Row] = []
+        for piece in range(self.pieces):
+            if len(held) == number and len(seen) == _SAMPLE:
+                break
+            source = self._read(piece, 0)
+            mine = list(islice(source, min(ceil(number / parts), number - len(held))))
+            self.held[piece] = len(mine)
+            held += mine
+            seen += islice(source, min(ceil(_SAMPLE / parts), _SAMPLE - len(seen)))
+        if len(held) < number or not seen:
+            raise InputError(
+                f"{self.name}, a stream of few examples ({number} are to be held out)",
+                "some to train on beside them",
+                "hold fewer out, by validation= and test=",
+            )
+        return held, seen
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Stream(Split):
+    """A split to train on, streamed by `batches`. `x` and `y` are those of a sample of it, in memory.
+
+    The sample is what a model sees of the data before it is trained, and what is shown and evaluated of them.
+    """
+
+    source: Source
+    decode: Decoder
+    buffer: int
+    lanes: int
+    about: str
+
+    def batches(self, batch_size: int, seed: int, *, flip: bool = False) -> Batches:
+        return StreamedBatches(self, batch_size, seed, flip=flip)
+
+    def every(self) -> Examples:
+        raise InputError(
+            "all of a stream",
+            "a split of it, or data that are got whole",
+            "say --split test, or leave streaming=true out",
+        )
+
+    def stamps(self) -> Iterator[bytes]:
+        yield f"{self.about} {self.source.pieces};".encode()
+        yield from super().stamps()
+
+
+class StreamedBatches(Batches):
+    """`Batches` of a stream: quick where they are asked for in order, or nearly, and right in any."""
+
+    def __init__(self, split: Stream, batch_size: int, seed: int, *, flip: bool = False) -> None:
+        super().__init__(split, batch_size, seed, flip=flip)
+        self.decode, pieces = split.decode, split.source.pieces
+        number = max(n for n in range(1, split.lanes + 1) if pieces % n == 0 and batch_size % n == 0)
+        self.share = batch_size // number
+        self._lengths: dict[str, int] = {}
+        self.lanes = [
+            Lane(
+                split.source.read,
+                i,
+                range(i, pieces, number),
+                self._lengths,
+                seed=seed,
+                window=max(1, split.buffer // number),
+                kept=_STEPS_KEPT * self.share,
+            )
+            for i in range(number)
+        ]
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="lanes")
+
+    def fetch(self, step: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        lanes = range(first // self.share, (last - 1) // self.share + 1)
+        found = self._pool.map(lambda i: self._of_lane(i, step, first, last), lanes)
+        x = self.decode([row for part in found for row in part])
+        flips = np.random.default_rng((self.seed, step, 0, 0, FLIPS)).random(self.batch_size) < (0.5 * self.flip)
+        return x, flips[first:last]
+
+    def _of_lane(self, i: int, step: int, first: int, last: int) -> list[Row]:
+        """What lane i has of rows first..last-1 of the batch."""
+        begin = (step - i) * self.share  # what row 0 would be
+        return self.lanes[i].take(begin + max(first, i * self.share), begin + min(last, (i + 1) * self.share))
+
+    def shown(self, step: int) -> np.ndarray:
+        return self.split.x[: self.batch_size]  # a process that has not the lanes of all rows would have to open them
+
+    def state(self) -> dict[str, int]:
+        return dict(self._lengths)
+
+    def load(self, state: dict[str, int]) -> None:
+        self._lengths.update(state)
+
+
+def sizes(given: dict[str, Any]) -> dict[str, int]:
+    """The options of a stream, those that are not given by default; raises `InputError` for what is no number.
+
+    validation, test   examples that are held out for them, in memory
+    buffer             examples that are shuffled at a time, in memory, all lanes together
+    lanes              at most so many: what several processes read, and what one process reads at the same time
+    """
+    for option, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST:
+            raise InputError(f"the option {option}={value}", f"a number from 1 to {_MOST}")
+    return _DEFAULTS | given
+
+
+def streamed(
+    name: str,
+    stream: Any,
+    decoder: Callable[[list[Row]], Decoder],
+    *,
+    about: str,
+    label: str | None,
+    unlabelled: Any,
+    missing: int | None,
+    notes: tuple[str, ...],
+    validation: int,
+    test: int,
+    buffer: int,
+    lanes: int,
+) -> DataSet:
+    """The stream as a data set: its first examples, in memory, are validation and test, the others are trained on.
+
+    decoder   makes, of the first rows, what decodes all of them
+    about     what tells this stream from others, for the fingerprint
+    label     the column of classes of what is in memory; `unlabelled` and `missing` as in `classes`
+    notes     what else is said of the data
+
+    Raises `InputError` for streams that cannot be read, or are too short.
+    """
+    source = Source(name, stream)
+    held, seen = source.hold(validation + test, lanes)
+    held = [held[i] for i in np.random.RandomState(0).permutation(len(held))]  # neighbours may be alike
+    rows = seen + held
+    decode = decoder(rows)
+    x, first, second = decode(rows), len(seen), len(seen) + validation
+    y, said = classes(
+        None if label is None else [row.values[label] for row in rows],
+        lambda i: f"{rows[i].where}, column {label!r}",
+        unlabelled=unlabelled,
+        missing=missing,
+    )
+    sample, validating, testing = (
+        Split(x[part], None if y is None else y[part])
+        for part in (slice(first), slice(first, second), slice(second, None))
+    )
+    training = Stream(sample.x, sample.y, source=source, decode=decode, buffer=buffer, lanes=lanes, about=about)
+    note = f"train is a stream of {source.pieces} pieces, of which {first} examples are looked at"
+    return DataSet(
+        name,
+        training,
+        validating,
+        testing,
+        num_levels=256 if x.dtype == np.uint8 else None,
+        num_classes=0 if y is None else int(y.max()) + 1,
+        source=about,
+        notes=(*decode.notes, *said, note, *notes),
+        columns=decode.names,
+    )

@@ -1,0 +1,20 @@
+"""ImageNet, 1.28 million RGB images of 64 x 64 pixels and 256 levels, in an old and a new release (your own files)."""
+
+from typing import Any
+
+from ndm.data.dataset import DataSet
+from ndm.data.sets import imagenet
+
+NAME = "imagenet64"
+FOLDERS, FIRST = imagenet.folder_names(64), imagenet.first_files(64)
+
+# sha256 as published; `ndm data check` computes them. Archives of the new release circulate packed anew as well.
+ARCHIVES = {
+    "train_64x64.tar": "e2a2c1947a748d0d256e98e6d82800d855441dc9e4de2e71a773f1324c4524d7",
+    "valid_64x64.tar": "eeac03ec4f585baf871d2b4cb9c974bfe345e74878a74e5820fe6eb1041629cd",
+}
+
+
+def load(*, release: Any = None) -> DataSet:
+    """Images (3, 64, 64), uint8, of the `release` that is named, old or new; see `ndm.data.sets.imagenet`."""
+    return imagenet.read(64, release)

@@ -1,0 +1,22 @@
+"""Read the data sets that travel in the package (see files/ATTRIBUTION.md)."""
+
+from importlib.resources import files
+
+import numpy as np
+
+from ndm.data.dataset import DataSet, cut
+
+
+def load_vendored(
+    name: str,
+    sizes: tuple[int, int, int],
+    *,
+    source: str,
+    num_levels: int | None = None,
+    num_classes: int = 0,
+) -> DataSet:
+    """The rows of files/<name>.npz, cut in order: the vendored rows are permuted already."""
+    with (files("ndm.data.sets") / "files" / f"{name}.npz").open("rb") as file, np.load(file) as archive:
+        x, y = archive["x"], archive["y"].astype(np.int64) if num_classes else None
+    assert len(x) == sum(sizes)
+    return DataSet(name, *cut(x, y, sizes), num_levels=num_levels, num_classes=num_classes, source=source)

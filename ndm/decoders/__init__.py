@@ -1,5 +1,0 @@
-"""Decoders p(x | z_0), one file each."""
-
-from ndm.decoders.decoder import Decoder
-
-__all__ = ["Decoder"]

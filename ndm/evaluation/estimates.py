@@ -1,0 +1,242 @@
+"""What a run's model says of data, an object for each estimate: the NELBO, the importance-weighted bound, the ODE."""
+
+import copy
+import math
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ndm.base.noise import sample_noise
+from ndm.base.processes import Shards
+from ndm.base.seeds import mix
+from ndm.bounds.importance_weighted import importance_weighted
+from ndm.bounds.nelbo import Estimate, nelbo
+from ndm.bounds.shared_noise import Mean, mean_over_rows
+from ndm.bounds.units import in_unit
+from ndm.evaluation.wasserstein import squared_wasserstein
+from ndm.model import NeuralDiffusion
+from ndm.ode.dequantisation import Dequantisation
+from ndm.ode.divergences import Trace
+from ndm.ode.likelihood import decode, encode, ode_likelihood, owners_of_noise
+from ndm.ode.solvers import Solver
+from ndm.ode.solvers.adaptive import AdaptiveSolver
+from ndm.ode.transport import transport
+from ndm.runs.run import Run
+
+_CHUNK = 64  # examples that draw from one generator, of which a process has some
+_TOGETHER = 256  # examples that are integrated together, at most
+_MOST_PATHS = 2000  # the exact transport between two samples is cubic in their size
+
+
+class Estimator(ABC):
+    """An estimate for every example of a split, shared out among processes; the mean is in the run's unit."""
+
+    @abstractmethod
+    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+        """What evaluation.json says of it. The numbers do not depend on how many processes there are.
+
+        Raises:
+            FloatingPointError: for an example whose estimate is not finite.
+        """
+
+
+@dataclass(frozen=True)
+class BoundEstimator(Estimator):
+    """The NELBO, of T = `timesteps` or in continuous time."""
+
+    timesteps: int | None
+    draws: int
+    seed: int
+
+    def estimate(self, run: Run, x: Tensor, shards: Shards) -> Estimate:
+        """The bound of each example, in nats."""
+        # The density of t is that of the loss that was trained: for another T it would help little.
+        density = run.times if self.timesteps == run.config["timesteps"] else None
+
+        def terms(k: int, chunk: Tensor) -> list[Tensor]:
+            chunk = chunk.to(run.device)
+            part = nelbo(
+                run.model,
+                chunk,
+                timesteps=self.timesteps,
+                draws=self.draws,
+                density=density,
+                generator=_generator(self.seed, k, chunk),
+            )
+            return [part.prior, part.diffusion, part.reconstruction, part.standard_error]
+
+        status = f"{len(x)} examples, draws of each: {self.draws}"
+        return Estimate(*shards.map(terms, x, _CHUNK, "evaluating", status))
+
+    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+        estimate = self.estimate(run, x, shards)
+        draws = float((estimate.standard_error**2).sum().sqrt()) / len(x)
+        of_terms = {
+            name: in_unit(getattr(estimate, name).mean(), run) for name in ("prior", "diffusion", "reconstruction")
+        }
+        found = _mean("NELBO", estimate.total, run) | of_terms
+        if len(x) == 1:  # no spread over examples: that of the draws is all there is
+            found["standard_error"] = in_unit(draws, run)
+        return found | {
+            "standard_error_of_draws": in_unit(draws, run),
+            "timesteps": self.timesteps,
+            "draws": self.draws,
+        }
+
+
+@dataclass(frozen=True)
+class ImportanceEstimator(Estimator):
+    """The importance-weighted bound of `draws` chains of T = `timesteps`."""
+
+    timesteps: int
+    draws: int
+    seed: int
+
+    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+        def weighted(k: int, chunk: Tensor) -> list[Tensor]:
+            chunk = chunk.to(run.device)
+            part = importance_weighted(
+                run.model, chunk, timesteps=self.timesteps, draws=self.draws, generator=_generator(self.seed, k, chunk)
+            )
+            return [part.total, part.effective_draws]
+
+        total, effective = shards.map(weighted, x, _CHUNK, "weighing", f"{len(x)} examples, {self.draws} chains each")
+        return _mean("importance-weighted bound", total, run) | {
+            "draws": self.draws,
+            "timesteps": self.timesteps,
+            "effective_draws": float(effective.mean()),
+        }
+
+
+@dataclass(frozen=True)
+class OdeEstimator(Estimator):
+    """-log p of the ODE, and the error of the way there and back."""
+
+    trace: Trace
+    solver: Solver
+    dequantisation: Dequantisation
+    draws: int
+    dtype: torch.dtype
+    seed: int
+
+    def check(self, run: Run) -> None:
+        """Raise `InputError` for what cannot be asked of the run's model, before anything is computed."""
+        self.trace.check(run.event_shape)
+        self.solver.check(self.dtype)
+        self.dequantisation.check(run.model.decoder, self.draws)
+
+    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+        began = time.monotonic()
+        model = copy.deepcopy(run.model).to(self.dtype)
+        x = x.to(self.dtype)
+
+        def density(_: int, chunk: Tensor) -> list[Tensor]:
+            part = ode_likelihood(
+                model,
+                chunk.to(run.device),
+                trace=self.trace,
+                solver=self.solver,
+                dequantisation=self.dequantisation,
+                draws=self.draws,
+                seed=self.seed,
+            )
+            return [part.evaluations, *-part.repeats]
+
+        def way(_: int, chunk: Tensor) -> list[Tensor]:
+            return [_there_and_back(model, chunk.to(run.device), self.solver)]
+
+        size, status = _together(x, shards), f"{len(x)} examples"
+        evaluations, *repeats = shards.map(density, x, size, "integrating", status)
+        (squares,) = shards.map(way, x[:_TOGETHER], size, "there and back", status)
+        mean = mean_over_rows(torch.stack(repeats), owners_of_noise(x, self.trace, self.dequantisation))
+        return _mean("ODE's density", torch.stack(repeats).mean(0), run, mean) | {
+            "standard_error_of_estimate": _known(mean.standard_error_of_estimate, run),
+            "trace": self.trace.name,
+            "probes": self.trace.num_probes,
+            "solver": repr(self.solver),
+            "dequantisation": self.dequantisation.name,
+            "draws": self.draws,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "evaluations": {"mean": float(evaluations.mean()), "most": int(evaluations.max())},
+            "round_trip_error": float(squares.mean().sqrt()),
+            "seconds": time.monotonic() - began,
+        }
+
+
+@dataclass(frozen=True)
+class TransportEstimator(Estimator):
+    """How the ODE carries noise to data, beside the exact optimal transport: never its energy alone.
+
+    All in squared standard deviations of the data. `others` are examples of another split, whose distance from this
+    one is the floor of that of samples. Distances of finite samples are larger than those of their laws.
+    """
+
+    others: Tensor
+    seed: int
+
+    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+        x, model = x[:_MOST_PATHS], run.model
+        size = _together(x, shards)
+
+        def paths(k: int, chunk: Tensor) -> list[Tensor]:
+            like = chunk.to(run.device)
+            z_1 = sample_noise(self.seed, k * size, tuple(like.shape), like).normal()
+            found = transport(model, z_1)
+            return [*z_1.flatten(1).T, *found.z_0.flatten(1).T, found.energy, found.displacement, found.straightness]
+
+        *ends, energy, displacement, straightness = shards.map(paths, x, size, "transporting", f"{len(x)} paths")
+        z_1, z_0 = torch.stack(ends, 1).chunk(2, 1)
+        alpha = float(model.schedule(torch.zeros((), device=run.device)).alpha.detach())
+        data, others = (
+            model.decoder.standardise(points.to(run.device)).flatten(1).double().cpu()
+            for points in (x, self.others[: len(x)])
+        )
+        return {
+            "energy": float(energy.mean()),
+            "displacement": float(displacement.mean()),
+            "straightness": float(straightness.mean()),
+            "energy_standard_error": float(energy.std() / math.sqrt(len(x))) if len(x) > 1 else None,
+            "optimal": squared_wasserstein(z_1, alpha * data),
+            "w2": squared_wasserstein(z_0 / alpha, data),
+            "floor": squared_wasserstein(others, data),
+            "paths": len(x),
+            "solver": repr(AdaptiveSolver()),
+            "seed": self.seed,
+        }
+
+
+def _there_and_back(model: NeuralDiffusion, x: Tensor, solver: Solver) -> Tensor:
+    """The mean square of decode(encode(x)) - x over an event, in standard deviations of the data, (B,)."""
+    back = decode(model, encode(model, x, solver=solver), solver=solver)
+    return (model.decoder.standardise(back) - model.decoder.standardise(x)).square().flatten(1).mean(1)
+
+
+def _together(x: Tensor, shards: Shards) -> int:
+    """Examples in a chunk whose values are their own, so that every process has as much to do."""
+    return min(_TOGETHER, math.ceil(len(x) / shards.number))
+
+
+def _generator(seed: int, k: int, like: Tensor) -> torch.Generator:
+    """That of chunk k, whichever process has it."""
+    return torch.Generator(like.device).manual_seed(mix(seed, k))
+
+
+def _mean(what: str, nats: Tensor, run: Run, mean: Mean | None = None) -> dict[str, float | None]:
+    """Over examples (N,), whose noise is independent unless `mean` says otherwise; its standard error, if known."""
+    wrong = (~torch.isfinite(nats)).nonzero()
+    if len(wrong):
+        raise FloatingPointError(
+            f"the {what} is not finite for {len(wrong)} of {len(nats)} examples, "
+            f"the first of them example {int(wrong[0])}"
+        )
+    mean = mean or mean_over_rows(nats[None], None)
+    return {"total": in_unit(mean.value, run), "standard_error": _known(mean.standard_error, run)}
+
+
+def _known(error: Tensor, run: Run) -> float | None:
+    """A standard error in the run's unit; None where it cannot be told."""
+    return in_unit(error, run) if math.isfinite(error) else None

@@ -1,0 +1,1 @@
+"""The deterministic process: codes, densities and energies along it."""

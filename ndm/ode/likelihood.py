@@ -1,0 +1,220 @@
+"""The exact log-density of the model's ODE, and the way of data to noise and back along it."""
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ndm.base.errors import InputError
+from ndm.base.modes import evaluating, unmixed
+from ndm.base.noise import example_noise, noise_owners
+from ndm.base.precision import PRECISIONS, check_numbers, in_precision, precision_of
+from ndm.base.seeds import check_seed
+from ndm.base.shapes import check_batch_size
+from ndm.bounds.shared_noise import Mean, mean_over_rows, standard_errors
+from ndm.model import NeuralDiffusion
+from ndm.ode.dequantisation import Dequantisation, dequantisation_for, without_noise
+from ndm.ode.divergences import Trace, quadratic_forms, trace_for
+from ndm.ode.solvers import Solver
+from ndm.ode.solvers.adaptive import AdaptiveSolver
+from ndm.ode.solvers.solver import NoSolution, State
+
+
+@dataclass(frozen=True)
+class OdeLikelihood:
+    """log p(x) of the ODE, per example, in nats; for drawn dequantisation a lower bound in the mean.
+
+    Equal examples share their noise, so that the error of their mean is not that of independent ones: take `mean`.
+    """
+
+    log_prob: Tensor  # (N,), averaged over draws and probes
+    standard_error: Tensor  # (N,) of that average, over repeats; NaN where there is one, 0 where nothing is random
+    evaluations: Tensor  # (N,) int64: of the velocity, averaged over paths and rounded up
+    dequantisation: str
+    draws: int
+    trace: str
+    solver: str
+    repeats: Tensor  # (R, N): what log_prob averages, R independent estimates of each example
+    owners: Tensor | None  # (N,) int64, the same for examples that share their noise; None where nothing is random
+
+    def mean(self) -> Mean:
+        """The mean log p(x) with its standard errors, in which equal examples count as one; in nats, float64."""
+        return mean_over_rows(self.repeats, self.owners)
+
+
+def ode_log_prob(model: NeuralDiffusion, x: Tensor, trace: str | Trace = "exact", **options) -> Tensor:
+    """log p(x) of the model's ODE in nats, (N,): the values of `ode_likelihood`, which has the options."""
+    return ode_likelihood(model, x, trace=trace, **options).log_prob
+
+
+@torch.no_grad()
+@unmixed()
+def ode_likelihood(
+    model: NeuralDiffusion,
+    x: Tensor,
+    cond: Tensor | None = None,
+    *,
+    trace: str | Trace = "exact",
+    solver: Solver | None = None,
+    dequantisation: Dequantisation | None = None,
+    draws: int = 1,
+    dtype: torch.dtype | None = None,
+    seed: int = 0,
+    batch_size: int = 2048,
+) -> OdeLikelihood:
+    """The log-density of data x (N, *event) under the ODE dz/dt = v(z, t) with z_1 ~ N(0, I):
+
+        log p(z_0) = log N(z_1; 0, I) + integral_0^1 div v(z_t, t) dt,       log p(x) = log p(z_0) + log w
+
+    from z_0 at t = 0; `dequantisation` gives z_0 and w. An example's value depends on the seed and on the example, not
+    on its neighbours or its place, and not on `torch.autocast`.
+    Source: Chen et al., Neural ODEs (2018), https://arxiv.org/abs/1806.07366; Song et al. (2020),
+    https://arxiv.org/abs/2011.13456.
+
+    Args:
+        trace: "exact", "hutchinson" (Rademacher probes), "gaussian", or a `Trace`.
+        solver: dopri5 with tolerances of 1e-5 if not given.
+        dequantisation: none for real values and that of q(z_0 | x) for data with levels, if not given.
+        draws: of the dequantisation, for each probe where the trace has some.
+        dtype: compute in this precision, e.g. torch.float64, on a copy of the model; by default in the model's own.
+        batch_size: states in one pass of the network.
+
+    Raises:
+        InputError: for what `NeuralDiffusion.checked` refuses, an exact trace of more than 4096 dimensions, tolerances
+            out of reach, and an ODE that blows up.
+    """
+    model.decoder.check(x)
+    if dtype is not None:
+        if dtype not in PRECISIONS:
+            raise InputError(f"dtype={dtype}", "torch.float32 or torch.float64")
+        model = model if precision_of(model, dtype) == dtype else copy.deepcopy(model).to(dtype)
+        x = x.to(dtype)
+    x = model.checked(x, cond)
+    trace = trace if isinstance(trace, Trace) else trace_for(trace)
+    solver = solver or AdaptiveSolver()
+    dequantisation = dequantisation or dequantisation_for(None, model.decoder)
+    trace.check(x.shape[1:])
+    solver.check(x.dtype)
+    dequantisation.check(model.decoder, draws)
+    check_seed(seed)
+    check_batch_size(batch_size)
+    # Where z_0 is drawn, each estimate draws its own: a path that probes share would hide that noise from their spread.
+    traces = trace.apart() * draws if dequantisation.is_drawn else [trace]
+    values, evaluations = [], []
+    with evaluating(model):
+        for start in range(0, len(x), batch_size):
+            chunk = slice(start, start + batch_size)
+            noise, found = example_noise(seed, x[chunk]), []
+            for one in traces:
+                z_0, log_w = dequantisation(x[chunk], model.decoder, model.schedule(x.new_zeros(())), noise)
+                probes = one.probes(noise, z_0)
+                log_probs, count = _integrate(model, z_0, None if cond is None else cond[chunk], probes, one, solver)
+                found.append(((log_probs + log_w[:, None]).T, count))
+            values.append(torch.cat([estimates for estimates, _ in found]))
+            evaluations.append(torch.stack([count for _, count in found]))
+    repeats, owners = torch.cat(values, 1), owners_of_noise(x, trace, dequantisation)
+    count = torch.cat(evaluations, 1).double().mean(0).ceil().long()
+    return OdeLikelihood(
+        repeats.mean(0),
+        standard_errors(repeats, owners),
+        count,
+        dequantisation.name,
+        draws,
+        trace.name,
+        repr(solver),
+        repeats,
+        owners,
+    )
+
+
+def owners_of_noise(x: Tensor, trace: Trace, dequantisation: Dequantisation) -> Tensor | None:
+    """`OdeLikelihood.owners` of data x (N, *event)."""
+    return noise_owners(x) if dequantisation.is_drawn or trace.num_probes is not None else None
+
+
+def _integrate(
+    model: NeuralDiffusion, z_0: Tensor, cond: Tensor | None, probes: Tensor, trace: Trace, solver: Solver
+) -> tuple[Tensor, Tensor]:
+    """log p(z_0), (B, estimates), and the number of evaluations, (B,)."""
+
+    def velocity(z: Tensor, t: Tensor, rows: Tensor) -> Tensor:
+        return model.predicted_velocity(z, t, None if cond is None else cond[rows])
+
+    with naming(model):
+        z_1, divergence, evaluations = flow(velocity, z_0, probes, trace, solver, 0.0, 1.0)
+    return model.prior(z_1).log_prob(z_1)[:, None] + divergence, evaluations
+
+
+def flow(
+    velocity: Callable[[Tensor, Tensor, Tensor], Tensor],
+    z: Tensor,
+    probes: Tensor,
+    trace: Trace,
+    solver: Solver,
+    start: float,
+    end: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Where dz/dt = velocity(z, t, rows) takes z (B, *event) from `start` to `end`, and what it does to volume:
+
+        log p_start(z_start) = log p_end(z_end) + integral_start^end div velocity dt
+
+    Returns z_end, that integral for each estimate of the trace, (B, estimates), and the evaluations, (B,).
+    """
+
+    def field(t: Tensor, state: State, rows: Tensor) -> State:
+        own = probes if len(probes) == 1 else probes[rows]
+        v, forms = quadratic_forms(lambda z: velocity(z, t, rows), state[0], own)
+        return v, trace.collect(forms)
+
+    volume = z.new_zeros(len(z), trace.collect(z.new_zeros(1, probes.shape[1])).shape[1])
+    solution = solver(field, (z, volume), start, end)
+    z_end, divergence = solution.state
+    return z_end, divergence, solution.evaluations
+
+
+@contextlib.contextmanager
+def naming(model: NeuralDiffusion) -> Iterator[None]:
+    """Where a solver finds no solution within, its error names the model."""
+    try:
+        yield
+    except NoSolution as error:
+        parts = ", ".join(type(part).__name__ for part in (model.schedule, model.transform, model.predictor))
+        raise NoSolution(f"{error.got} (model: {parts})", error.expected, error.advice) from error
+
+
+@torch.no_grad()
+@unmixed()
+def encode(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
+    """z_1 (N, *event): where the ODE takes data x (N, *event), from z_0 = alpha_0 x, the standardised data."""
+    x = model.checked(x, cond)
+    z_0 = without_noise(x, model.decoder, model.schedule(x.new_zeros(())))
+    return carry(model, z_0, cond, solver, 0.0, 1.0)
+
+
+@torch.no_grad()
+@unmixed()
+def decode(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
+    """The inverse of `encode`, (N, *event): z_0 / alpha_0 in the units of the data, not rounded to levels."""
+    check_numbers(z_1, "latents")
+    model.check_labels(cond, len(z_1))
+    z_1 = in_precision(model, z_1, "latents")
+    z_0 = carry(model, z_1, cond, solver, 1.0, 0.0)
+    return model.decoder.destandardise(z_0 / model.schedule(z_1.new_zeros(())).alpha)
+
+
+@unmixed()
+def carry(
+    model: NeuralDiffusion, z: Tensor, cond: Tensor | None, solver: Solver | None, start: float, end: float
+) -> Tensor:
+    """z at the time `end`, carried there by the model's ODE from z (B, *event) at `start`."""
+
+    def field(t: Tensor, state: State, rows: Tensor) -> State:
+        return (model.predicted_velocity(state[0], t, None if cond is None else cond[rows]),)
+
+    solver = solver or AdaptiveSolver()
+    solver.check(z.dtype)
+    with evaluating(model), naming(model):
+        return solver(field, (z,), start, end).state[0]

@@ -1,0 +1,43 @@
+"""What a decoder is: the data given the least noisy latent."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from ndm.base.part import Part
+from ndm.base.precision import check_numbers
+from ndm.base.shapes import like_event
+from ndm.parts.schedules import Level
+
+
+class Decoder(Part, ABC):
+    """p(x | z_0), and the coordinates in which the model sees the data: `standardise` and its inverse."""
+
+    def standardise(self, x: Tensor) -> Tensor:
+        """The data as the model sees it, of about unit scale, (B, *event)."""
+        return x
+
+    def destandardise(self, x: Tensor) -> Tensor:
+        """The inverse of `standardise`."""
+        return x
+
+    def log_scale(self, x: Tensor) -> Tensor:
+        """The log-determinant of `destandardise` for events like those of x (B, *event), ()."""
+        return x.new_zeros(())
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, z_0: Tensor, level: Level) -> Tensor:
+        """log p(x | z_0) in nats, (B,), for data x, (B, *event), and the noise level at t = 0."""
+
+    @abstractmethod
+    def sample(self, z_0: Tensor, level: Level, uniform: Tensor) -> Tensor:
+        """x ~ p(x | z_0), (B, *event), from numbers `uniform` in (0, 1), (B, *event)."""
+
+    def reconstruction(self, x: Tensor, level: Level, noise: Tensor) -> Tensor:
+        """L_rec = E[-log p(x | z_0)] in nats, (B,); by default the one-sample estimate from `noise` (B, *event)."""
+        z_0 = like_event(level.alpha, x) * self.standardise(x) + like_event(level.sigma, x) * noise
+        return -self.log_prob(x, z_0, level)
+
+    def check(self, x: Tensor) -> None:
+        """Raise `InputError` for data that this decoder cannot describe."""
+        check_numbers(x, "data")

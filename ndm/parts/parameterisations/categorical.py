@@ -1,0 +1,71 @@
+"""What is believed of data with a finite number of levels: a probability for each level."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ndm.base.errors import InputError
+from ndm.base.precision import matmul
+from ndm.parts.decoders.discretised import LevelsDecoder
+from ndm.parts.parameterisations.parameterisation import Form
+from ndm.parts.schedules import Level
+from ndm.process.mixture import Mixture
+
+_PSEUDO_COUNT = 1.0  # examples' worth of the histogram of all dimensions, added to that of each
+
+
+class CategoricalForm(Form):
+    """p(x_i = v_k | z_t) = p_ik ~ exp( theta_ik + sum_j outputs_ij phi_j(v_k) ) N(z_i; alpha v_k, sigma^2)
+
+    Bayes' rule for each dimension: the likelihood of z_i is known, theta is the logarithm of the dimension's own
+    histogram (read off the training data, then learned), and the network only has to say what the other dimensions
+    add. Before it has learned anything this is the exact posterior of independent dimensions. The network sees its
+    mean, which is z_i without the noise that the histogram explains.
+
+    phi are v, v^2, whether v is the lowest or the highest level, and one wave over the range.
+
+    Args:
+        event_shape: shape of one example.
+        num_levels: L, as in `LevelsDecoder`.
+    """
+
+    num_outputs = 6
+
+    def __init__(self, event_shape: tuple[int, ...], num_levels: int) -> None:
+        super().__init__()
+        self.decoder = LevelsDecoder(num_levels)
+        self.theta = nn.Parameter(torch.zeros(*event_shape, num_levels))
+
+    @classmethod
+    def for_events(cls, event_shape: tuple[int, ...], num_levels: int | None, **options: Any) -> "CategoricalForm":
+        if num_levels is None:
+            raise InputError("the categorical form for real values", "data with levels", "choose form=scaled")
+        return cls(event_shape, num_levels, **options)
+
+    @torch.no_grad()
+    def initialise(self, x: Tensor) -> None:
+        counts = nn.functional.one_hot(self.decoder.to_integers(x), self.decoder.num_levels).sum(0).to(self.theta)
+        overall = counts.flatten(0, -2).sum(0) + 1
+        self.theta.copy_(torch.log(counts + _PSEUDO_COUNT * overall / overall.sum()))
+
+    def network_input(self, z_t: Tensor, level: Level) -> Tensor:
+        return self._mean(self._logits(z_t, level))
+
+    def belief(self, z_t: Tensor, outputs: Tensor, level: Level) -> Mixture:
+        update = matmul(outputs.movedim(1, -1), self._features(z_t))
+        log_probs = torch.log_softmax(self._logits(z_t, level) + update, dim=-1)
+        return Mixture(log_probs, self.decoder.values(log_probs), torch.zeros_like(log_probs[..., :1]))
+
+    def _logits(self, z_t: Tensor, level: Level) -> Tensor:
+        """log p(v_k, z_i) up to a constant, (B, *event, L)."""
+        return self.theta + self.decoder.log_likelihoods(z_t, level)
+
+    def _mean(self, logits: Tensor) -> Tensor:
+        return matmul(torch.softmax(logits, dim=-1), self.decoder.values(logits))
+
+    def _features(self, like: Tensor) -> Tensor:
+        """phi_j(v_k), (num_outputs, L)."""
+        v = self.decoder.values(like)
+        return torch.stack([v, v**2, (v == -1).to(v), (v == 1).to(v), torch.cos(math.pi * v), torch.sin(math.pi * v)])

@@ -1,0 +1,112 @@
+"""What is believed of real values, or of many levels: a mixture of Gaussians for each dimension."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ndm.base.errors import InputError
+from ndm.base.shapes import like_event
+from ndm.parts.parameterisations.parameterisation import Form
+from ndm.parts.schedules import Level
+from ndm.process.mixture import Mixture
+
+_LEAST_STD = 1e-3  # of a component, in units of the standardised data
+_PSEUDO_COUNT = 1.0  # examples' worth of the weights of all dimensions, added to those of each
+_EXAMPLES, _FITTED, _ITERATIONS = 1000, 10_000, 60  # examples, values and iterations of the first fit
+_FITTED_STD = 1e-2  # least standard deviation of a component of the first fit
+_TINY = 1e-6
+_MOST_LOG_STD = 5.0  # that the network can add: exp of a spike of its outputs would overflow
+
+
+class GaussianMixtureForm(Form):
+    """p(x_i | z_t) ~ N(z_i; alpha x_i, sigma^2) sum_k pi_ik N(x_i; mu_ik, s_ik^2), again a mixture:
+
+    pi'_k ~ pi_k N(z; alpha mu_k, tot_k),   mu'_k = (sigma^2 mu_k + alpha s_k^2 z) / tot_k,
+    s'_k^2 = sigma^2 s_k^2 / tot_k,         tot_k = sigma^2 + alpha^2 s_k^2
+
+    Bayes' rule for each dimension: the likelihood of z_i is known, the prior starts as a fit to the training data (K
+    components for all dimensions, weights for each; then all is learned), and the network's 3 K outputs shift its
+    log pi_k, mu_k and (by at most 5) log s_k by what the other dimensions add. As `CategoricalForm`, for data without
+    levels or with many. A mean is shifted by a number of its component's first standard deviations: components of many
+    widths, such as the black of a background beside the greys, learn at one rate.
+
+    Args:
+        event_shape: shape of one example.
+        num_components: K.
+    """
+
+    first_means: Tensor
+    first_stds: Tensor
+
+    def __init__(self, event_shape: tuple[int, ...], num_components: int = 8) -> None:
+        super().__init__()
+        if num_components < 1:
+            raise InputError(f"{num_components} components", "at least 1")
+        self.num_components = num_components
+        self.num_outputs = 3 * num_components
+        self.log_weights = nn.Parameter(torch.zeros(*event_shape, num_components))
+        spread = torch.linspace(-1, 1, num_components) if num_components > 1 else torch.zeros(1)
+        self.shifts = nn.Parameter(torch.zeros(*event_shape, num_components))
+        self.log_stds = nn.Parameter(torch.full((*event_shape, num_components), math.log(2 / num_components)))
+        self.register_buffer("first_means", spread)
+        self.register_buffer("first_stds", torch.full((num_components,), 2 / num_components))
+
+    @classmethod
+    def for_events(cls, event_shape: tuple[int, ...], num_levels: int | None, **options: Any) -> "GaussianMixtureForm":
+        return cls(event_shape, **options)
+
+    @torch.no_grad()
+    def initialise(self, x: Tensor) -> None:
+        x = x[:_EXAMPLES].flatten(1)
+        order = torch.randperm(x.numel(), generator=torch.Generator().manual_seed(0))
+        values = x.flatten()[order[:_FITTED].to(x.device)]
+        spread = (x.amax() - x.amin()) / max(1, self.num_components - 1)
+        means = x.amin() + spread * torch.arange(self.num_components).to(x)
+        variances = (spread / 2).square().clamp(min=_FITTED_STD**2).expand_as(means)
+        shares = torch.full_like(means, 1 / self.num_components)
+        for _ in range(_ITERATIONS):  # expectation maximisation
+            found = _responsibilities(values, means, variances, shares)
+            total = found.sum(0) + _TINY
+            means = (found * values[:, None]).sum(0) / total
+            variances = (found * (values[:, None] - means) ** 2).sum(0) / total + _FITTED_STD**2
+            shares = total / total.sum()
+        counts = torch.stack([_responsibilities(d, means, variances, shares).sum(0) for d in x.T])
+        weights = counts + _PSEUDO_COUNT * shares
+        self.log_weights.copy_(torch.log(weights / weights.sum(-1, keepdim=True)).reshape_as(self.log_weights))
+        self.log_stds.copy_((variances.log() / 2).expand_as(self.log_stds))
+        self.first_means.copy_(means)
+        self.first_stds.copy_(variances.sqrt())
+
+    def network_input(self, z_t: Tensor, level: Level) -> Tensor:
+        return self._posterior(z_t, level, self.log_weights, self.shifts, self.log_stds).mean
+
+    def belief(self, z_t: Tensor, outputs: Tensor, level: Level) -> Mixture:
+        log_weights, shifts, log_stds = outputs.movedim(1, -1).chunk(3, dim=-1)
+        return self._posterior(
+            z_t,
+            level,
+            self.log_weights + log_weights,
+            self.shifts + shifts,
+            self.log_stds + _MOST_LOG_STD * torch.tanh(log_stds / _MOST_LOG_STD),
+        )
+
+    def _posterior(self, z_t: Tensor, level: Level, log_weights: Tensor, shifts: Tensor, log_stds: Tensor) -> Mixture:
+        means = self.first_means + self.first_stds * shifts
+        alpha, sigma = (like_event(value, z_t)[..., None] for value in (level.alpha, level.sigma))
+        z = z_t[..., None]
+        prior_variance, noise_variance = torch.exp(2 * log_stds) + _LEAST_STD**2, sigma**2
+        total = noise_variance + alpha**2 * prior_variance
+        log_likelihoods = -0.5 * ((z - alpha * means) ** 2 / total + total.log())
+        return Mixture(
+            torch.log_softmax(log_weights + log_likelihoods, dim=-1),
+            (noise_variance * means + alpha * prior_variance * z) / total,
+            noise_variance * prior_variance / total,
+        )
+
+
+def _responsibilities(values: Tensor, means: Tensor, variances: Tensor, shares: Tensor) -> Tensor:
+    """The probability that each value (N,) comes from each component, (N, K)."""
+    logits = shares.log() - 0.5 * ((values[:, None] - means) ** 2 / variances + variances.log())
+    return torch.softmax(logits, dim=-1)

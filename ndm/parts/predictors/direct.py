@@ -1,0 +1,35 @@
+"""Our default predictor: predict the curve itself."""
+
+from torch import Tensor
+
+from ndm.base.errors import InputError
+from ndm.parts.predictors._network import NetworkPredictor
+from ndm.parts.schedules import Level
+from ndm.parts.transforms import Transform
+from ndm.process.curve import Belief, Curve
+
+
+class DirectPredictor(NetworkPredictor):
+    """f^ from the network's own heads: for the time basis f^(u) = x^ + sum_k b_k(u) h^_k.
+
+    F(x^, .) is never evaluated, so that sampling costs what it costs without F, and f^ can be E[F(x, .) | z_t]. The
+    bound at one eta sees one combination of the heads only (in continuous time (1 + eta)/2 dF - dF'/gamma'), so that
+    the curve is right for that eta; sample with the volatility that was trained.
+    """
+
+    @staticmethod
+    def num_heads(transform: Transform) -> int:
+        """How many heads the transformation's curves have; raises `InputError` where there is no such form."""
+        if transform.num_heads is None:
+            raise InputError(
+                f"a direct predictor for {type(transform).__name__}",
+                "a transformation that a network can predict by heads",
+                "use the plug-in predictor: --predictor plug_in",
+            )
+        return transform.num_heads
+
+    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
+        belief, heads = self.predict(z_t, t, cond, level, transform)
+        curve = transform.curve_from_heads(belief.mean, heads, t)
+        curve.belief = Belief(belief, transform.response(curve, z_t))
+        return curve

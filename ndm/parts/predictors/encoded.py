@@ -1,0 +1,46 @@
+"""DiffEnc's predictor: predict the encoded data, and take their motion for granted."""
+
+import torch
+from torch import Tensor
+
+from ndm.base.errors import InputError
+from ndm.base.shapes import like_event
+from ndm.parts.predictors._network import NetworkPredictor
+from ndm.parts.schedules import Level, Schedule
+from ndm.parts.transforms import Transform
+from ndm.parts.transforms.gates import EncoderGate
+from ndm.process.curve import Curve, LineCurve
+
+_SAME = 1e-3  # of gamma
+
+
+class EncodedPredictor(NetworkPredictor):
+    """f^(u) = (1 - (u - t) gamma'_t sigma_t^2) x^(z_t, t), where x^ predicts F(x, t) and not x.
+
+    Nothing of F is evaluated, and the network has no heads for its motion: the slope -gamma' sigma^2 x^ is that of
+    F = alpha_t^2 x, around which the encoder F = alpha_t^2 x + sigma_t^2 y is built. With gamma linear in t it is
+    DiffEnc's p(z_s | z_t) for every s, elsewhere in the limit of many steps.
+    Source: Nielsen et al., DiffEnc (2023), https://arxiv.org/abs/2310.19789.
+    """
+
+    def check(self, schedule: Schedule, transform: Transform) -> None:
+        gate = getattr(transform, "gate", None)
+        if not isinstance(gate, EncoderGate):
+            raise InputError(
+                f"the encoded predictor for a {type(transform).__name__}",
+                "DiffEnc's encoder",
+                "--transform residual --transform-options gate=encoder",
+            )
+        t = torch.tensor([0.0, 0.5, 1.0])
+        gamma, own = (each.gamma(t).detach() for each in (schedule, gate.schedule))
+        if not torch.allclose(gamma, own, atol=_SAME):
+            raise InputError(
+                f"gamma of {gamma.tolist()} at t = 0, 1/2, 1 for an encoder made for {own.tolist()}",
+                "the same, linear in t",
+                "--transform-options 'gate_options={gamma_min: ..., gamma_max: ...}' moves the encoder's",
+            )
+
+    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
+        belief, _ = self.predict(z_t, t, cond, level, transform)
+        slope = like_event(-level.gamma_prime * level.sigma**2, z_t) * belief.mean
+        return LineCurve(belief.mean, slope, t)

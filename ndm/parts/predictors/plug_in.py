@@ -1,0 +1,19 @@
+"""The paper's predictor: predict x, and follow its path."""
+
+from torch import Tensor
+
+from ndm.parts.predictors._network import NetworkPredictor
+from ndm.parts.schedules import Level
+from ndm.parts.transforms import Transform
+from ndm.process.curve import Curve
+
+
+class PlugInPredictor(NetworkPredictor):
+    """f^(u) = F(x^(z_t, t), u): the curve of a predicted point.
+
+    Source: Bartosh, Vetrov, Naesseth, Neural Diffusion Models (2024), https://arxiv.org/abs/2310.08337.
+    """
+
+    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
+        belief, _ = self.predict(z_t, t, cond, level, transform)
+        return transform.curve(belief.mean, cond)

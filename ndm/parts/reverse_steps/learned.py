@@ -1,0 +1,20 @@
+"""A learned table of variances."""
+
+import torch
+from torch import Tensor, nn
+
+from ndm.parts.reverse_steps.reverse_step import TabulatedStepVariance
+
+
+class LearnedStepVariance(TabulatedStepVariance):
+    """w = v exp(theta_{k,i}), one number for each step and each dimension of the transformation's basis.
+
+    It starts at w = v. Source of the idea: Nichol, Dhariwal, Improved DDPM (2021), https://arxiv.org/abs/2102.09672.
+    """
+
+    def __init__(self, event_shape: tuple[int, ...], timesteps: int) -> None:
+        super().__init__(event_shape, timesteps)
+        self.log_ratio = nn.Parameter(torch.zeros(timesteps, *self.event_shape))
+
+    def ratio(self) -> Tensor:
+        return self.log_ratio.exp()

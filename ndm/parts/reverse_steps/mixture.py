@@ -1,0 +1,23 @@
+"""The whole distribution of a step that the predictor believes in, not its variance alone."""
+
+from torch import Tensor
+
+from ndm.parts.reverse_steps.reverse_step import BelievedStepVariance
+from ndm.process.gaussian import Gaussian
+from ndm.process.mixture import Mixture
+
+
+class MixtureStepVariance(BelievedStepVariance):
+    """p(z_s | z_t) = prod_i integral of q(z_s,i | z_t, x_i) p(x_i | z_t) dx_i: q's step for every x that is believed.
+
+    A Gaussian step is right when steps are many. When they are few, what a step reveals of x_i is far from Gaussian:
+    one of several levels, say; the mixture misses nothing but the dependence between dimensions. That holds for every
+    eta: at eta = 0 it is q's deterministic step to a point for every x, and the ODE's only in the limit of many steps.
+    Source of the idea: the x-parameterised steps of Austin et al., D3PM (2021), https://arxiv.org/abs/2107.03006.
+    """
+
+    def distribution(
+        self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None, timesteps: int | None = None
+    ) -> Mixture:
+        one = q.std.new_ones(())
+        return self.require(q, deviation).affine(one, q.mean).blurred(q.std**2)

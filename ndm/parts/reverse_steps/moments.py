@@ -1,0 +1,20 @@
+"""The variance that the predictor itself believes in."""
+
+from torch import Tensor
+
+from ndm.parts.reverse_steps.reverse_step import BelievedStepVariance
+from ndm.process.gaussian import Gaussian
+from ndm.process.mixture import Mixture
+
+
+class MomentsStepVariance(BelievedStepVariance):
+    """w_i = v_i + Var(deviation_i): the Gaussian with the moments of `MixtureStepVariance`, different for each z_t.
+
+    It is exact in its second moment where the predictor is (for independent dimensions the ancestral chain then is of
+    second order in law), and serves every step.
+    """
+
+    def distribution(
+        self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None, timesteps: int | None = None
+    ) -> Gaussian:
+        return Gaussian(q.mean, (q.std**2 + self.require(q, deviation).variance).sqrt(), q.basis)

@@ -1,0 +1,12 @@
+"""The variance of q itself."""
+
+from torch import Tensor
+
+from ndm.parts.reverse_steps.reverse_step import GaussianStepVariance
+
+
+class PosteriorStepVariance(GaussianStepVariance):
+    """w = v."""
+
+    def forward(self, variance: Tensor, step: Tensor | None = None, timesteps: int | None = None) -> Tensor:
+        return variance

@@ -1,0 +1,62 @@
+"""Blurring: the heat equation as a path of the data."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ndm.base.errors import InputError
+from ndm.parts.transforms.diagonal import DiagonalTransform
+from ndm.process.basis import CosineBasis
+
+
+class BlurringTransform(DiagonalTransform):
+    """F(x, t) = B^T diag(w(t)) B x, B the DCT and w_i(t) = (1 - d_min) exp(-lambda_i tau_t) + d_min: heat dissipation.
+
+    lambda_i are the frequencies of `CosineBasis`, tau_t = sigma_t^2 / 2 the time of the heat equation that blurs with
+    the width sigma_t = sigma_blur_max sin^2(pi t / 2), in pixels, and d_min the least that is left of a frequency. With
+    the Markov volatility the process is the paper's. Events of one axis are signals, blurred along it.
+    Source: Hoogeboom, Salimans, Blurring Diffusion Models (2022), https://arxiv.org/abs/2209.05557, section 4.
+
+    Args:
+        event_shape: shape of one example.
+        sigma_blur_max: width of the blur at t = 1.
+        d_min: scale that every frequency keeps.
+    """
+
+    def __init__(self, event_shape: tuple[int, ...], sigma_blur_max: float = 20.0, d_min: float = 1e-3) -> None:
+        super().__init__()
+        if not 0 <= sigma_blur_max < math.inf:
+            raise InputError(f"sigma_blur_max = {sigma_blur_max}", "a finite number, at least 0")
+        if not 0 < d_min <= 1:
+            raise InputError(f"d_min = {d_min}", "0 < d_min <= 1", "a frequency of no scale at all has no inverse")
+        self.sigma_blur_max, self.d_min = sigma_blur_max, d_min
+        self.basis: CosineBasis = CosineBasis(*(1, *event_shape)[-2:])
+        self.event_shape = tuple(event_shape)
+
+    @classmethod
+    def for_events(
+        cls,
+        event_shape: tuple[int, ...],
+        *,
+        timesteps: int | None = None,
+        num_classes: int = 0,
+        sigma_blur_max: float = 20.0,
+        d_min: float = 1e-3,
+    ) -> "BlurringTransform":
+        return cls(event_shape, sigma_blur_max, d_min)
+
+    @property
+    def frequencies(self) -> Tensor:
+        """lambda_i, (*event), in the precision and on the device that the basis has now."""
+        return self.basis.frequencies().reshape(self.event_shape[-2:]).expand(self.event_shape)
+
+    def log_scale_with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        frequencies = self.frequencies
+        t = t.reshape(t.shape + (1,) * frequencies.ndim)
+        sine, cosine = torch.sin(math.pi / 2 * t), torch.cos(math.pi / 2 * t)
+        tau = (self.sigma_blur_max * sine**2) ** 2 / 2
+        tau_prime = math.pi * self.sigma_blur_max**2 * sine**3 * cosine
+        left = (1 - self.d_min) * torch.exp(-frequencies * tau)
+        w = left + self.d_min
+        return w.log(), -frequencies * tau_prime * left / w

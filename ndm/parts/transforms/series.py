@@ -1,0 +1,62 @@
+"""Learned directions times known functions of time: F and its velocity at every t from one pass of a network."""
+
+from typing import Any
+
+from torch import Tensor
+
+from ndm.base.errors import InputError
+from ndm.base.part import Part
+from ndm.base.registry import choose
+from ndm.nn.shallow import ConvolutionalLayer, HiddenLayer
+from ndm.parts.time_functions import FUNCTIONS, TimeFunctions
+from ndm.parts.transforms.transform import Transform
+from ndm.process.curve import BasisCurve, Curve
+
+_LAYERS: dict[str, type[HiddenLayer | ConvolutionalLayer]] = {
+    "hidden": HiddenLayer,
+    "convolutional": ConvolutionalLayer,
+}
+
+
+class TimeBasisTransform(Transform):
+    """F(x, t) = x + sum_k b_k(t) h_k(x), with velocity sum_k b'_k(t) h_k(x), b_k(0) = 0.
+
+    h runs once for each x, however many times its curve is asked. A predictor may predict x^ and the h^_k directly,
+    so that the mean of p(z_s | z_t) can be E[F(x, .) | z_t] and h is never evaluated when sampling.
+
+    Args:
+        h: a network (x, cond) -> (B, K, *event), zero at the start.
+        functions: the K functions b_k.
+    """
+
+    def __init__(self, h: Part, functions: TimeFunctions) -> None:
+        super().__init__()
+        self.h = h
+        self.functions = functions
+        self.num_heads = functions.num
+
+    @classmethod
+    def for_events(
+        cls,
+        event_shape: tuple[int, ...],
+        *,
+        timesteps: int | None = None,
+        num_classes: int = 0,
+        functions: str = "bumps",
+        num_functions: int = 3,
+        layer: str = "hidden",
+        **options: Any,
+    ) -> "TimeBasisTransform":
+        """`options` are those of the layer: width, and activation for the hidden one."""
+        chosen = choose("functions of time", functions, FUNCTIONS)(num_functions)
+        h = choose("layer", layer, _LAYERS)(event_shape, num_functions, num_classes=num_classes, **options)
+        return cls(h, chosen)
+
+    def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
+        h = self.h(x, cond).to(x.dtype)
+        if h.shape[1] != self.functions.num:
+            raise InputError(f"h of {h.shape[1]} outputs", f"{self.functions.num}, one for each function of time")
+        return BasisCurve(x, h, self.functions)
+
+    def curve_from_heads(self, x_hat: Tensor, heads: Tensor, t: Tensor) -> Curve:
+        return BasisCurve(x_hat, heads, self.functions)

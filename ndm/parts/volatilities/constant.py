@@ -1,0 +1,31 @@
+"""The same eta at every time."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ndm.base.errors import InputError
+from ndm.parts.schedules import Schedule
+from ndm.parts.transforms import Transform
+from ndm.parts.volatilities.volatility import Volatility
+
+
+class ConstantVolatility(Volatility):
+    """eta_t = eta, D = eta (gamma_t - gamma_s)."""
+
+    def __init__(self, value: float = 1.0) -> None:
+        super().__init__()
+        if not (math.isfinite(value) and value >= 0):
+            raise InputError(f"eta = {value}", "a finite number >= 0", "0 is deterministic, 1 is DDPM")
+        self.value = value
+
+    def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
+        return torch.full_like(t, self.value)
+
+    def integral(self, s: Tensor, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
+        return self.value * (schedule.gamma(t) - schedule.gamma(s))
+
+    def require_noise(self) -> None:
+        if self.value == 0:
+            raise InputError("eta = 0", "eta > 0 for the bound", "a deterministic process is for sampling only")

@@ -1,0 +1,38 @@
+"""The volatility that keeps the process of each coordinate Markov."""
+
+import torch
+from torch import Tensor
+
+from ndm.base.shapes import like_event
+from ndm.parts.schedules import Schedule
+from ndm.parts.transforms import Transform
+from ndm.parts.volatilities._rises import Rises
+from ndm.parts.volatilities.volatility import Volatility
+
+_LEAST = 1e-3
+
+
+class MarkovVolatility(Volatility):
+    """eta_i = gt_i' / gamma', D_i = gt_i(t) - gt_i(s), with gt_i = gamma - 2 log w_i, for F = B^T diag(w) B x.
+
+    In the coordinates of B each dimension is then a VDM of its own, with the noise schedule gt_i, so that the
+    continuous bound is tight for an exact predictor. A scale that grows faster than the noise would need eta < 0: there
+    eta is held at a small positive number, where the process is valid but no longer Markov, and D_i gains what gt_i
+    falls: D is the integral of the eta that is held. Where F has no scale, eta = 1.
+    """
+
+    def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
+        _, log_w_prime = transform.log_scale_with_velocity(t.reshape(-1))
+        _, gamma_prime = schedule.with_velocity(t.reshape(-1))
+        return (1 - 2 * log_w_prime / like_event(gamma_prime, log_w_prime)).clamp_min(_LEAST)
+
+    def integral(self, s: Tensor, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
+        s, t = s.reshape(-1), t.reshape(-1)
+        if not transform.has_scale:
+            return schedule.gamma(t) - schedule.gamma(s)
+        log_w_t, log_w_s = transform.log_scale_at(t), transform.log_scale_at(s)
+        span = like_event(schedule.gamma(t) - schedule.gamma(s), log_w_t)
+        # eta gamma' = gt' + max(2 (log w)' - (1 - least) gamma', 0)
+        rises = Rises(schedule, transform, 1 - _LEAST, t)
+        held = rises(t, log_w_t) - rises(s, log_w_s)
+        return torch.maximum(span - 2 * (log_w_t - log_w_s) + held, _LEAST * span)  # it is no less, but for rounding

@@ -1,0 +1,35 @@
+"""One learned volatility for each dimension."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ndm.base.shapes import like_event
+from ndm.parts.schedules import Schedule
+from ndm.parts.transforms import Transform
+from ndm.parts.volatilities.volatility import Volatility
+
+
+class PerDimensionVolatility(Volatility):
+    """eta_i = exp(theta_i), the same at every time, one for each dimension of the transformation's basis.
+
+    D_i = eta_i (gamma_t - gamma_s).
+    """
+
+    def __init__(self, event_shape: tuple[int, ...], start: float = 1.0) -> None:
+        super().__init__()
+        self.check_start(start)
+        self.log_eta = nn.Parameter(torch.full(tuple(event_shape), start).log())
+
+    @classmethod
+    def for_events(cls, event_shape: tuple[int, ...], **options: Any) -> "PerDimensionVolatility":
+        return cls(event_shape, **options)
+
+    def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
+        return self.log_eta.exp()[None]
+
+    def integral(self, s: Tensor, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
+        eta = self.log_eta.exp()[None]
+        span = (schedule.gamma(t) - schedule.gamma(s)).reshape(-1)
+        return eta * like_event(span, eta)

@@ -1,0 +1,51 @@
+"""What a volatility is: eta(t) >= 0 and its integral along gamma."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor
+
+from ndm.base.errors import InputError
+from ndm.base.part import Part
+from ndm.parts.schedules import Schedule
+from ndm.parts.transforms import Transform
+
+
+class Volatility(Part, ABC):
+    """eta_t relative to the Markov (DDPM) process: g_t^2 = eta_t sigma_t^2 gamma'_t.
+
+    eta = 0 is deterministic (DDIM), eta = 1 is DDPM. Values are one number per example (B,), or one per dimension
+    (B or 1, *event) in the transformation's basis; they may depend on the schedule and on the transformation of the
+    model that asks.
+
+    Attributes:
+        observes: whether `observe` takes note of anything; the discrete bound makes what it shows only then.
+    """
+
+    observes = False
+
+    @classmethod
+    def for_events(cls, event_shape: tuple[int, ...], **options: Any) -> "Volatility":
+        """The volatility for events of this shape; `options` are arguments of the constructor."""
+        return cls(**options)
+
+    @abstractmethod
+    def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
+        """eta_t."""
+
+    @abstractmethod
+    def integral(self, s: Tensor, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
+        """D = integral from s to t of eta dgamma."""
+
+    def observe(self, t: Tensor, difference: Tensor, slope: Tensor) -> None:
+        """Take note, while training, of dF(t) and of dF'(t) / gamma'_t, both (B, *event)."""
+
+    @staticmethod
+    def check_start(start: float) -> None:
+        """Raise `InputError` unless a learned eta can start there."""
+        if not (math.isfinite(start) and start > 0):
+            raise InputError(f"eta that starts at {start}", "a finite number > 0", "1 is DDPM's")
+
+    def require_noise(self) -> None:
+        """Raise `InputError` if eta is 0, where the bound is infinite and only sampling makes sense."""

@@ -1,0 +1,1 @@
+"""The mathematics of the process, as values without parameters."""

@@ -1,0 +1,1 @@
+"""A run as it lies on the disk: whole, checked, locked, opened."""

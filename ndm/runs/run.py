@@ -1,0 +1,118 @@
+"""A run's folder as its readers see it: the model, and the data it was trained on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ndm.base.errors import InputError
+from ndm.base.model_files import weights_of
+from ndm.bounds.time_samplers import ImportanceTimes
+from ndm.config import read_yaml
+from ndm.data import DataSet, Whole, read
+from ndm.data.lazy import Examples
+from ndm.model import NeuralDiffusion
+from ndm.parts.decoders.discretised import LevelsDecoder
+from ndm.runs.checkpoint import best, latest, newest
+from ndm.runs.folder import CONFIGURATION, left_of_checkpoints
+from ndm.training.build import as_tensor
+from ndm.training.state import read_progress, read_times
+
+
+@dataclass(frozen=True)
+class Run:
+    """The averaged model of a run's checkpoint, and what is known of the run."""
+
+    folder: Path
+    model: NeuralDiffusion
+    config: dict[str, Any]
+    progress: dict[str, Any]
+    times: ImportanceTimes | None  # the density of t that training learned
+    weights: str  # a digest of the averaged weights
+    is_latest: bool  # whether they are those of the latest checkpoint
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return tuple(self.config["data"]["event_shape"])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the model is one of images (levels), or of real values."""
+        return self.config["data"]["num_levels"] is not None
+
+    def read(self) -> Whole | DataSet:
+        """The run's own data, before they are split; raises `InputError` where they have changed."""
+        about = self.config["data"]
+        found = read(about["from"], self.config["data_options"])
+        if found.divided().fingerprint() != about["fingerprint"]:
+            raise InputError(
+                f"{about['from']}, which has changed since the run was started",
+                f"data of fingerprint {about['fingerprint']}",
+                "restore it, or say --data to evaluate it",
+            )
+        return self.checked(found)
+
+    def data(self) -> DataSet:
+        """The run's own data. Raises `InputError` where they have changed."""
+        return self.read().divided()
+
+    def checked(self, data: Whole | DataSet) -> Whole | DataSet:
+        """Data that the model can take; raises `InputError` for others."""
+        levels = self.config["data"]["num_levels"]
+        if data.event_shape != self.event_shape or data.num_levels != levels:
+            raise InputError(
+                f"{data.name}: events of shape {data.event_shape}, levels {data.num_levels}",
+                f"shape {self.event_shape}, levels {levels}, as the model was trained on",
+            )
+        return data
+
+    def examples(self, data: DataSet, split: str, limit: int | None = None) -> Tensor:
+        """The examples of a split, or the first `limit` of them, as the model takes them."""
+        return self.as_input(data.split(split).x[:limit])
+
+    def as_input(self, x: Examples) -> Tensor:
+        """Examples as the model takes them."""
+        return as_tensor(x, self.model.decoder)
+
+
+def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> Run:
+    """Open a run, its latest checkpoint or the best by validation verified.
+
+    Raises `InputError` for a folder that is no run, has no checkpoint yet, or a damaged one.
+    """
+    found = (best if checkpoint == "best" else latest)(folder)
+    progress = {} if found is None else read_progress(found / "state")
+    config = read_yaml(folder / CONFIGURATION, progress.get("configuration"))
+    if found is None:
+        kind = "checkpoint yet"
+        if checkpoint == "best" and newest(folder) is not None:
+            kind = "best checkpoint: it was not validated"
+        elif left := left_of_checkpoints(folder):
+            kind = f"checkpoint any more (its {left} is there)"
+        raise InputError(f"{folder}, which has no {kind}", "a run that has been trained")
+    device = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
+    model = NeuralDiffusion.from_pretrained(found / "model", map_location=device)
+    levels = model.decoder.num_levels if isinstance(model.decoder, LevelsDecoder) else None
+    if levels != config["data"]["num_levels"]:
+        raise InputError(
+            f"{folder / 'config.yaml'} with num_levels {config['data']['num_levels']}",
+            f"{levels}, as its model has",
+            "restore the file",
+        )
+    return Run(
+        folder,
+        model,
+        config,
+        progress,
+        read_times(found / "state"),
+        weights_of(found / "model"),
+        found == newest(folder),
+    )

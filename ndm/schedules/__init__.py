@@ -1,5 +1,0 @@
-"""Noise schedules, one file each: how signal turns into noise over time."""
-
-from ndm.schedules.schedule import Level, Schedule
-
-__all__ = ["Level", "Schedule"]

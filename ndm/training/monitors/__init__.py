@@ -1,0 +1,1 @@
+"""What is watched and written while a model is trained."""

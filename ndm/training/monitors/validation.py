@@ -1,0 +1,87 @@
+"""Validation while training: on a schedule, with draws that never change, of the averaged weights."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ndm.bounds.nelbo import nelbo
+from ndm.bounds.units import in_unit
+from ndm.config import Config
+from ndm.data import DataSet
+from ndm.model import NeuralDiffusion
+from ndm.runs import checkpoint
+from ndm.training.build import as_tensor
+
+_DRAWS = 4  # of (t, z_t) for each example
+_SEED = 0  # of the draws: the same for all runs, so that runs compare too
+
+
+class Validation:
+    """The bound of the first `validation_limit` examples of the validation split, every `validate_every` steps.
+
+    It remembers the best value and its step, and counts those since without a better one. The values are in bits/dim
+    for images and in nats for others.
+    """
+
+    def __init__(self, config: Config, data: DataSet) -> None:
+        self.config, self.data = config, data
+        self.value: float | None = None
+        self.step = 0  # of the latest value
+        self.best: float | None = None
+        self.best_step = 0
+        self.since_best = 0
+
+    def due(self, step: int) -> bool:
+        """Whether `step` is one of the schedule."""
+        return bool(self.config.validate_every) and step % self.config.validate_every == 0
+
+    def measure(self, step: int, model: NeuralDiffusion) -> float:
+        """The value of `model`; raises `FloatingPointError` for a bound that is not finite."""
+        device = next(model.parameters()).device
+        x = as_tensor(self.data.validation.x[: self.config.validation_limit], model.decoder).to(device)
+        generator = torch.Generator(device).manual_seed(_SEED)
+        nats = float(nelbo(model, x, timesteps=self.config.timesteps, draws=_DRAWS, generator=generator).total.mean())
+        if not math.isfinite(nats):
+            raise FloatingPointError(f"the bound of validation is not finite at step {step}")
+        return in_unit(nats, self.data)
+
+    def take(self, step: int, value: float) -> None:
+        """Remember the value of a validation."""
+        self.value, self.step = value, step
+        if self.best is None or value < self.best:
+            self.best, self.best_step, self.since_best = value, step, 0
+        else:
+            self.since_best += 1
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether `patience` validations in a row were no better than the best."""
+        return self.config.patience is not None and self.since_best >= self.config.patience
+
+    @property
+    def status(self) -> str:
+        """For the progress line."""
+        return "" if self.value is None else f"  validation {self.value:.3f}, best {self.best:.3f}"
+
+    def is_best(self, step: int) -> bool:
+        """Whether the best value is that of `step`."""
+        return self.best is not None and step == self.best_step
+
+    def line(self, step: int) -> dict[str, float]:
+        """What the line of metrics for `step` says."""
+        return {} if self.value is None or step != self.step else {"validation": self.value}
+
+    def mark(self, run: Path) -> None:
+        """Link the best checkpoint, once it is there."""
+        if self.best is not None:
+            checkpoint.mark_best(run, self.best_step)
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run needs to go on as an unbroken one."""
+        return {name: getattr(self, name) for name in ("value", "step", "best", "best_step", "since_best")}
+
+    def load(self, state: dict[str, Any] | None) -> None:
+        """Take a state back; None is that of a run from before there was validation."""
+        vars(self).update(state or {})

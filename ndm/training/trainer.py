@@ -1,0 +1,325 @@
+"""The training loop: the full bound, nothing left out, and nothing lost."""
+
+import contextlib
+import math
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ndm.base.errors import InputError
+from ndm.base.files import make_folder
+from ndm.base.noise import Rows
+from ndm.base.processes import Shards
+from ndm.base.running_mean import as_one_batch
+from ndm.base.seeds import mix
+from ndm.bounds.bound import Bound
+from ndm.config import Config
+from ndm.data import DataSet
+from ndm.data.batches import Prefetched
+from ndm.data.lazy import Examples
+from ndm.model import NeuralDiffusion
+from ndm.runs import checkpoint
+from ndm.runs.folder import alone, check_folder, locked
+from ndm.runs.saving import last_resort
+from ndm.training.averages.ema import ExponentialMovingAverage
+from ndm.training.averages.power import PowerAverages
+from ndm.training.build import as_tensor, build_model, make_times
+from ndm.training.failure import keep_batch, what_failed
+from ndm.training.interruption import Interruption
+from ndm.training.monitors.metrics import Metrics
+from ndm.training.monitors.pictures import Draw, Pictures
+from ndm.training.monitors.statistics import COLLAPSED, path_statistics
+from ndm.training.monitors.trackers import Trackers
+from ndm.training.monitors.validation import Validation
+from ndm.training.monitors.watching import LossBins, gradient_norms, memory
+from ndm.training.objective import Terms
+from ndm.training.optimizer import make_optimizer, set_learning_rate
+from ndm.training.parallel import WAYS, Parallel, load, make_accelerator, whole
+from ndm.training.prepare import prepare_network
+from ndm.training.room import parameters_fit, require_room
+from ndm.training.state import read_state, readable, write_state
+
+
+class Trainer:
+    """One run: `Trainer(config, data, folder).fit()` starts it, or goes on where its latest checkpoint ends.
+
+    `source` is the name or path that `data` were loaded from, for those who evaluate the run. `clock` is what the
+    seconds of the run are counted by, e.g. `time.process_time` on a machine that does other work as well. `draw` makes
+    the pictures of `pictures_every`.
+
+    All randomness of a step is a function of (seed, step), so that a resumed run repeats an unbroken one bit by bit.
+
+    Processes that were started together take equal rows of each batch, and draw what the whole batch would draw: a run
+    does not depend on how many there are, up to rounding (dropout and random volatilities excepted, which each process
+    draws for itself). The first of them speaks and writes.
+
+    Raises:
+        InputError: for a folder that holds something else, another configuration, a damaged checkpoint, or a batch that
+            the processes cannot share equally.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        data: DataSet,
+        run: Path,
+        source: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Draw | None = None,
+    ) -> None:
+        config.check()
+        if config.max_steps is None and config.max_seconds is None:
+            raise InputError("no budget", "max_steps, max_seconds or both")
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
+        self.config, self.data, self.run, self.clock = config, data, run, clock
+        self.text = config.to_yaml(data, source or data.name)
+        latest = check_folder(run, self.text)
+        self.accelerator, self.interruption, self.shards = make_accelerator(), Interruption(), Shards().join()
+        self.rows = self.shards.rows(config.batch_size, config.accumulate)
+        self.parallel: Parallel = WAYS[config.parallel](self.accelerator)
+        torch.manual_seed(config.seed)
+        with parameters_fit(config):
+            self.raw_model = build_model(config, data)  # without what is wrapped around it
+        self.ema = ExponentialMovingAverage(self.raw_model, config.ema_decay)
+        self.averages = PowerAverages(self.raw_model, config.average_lengths)
+        prepare_network(self.raw_model, config)
+        require_room(self.raw_model, config, data, self.rows)
+        self.times = make_times(config)
+        self.bins = LossBins(self.times)
+        self.terms = self.parallel.prepare(Terms(self.raw_model, self.bins, config))
+        self.parallel.share(nn.Sequential(self.ema.model, *self.averages.models))
+        self.optimizer = make_optimizer(self.raw_model, config)
+        self.batches = data.train.batches(config.batch_size, config.seed, flip=config.flip)
+        self.step, self.seconds, self.began = 0, 0.0, clock()
+        self.terms_of_shares: list[dict[str, Tensor]] = []  # (B,) each, of the latest step
+        self.metrics = Metrics(run, data)
+        self.validation = Validation(config, data)
+        self.pictures = Pictures(run, config.pictures_every, draw)
+        self.trackers = Trackers(config.tracker, run, self.text)
+        if latest is not None:
+            with locked(run, self.shards):
+                self._resume(latest)
+        if config.max_steps is not None and config.max_steps < self.step:
+            raise InputError(
+                f"max_steps = {config.max_steps} for a run of {self.step} steps",
+                "at least as many",
+                "choose another --run folder for a shorter run",
+            )
+        self.shards.by_first(lambda: make_folder(run))
+
+    def fit(self) -> bool:
+        """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same).
+
+        What fails in one process, as data that cannot be read, is raised in all of them, after the last step is saved.
+        """
+        with alone(self.run, self.text, self.step, self.shards):
+            if self.step:
+                self.shards.by_first(self._settle)  # a crash may have come before it
+            if not self.done or self.metrics.unwritten:
+                self._train()
+        return self.done
+
+    def _train(self) -> None:
+        bar = self.shards.progress_bar(f"training on {self.data.name}")
+        with (
+            self.interruption,
+            self.shards.in_first(self.metrics, self.trackers),
+            bar,
+            Prefetched(self.own_batch, self.step) as batches,
+            last_resort(self.save, self.shards),
+        ):
+            before, first = self.seconds, self.step
+            self.began, stopped = self.clock() - before, False
+            self.terms.train()
+            while not self.done and not stopped:
+                with self.shards.agreed() if self.step == first else contextlib.nullcontext():
+                    pieces = batches.get(self.step)
+                self.interruption.came |= batches.fails(self.step + 1)
+                values = self._train_step(pieces)
+                self.step += 1
+                self.seconds, stopped = values.pop("seconds"), values.pop("interrupted") > 0
+                self.metrics.add(values)
+                if self.validation.due(self.step):
+                    self._validate()
+                rate = (self.step - first) * self.config.batch_size / (self.seconds - before)
+                status = f"{self.metrics.recent_total:.3f} {self.metrics.unit}  {rate:.0f}/s{self.validation.status}"
+                bar.update(self.fraction, status)
+                if self.validation.due(self.step) or self.step % self.config.log_every == 0:
+                    with self.shards.agreed():
+                        self._log({"examples_per_second": rate, "waiting": batches.waited})
+                if self.pictures.due(self.step):
+                    self._draw()
+                if self.validation.is_best(self.step) or self.step % self.config.save_every == 0:
+                    self.save()
+            self.save()
+            with self.shards.agreed():
+                if stopped and not self.done and batches.fails(self.step):
+                    batches.get(self.step)
+
+    def _validate(self) -> None:
+        """The value of validation, by the first process, known to all."""
+        model = self.parallel.plain(self.ema.model)
+        self.validation.take(self.step, self.shards.by_first(lambda: self.validation.measure(self.step, model)))
+
+    def _draw(self) -> None:
+        model = self.parallel.plain(self.ema.model)
+        self.shards.by_first(lambda: self.pictures(self.step, model, self.metrics.writer))
+
+    @property
+    def done(self) -> bool:
+        """Whether the budget is spent, or validation has not become better for long enough."""
+        return self.fraction >= 1 or self.validation.exhausted
+
+    @property
+    def fraction(self) -> float:
+        """The share of the budget that is spent."""
+        spent = ((self.step, self.config.max_steps), (self.seconds, self.config.max_seconds))
+        return max(used / budget for used, budget in spent if budget is not None)
+
+    def objective(self, bound: Bound) -> Tensor:
+        """What is minimised, (B,): the bound, all of its terms alike."""
+        return bound.total
+
+    def own_batch(self, step: int) -> list[Tensor]:
+        """What this process computes of the batch of a step, a tensor for each of its pieces."""
+        return [self._as_input(self.batches.rows(step, rows.first, rows.first + rows.number)) for rows in self.rows]
+
+    def batch(self, step: int) -> Tensor:
+        """The batch of a step, on the CPU; a call of all processes together."""
+        return torch.cat([x for found in self.shards.gather([x.cpu() for x in self.own_batch(step)]) for x in found])
+
+    def _as_input(self, x: Examples) -> Tensor:
+        """Examples as the model takes them, on its device."""
+        return as_tensor(x, self.raw_model.decoder).to(self.accelerator.device)
+
+    def save(self) -> None:
+        """Write the checkpoint of this step, if there is none; raises `FloatingPointError` if it would hold a NaN."""
+        if not self.step:  # nothing is trained yet
+            return
+        weights, averaged = whole(self.raw_model.state_dict()), self.parallel.plain(self.ema.model)
+        averages = self.averages.state()
+        moments = {
+            name: whole(self.optimizer.state.get(weight, {})) for name, weight in self.raw_model.named_parameters()
+        }
+        bins = self._total(self.bins.sums).tolist()
+        data = {piece: number for found in self.shards.gather(self.batches.state()) for piece, number in found.items()}
+        for name, value in weights.items():
+            if not torch.isfinite(value).all():
+                raise FloatingPointError(f"{name} is not finite after step {self.step}: the checkpoint is not written")
+
+        def write(folder: Path) -> None:
+            averaged.save_pretrained(folder / "model")
+            progress = {
+                "step": self.step,
+                "seconds": self.seconds,
+                "examples": self.step * self.config.batch_size,
+                "metrics": self.metrics.state(),
+                "validation": self.validation.state(),
+                "bins": bins,
+                "data": data,
+                "configuration": self.text,
+            }
+            write_state(folder / "state", weights, moments, self.times.state_dict(), progress)
+            self.averages.write(folder / "state", averages)
+
+        def save() -> None:
+            checkpoint.save(self.run, self.step, write)
+            self._settle()
+
+        self.shards.by_first(save)
+
+    def _settle(self) -> None:
+        """What follows the checkpoint of this step."""
+        self.validation.mark(self.run)
+        self.averages.keep(self.run, self.step, self.config.save_every)
+
+    def _resume(self, folder: Path) -> None:
+        progress = read_state(folder / "state", self.raw_model, self.optimizer, self.times)
+        load(self.ema.model, NeuralDiffusion.from_pretrained(folder / "model").state_dict())
+        self.step, self.seconds = progress["step"], progress["seconds"]
+        with readable(folder / "state"):
+            self.metrics.load(self.step, progress["metrics"])
+            self.batches.load(progress.get("data", {}))
+            self.validation.load(progress.get("validation"))
+            if self.shards.is_main:  # the sums of all: the others begin anew
+                self.bins.load(progress.get("bins"))
+        self.averages.read(folder / "state")
+
+    def _train_step(self, pieces: list[Tensor]) -> dict[str, float]:
+        """One step on its `own_batch`; the means over the batch of all that was computed, the same in every process."""
+        step_seed = mix(self.config.seed, self.step)
+        rate = set_learning_rate(self.optimizer, self.config, self.step, self.fraction)
+        self.optimizer.zero_grad()
+        sums: dict[str, Tensor] = {}
+        self.terms_of_shares.clear()
+        with as_one_batch(self.terms, self._total):
+            for rows, x in zip(self.rows, pieces, strict=True):
+                torch.manual_seed(mix(step_seed, 1 + rows.first))  # of what a share draws for itself
+                generator = torch.Generator(x.device).manual_seed(step_seed)  # of what the whole batch draws
+                unshared = contextlib.nullcontext() if rows is self.rows[-1] else self.parallel.held_back(self.terms)
+                with unshared:
+                    for name, value in self._backward(x, rows, generator).items():
+                        sums[name] = sums.get(name, 0) + value
+        norm = self.parallel.clip(self.terms, self.config.clip * math.log(2))
+        values = self._agreed(sums)
+        if not all(math.isfinite(value) for value in (*values.values(), float(norm))):
+            self._stop(values)
+        self.optimizer.step()
+        self.ema.update(self.raw_model, self.step)
+        self.averages.update(self.raw_model, self.step)
+        return values | {"gradient_norm": float(norm), "learning_rate": rate}
+
+    def _backward(self, x: Tensor, rows: Rows, generator: torch.Generator) -> dict[str, Tensor]:
+        """Add the gradient of a share of the batch to that of its process; the sums of all terms over it."""
+        bound, energy = self.terms(x, rows, generator)
+        terms = {"prior": bound.prior, "diffusion": bound.diffusion, "reconstruction": bound.reconstruction}
+        loss = self.objective(bound)
+        if energy is not None:
+            terms["kinetic"] = energy
+            loss = loss + self.config.kinetic_weight * energy
+        # Gradients are means over processes, each of which has a sum over its share.
+        self.accelerator.backward(loss.sum() * self.shards.number / (rows.total * x[0].numel()))
+        self.terms_of_shares.append({name: term.detach() for name, term in terms.items()})
+        return {name: term.double().sum() for name, term in self.terms_of_shares[-1].items()}
+
+    def _agreed(self, sums: dict[str, Tensor]) -> dict[str, float]:
+        """The means over the batch, the clock of the first process and whether any was interrupted, in all of them."""
+        mine = [value / self.config.batch_size for value in sums.values()]
+        mine += [
+            torch.as_tensor(value, dtype=torch.float64, device=self.accelerator.device)
+            for value in (self.clock() - self.began if self.shards.is_main else 0.0, float(self.interruption.came))
+        ]
+        return dict(zip((*sums, "seconds", "interrupted"), self._total(torch.stack(mine)).tolist(), strict=True))
+
+    def _total(self, value: Tensor) -> Tensor:
+        """The sum over all processes."""
+        total: Tensor = self.accelerator.reduce(value, "sum")
+        return total
+
+    def _stop(self, values: dict[str, float]) -> None:
+        """Raise `FloatingPointError` in every process: what is not finite, and where the batch is saved."""
+        batch = {"x": self.batch(self.step), "t": self.bins.latest}
+        what = what_failed(values, self.raw_model, self.shards)
+        kept = keep_batch(self.run / f"failure-{self.step:08d}.npz", batch, self.terms_of_shares, self.shards)
+        raise FloatingPointError(f"the {what} is not finite at step {self.step}; {kept}")
+
+    def _log(self, pace: dict[str, float]) -> None:
+        """A line of metrics, from what all processes have seen."""
+        model, means = self.parallel.plain(self.raw_model), self.metrics.means()
+        bins, norms = self.bins.line(self._total), gradient_norms(self.raw_model, self.parallel.norm)
+        if not self.shards.is_main:
+            return
+        x = self._as_input(self.batches.shown(self.step))
+        path = path_statistics(model, x)
+        line = self.metrics.write(
+            self.step,
+            means | {"seconds": self.seconds} | pace | path | norms | bins | memory() | self.validation.line(self.step),
+        )
+        self.trackers.log(line)
+        if (ratio := path["variance_ratio"]) < COLLAPSED:
+            warnings.warn(f"F has collapsed: Var F / Var x = {ratio:.2g} at t = 1/2, step {self.step}", stacklevel=2)

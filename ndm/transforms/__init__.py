@@ -1,5 +1,0 @@
-"""Transformations F(x, t), one file each: what the path of the data is."""
-
-from ndm.transforms.transform import Transform
-
-__all__ = ["Transform"]

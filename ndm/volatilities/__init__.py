@@ -1,5 +1,0 @@
-"""Volatilities eta(t), one file each: how much noise the reverse process puts back on its way."""
-
-from ndm.volatilities.volatility import Volatility
-
-__all__ = ["Volatility"]

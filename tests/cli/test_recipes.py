@@ -1,0 +1,149 @@
+"""Every recipe, of data or of a known model, from data to samples."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from calling import TINY_MLP, TINY_UNET, ndm, write_data
+
+from ndm.base.registry import modules
+
+RECIPES = modules("ndm.recipes")
+MODELS = [name for name, module in RECIPES.items() if hasattr(module, "MODEL")]
+OF_POINTS = ("cities", "plane", "plane_edges", "vectors")
+OF_IMAGES = (
+    "celeba_hq_256",
+    "cifar10",
+    "digits",
+    "fashion_mnist",
+    "fashion_mnist_16",
+    "images",
+    "imagenet32",
+    "imagenet64",
+    "mnist",
+)
+SMALL = {"points.npz": (TINY_MLP, "width=8 depth=1"), "images.npz": (TINY_UNET, "channels=8 multipliers=[1,2]")}
+
+FULL = "--predictor-options channels=8 blocks=1 --batch-size 16 --log-every 1"
+SMALLER = {
+    "cifar10": FULL,
+    "imagenet32": FULL,
+    "imagenet64": FULL,
+    "celeba_hq_256": FULL.replace("blocks", "multipliers=[1,2] attention=[4] blocks"),
+}
+
+
+def train(source: str, recipe: str, words: str = "") -> dict:
+    """A run of two steps; its config.yaml."""
+    network, of_path = SMALL[source]
+    network = SMALLER.get(recipe, network)
+    if getattr(RECIPES[recipe], "MODEL", {}).get("transform") == "residual":
+        words += f" --transform-options {of_path}"
+    result = ndm(f"train {source} --run run --recipe {recipe} --max-steps 2 --threads 1 {network} {words}")
+    assert result.code == 0 and result.err == "", result.err
+    return yaml.safe_load(Path("run/config.yaml").read_text())
+
+
+def test_every_recipe_has_one_kind():
+    assert {*OF_POINTS, *OF_IMAGES, *MODELS} == set(RECIPES)
+    assert {"ddpm", "ddim", "vdm", "flow_matching", "blurring", "diffenc", "pixel_schedules", "ndm"} <= set(MODELS)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "source"),
+    [
+        *((name, "points.npz") for name in (*OF_POINTS, *MODELS)),
+        *((name, "images.npz") for name in (*OF_IMAGES, *MODELS)),
+    ],
+)
+def test_a_recipe_trains_evaluates_and_samples(empty, recipe, source):
+    write_data(empty)
+    config = train(source, recipe)
+    for name, value in getattr(RECIPES[recipe], "MODEL", {}).items():
+        assert config[name] == value or config[name].items() >= value.items()
+
+    assert ndm("evaluate run --draws 2 --limit 3").err == ""
+    evaluation = json.loads(Path("run/evaluation.json").read_text())
+    assert np.isfinite(evaluation["nelbo"]["total"]) and evaluation["nelbo"]["timesteps"] == config["timesteps"]
+
+    result = ndm("sample run --num 3 --steps 4 --out samples.npz")
+    assert result.code == 0 and result.err == ""
+    with np.load("samples.npz") as samples:
+        assert samples["x"].shape[0] == 3 and np.isfinite(samples["x"]).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "budget"),
+    [
+        ("", (None, 60)),
+        ("--max-steps 7", (7, None)),
+        ("--max-seconds 5", (None, 5)),
+        ("--max-steps 7 --max-seconds 5", (7, 5)),
+    ],
+)
+def test_a_budget_that_is_given_takes_the_place_of_the_recipes(empty, words, budget):
+    write_data(empty)
+    assert RECIPES["vectors"].RECIPE.max_seconds == 60
+    result = ndm(f"train points.npz --dry-run {TINY_MLP} {words}")
+    config = yaml.safe_load(result.out[: result.out.index("threads:")])
+    assert result.code == 0 and (config["max_steps"], config["max_seconds"]) == budget
+
+
+def test_a_model_keeps_the_network_of_its_data(empty):
+    write_data(empty)
+    config = train("points.npz", "ddpm")
+    of_data = RECIPES["vectors"].RECIPE
+    assert config["predictor_options"] == {**of_data.predictor_options, "form": "eps", "width": 16, "depth": 1}
+    assert config["schedule_options"] == {}
+    assert (config["batch_size"], config["learning_rate"]) == (16, of_data.learning_rate)
+
+
+def test_what_is_given_goes_on_top_of_a_model(empty):
+    write_data(empty)
+    config = train(
+        "points.npz",
+        "ddpm",
+        "--timesteps 7 --schedule-options gamma_min=-12 --predictor-options form=x width=8 depth=1",
+    )
+    assert (config["schedule"], config["timesteps"], config["schedule_options"]) == ("ddpm", 7, {"gamma_min": -12})
+    assert config["predictor_options"]["form"] == "x"
+
+
+def test_a_run_is_sampled_by_its_own_sampler(empty):
+    """A ddim run is a ddpm run, sampled without noise; another sampler may be asked for, now or when it goes on."""
+    write_data(empty)
+    assert train("points.npz", "ddim")["sampler"] == "deterministic"
+
+    def samples(words: str) -> np.ndarray:
+        assert ndm(f"sample run --num 5 --steps 4 --out samples.npz {words}").code == 0
+        with np.load("samples.npz") as found:
+            return found["x"]
+
+    own = samples("")
+    assert np.array_equal(own, samples("--sampler deterministic"))
+    np.testing.assert_allclose(own, samples("--sampler ancestral --eta 0"), rtol=1e-4, atol=1e-4)
+    ancestral = samples("--sampler ancestral")
+    assert not np.allclose(own, ancestral)
+
+    assert train("points.npz", "ddim", "--sampler ancestral")["sampler"] == "ancestral"  # the same run goes on
+    assert np.array_equal(ancestral, samples(""))
+    assert ndm("report run --steps 2").code == 0
+
+
+def test_a_run_from_before_samplers_had_a_setting_still_opens(empty):
+    write_data(empty)
+    train("points.npz", "vdm")
+    path = Path("run/config.yaml")
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if not line.startswith("sampler:")))
+    assert ndm("sample run --num 2 --steps 2 --out samples.npz").err == ""
+    assert ndm("evaluate run --draws 2 --limit 3").err == ""
+    train("points.npz", "vdm")
+
+
+def test_a_sampler_that_does_not_exist_is_refused_before_training(empty):
+    write_data(empty)
+    result = ndm(f"train points.npz --run run --sampler unheard --max-steps 2 {TINY_MLP}")
+    assert result.code == 2 and "sampler 'unheard'" in result.err and result.err.count("\n") == 1
+    assert not Path("run").exists()

@@ -33,24 +33,24 @@ class Config:
     schedule_options: Options = field(default_factory=dict)
     """E.g. gamma_min=-13.3 gamma_max=5."""
     transform: str | None = None
-    """identity, scaling, residual, time_basis or blurring (a file of ndm/transforms). By default scaling with
+    """identity, scaling, residual, series or blurring (a file of ndm/transforms). By default scaling with
     --timesteps T for up to 8 steps, where a learned path pays, and identity beyond and in continuous time, where it
     does not."""
     transform_options: Options = field(default_factory=dict)
-    """E.g. basis=frequency for scaling; num_functions=3 width=128 for time_basis; gate=time for residual;
+    """E.g. basis=frequency for scaling; num_functions=3 width=128 for series; gate=time for residual;
     sigma_blur_max=20 for blurring."""
     predictor: str | None = None
     """direct, plug_in or encoded (a file of ndm/predictors); by default direct where the transformation allows it."""
     predictor_options: Options = field(default_factory=dict)
-    """Of the network and its form, e.g. network=unet channels=32 multipliers=[1,2] form=scaled. By default the form is
-    gaussian_mixture where the step variance is mixture or moments, and scaled elsewhere."""
+    """Of the network and its parameterisation, e.g. network=unet channels=32 multipliers=[1,2] parameterisation=scaled.
+    By default gaussian_mixture where the reverse step is mixture or moments, and scaled elsewhere."""
     volatility: str = "markov"
     """markov, constant, learned, best, per_dimension or random (a file of ndm/volatilities)."""
     volatility_options: Options = field(default_factory=dict)
     """E.g. value=1 for constant, ratio=4 for random."""
-    step_variance: str | None = None
+    reverse_step: str | None = None
     """Spread of p(z_s|z_t) at --timesteps T: mixture, moments, learned, analytic or posterior (a file of
-    ndm/step_variances). By default mixture, or analytic where the predictor believes in a point alone."""
+    ndm/reverse_steps). By default mixture, or analytic where the predictor needs_posterior in a point alone."""
     timesteps: int | None = None
     """T of the discrete bound; without it the continuous bound is trained."""
     sampler: str = "ancestral"
@@ -72,7 +72,7 @@ class Config:
     learning_rate: float = 2e-3
     """Of AdamW, after the warm-up."""
     schedule_rate: float = 10.0
-    """Factor on the learning rate of the schedule's end points, the volatility and the step variances."""
+    """Factor on the learning rate of the schedule's end points, the volatility and the reverse steps."""
     transform_rate: float = 1.0
     """Factor on the learning rate of the transformation (beside its own: ndm/transforms)."""
     betas: tuple[float, float] = (0.9, 0.99)

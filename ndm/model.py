@@ -16,26 +16,26 @@ from ndm.base.files import parse_json, sha256
 from ndm.base.model_card import Facts, model_card
 from ndm.base.model_files import CONFIG, DIGEST, WEIGHTS, model_files
 from ndm.base.modes import callers_autocast, undisturbed, usable
-from ndm.base.noise import Rows
+from ndm.base.noise import BatchSlice
 from ndm.base.part import Part
 from ndm.base.precision import check_noise, check_tensors, holds, in_precision
 from ndm.base.seeds import check_generator
 from ndm.base.shapes import like_event
 from ndm.bounds.bound import Bound, bound
-from ndm.bounds.time_samplers import LowDiscrepancyTimes, Times
+from ndm.bounds.time_samplers import LowDiscrepancy, TimeSampler
 from ndm.nn.embeddings import check_labels
 from ndm.parts.decoders import Decoder
 from ndm.parts.predictors import Predictor
 from ndm.parts.predictors.callable import CallablePredictor
-from ndm.parts.reverse_steps import StepVariance
-from ndm.parts.reverse_steps.posterior import PosteriorStepVariance
-from ndm.parts.schedules import Level, Schedule
+from ndm.parts.reverse_steps import ReverseStep
+from ndm.parts.reverse_steps.posterior import PosteriorReverseStep
+from ndm.parts.schedules import NoiseLevel, Schedule
 from ndm.parts.transforms import Transform
 from ndm.parts.volatilities import Volatility
 from ndm.parts.volatilities.constant import ConstantVolatility
 from ndm.process.curve import Curve
 from ndm.process.gaussian import Gaussian
-from ndm.process.kernel import Transition
+from ndm.process.kernel import Kernel
 from ndm.process.mixture import Mixture
 
 
@@ -45,7 +45,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         q(z_t | x)       = N(alpha_t F(x, t), sigma_t^2 I)                                          `marginal`
         q(z_s | z_t, x)  = N(alpha_s F(x, s) + c_{s|t} (z_t - alpha_t F(x, t)), v_{s|t} I)          `posterior`
         p(z_1)           = N(0, I)                                                                  `prior`
-        p(z_s | z_t)     = q(z_s | z_t, .) with the predicted curve in place of F(x, .)             `reverse`
+        p(z_s | z_t)     = q(z_s | z_t, .) with the predicted curve in place of F(x, .)             `reverse_kernel`
         p(x | z_0)                                                                                  `decoder`
 
     Source: Bartosh, Vetrov, Naesseth, Neural Diffusion Models (2024), https://arxiv.org/abs/2310.08337.
@@ -56,7 +56,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         predictor: z_t, t -> the model's guess of the curve of x; any callable (z_t, t, cond) -> x^ is plugged into F.
         decoder: p(x | z_0).
         volatility: eta(t); 1 (DDPM's) if not given.
-        step_variance: the variance of p(z_s | z_t) at a finite number of steps; q's own if not given.
+        reverse_step: the variance of p(z_s | z_t) at a finite number of steps; q's own if not given.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         predictor: Predictor | Callable[[Tensor, Tensor, Tensor | None], Tensor],
         decoder: Decoder,
         volatility: Volatility | None = None,
-        step_variance: StepVariance | None = None,
+        reverse_step: ReverseStep | None = None,
     ) -> None:
         super().__init__()
         self.schedule = schedule
@@ -74,7 +74,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         self.predictor = predictor if isinstance(predictor, Predictor) else CallablePredictor(predictor)
         self.decoder = decoder
         self.volatility = volatility or ConstantVolatility(1.0)
-        self.step_variance = step_variance or PosteriorStepVariance()
+        self.reverse_step = reverse_step or PosteriorReverseStep()
 
     @undisturbed()
     def forward(
@@ -82,9 +82,9 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         x: Tensor,
         cond: Tensor | None = None,
         timesteps: int | None = None,
-        times: Times | None = None,
+        time_sampler: TimeSampler | None = None,
         generator: torch.Generator | None = None,
-        rows: Rows | None = None,
+        batch_slice: BatchSlice | None = None,
     ) -> Bound:
         """One Monte-Carlo draw of the bound of data x (B, *event), in nats: the training loss is its total's mean.
 
@@ -93,9 +93,9 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         Args:
             cond: class labels (B,), int64 from 0, for models that take them; -1 or None stands for no label.
             timesteps: T of the discrete chain; None for continuous time.
-            times: where the integrand over time is evaluated; low-discrepancy uniform times if not given.
-            rows: which rows of a larger batch x are, where it is computed in shares: with a generator in the same state
-                each share has the values that it has in the whole.
+            time_sampler: where the integrand over time is evaluated; low-discrepancy uniform times if not given.
+            batch_slice: which rows of a larger batch x are, where it is computed in shares: with a generator in the
+                same state each share has the values that it has in the whole.
 
         Raises:
             InputError: for data that the decoder cannot describe or of another precision than the model, labels out of
@@ -104,9 +104,9 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         """
         check_generator(generator)
         x = self.checked(x, cond)
-        if rows is None:  # what raises in one process of several, the others would wait for: the trainer watches
+        if batch_slice is None:  # what raises in one process of several, the others would wait for: the trainer watches
             self.check_noise(x)
-        return bound(self, x, cond, timesteps, times or LowDiscrepancyTimes(), generator, rows)
+        return bound(self, x, cond, timesteps, time_sampler or LowDiscrepancy(), generator, batch_slice)
 
     def checked(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """The data x (B, *event), in float32 at least.
@@ -136,8 +136,8 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
             return self.transform.curve(x, None if cond is None else usable(cond))
 
     @undisturbed()
-    def predict(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None, level: Level | None = None) -> Curve:
-        """The model's guess of the curve, from latents z_t (B, *event) at times t, (B,) or ().
+    def predict(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None, level: NoiseLevel | None = None) -> Curve:
+        """The model's guess of the curve, from latents z_t (B, *event) at time_sampler t, (B,) or ().
 
         `level` is the noise level at t, where the caller has it.
         """
@@ -171,10 +171,10 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         With the curve of x it is q's, with a predicted curve p's (at q's variance). Per-dimension values are
         coordinates in the transformation's basis. `volatility` takes the place of the model's own.
         """
-        return self.transition(z_t, s, t, volatility)(z_t, curve)
+        return self.kernel(z_t, s, t, volatility)(z_t, curve)
 
     @undisturbed()
-    def transition(self, like: Tensor, s: Tensor, t: Tensor, volatility: Volatility | None = None) -> Transition:
+    def kernel(self, like: Tensor, s: Tensor, t: Tensor, volatility: Volatility | None = None) -> Kernel:
         """`posterior` before its curve is known, for latents shaped like `like` (B, *event)."""
         check_tensors(z_t=like, s=s, t=t)
         if not holds(s < t):
@@ -183,12 +183,12 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         d = like_event((volatility or self.volatility).integral(s, t, self.schedule, self.transform), like)
         c = like_event(at_s.sigma / at_t.sigma, like) * torch.exp(-d / 2)
         variance = like_event(at_s.sigma, like) ** 2 * -torch.expm1(-d)
-        return Transition(
+        return Kernel(
             s, t, like_event(at_s.alpha, like), like_event(at_t.alpha, like), c, variance.sqrt(), self.transform.basis
         )
 
     @undisturbed()
-    def velocity(self, z_t: Tensor, curve: Curve, t: Tensor, level: Level | None = None) -> Tensor:
+    def velocity(self, z_t: Tensor, curve: Curve, t: Tensor, level: NoiseLevel | None = None) -> Tensor:
         """dz/dt of the deterministic process (eta = 0) in the limit of many steps, (B, *event):
 
             v(z, t) = (alpha f)' + (sigma' / sigma) (z - alpha f) = alpha (f' - gamma'/2 f) + (sigma' / sigma) z
@@ -231,7 +231,7 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
 
     @undisturbed()
     def diffusion(
-        self, like: Tensor, t: Tensor, volatility: Volatility | None = None, level: Level | None = None
+        self, like: Tensor, t: Tensor, volatility: Volatility | None = None, level: NoiseLevel | None = None
     ) -> Tensor:
         """g of the reverse SDE, g^2 = eta sigma^2 gamma', for latents shaped like `like` (B, *event)."""
         check_tensors(z_t=like, t=t)
@@ -240,32 +240,32 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         return like_event(level.sigma, like) * (eta * like_event(level.gamma_prime, like)).sqrt()
 
     @undisturbed()
-    def reverse(self, z_t: Tensor, predicted: Curve, step: Tensor, timesteps: int) -> Gaussian | Mixture:
+    def reverse_kernel(self, z_t: Tensor, predicted: Curve, step: Tensor, timesteps: int) -> Gaussian | Mixture:
         """p(z_s | z_t) of the chain of T = `timesteps` steps, from t = (k + 1) / T to s = k / T, k = `step` (B,).
 
-        The posterior at the predicted curve, spread by `step_variance`. `spread` gives that of other times and
-        volatilities.
+        The posterior at the predicted curve, spread by `reverse_step`. `reverse_kernel_at` gives that of other times
+        and volatilities.
         """
         check_tensors(z_t=z_t, step=step)
         s, t = step.to(z_t.dtype) / timesteps, (step + 1).to(z_t.dtype) / timesteps
-        transition = self.transition(z_t, s, t)
-        return self.spread(transition(z_t, predicted), transition, predicted, step, timesteps)
+        kernel = self.kernel(z_t, s, t)
+        return self.reverse_kernel_at(kernel(z_t, predicted), kernel, predicted, step, timesteps)
 
     @undisturbed()
-    def spread(
+    def reverse_kernel_at(
         self,
         q: Gaussian,
-        transition: Transition,
+        kernel: Kernel,
         predicted: Curve,
         step: Tensor | None = None,
         timesteps: int | None = None,
     ) -> Gaussian | Mixture:
-        """p(z_s | z_t) from q's step at the predicted curve: `step_variance`, told what the predictor believes.
+        """p(z_s | z_t) from q's step at the predicted curve: `reverse_step`, told what the predictor needs_posterior.
 
         `step` and `timesteps` say which step of which chain it is, where it is one with the model's own volatility.
         """
-        deviation = transition.deviation(predicted.belief) if self.step_variance.believes else None
-        return self.step_variance.distribution(q, deviation, step, timesteps)
+        deviation = kernel.deviation(predicted.posterior) if self.reverse_step.needs_posterior else None
+        return self.reverse_step.distribution(q, deviation, step, timesteps)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}

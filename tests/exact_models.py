@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import ndm
 from ndm.base.part import Part
 from ndm.bounds.bound import continuous_integrand, discrete_integrand
-from ndm.parts.schedules import Level, Schedule
+from ndm.parts.schedules import NoiseLevel, Schedule
 from ndm.parts.time_functions import TimeFunctions
 from ndm.parts.transforms import Transform
 
@@ -115,9 +115,9 @@ class LinearHeads(Part):
         return torch.einsum("kij,bj->bki", self.matrices, x)
 
 
-def linear_transform(*matrices: Tensor) -> ndm.TimeBasisTransform:
+def linear_transform(*matrices: Tensor) -> ndm.SeriesTransform:
     """F(x, t) = (I + t M_1 + t^2 M_2 + ...) x."""
-    return ndm.TimeBasisTransform(LinearHeads(torch.stack(matrices)), ndm.Monomials(len(matrices)))
+    return ndm.SeriesTransform(LinearHeads(torch.stack(matrices)), ndm.time_functions.Monomials(len(matrices)))
 
 
 class LogGrowth(TimeFunctions):
@@ -130,9 +130,9 @@ class LogGrowth(TimeFunctions):
         return torch.log1p(t[..., None] / 2), 1 / (2 + t[..., None])
 
 
-def growth() -> ndm.ScalingTransform:
+def growth() -> ndm.transforms.ScalingTransform:
     """F(x, t) = (1 + t / 2) x on one dimension."""
-    transform = ndm.ScalingTransform((1,), functions=LogGrowth())
+    transform = ndm.transforms.ScalingTransform((1,), functions=LogGrowth())
     nn.init.ones_(transform.log_scale)
     return transform
 
@@ -150,7 +150,7 @@ class ExactPredictor:
         return columns.reshape(len(t), size, size).mT
 
     def __call__(self, z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
-        level: Level = self.schedule(t)
+        level: NoiseLevel = self.schedule(t)
         signal = level.alpha[:, None, None] * self.matrix(t)
         noise = level.sigma[:, None, None] ** 2 * torch.eye(len(self.data)).to(self.data)
         cross = self.data @ signal.mT
@@ -161,7 +161,7 @@ def gaussian_model(
     data: Tensor, transform: Transform | None = None, schedule: Schedule | None = None, **parts
 ) -> ndm.NeuralDiffusion:
     """The model of x ~ N(0, data) with the exact predictor, for an F that is linear in x."""
-    transform, schedule = transform or ndm.IdentityTransform(), schedule or ndm.LinearSchedule()
+    transform, schedule = transform or ndm.IdentityTransform(), schedule or ndm.schedules.LinearSchedule()
     exact = ExactPredictor(data, schedule, transform)
     return ndm.NeuralDiffusion(schedule, transform, exact, ndm.GaussianDecoder(), **parts).eval()
 
@@ -175,7 +175,7 @@ def squashing_model(
         return torch.tanh(z_t - t.reshape(-1, *[1] * (z_t.ndim - 1)))
 
     return ndm.NeuralDiffusion(
-        schedule or ndm.LinearSchedule(),
+        schedule or ndm.schedules.LinearSchedule(),
         transform or ndm.IdentityTransform(),
         predictor,
         ndm.GaussianDecoder(),
@@ -187,24 +187,28 @@ def small_transform(name: str, event_shape: tuple[int, ...] = (3,)) -> Transform
     """One of the library's transformations with random parameters, on small events."""
     made = {
         "identity": lambda: ndm.IdentityTransform(),
-        "scaling": lambda: ndm.ScalingTransform(event_shape),
-        "frequency": lambda: ndm.ScalingTransform(event_shape, ndm.CosineBasis(*event_shape[-2:])),
-        "time_basis": lambda: ndm.TimeBasisTransform(ndm.HiddenLayer(event_shape, 3, width=16), ndm.IntegratedBumps(3)),
-        "residual": lambda: ndm.ResidualTransform(ndm.MLP(event_shape, width=16, depth=1)),
+        "scaling": lambda: ndm.transforms.ScalingTransform(event_shape),
+        "frequency": lambda: ndm.transforms.ScalingTransform(
+            event_shape, ndm.process.basis.CosineBasis(*event_shape[-2:])
+        ),
+        "series": lambda: ndm.SeriesTransform(
+            ndm.nn.HiddenLayer(event_shape, 3, width=16), ndm.time_functions.IntegratedBumps(3)
+        ),
+        "residual": lambda: ndm.transforms.ResidualTransform(ndm.MLP(event_shape, width=16, depth=1)),
     }
     return perturbed(made[name](), std=0.2)
 
 
 def correlated() -> ndm.NeuralDiffusion:
     """A model whose Jacobian is not diagonal."""
-    return gaussian_model(torch.tensor([[1.0, 0.8], [0.8, 1.0]]), schedule=ndm.LinearSchedule(-4.0, 3.0))
+    return gaussian_model(torch.tensor([[1.0, 0.8], [0.8, 1.0]]), schedule=ndm.schedules.LinearSchedule(-4.0, 3.0))
 
 
 def levels_model() -> ndm.NeuralDiffusion:
     """Three levels, and a predictor that knows nothing: x^ is the posterior mean of N(0, 1)."""
-    schedule = ndm.LinearSchedule(-2.0, 4.0)
+    schedule = ndm.schedules.LinearSchedule(-2.0, 4.0)
 
     def predictor(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         return schedule(t).alpha[:, None] * z_t
 
-    return ndm.NeuralDiffusion(schedule, ndm.IdentityTransform(), predictor, ndm.LevelsDecoder(3)).eval()
+    return ndm.NeuralDiffusion(schedule, ndm.IdentityTransform(), predictor, ndm.DiscretisedDecoder(3)).eval()

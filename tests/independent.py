@@ -1,4 +1,4 @@
-"""Models of data with independent dimensions, which know each one's distribution: their beliefs are exact."""
+"""Models of data with independent dimensions, which know each one's distribution: their posteriors are exact."""
 
 import math
 
@@ -8,10 +8,10 @@ from torch import Tensor
 
 import ndm
 from ndm.bounds.bound import discrete_integrand
-from ndm.parts.parameterisations.categorical import CategoricalForm
-from ndm.parts.parameterisations.gaussian_mixture import GaussianMixtureForm
-from ndm.parts.parameterisations.parameterisation import Form
-from ndm.parts.reverse_steps import StepVariance
+from ndm.parts.parameterisations.categorical import CategoricalParameterisation
+from ndm.parts.parameterisations.gaussian_mixture import GaussianMixtureParameterisation
+from ndm.parts.parameterisations.parameterisation import Parameterisation
+from ndm.parts.reverse_steps import ReverseStep
 from ndm.parts.transforms import Transform
 from ndm.parts.volatilities import Volatility
 from ndm.process.mixture import Mixture
@@ -24,17 +24,17 @@ STDS = torch.tensor([[0.5, 0.3, 0.4], [0.4, 0.5, 0.7]], dtype=torch.float64)
 WIDE, NARROW = (-12.0, 14.0), (-4.0, 3.0)  # ends of gamma: nothing is lost, and what is lost is known
 
 
-def levels_form() -> CategoricalForm:
+def levels_form() -> CategoricalParameterisation:
     """Three levels, of shares 0.2, 0.5 and 0.3 in an order of its own in each dimension."""
-    form = CategoricalForm((2,), 3)
+    form = CategoricalParameterisation((2,), 3)
     with torch.no_grad():
         form.theta.scatter_(1, ORDERS, SHARES.log().expand(2, 3).to(form.theta))
     return form
 
 
-def gaussians_form() -> GaussianMixtureForm:
+def gaussians_form() -> GaussianMixtureParameterisation:
     """Three Gaussians of those shares in each dimension."""
-    form = GaussianMixtureForm((2,), 3)
+    form = GaussianMixtureParameterisation((2,), 3)
     with torch.no_grad():
         form.log_weights.copy_(SHARES.log())
         form.shifts.copy_((MEANS - form.first_means) / form.first_stds)
@@ -42,30 +42,30 @@ def gaussians_form() -> GaussianMixtureForm:
     return form
 
 
-def data_of(form: Form) -> Mixture:
+def data_of(form: Parameterisation) -> Mixture:
     """The distribution of the data that such a form knows, (2 dimensions, 3 components)."""
-    if isinstance(form, CategoricalForm):
+    if isinstance(form, CategoricalParameterisation):
         return Mixture(SHARES.log().expand(2, 3), LEVELS[ORDERS], torch.zeros(2, 3))
     return Mixture(SHARES.log().expand(2, 3), MEANS, STDS**2)
 
 
 def exact_model(
-    form: Form,
+    form: Parameterisation,
     ends: tuple[float, float],
     transform: Transform | None = None,
     volatility: Volatility | None = None,
-    step_variance: StepVariance | None = None,
+    reverse_step: ReverseStep | None = None,
 ) -> ndm.NeuralDiffusion:
     """The form, and a network that adds nothing to it."""
     predictor = ndm.DirectPredictor(ndm.MLP((2,), form.num_outputs, width=4, depth=0), form)
-    decoder = ndm.LevelsDecoder(3) if isinstance(form, CategoricalForm) else ndm.GaussianDecoder()
+    decoder = ndm.DiscretisedDecoder(3) if isinstance(form, CategoricalParameterisation) else ndm.GaussianDecoder()
     return ndm.NeuralDiffusion(
-        ndm.LinearSchedule(*ends),
+        ndm.schedules.LinearSchedule(*ends),
         transform or ndm.IdentityTransform(),
         predictor,
         decoder,
-        volatility or ndm.ConstantVolatility(1.0),
-        step_variance,
+        volatility or ndm.volatilities.ConstantVolatility(1.0),
+        reverse_step,
     ).eval()
 
 
@@ -76,14 +76,16 @@ def normal_grid(num: int) -> tuple[Tensor, Tensor]:
     return nodes, weights / weights.sum()
 
 
-def data_grid(form: Form, num: int) -> tuple[Tensor, Tensor]:
+def data_grid(form: Parameterisation, num: int) -> tuple[Tensor, Tensor]:
     """Data (N, 2) and their weights (N,).
 
     Both dimensions take their k-th component, and the same place in it, together: the terms of the bound are sums
     over the dimensions, whose expectation does not ask whether they are independent.
     """
     data = data_of(form)
-    nodes, weights = (torch.zeros(1), torch.ones(1)) if isinstance(form, CategoricalForm) else normal_grid(num)
+    nodes, weights = (
+        (torch.zeros(1), torch.ones(1)) if isinstance(form, CategoricalParameterisation) else normal_grid(num)
+    )
     x = data.means.mT[:, None] + data.variances.sqrt().mT[:, None] * nodes[:, None]
     return x.reshape(-1, 2), (SHARES[:, None] * weights).flatten()
 
@@ -91,7 +93,7 @@ def data_grid(form: Form, num: int) -> tuple[Tensor, Tensor]:
 @torch.no_grad()
 def expected_ends(model: ndm.NeuralDiffusion, num: int) -> tuple[Tensor, Tensor]:
     """The prior and the reconstruction term, averaged over data and noise by the trapezoidal rule."""
-    (x, shares), (nodes, weights) = data_grid(model.predictor.form, num), normal_grid(num)
+    (x, shares), (nodes, weights) = data_grid(model.predictor.parameterisation, num), normal_grid(num)
     pairs, noise = x.repeat_interleave(num, 0), nodes.repeat(len(x))[:, None].expand(-1, 2)
     reconstruction = model.decoder.reconstruction(pairs, model.schedule(ZERO), noise).reshape(-1, num)
     return shares @ model.marginal(model.curve(x), ONE).kl(model.prior(x)), shares @ reconstruction @ weights
@@ -100,7 +102,7 @@ def expected_ends(model: ndm.NeuralDiffusion, num: int) -> tuple[Tensor, Tensor]
 @torch.no_grad()
 def expected_bound(model: ndm.NeuralDiffusion, timesteps: int, num: int = 80) -> ndm.Bound:
     """The bound's three terms averaged over data and noise, that of z_s as well, by the trapezoidal rule."""
-    (x, shares), (nodes, weights) = data_grid(model.predictor.form, num), normal_grid(num)
+    (x, shares), (nodes, weights) = data_grid(model.predictor.parameterisation, num), normal_grid(num)
     half = nodes[num // 2 :]  # draws of a divergence are even in the noise of z_s
     latents = x.repeat_interleave(num * len(half), 0)
     noise_t = nodes.repeat_interleave(len(half)).repeat(len(x))[:, None].expand(-1, 2)
@@ -119,7 +121,11 @@ def latent(model: ndm.NeuralDiffusion, t: Tensor) -> Mixture:
     """The distribution of z_t, (2 dimensions, 3 components)."""
     level = model.schedule(t)
     scale = model.transform.response(model.transform.curve(torch.ones(1, 2)), torch.ones(1, 2))(t)[0]
-    return data_of(model.predictor.form).affine(level.alpha * scale, torch.zeros(2)).blurred(level.sigma.expand(2) ** 2)
+    return (
+        data_of(model.predictor.parameterisation)
+        .affine(level.alpha * scale, torch.zeros(2))
+        .blurred(level.sigma.expand(2) ** 2)
+    )
 
 
 def entropy(mixture: Mixture) -> Tensor:

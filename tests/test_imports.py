@@ -71,7 +71,7 @@ def test_every_module_is_read():
         "schedules",
         "transforms",
         "volatilities",
-        "step_variances",
+        "reverse_steps",
         "decoders",
         "predictors",
         "model",

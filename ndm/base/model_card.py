@@ -89,7 +89,7 @@ Made with the library `ndm`, after [Neural Diffusion Models]({_PAPER}). Data: {d
 import ndm
 
 model = ndm.NeuralDiffusion.from_pretrained("{facts.name}")
-samples = ndm.AncestralSampler(model, steps={facts.steps})({shape}, seed=0)
+samples = ndm.samplers.Ancestral(model, steps={facts.steps})({shape}, seed=0)
 ```
 
 ## Limits

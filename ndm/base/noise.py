@@ -11,7 +11,7 @@ from ndm.base.seeds import mix
 
 
 @dataclass(frozen=True)
-class Rows:
+class BatchSlice:
     """`number` rows, from row `first` on, of a batch of `total` examples that is computed in shares.
 
     A share draws what the whole batch would draw, and takes its own rows of it: what comes out does not depend on how

@@ -14,14 +14,14 @@ from torch import Tensor, distributed
 
 from ndm.base import launcher
 from ndm.base.errors import InputError
-from ndm.base.noise import Rows
+from ndm.base.noise import BatchSlice
 from ndm.base.progress import ProgressBar
 
 Result = TypeVar("Result")
 _PATIENCE = timedelta(days=30)  # of a process whose examples are easy with one whose examples are hard
 
 
-class Shards:
+class Processes:
     """The processes that torchrun or accelerate launch started, of which this is one; or this one alone.
 
     Nothing is collective while examples are evaluated, so that an adaptive solver may take as long as it needs: what
@@ -54,7 +54,7 @@ class Shards:
         if self.number > 1 and distributed.is_initialized():
             distributed.destroy_process_group()
 
-    def rows(self, total: int, pieces: int) -> list[Rows]:
+    def slices(self, total: int, pieces: int) -> list[BatchSlice]:
         """The rows of a batch of `total` examples that this process computes, in so many pieces, one after the other.
 
         Raises `InputError` for a batch that cannot be shared equally.
@@ -66,7 +66,7 @@ class Shards:
                 "equal shares",
                 f"make it a multiple of {self.number * pieces}",
             )
-        return [Rows((self.rank * pieces + i) * size, size, total) for i in range(pieces)]
+        return [BatchSlice((self.rank * pieces + i) * size, size, total) for i in range(pieces)]
 
     def progress_bar(self, what: str) -> ProgressBar:
         """One for all processes."""

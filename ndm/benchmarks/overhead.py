@@ -30,8 +30,8 @@ from ndm.model import NeuralDiffusion
 from ndm.parts.predictors import Predictor
 from ndm.parts.transforms import Transform
 from ndm.recipes import recipe
-from ndm.samplers.ancestral import AncestralSampler
-from ndm.training.build import as_tensor, build_model, make_times
+from ndm.samplers.ancestral import Ancestral
+from ndm.training.build import as_tensor, build_model, make_time_sampler
 from ndm.training.optimizer import make_optimizer
 from ndm.training.prepare import prepare_network
 
@@ -170,8 +170,8 @@ def _steps(config: Config, data: DataSet, batch_size: int) -> tuple[NeuralDiffus
     Steps of the chain have a learned variance, which all predictors have, so that the denoiser is the same.
     """
     model, training = _training(config, data, batch_size)
-    _, chain = _training(replace(config, timesteps=_T, step_variance="learned"), data, batch_size)
-    sampler = AncestralSampler(model, _T)
+    _, chain = _training(replace(config, timesteps=_T, reverse_step="learned"), data, batch_size)
+    sampler = Ancestral(model, _T)
     z_t = torch.randn(batch_size, *data.event_shape, device=_device())
     s, t = (torch.tensor(k / _T, device=_device()) for k in (_T // 2 - 1, _T // 2))
 
@@ -188,7 +188,7 @@ def _training(config: Config, data: DataSet, batch_size: int) -> tuple[NeuralDif
     torch.manual_seed(0)
     model = build_model(config, data).to(_device())
     prepare_network(model, config)
-    optimizer, times = make_optimizer(model, config), make_times(config).to(_device())
+    optimizer, times = make_optimizer(model, config), make_time_sampler(config).to(_device())
     x = as_tensor(data.train.batches(batch_size, seed=0)[0], model.decoder).to(_device())
 
     def step() -> None:

@@ -10,7 +10,7 @@ from ndm.benchmarks.comparison.plan import Block, Plan, Study
 PAIR = ("default", "identity")
 IN_THE_LIMIT = ("scaling", "identity")  # of many steps, where the default is F = x itself
 LARGER = ("control", "identity_larger")
-PATHS = ("time_basis", "time_basis_control")
+PATHS = ("series", "time_basis_control")
 
 PLAN: Plan = (
     Study(
@@ -44,7 +44,7 @@ PLAN: Plan = (
             Block((4, 8), PAIR, seeds=3, seconds=45),
             Block((64,), ("identity",), seeds=3, seconds=45),
             Block((16, None), IN_THE_LIMIT, seeds=3, seconds=45),
-            Block((4,), (*LARGER, "time_basis"), seeds=3, seconds=45),
+            Block((4,), (*LARGER, "series"), seeds=3, seconds=45),
             Block((4,), PAIR, seeds=3, seconds=100),
         ),
     ),

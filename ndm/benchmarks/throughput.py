@@ -20,7 +20,7 @@ from ndm.benchmarks.speed.entries import CASES, Case, entries
 from ndm.benchmarks.speed.measure import SpeedJob, execute
 from ndm.benchmarks.speed.summary import figures, markdown, ratios
 
-_SCALED = ("identity", "time_basis")  # what is trained on two processes too
+_SCALED = ("identity", "series")  # what is trained on two processes too
 
 
 @dataclass(frozen=True)

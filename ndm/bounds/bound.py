@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
-from ndm.base.noise import Rows
+from ndm.base.noise import BatchSlice
 from ndm.base.shapes import check_count, like_event, sum_event
-from ndm.bounds.time_samplers import Times
+from ndm.bounds.time_samplers import TimeSampler
 from ndm.process.curve import Curve
 from ndm.process.gaussian import Gaussian
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ndm.model import NeuralDiffusion
 
 
-MOST_TIMESTEPS = 1_000_000  # beyond it float32 cannot tell the times apart
+MOST_TIMESTEPS = 1_000_000  # beyond it float32 cannot tell the time_sampler apart
 
 
 @dataclass(frozen=True)
@@ -40,37 +40,37 @@ def bound(
     x: Tensor,
     cond: Tensor | None,
     timesteps: int | None,
-    times: Times,
+    time_sampler: TimeSampler,
     generator: torch.Generator | None = None,
-    rows: Rows | None = None,
+    batch_slice: BatchSlice | None = None,
 ) -> Bound:
     """One Monte-Carlo draw of the NELBO of x (B, *event).
 
     Args:
         timesteps: T of the discrete chain, or None for continuous time.
-        times: where the integrand over time is evaluated.
-        rows: which rows of a larger batch x are, where it is computed in shares.
+        time_sampler: where the integrand over time is evaluated.
+        batch_slice: which rows of a larger batch x are, where it is computed in shares.
     """
-    rows = rows or Rows(0, len(x), len(x))
+    batch_slice = batch_slice or BatchSlice(0, len(x), len(x))
     if timesteps is not None:  # in continuous time w = v
         check_count("timesteps", timesteps)
         if not 1 <= timesteps <= MOST_TIMESTEPS:
             raise InputError(f"timesteps = {timesteps}", f"T from 1 to {MOST_TIMESTEPS}, or none for continuous time")
-        model.step_variance.require_chain(timesteps)
+        model.reverse_step.require_chain(timesteps)
     curve = model.curve(x, cond)
     start, end = torch.zeros((), dtype=x.dtype, device=x.device), torch.ones((), dtype=x.dtype, device=x.device)
-    noise, noise_0 = (rows.normal(x, generator) for _ in range(2))
+    noise, noise_0 = (batch_slice.normal(x, generator) for _ in range(2))
 
-    prior = _prior(model, curve, x, cond, end, rows, generator)
+    prior = _prior(model, curve, x, cond, end, batch_slice, generator)
 
-    u, density = (rows.take(part) for part in times(rows.total, x, generator))
+    u, density = (batch_slice.take(part) for part in time_sampler(batch_slice.total, x, generator))
     if timesteps is None:
         integrand = continuous_integrand(model, curve, u, noise, cond)
     else:
-        noise_s = rows.normal(x, generator)
+        noise_s = batch_slice.normal(x, generator)
         integrand = discrete_integrand(model, curve, (u * timesteps).long(), timesteps, noise, noise_s, cond)
     if model.training:
-        times.observe(u, integrand.detach())
+        time_sampler.observe(u, integrand.detach())
 
     reconstruction = model.decoder.reconstruction(x, model.schedule(start), noise_0)
     return Bound(prior, integrand / density, reconstruction)
@@ -82,24 +82,24 @@ def _prior(
     x: Tensor,
     cond: Tensor | None,
     end: Tensor,
-    rows: Rows,
+    batch_slice: BatchSlice,
     generator: torch.Generator | None,
 ) -> Tensor:
     """KL(q(z_1 | x) || p(z_1)) in nats, (B,).
 
     In training it is an unbiased draw where F is dear (`Transform.prior_share`): that of n of the B examples of the
-    whole batch, times B / n, and 0 for the others.
+    whole batch, time_sampler B / n, and 0 for the others.
     """
-    size = math.ceil(model.transform.prior_share * rows.total) if model.training else rows.total
-    if size == rows.total:
+    size = math.ceil(model.transform.prior_share * batch_slice.total) if model.training else batch_slice.total
+    if size == batch_slice.total:
         return model.marginal(curve, end).kl(model.prior(x))
-    part = torch.randperm(rows.total, generator=generator, device=x.device)[:size] - rows.first
+    part = torch.randperm(batch_slice.total, generator=generator, device=x.device)[:size] - batch_slice.first
     part = part[(part >= 0) & (part < len(x))]
     if not len(part):
         return torch.zeros(len(x), dtype=x.dtype, device=x.device)
     curve = model.curve(x[part], None if cond is None else cond[part])
     kl = model.marginal(curve, end).kl(model.prior(x[part]))
-    return torch.zeros(len(x), dtype=kl.dtype, device=kl.device).index_put((part,), kl * (rows.total / size))
+    return torch.zeros(len(x), dtype=kl.dtype, device=kl.device).index_put((part,), kl * (batch_slice.total / size))
 
 
 def continuous_integrand(
@@ -145,13 +145,13 @@ def discrete_integrand(
     predicted = model.predict(z_t, t, cond)
     difference = predicted - curve
 
-    transition = model.transition(z_t, s, t)
-    q = Gaussian(torch.zeros_like(z_t), transition.std, transition.basis)
-    shifted = Gaussian(transition.shift(difference), q.std, q.basis)
-    p = model.spread(shifted, transition, predicted, step, timesteps)
+    kernel = model.kernel(z_t, s, t)
+    q = Gaussian(torch.zeros_like(z_t), kernel.std, kernel.basis)
+    shifted = Gaussian(kernel.shift(difference), q.std, q.basis)
+    p = model.reverse_kernel_at(shifted, kernel, predicted, step, timesteps)
     if model.training:
         squared = q.basis(shifted.mean).detach() ** 2
-        model.step_variance.observe(q.std.detach() ** 2, step, timesteps, squared)
+        model.reverse_step.observe(q.std.detach() ** 2, step, timesteps, squared)
         if model.volatility.observes:
             _observe_volatility(model, difference, s, t)
     return timesteps * p.kl_from(q, noise_s)

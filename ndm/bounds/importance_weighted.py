@@ -60,7 +60,7 @@ def importance_weighted(
         batch_size: latents in one pass of the network.
 
     Raises:
-        InputError: for T or K below 1, a T that the step variances do not serve, eta = 0, and what
+        InputError: for T or K below 1, a T that the reverse steps do not serve, eta = 0, and what
             `NeuralDiffusion.checked` and `check_noise` refuse.
     """
     x = model.checked(x, cond)
@@ -70,7 +70,7 @@ def importance_weighted(
     check_count("timesteps", timesteps)
     if not 1 <= timesteps <= MOST_TIMESTEPS:
         raise InputError(f"timesteps = {timesteps} for importance weights", f"T from 1 to {MOST_TIMESTEPS}")
-    model.step_variance.require_chain(timesteps)
+    model.reverse_step.require_chain(timesteps)
     check_draws(draws)
     check_batch_size(batch_size)
     examples = max(1, batch_size // draws)
@@ -109,7 +109,7 @@ def _log_weights(
         s, t = step.to(x.dtype) / timesteps, (step + 1).to(x.dtype) / timesteps
         q = model.posterior(z_t, curve, s, t)
         z_s = q.sample(noise())
-        p = model.reverse(z_t, model.predict(z_t, t, cond), step, timesteps)
+        p = model.reverse_kernel(z_t, model.predict(z_t, t, cond), step, timesteps)
         log_w += p.log_prob(z_s) - q.log_prob(z_s)
         z_t = z_s
     return log_w + model.decoder.log_prob(x, z_t, model.schedule(torch.zeros_like(t)))

@@ -13,7 +13,7 @@ from ndm.base.precision import check_tensors
 from ndm.base.seeds import check_generator
 from ndm.base.shapes import check_batch_size, check_count
 from ndm.bounds.bound import Bound
-from ndm.bounds.time_samplers import ImportanceTimes, StratifiedTimes, Times
+from ndm.bounds.time_samplers import Importance, Stratified, TimeSampler
 from ndm.model import NeuralDiffusion
 
 
@@ -40,7 +40,7 @@ def nelbo(
     *,
     timesteps: int | None = None,
     draws: int = 64,
-    density: ImportanceTimes | None = None,
+    density: Importance | None = None,
     batch_size: int = 2048,
     generator: torch.Generator | None = None,
 ) -> Estimate:
@@ -50,7 +50,7 @@ def nelbo(
 
     Args:
         timesteps: T of the discrete chain; None for continuous time.
-        draws: draws for each example; the times of one example's draws are spread evenly over [0, 1].
+        draws: draws for each example; the time_sampler of one example's draws are spread evenly over [0, 1].
         density: a density of t learned in training, for an estimate of less variance; uniform if not given.
         batch_size: latents in one pass of the network.
 
@@ -63,11 +63,11 @@ def nelbo(
     if draws < 2:
         raise InputError(f"{draws} draws", "at least 2", "the standard error needs two")
     check_batch_size(batch_size)
-    times: Times = StratifiedTimes(draws)
+    time_sampler: TimeSampler = Stratified(draws)
     if density is not None:
-        stratified = ImportanceTimes(density.num_bins, points=times)
+        stratified = Importance(density.num_bins, points=time_sampler)
         stratified.load_state_dict(density.state_dict())
-        times = stratified.to(x.device)
+        time_sampler = stratified.to(x.device)
     rows: list[Tensor] = []
     examples = max(1, batch_size // draws)
     with evaluating(model):
@@ -75,7 +75,7 @@ def nelbo(
             chunk = slice(start, start + examples)
             repeated = x[chunk].repeat_interleave(draws, 0)
             labels = None if cond is None else cond[chunk].repeat_interleave(draws, 0)
-            terms = model(repeated, labels, timesteps, times, generator)
+            terms = model(repeated, labels, timesteps, time_sampler, generator)
             rows.append(torch.stack([terms.prior, terms.diffusion, terms.reconstruction]).reshape(3, -1, draws))
     draws_of_terms = torch.cat(rows, 1)
     error = draws_of_terms.sum(0).std(-1) / math.sqrt(draws)

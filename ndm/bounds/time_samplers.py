@@ -11,7 +11,7 @@ _UNIFORM_SHARE = 0.1  # of the density, so that 1 / r stays below 10 where the m
 _WARM_UP = 10  # observations that every bin needs before its moment is believed
 
 
-class Times(nn.Module, ABC):
+class TimeSampler(nn.Module, ABC):
     """Draws u in [0, 1) with density r(u), for the unbiased estimate of an integral, E[ l(u) / r(u) ]."""
 
     @abstractmethod
@@ -22,7 +22,7 @@ class Times(nn.Module, ABC):
         """Take note, while training, of l(u), (B,)."""
 
 
-class LowDiscrepancyTimes(Times):
+class LowDiscrepancy(TimeSampler):
     """u_i = (u_0 + i / num) mod 1: uniform each, and evenly spread together.
 
     Source: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630, appendix I.1.
@@ -33,7 +33,7 @@ class LowDiscrepancyTimes(Times):
         return u % 1, torch.ones_like(u)
 
 
-class StratifiedTimes(Times):
+class Stratified(TimeSampler):
     """Each run of `draws` neighbours in the batch (the draws of one example) is spread evenly, on its own offset."""
 
     def __init__(self, draws: int) -> None:
@@ -46,7 +46,7 @@ class StratifiedTimes(Times):
         return u.flatten(), torch.ones_like(u.flatten())
 
 
-class ImportanceTimes(Times):
+class Importance(TimeSampler):
     """r(u) proportional to sqrt(E[l(u)^2]) on each of N bins, mixed with a little of the uniform density.
 
     The second moments are running averages, taken while training; that density gives the estimate the least
@@ -54,10 +54,10 @@ class ImportanceTimes(Times):
     Source of the idea: Nichol, Dhariwal, Improved DDPM (2021), https://arxiv.org/abs/2102.09672, section 3.3.
     """
 
-    def __init__(self, num_bins: int = 32, decay: float = 0.99, points: Times | None = None) -> None:
+    def __init__(self, num_bins: int = 32, decay: float = 0.99, points: TimeSampler | None = None) -> None:
         super().__init__()
         self.num_bins = num_bins
-        self.points = points or LowDiscrepancyTimes()
+        self.points = points or LowDiscrepancy()
         self.moments = RunningMean((num_bins,), decay, torch.float64)
 
     def density(self) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ndm.base.errors import InputError
 from ndm.base.files import new_folder, require_new
-from ndm.base.processes import Shards
+from ndm.base.processes import Processes
 from ndm.base.seeds import check_seed
 from ndm.bounds.units import in_unit, unit
 from ndm.cli.arguments import RunFolder
@@ -31,8 +31,8 @@ from ndm.training.state import OF_READERS
 
 @dataclass(frozen=True)
 class Average:
-    """Average the weights of a run over another length, after training: the best of several, as a folder that ndm
-    evaluate, sample, report and share take as they take a run, which must have been trained with --average-lengths."""
+    """Average the weights of a run over another length, after training: the best of several, as a folder. ndm evaluate,
+    sample, report and publish take it as they take a run, which must have been trained with --average-lengths."""
 
     run_folder: RunFolder
     """The folder of the run."""
@@ -52,15 +52,15 @@ class Average:
 
     def run(self) -> int:
         """Average, choose, write."""
-        with Shards() as shards:
-            with shards.agreed():
+        with Processes() as processes:
+            with processes.agreed():
                 run, found = self._opened()
                 averages = averaged(found, run.config["average_lengths"], list(self.lengths), run.model)
             candidates = [_with(run, state) for state, _ in averages]
             chosen, validation = 0, None
             if len(candidates) > 1:
                 trained = [run] if run.progress["step"] == int(found[-1].name) else []  # with the average of training
-                nats = self._validate(run, candidates + trained, shards)
+                nats = self._validate(run, candidates + trained, processes)
                 chosen = _least(nats[: len(candidates)])
                 validation = _compare(nats, nats[chosen], run)
             about = {
@@ -75,8 +75,8 @@ class Average:
                 ],
                 "validation": validation,
             }
-            shards.by_first(lambda: self._write(candidates[chosen], found[-1], about))
-        if shards.is_main:
+            processes.by_first(lambda: self._write(candidates[chosen], found[-1], about))
+        if processes.is_main:
             show(about, Console())
             print(
                 f"the average of relative length {self.lengths[chosen]:g} up to step {about['step']} is in "
@@ -108,12 +108,12 @@ class Average:
             raise InputError(f"--at {self.at}", f"one of {', '.join(map(str, ends))}")
         return run, found[: ends.index(self.at) + 1]
 
-    def _validate(self, run: Run, candidates: list[Run], shards: Shards) -> list[Tensor]:
+    def _validate(self, run: Run, candidates: list[Run], processes: Processes) -> list[Tensor]:
         """The bound of each example of the validation split, (N,) in nats, for all candidates."""
-        with shards.agreed():
+        with processes.agreed():
             x = run.examples(run.data(), "validation", self.limit)
         bound = BoundEstimator(run.config["timesteps"], self.draws, self.seed)
-        return [bound.estimate(candidate, x, shards).total for candidate in candidates]
+        return [bound.estimate(candidate, x, processes).total for candidate in candidates]
 
     def _write(self, average: Run, snapshot: Path, about: dict[str, Any]) -> None:
         """A folder like that of a run whose only checkpoint is the average; it has no state to train on from."""

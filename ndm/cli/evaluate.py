@@ -15,7 +15,7 @@ from ndm.base.errors import InputError
 from ndm.base.files import require_writable
 from ndm.base.memory import require_memory
 from ndm.base.precision import precision_of
-from ndm.base.processes import Shards
+from ndm.base.processes import Processes
 from ndm.base.seeds import check_seed
 from ndm.bounds.importance_weighted import check_draws
 from ndm.bounds.units import unit
@@ -31,13 +31,13 @@ from ndm.evaluation.kept import keep
 from ndm.evaluation.subject import Subject, subject
 from ndm.evaluation.wasserstein import require_transport
 from ndm.ode.dequantisation import dequantisation_for
-from ndm.ode.divergences import trace_for
+from ndm.ode.divergences import divergence_for
 from ndm.ode.solvers.names import solver_for
 from ndm.runs.run import Run, open_run
 from ndm.settings import Options
 
 _OF_THE_ODE = (
-    "trace",
+    "divergence",
     "probes",
     "solver",
     "rtol",
@@ -81,7 +81,7 @@ class Evaluate:
     of 100 steps in continuous time."""
     ode: bool = False
     """Evaluate the density of the model's ODE as well."""
-    trace: str | None = None
+    divergence: str | None = None
     """Of the ODE's Jacobian: exact, hutchinson or gaussian probes; by default exact for up to 16 dimensions."""
     probes: int | None = None
     """Probes for each example, where the trace is not exact; 2 if not given. Their spread is the error of the
@@ -107,8 +107,8 @@ class Evaluate:
 
     def run(self) -> int:
         """Evaluate, write, show."""
-        with Shards() as shards:
-            with shards.agreed():
+        with Processes() as processes:
+            with processes.agreed():
                 run, of, x = self._opened()
                 timesteps = (run.config["timesteps"] if self.timesteps is None else self.timesteps) or None
                 bound = BoundEstimator(timesteps, self.draws, self.seed)
@@ -124,10 +124,10 @@ class Evaluate:
                 "limit": self.limit if len(x) < of.num_of_split else None,
                 "columns": of.data.reading.get("columns"),
                 "unit": unit(run),
-                "nelbo": bound(run, x, shards),
-                "importance": importance and importance(run, x, shards),
-                "ode": ode and ode(run, x, shards),
-                "transport": paths and paths(run, x, shards),
+                "nelbo": bound(run, x, processes),
+                "importance": importance and importance(run, x, processes),
+                "ode": ode and ode(run, x, processes),
+                "transport": paths and paths(run, x, processes),
                 "seconds": time.monotonic() - began,
                 "parameters": sum(p.numel() for p in run.model.parameters()),
                 "seed": self.seed,
@@ -135,8 +135,8 @@ class Evaluate:
                 "training": {"seed": run.config["seed"], "weights": run.weights}
                 | {key: run.progress[key] for key in ("step", "seconds", "examples")},
             }
-            path = shards.by_first(lambda: keep(run, result))
-        if shards.is_main:
+            path = processes.by_first(lambda: keep(run, result))
+        if processes.is_main:
             show(result, str(of), Console())
             if of.remark is not None:
                 print(of.remark)
@@ -162,7 +162,7 @@ class Evaluate:
         """None if it was not asked for; `InputError` for a chain that the model has not."""
         if self.importance is None:
             return None
-        run.model.step_variance.require_chain(timesteps or _CHAIN)
+        run.model.reverse_step.require_chain(timesteps or _CHAIN)
         return ImportanceEstimator(timesteps or _CHAIN, self.importance, self.seed)
 
     def _ode(self, run: Run) -> OdeEstimator | None:
@@ -178,7 +178,7 @@ class Evaluate:
             return None
         exact = math.prod(run.event_shape) <= _MOST_FOR_EXACT and self.probes is None
         ode = OdeEstimator(
-            trace_for(self.trace or ("exact" if exact else "hutchinson"), self.probes),
+            divergence_for(self.divergence or ("exact" if exact else "hutchinson"), self.probes),
             solver_for(self.solver, self.ode_steps, self.rtol, self.atol),
             dequantisation_for(self.dequantisation, run.model.decoder),
             self.dequantisation_draws,

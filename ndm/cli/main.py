@@ -16,7 +16,7 @@ from ndm.base.version import __version__
 from ndm.cli.average import Average
 from ndm.cli.data import Data
 from ndm.cli.evaluate import Evaluate
-from ndm.cli.publish import Share
+from ndm.cli.publish import Publish
 from ndm.cli.report import Report
 from ndm.cli.sample import Sample
 from ndm.cli.train import Train
@@ -27,7 +27,9 @@ from ndm.data import load
 from ndm.recipes import recipe
 from ndm.runs.saving import SavingError
 
-_COMMANDS = {kind.__name__.lower(): kind for kind in (Train, Evaluate, Average, Sample, Report, Share, Data, Benchmark)}
+_COMMANDS = {
+    kind.__name__.lower(): kind for kind in (Train, Evaluate, Average, Sample, Report, Publish, Data, Benchmark)
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 
-from ndm.base.processes import Shards
+from ndm.base.processes import Processes
 
 
 def say_notes(name: str, notes: tuple[str, ...]) -> None:
@@ -11,6 +11,6 @@ def say_notes(name: str, notes: tuple[str, ...]) -> None:
 
     The first process alone says it.
     """
-    for note in notes if Shards().is_main else ():
+    for note in notes if Processes().is_main else ():
         with contextlib.suppress(OSError):  # a log that takes no more
             print(f"ndm: note: {name}: {note}", file=sys.stderr)

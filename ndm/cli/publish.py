@@ -1,4 +1,4 @@
-"""ndm share"""
+"""ndm publish"""
 
 import dataclasses
 import json
@@ -24,7 +24,7 @@ _HUB = "hub:"
 
 
 @dataclass(frozen=True)
-class Share:
+class Publish:
     """Write the averaged model of a run, with a card: config.json, model.safetensors, README.md."""
 
     run_folder: RunFolder

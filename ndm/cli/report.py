@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ndm.base.files import make_folder, require_writable, write_atomically
-from ndm.base.processes import Shards
+from ndm.base.processes import Processes
 from ndm.cli.arguments import RunFolder
 from ndm.cli.sample import draw
 from ndm.data import DataSet
@@ -36,15 +36,15 @@ class Report:
 
     def run(self) -> int:
         """Draw, picture, write."""
-        with Shards() as shards:
-            with shards.agreed():
+        with Processes() as processes:
+            with processes.agreed():
                 run = open_run(self.run_folder)
                 require_writable(self.run_folder / "report" / "index.html")
                 data = run.data()
                 check_picture(run.event_shape, run.config["data"]["num_levels"])
             num = _IMAGES if run.is_image else min(_MOST_POINTS, len(data.train))
-            x = draw(run, num, shards, steps=self.steps, seed=self.seed)
-            shards.by_first(lambda: self._write(run, data, x))
+            x = draw(run, num, processes, steps=self.steps, seed=self.seed)
+            processes.by_first(lambda: self._write(run, data, x))
         return 0
 
     def _write(self, run: Run, data: DataSet, x: np.ndarray) -> None:

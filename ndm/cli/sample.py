@@ -12,7 +12,7 @@ import numpy as np
 from ndm.base.errors import InputError
 from ndm.base.files import require_writable, write_atomically
 from ndm.base.memory import require_memory
-from ndm.base.processes import Shards
+from ndm.base.processes import Processes
 from ndm.base.registry import choose
 from ndm.base.seeds import check_seed
 from ndm.cli.arguments import RunFolder
@@ -38,12 +38,12 @@ class Sample:
     num: int = 64
     """Number of samples. Sample i depends on the seed and i only."""
     sampler: str | None = None
-    """ancestral (the model's own steps, with its step variances), exponential or sde (the reverse SDE; sde is slow, and
+    """ancestral (the model's own steps, with its reverse steps), exponential or sde (the reverse SDE; sde is slow, and
     an extra), deterministic, heun, multistep, multistep_third or ode (the ODE): a file of ndm/samplers; by default the
     run's own, ancestral unless ndm train was told otherwise."""
     steps: int | None = None
     """Steps of the sampler; by default the T that the model was trained with, or 50 (ode: 1 piece, in
-    which it chooses its own). ancestral refuses all but T where the step variance is learned or analytic, and --eta and
+    which it chooses its own). ancestral refuses all but T where the reverse step is learned or analytic, and --eta and
     other grids with it."""
     eta: float | None = None
     """Volatility of ancestral, exponential and sde: 0 as in the ODE, 1 DDPM's; by default the model's own."""
@@ -57,9 +57,9 @@ class Sample:
 
     def run(self) -> int:
         """Draw and write."""
-        with Shards() as shards:
-            shards.by_first(self._check)
-            with shards.agreed():
+        with Processes() as processes:
+            processes.by_first(self._check)
+            with processes.agreed():
                 run = open_run(self.run_folder, self.checkpoint)
                 if self.out.suffix == ".png":
                     check_picture(run.event_shape, run.config["data"]["num_levels"])
@@ -68,9 +68,9 @@ class Sample:
                     f"--num {self.num}",
                     "draw fewer at a time, with other seeds",
                 )
-            x = draw(run, self.num, shards, self.sampler, self.steps, self.eta, self.grid, self.seed)
-            shards.by_first(lambda: self._write(run, x))
-        if shards.is_main:
+            x = draw(run, self.num, processes, self.sampler, self.steps, self.eta, self.grid, self.seed)
+            processes.by_first(lambda: self._write(run, x))
+        if processes.is_main:
             print(f"{self.num} samples written to {self.out}")
         return 0
 
@@ -96,7 +96,7 @@ class Sample:
 def draw(
     run: Run,
     num: int,
-    shards: Shards,
+    processes: Processes,
     sampler: str | None = None,
     steps: int | None = None,
     eta: float | None = None,
@@ -107,7 +107,7 @@ def draw(
 
     Processes take batches in turn. The first has all samples afterwards, the others none of them, (0, *event).
     """
-    with shards.agreed():
+    with processes.agreed():
         check_seed(seed)
         sampler = sampler or run.config["sampler"]
         kind = sampler_for(sampler)
@@ -118,11 +118,11 @@ def draw(
         own = inspect.signature(kind).parameters["steps"].default
         steps = run.config["timesteps"] or own if steps is None else steps
         walk = kind(run.model, steps, grid=chosen, **options)
-    walk.times = shards.by_first(walk.times.cpu)  # those of all to the last bit, where they are optimised as well
+    walk.times = processes.by_first(walk.times.cpu)  # those of all to the last bit, where they are optimised as well
 
     def batch(k: int) -> np.ndarray:
         shape = (min(_BATCH, num - k * _BATCH), *run.event_shape)
         return as_array(walk(shape, seed=seed, first=k * _BATCH), run.model.decoder)
 
     none = np.empty((0, *run.event_shape), np.uint8 if run.is_image else np.float32)
-    return np.concatenate([none, *shards.collect(batch, math.ceil(num / _BATCH), "sampling", f"{num} samples")])
+    return np.concatenate([none, *processes.collect(batch, math.ceil(num / _BATCH), "sampling", f"{num} samples")])

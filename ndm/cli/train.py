@@ -53,8 +53,8 @@ class Train:
         draw = ProgressPictures(self.config, data) if self.config.pictures_every else None
         trainer = Trainer(self.config, data, folder, source, draw=draw)
         say_notes(data.name, data.notes)
-        with trainer.shards:
-            say = print if trainer.shards.is_main else lambda _: None
+        with trainer.processes:
+            say = print if trainer.processes.is_main else lambda _: None
             if trainer.step:
                 say(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far)")
             elif (folder / "metrics.jsonl").exists():

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ndm.base.noise import sample_noise
-from ndm.base.processes import Shards
+from ndm.base.processes import Processes
 from ndm.base.seeds import mix
 from ndm.bounds.importance_weighted import importance_weighted
 from ndm.bounds.nelbo import Estimate, nelbo
@@ -20,10 +20,10 @@ from ndm.bounds.units import in_unit
 from ndm.evaluation.wasserstein import squared_wasserstein
 from ndm.model import NeuralDiffusion
 from ndm.ode.dequantisation import Dequantisation
-from ndm.ode.divergences import Trace
+from ndm.ode.divergences import Divergence
 from ndm.ode.likelihood import decode, encode, ode_likelihood, owners_of_noise
 from ndm.ode.solvers import Solver
-from ndm.ode.solvers.adaptive import AdaptiveSolver
+from ndm.ode.solvers.adaptive import Adaptive
 from ndm.ode.transport import transport
 from ndm.runs.run import Run
 
@@ -36,7 +36,7 @@ class Estimator(ABC):
     """An estimate for every example of a split, shared out among processes; the mean is in the run's unit."""
 
     @abstractmethod
-    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+    def __call__(self, run: Run, x: Tensor, processes: Processes) -> dict[str, Any]:
         """What evaluation.json says of it. The numbers do not depend on how many processes there are.
 
         Raises:
@@ -52,10 +52,10 @@ class BoundEstimator(Estimator):
     draws: int
     seed: int
 
-    def estimate(self, run: Run, x: Tensor, shards: Shards) -> Estimate:
+    def estimate(self, run: Run, x: Tensor, processes: Processes) -> Estimate:
         """The bound of each example, in nats."""
         # The density of t is that of the loss that was trained: for another T it would help little.
-        density = run.times if self.timesteps == run.config["timesteps"] else None
+        density = run.time_sampler if self.timesteps == run.config["timesteps"] else None
 
         def terms(k: int, chunk: Tensor) -> list[Tensor]:
             chunk = chunk.to(run.device)
@@ -70,10 +70,10 @@ class BoundEstimator(Estimator):
             return [part.prior, part.diffusion, part.reconstruction, part.standard_error]
 
         status = f"{len(x)} examples, draws of each: {self.draws}"
-        return Estimate(*shards.map(terms, x, _CHUNK, "evaluating", status))
+        return Estimate(*processes.map(terms, x, _CHUNK, "evaluating", status))
 
-    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
-        estimate = self.estimate(run, x, shards)
+    def __call__(self, run: Run, x: Tensor, processes: Processes) -> dict[str, Any]:
+        estimate = self.estimate(run, x, processes)
         draws = float((estimate.standard_error**2).sum().sqrt()) / len(x)
         of_terms = {
             name: in_unit(getattr(estimate, name).mean(), run) for name in ("prior", "diffusion", "reconstruction")
@@ -96,7 +96,7 @@ class ImportanceEstimator(Estimator):
     draws: int
     seed: int
 
-    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+    def __call__(self, run: Run, x: Tensor, processes: Processes) -> dict[str, Any]:
         def weighted(k: int, chunk: Tensor) -> list[Tensor]:
             chunk = chunk.to(run.device)
             part = importance_weighted(
@@ -104,7 +104,9 @@ class ImportanceEstimator(Estimator):
             )
             return [part.total, part.effective_draws]
 
-        total, effective = shards.map(weighted, x, _CHUNK, "weighing", f"{len(x)} examples, {self.draws} chains each")
+        total, effective = processes.map(
+            weighted, x, _CHUNK, "weighing", f"{len(x)} examples, {self.draws} chains each"
+        )
         return _mean("importance-weighted bound", total, run) | {
             "draws": self.draws,
             "timesteps": self.timesteps,
@@ -116,7 +118,7 @@ class ImportanceEstimator(Estimator):
 class OdeEstimator(Estimator):
     """-log p of the ODE, and the error of the way there and back."""
 
-    trace: Trace
+    divergence: Divergence
     solver: Solver
     dequantisation: Dequantisation
     draws: int
@@ -125,11 +127,11 @@ class OdeEstimator(Estimator):
 
     def check(self, run: Run) -> None:
         """Raise `InputError` for what cannot be asked of the run's model, before anything is computed."""
-        self.trace.check(run.event_shape)
+        self.divergence.check(run.event_shape)
         self.solver.check(self.dtype)
         self.dequantisation.check(run.model.decoder, self.draws)
 
-    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+    def __call__(self, run: Run, x: Tensor, processes: Processes) -> dict[str, Any]:
         began = time.monotonic()
         model = copy.deepcopy(run.model).to(self.dtype)
         x = x.to(self.dtype)
@@ -138,7 +140,7 @@ class OdeEstimator(Estimator):
             part = ode_likelihood(
                 model,
                 chunk.to(run.device),
-                trace=self.trace,
+                divergence=self.divergence,
                 solver=self.solver,
                 dequantisation=self.dequantisation,
                 draws=self.draws,
@@ -149,14 +151,14 @@ class OdeEstimator(Estimator):
         def way(_: int, chunk: Tensor) -> list[Tensor]:
             return [_there_and_back(model, chunk.to(run.device), self.solver)]
 
-        size, status = _together(x, shards), f"{len(x)} examples"
-        evaluations, *repeats = shards.map(density, x, size, "integrating", status)
-        (squares,) = shards.map(way, x[:_TOGETHER], size, "there and back", status)
-        mean = mean_over_rows(torch.stack(repeats), owners_of_noise(x, self.trace, self.dequantisation))
+        size, status = _together(x, processes), f"{len(x)} examples"
+        evaluations, *repeats = processes.map(density, x, size, "integrating", status)
+        (squares,) = processes.map(way, x[:_TOGETHER], size, "there and back", status)
+        mean = mean_over_rows(torch.stack(repeats), owners_of_noise(x, self.divergence, self.dequantisation))
         return _mean("ODE's density", torch.stack(repeats).mean(0), run, mean) | {
             "standard_error_of_estimate": _known(mean.standard_error_of_estimate, run),
-            "trace": self.trace.name,
-            "probes": self.trace.num_probes,
+            "divergence": self.divergence.name,
+            "probes": self.divergence.num_probes,
             "solver": repr(self.solver),
             "dequantisation": self.dequantisation.name,
             "draws": self.draws,
@@ -178,9 +180,9 @@ class TransportEstimator(Estimator):
     others: Tensor
     seed: int
 
-    def __call__(self, run: Run, x: Tensor, shards: Shards) -> dict[str, Any]:
+    def __call__(self, run: Run, x: Tensor, processes: Processes) -> dict[str, Any]:
         x, model = x[:_MOST_PATHS], run.model
-        size = _together(x, shards)
+        size = _together(x, processes)
 
         def paths(k: int, chunk: Tensor) -> list[Tensor]:
             like = chunk.to(run.device)
@@ -188,7 +190,7 @@ class TransportEstimator(Estimator):
             found = transport(model, z_1)
             return [*z_1.flatten(1).T, *found.z_0.flatten(1).T, found.energy, found.displacement, found.straightness]
 
-        *ends, energy, displacement, straightness = shards.map(paths, x, size, "transporting", f"{len(x)} paths")
+        *ends, energy, displacement, straightness = processes.map(paths, x, size, "transporting", f"{len(x)} paths")
         z_1, z_0 = torch.stack(ends, 1).chunk(2, 1)
         alpha = float(model.schedule(torch.zeros((), device=run.device)).alpha.detach())
         data, others = (
@@ -204,7 +206,7 @@ class TransportEstimator(Estimator):
             "w2": squared_wasserstein(z_0 / alpha, data),
             "floor": squared_wasserstein(others, data),
             "paths": len(x),
-            "solver": repr(AdaptiveSolver()),
+            "solver": repr(Adaptive()),
             "seed": self.seed,
         }
 
@@ -215,9 +217,9 @@ def _there_and_back(model: NeuralDiffusion, x: Tensor, solver: Solver) -> Tensor
     return (model.decoder.standardise(back) - model.decoder.standardise(x)).square().flatten(1).mean(1)
 
 
-def _together(x: Tensor, shards: Shards) -> int:
+def _together(x: Tensor, processes: Processes) -> int:
     """Examples in a chunk whose values are their own, so that every process has as much to do."""
-    return min(_TOGETHER, math.ceil(len(x) / shards.number))
+    return min(_TOGETHER, math.ceil(len(x) / processes.number))
 
 
 def _generator(seed: int, k: int, like: Tensor) -> torch.Generator:

@@ -41,7 +41,7 @@ class ResidualBlock(Block):
         return self.attention(self.shortcut(h) + self.leave(hidden))
 
 
-class Level(nn.Module):
+class Resolution(nn.Module):
     """One resolution: blocks, then the level below at half the resolution as a residual branch, then blocks.
 
     h + up(W below(pool(h))). A concatenation of the two and a 1x1 convolution, as many U-Nets have, would differ
@@ -69,7 +69,7 @@ class Level(nn.Module):
 class UNet(Network):
     """U-Net of residual blocks: x (B, C, H, W), t (B,) -> (B, num_outputs, C, H, W).
 
-    Level i has `channels * multipliers[i]` channels at the size of the event divided by 2**i, and `blocks`
+    Resolution i has `channels * multipliers[i]` channels at the size of the event divided by 2**i, and `blocks`
     residual blocks on its way down and as many on its way up; those at heights in `attention` attend over all
     pixels. Ronneberger et al. (2015, https://arxiv.org/abs/1505.04597); time, and label where there is one, scale
     and shift every block. Raises `InputError` for events that are not (C, H, W), for sizes that 2**(levels - 1)
@@ -106,11 +106,11 @@ class UNet(Network):
             attend = heights[level] in attention
             return [ResidualBlock(c, widths[level], width, dropout, attend) for c in inputs]
 
-        def levels_from(i: int, in_channels: int) -> Level:
+        def levels_from(i: int, in_channels: int) -> Resolution:
             last = i + 1 == len(widths)
             below = None if last else levels_from(i + 1, widths[i])
             up = None if last else Conv2d(widths[i + 1], widths[i], 1)
-            return Level(stage(in_channels, i), stage(widths[i], i), below, up)
+            return Resolution(stage(in_channels, i), stage(widths[i], i), below, up)
 
         self.embedding = TimeEmbedding(width, num_classes)
         self.enter = conv3x3(self.event_shape[0], channels)

@@ -10,12 +10,12 @@ from ndm.base.noise import Noise
 from ndm.base.precision import check_noise
 from ndm.base.registry import choose
 from ndm.parts.decoders import Decoder
-from ndm.parts.decoders.discretised import LevelsDecoder
-from ndm.parts.schedules import Level
+from ndm.parts.decoders.discretised import DiscretisedDecoder
+from ndm.parts.schedules import NoiseLevel
 from ndm.process.gaussian import Gaussian
 
 
-def without_noise(x: Tensor, decoder: Decoder, level: Level) -> Tensor:
+def without_noise(x: Tensor, decoder: Decoder, level: NoiseLevel) -> Tensor:
     """z_0 = alpha_0 x', x' the standardised data, for data x (B, *event) and the noise level at t = 0."""
     return level.alpha * decoder.standardise(x)
 
@@ -36,7 +36,7 @@ class Dequantisation(ABC):
         """Raise `InputError` for data that it is not for, and a number of draws that it does not have."""
 
     @abstractmethod
-    def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
+    def __call__(self, x: Tensor, decoder: Decoder, level: NoiseLevel, noise: Noise) -> tuple[Tensor, Tensor]:
         """z_0 (B, *event) and log w (B,) of data x (B, *event), for the noise level at t = 0, of fields ()."""
 
 
@@ -50,7 +50,7 @@ class NoDequantisation(Dequantisation):
     is_drawn = False
 
     def check(self, decoder: Decoder, draws: int) -> None:
-        if isinstance(decoder, LevelsDecoder):
+        if isinstance(decoder, DiscretisedDecoder):
             raise InputError(
                 "no dequantisation for data with levels",
                 "uniform or posterior",
@@ -59,7 +59,7 @@ class NoDequantisation(Dequantisation):
         if draws != 1:
             raise InputError(f"{draws} draws of data that are not dequantised", "1", "leave it out")
 
-    def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
+    def __call__(self, x: Tensor, decoder: Decoder, level: NoiseLevel, noise: Noise) -> tuple[Tensor, Tensor]:
         log_w = x[0].numel() * level.alpha.log() - decoder.log_scale(x)
         return without_noise(x, decoder, level), log_w.expand(len(x))
 
@@ -73,12 +73,12 @@ class UniformDequantisation(Dequantisation):
     name = "uniform"
 
     def check(self, decoder: Decoder, draws: int) -> None:
-        if not isinstance(decoder, LevelsDecoder):
+        if not isinstance(decoder, DiscretisedDecoder):
             raise InputError("uniform dequantisation for real values", "data with levels", "leave it out")
         _check_draws(draws)
 
-    def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
-        assert isinstance(decoder, LevelsDecoder)
+    def __call__(self, x: Tensor, decoder: Decoder, level: NoiseLevel, noise: Noise) -> tuple[Tensor, Tensor]:
+        assert isinstance(decoder, DiscretisedDecoder)
         width = 2 / (decoder.num_levels - 1)
         z_0 = level.alpha * (x + (noise.uniform() - 0.5) * width)
         return z_0, (x[0].numel() * (level.alpha * width).log()).expand(len(x))
@@ -97,7 +97,7 @@ class PosteriorDequantisation(Dequantisation):
     def check(self, decoder: Decoder, draws: int) -> None:
         _check_draws(draws)
 
-    def __call__(self, x: Tensor, decoder: Decoder, level: Level, noise: Noise) -> tuple[Tensor, Tensor]:
+    def __call__(self, x: Tensor, decoder: Decoder, level: NoiseLevel, noise: Noise) -> tuple[Tensor, Tensor]:
         q = Gaussian(without_noise(x, decoder, level), level.sigma)
         check_noise(q.mean, q.std)
         z_0 = q.sample(noise.normal())
@@ -115,6 +115,6 @@ DEQUANTISATIONS = {"none": NoDequantisation, "uniform": UniformDequantisation, "
 def dequantisation_for(name: str | None, decoder: Decoder) -> Dequantisation:
     """The one called `name`; by default none for real values, and the noise of q(z_0 | x) for data with levels."""
     if name is None:
-        name = "posterior" if isinstance(decoder, LevelsDecoder) else "none"
+        name = "posterior" if isinstance(decoder, DiscretisedDecoder) else "none"
     chosen: Dequantisation = choose("dequantisation", name, DEQUANTISATIONS)()
     return chosen

@@ -17,7 +17,7 @@ _MOST_DIMENSIONS = 4096  # each costs a backward pass for every evaluation
 _MOST_PROBES = 10_000
 
 
-class Trace(ABC):
+class Divergence(ABC):
     """tr J = E[e^T J e] over probes e with E[e e^T] = I, (B, K, *event): each e^T J e is one backward pass.
 
     Reverse mode, because the velocity itself may hold a forward derivative in t: a gradient through a forward
@@ -39,7 +39,7 @@ class Trace(ABC):
         """
 
     @abstractmethod
-    def apart(self) -> list["Trace"]:
+    def apart(self) -> list["Divergence"]:
         """Traces of one estimate each, for paths of their own, that are this one together."""
 
     @abstractmethod
@@ -47,7 +47,7 @@ class Trace(ABC):
         """The estimates of the trace that the forms e^T J e (B, K) amount to, (B, number of estimates)."""
 
 
-class ExactTrace(Trace):
+class Exact(Divergence):
     """e = the unit vectors: sum_i dv_i / dz_i, in d backward passes.
 
     Raises:
@@ -63,7 +63,7 @@ class ExactTrace(Trace):
                 f"an exact trace of {size} dimensions, {size} backward passes for each of the hundred or "
                 "so evaluations of an example",
                 f"at most {_MOST_DIMENSIONS} dimensions",
-                "use trace=hutchinson, one backward pass for each probe",
+                "use divergence=hutchinson, one backward pass for each probe",
             )
 
     def probes(self, noise: Noise, like: Tensor) -> Tensor:
@@ -72,14 +72,14 @@ class ExactTrace(Trace):
         units = torch.eye(size, dtype=like.dtype, device=like.device).reshape(size, *like.shape[1:])
         return units[None]
 
-    def apart(self) -> list[Trace]:
+    def apart(self) -> list[Divergence]:
         return [self]
 
     def collect(self, forms: Tensor) -> Tensor:
         return forms.sum(1, keepdim=True)
 
 
-class HutchinsonTrace(Trace):
+class Hutchinson(Divergence):
     """e_i = +-1 with equal probability (Rademacher): the least variance of all independent probes.
 
     Sources: Hutchinson (1989), https://doi.org/10.1080/03610918908812806; Grathwohl et al., FFJORD (2018),
@@ -108,14 +108,14 @@ class HutchinsonTrace(Trace):
         """One probe for each example, (B, *event)."""
         return noise.signs()
 
-    def apart(self) -> list[Trace]:
+    def apart(self) -> list[Divergence]:
         return [type(self)(1) for _ in range(self.num_probes)]
 
     def collect(self, forms: Tensor) -> Tensor:
         return forms
 
 
-class GaussianTrace(HutchinsonTrace):
+class Gaussian(Hutchinson):
     """e_i ~ N(0, 1)."""
 
     name = "hutchinson, Gaussian"
@@ -124,17 +124,17 @@ class GaussianTrace(HutchinsonTrace):
         return noise.normal()
 
 
-TRACES = {"exact": ExactTrace, "hutchinson": HutchinsonTrace, "gaussian": GaussianTrace}
+DIVERGENCES = {"exact": Exact, "hutchinson": Hutchinson, "gaussian": Gaussian}
 
 
-def trace_for(name: str, num_probes: int | None = None) -> Trace:
+def divergence_for(name: str, num_probes: int | None = None) -> Divergence:
     """The trace called exact, hutchinson (Rademacher) or gaussian; `InputError` for other names."""
-    kind = choose("trace", name, TRACES)
-    if kind is ExactTrace:
+    kind = choose("divergence", name, DIVERGENCES)
+    if kind is Exact:
         if num_probes is not None:
-            raise InputError(f"{num_probes} probes for the exact trace", "none", "use trace=hutchinson")
-        return ExactTrace()
-    chosen: Trace = kind() if num_probes is None else kind(num_probes)
+            raise InputError(f"{num_probes} probes for the exact trace", "none", "use divergence=hutchinson")
+        return Exact()
+    chosen: Divergence = kind() if num_probes is None else kind(num_probes)
     return chosen
 
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from ndm.base.modes import undisturbed
-from ndm.base.noise import Rows
+from ndm.base.noise import BatchSlice
 from ndm.base.seeds import check_generator
 from ndm.base.shapes import sum_event
-from ndm.bounds.time_samplers import LowDiscrepancyTimes
+from ndm.bounds.time_samplers import LowDiscrepancy
 from ndm.model import NeuralDiffusion
 
 
@@ -20,7 +20,7 @@ def kinetic_energy(
     x: Tensor,
     cond: Tensor | None = None,
     generator: torch.Generator | None = None,
-    rows: Rows | None = None,
+    batch_slice: BatchSlice | None = None,
 ) -> Tensor:
     """One draw of the kinetic energy of q's marginal velocity, (B,), for data x (B, *event):
 
@@ -30,7 +30,7 @@ def kinetic_energy(
     draws to it, so that the value is a lower bound of K that is tight where the predictor is right. By the envelope
     theorem its gradient with respect to F, w held still as a function of z_t, is then that of K. No other parameter
     gets a gradient: a predictor that were told to move slowly would stop following q.
-    `rows` says which rows of a larger batch x are, where it is computed in shares.
+    `batch_slice` says which rows of a larger batch x are, where it is computed in shares.
     K is at least W_2^2(q(z_0), q(z_1)), with equality exactly where the ODE is the optimal transport.
 
     Raises:
@@ -41,11 +41,11 @@ def kinetic_energy(
     """
     x = model.checked(x, cond)
     check_generator(generator)
-    if rows is None:
+    if batch_slice is None:
         model.check_noise(x)
-    rows = rows or Rows(0, len(x), len(x))
-    t = rows.take(LowDiscrepancyTimes()(rows.total, x, generator)[0])
-    noise = rows.normal(x, generator)
+    batch_slice = batch_slice or BatchSlice(0, len(x), len(x))
+    t = batch_slice.take(LowDiscrepancy()(batch_slice.total, x, generator)[0])
+    noise = batch_slice.normal(x, generator)
     with _still(model, but=model.transform):
         curve = model.curve(x, cond)
         curve.with_velocity(t)  # first, so that a curve that remembers is evaluated once

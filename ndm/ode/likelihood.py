@@ -17,9 +17,9 @@ from ndm.base.shapes import check_batch_size
 from ndm.bounds.shared_noise import Mean, mean_over_rows, standard_errors
 from ndm.model import NeuralDiffusion
 from ndm.ode.dequantisation import Dequantisation, dequantisation_for, without_noise
-from ndm.ode.divergences import Trace, quadratic_forms, trace_for
+from ndm.ode.divergences import Divergence, divergence_for, quadratic_forms
 from ndm.ode.solvers import Solver
-from ndm.ode.solvers.adaptive import AdaptiveSolver
+from ndm.ode.solvers.adaptive import Adaptive
 from ndm.ode.solvers.solver import NoSolution, State
 
 
@@ -35,7 +35,7 @@ class OdeLikelihood:
     evaluations: Tensor  # (N,) int64: of the velocity, averaged over paths and rounded up
     dequantisation: str
     draws: int
-    trace: str
+    divergence: str
     solver: str
     repeats: Tensor  # (R, N): what log_prob averages, R independent estimates of each example
     owners: Tensor | None  # (N,) int64, the same for examples that share their noise; None where nothing is random
@@ -45,9 +45,9 @@ class OdeLikelihood:
         return mean_over_rows(self.repeats, self.owners)
 
 
-def ode_log_prob(model: NeuralDiffusion, x: Tensor, trace: str | Trace = "exact", **options) -> Tensor:
+def log_prob(model: NeuralDiffusion, x: Tensor, divergence: str | Divergence = "exact", **options) -> Tensor:
     """log p(x) of the model's ODE in nats, (N,): the values of `ode_likelihood`, which has the options."""
-    return ode_likelihood(model, x, trace=trace, **options).log_prob
+    return ode_likelihood(model, x, divergence=divergence, **options).log_prob
 
 
 @torch.no_grad()
@@ -57,7 +57,7 @@ def ode_likelihood(
     x: Tensor,
     cond: Tensor | None = None,
     *,
-    trace: str | Trace = "exact",
+    divergence: str | Divergence = "exact",
     solver: Solver | None = None,
     dequantisation: Dequantisation | None = None,
     draws: int = 1,
@@ -75,10 +75,10 @@ def ode_likelihood(
     https://arxiv.org/abs/2011.13456.
 
     Args:
-        trace: "exact", "hutchinson" (Rademacher probes), "gaussian", or a `Trace`.
+        divergence: "exact", "hutchinson" (Rademacher probes), "gaussian", or a `Divergence`.
         solver: dopri5 with tolerances of 1e-5 if not given.
         dequantisation: none for real values and that of q(z_0 | x) for data with levels, if not given.
-        draws: of the dequantisation, for each probe where the trace has some.
+        draws: of the dequantisation, for each probe where the divergence has some.
         dtype: compute in this precision, e.g. torch.float64, on a copy of the model; by default in the model's own.
         batch_size: states in one pass of the network.
 
@@ -93,29 +93,29 @@ def ode_likelihood(
         model = model if precision_of(model, dtype) == dtype else copy.deepcopy(model).to(dtype)
         x = x.to(dtype)
     x = model.checked(x, cond)
-    trace = trace if isinstance(trace, Trace) else trace_for(trace)
-    solver = solver or AdaptiveSolver()
+    divergence = divergence if isinstance(divergence, Divergence) else divergence_for(divergence)
+    solver = solver or Adaptive()
     dequantisation = dequantisation or dequantisation_for(None, model.decoder)
-    trace.check(x.shape[1:])
+    divergence.check(x.shape[1:])
     solver.check(x.dtype)
     dequantisation.check(model.decoder, draws)
     check_seed(seed)
     check_batch_size(batch_size)
     # Where z_0 is drawn, each estimate draws its own: a path that probes share would hide that noise from their spread.
-    traces = trace.apart() * draws if dequantisation.is_drawn else [trace]
+    divergences = divergence.apart() * draws if dequantisation.is_drawn else [divergence]
     values, evaluations = [], []
     with evaluating(model):
         for start in range(0, len(x), batch_size):
             chunk = slice(start, start + batch_size)
             noise, found = example_noise(seed, x[chunk]), []
-            for one in traces:
+            for one in divergences:
                 z_0, log_w = dequantisation(x[chunk], model.decoder, model.schedule(x.new_zeros(())), noise)
                 probes = one.probes(noise, z_0)
                 log_probs, count = _integrate(model, z_0, None if cond is None else cond[chunk], probes, one, solver)
                 found.append(((log_probs + log_w[:, None]).T, count))
             values.append(torch.cat([estimates for estimates, _ in found]))
             evaluations.append(torch.stack([count for _, count in found]))
-    repeats, owners = torch.cat(values, 1), owners_of_noise(x, trace, dequantisation)
+    repeats, owners = torch.cat(values, 1), owners_of_noise(x, divergence, dequantisation)
     count = torch.cat(evaluations, 1).double().mean(0).ceil().long()
     return OdeLikelihood(
         repeats.mean(0),
@@ -123,20 +123,20 @@ def ode_likelihood(
         count,
         dequantisation.name,
         draws,
-        trace.name,
+        divergence.name,
         repr(solver),
         repeats,
         owners,
     )
 
 
-def owners_of_noise(x: Tensor, trace: Trace, dequantisation: Dequantisation) -> Tensor | None:
+def owners_of_noise(x: Tensor, divergence: Divergence, dequantisation: Dequantisation) -> Tensor | None:
     """`OdeLikelihood.owners` of data x (N, *event)."""
-    return noise_owners(x) if dequantisation.is_drawn or trace.num_probes is not None else None
+    return noise_owners(x) if dequantisation.is_drawn or divergence.num_probes is not None else None
 
 
 def _integrate(
-    model: NeuralDiffusion, z_0: Tensor, cond: Tensor | None, probes: Tensor, trace: Trace, solver: Solver
+    model: NeuralDiffusion, z_0: Tensor, cond: Tensor | None, probes: Tensor, divergence: Divergence, solver: Solver
 ) -> tuple[Tensor, Tensor]:
     """log p(z_0), (B, estimates), and the number of evaluations, (B,)."""
 
@@ -144,15 +144,15 @@ def _integrate(
         return model.predicted_velocity(z, t, None if cond is None else cond[rows])
 
     with naming(model):
-        z_1, divergence, evaluations = flow(velocity, z_0, probes, trace, solver, 0.0, 1.0)
-    return model.prior(z_1).log_prob(z_1)[:, None] + divergence, evaluations
+        z_1, change, evaluations = flow(velocity, z_0, probes, divergence, solver, 0.0, 1.0)
+    return model.prior(z_1).log_prob(z_1)[:, None] + change, evaluations
 
 
 def flow(
     velocity: Callable[[Tensor, Tensor, Tensor], Tensor],
     z: Tensor,
     probes: Tensor,
-    trace: Trace,
+    divergence: Divergence,
     solver: Solver,
     start: float,
     end: float,
@@ -161,18 +161,18 @@ def flow(
 
         log p_start(z_start) = log p_end(z_end) + integral_start^end div velocity dt
 
-    Returns z_end, that integral for each estimate of the trace, (B, estimates), and the evaluations, (B,).
+    Returns z_end, that integral for each estimate of the divergence, (B, estimates), and the evaluations, (B,).
     """
 
     def field(t: Tensor, state: State, rows: Tensor) -> State:
         own = probes if len(probes) == 1 else probes[rows]
         v, forms = quadratic_forms(lambda z: velocity(z, t, rows), state[0], own)
-        return v, trace.collect(forms)
+        return v, divergence.collect(forms)
 
-    volume = z.new_zeros(len(z), trace.collect(z.new_zeros(1, probes.shape[1])).shape[1])
+    volume = z.new_zeros(len(z), divergence.collect(z.new_zeros(1, probes.shape[1])).shape[1])
     solution = solver(field, (z, volume), start, end)
-    z_end, divergence = solution.state
-    return z_end, divergence, solution.evaluations
+    z_end, change = solution.state
+    return z_end, change, solution.evaluations
 
 
 @contextlib.contextmanager
@@ -214,7 +214,7 @@ def carry(
     def field(t: Tensor, state: State, rows: Tensor) -> State:
         return (model.predicted_velocity(state[0], t, None if cond is None else cond[rows]),)
 
-    solver = solver or AdaptiveSolver()
+    solver = solver or Adaptive()
     solver.check(z.dtype)
     with evaluating(model), naming(model):
         return solver(field, (z,), start, end).state[0]

@@ -11,7 +11,7 @@ from ndm.base.shapes import sum_event
 from ndm.model import NeuralDiffusion
 from ndm.ode.likelihood import naming
 from ndm.ode.solvers import Solver
-from ndm.ode.solvers.adaptive import AdaptiveSolver
+from ndm.ode.solvers.adaptive import Adaptive
 from ndm.ode.solvers.solver import State
 
 
@@ -58,5 +58,5 @@ def transport(
 
     start = z_1, z_1.new_zeros(len(z_1), 1)
     with evaluating(model), naming(model):
-        z_0, spent = (solver or AdaptiveSolver())(field, start, 1.0, 0.0).state
+        z_0, spent = (solver or Adaptive())(field, start, 1.0, 0.0).state
     return Transport(z_0, -spent[:, 0], sum_event((z_1 - z_0) ** 2))

@@ -18,10 +18,10 @@ class Curve(ABC):
     `f - g` is the curve t -> f(t) - g(t); the bound is a function of such differences.
 
     Attributes:
-        belief: of a predicted curve, what is believed of x beyond its mean; None if nothing is.
+        posterior: of a predicted curve, what is believed of x beyond its mean; None if nothing is.
     """
 
-    belief: "Belief | None" = None
+    posterior: "Posterior | None" = None
 
     @abstractmethod
     def __call__(self, t: Tensor) -> Tensor:
@@ -36,8 +36,8 @@ class Curve(ABC):
 
 
 @dataclass(frozen=True)
-class Belief:
-    """What a predictor believes of x, dimension by dimension, and how the curve of x follows it.
+class Posterior:
+    """What a predictor needs_posterior of x, dimension by dimension, and how the curve of x follows it.
 
     A change d of x_i moves F_i(., t) by d response_i(t): exact where F is linear and diagonal.
     """

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ndm.process.basis import Basis
-from ndm.process.curve import Belief, Curve
+from ndm.process.curve import Curve, Posterior
 from ndm.process.gaussian import Gaussian
 from ndm.process.mixture import Mixture
 
 
 @dataclass(frozen=True)
-class Transition:
+class Kernel:
     """q(z_s | z_t, f) = N( shift(f) + c z_t, v I ) for curves f,   shift(f) = alpha_s f(s) - c alpha_t f(t)
 
     Per-dimension values are coordinates in `basis`; all values broadcast against (B, *event).
@@ -33,12 +33,12 @@ class Transition:
         mean = self.alpha_s * curve(self.s) + self.basis.scale(self.c, z_t - self.alpha_t * curve(self.t))
         return Gaussian(mean, self.std, self.basis)
 
-    def deviation(self, belief: Belief | None) -> Mixture | None:
+    def deviation(self, posterior: Posterior | None) -> Mixture | None:
         """How the mean of z_s deviates from that at the believed mean of x: gain_i (x_i - x^_i), of mean 0.
 
         The gain is the shift of the curve of a unit of x. None where nothing is believed.
         """
-        if belief is None:
+        if posterior is None:
             return None
-        gain = self.shift(belief.response)
-        return belief.x.affine(gain, -gain * belief.x.mean)
+        gain = self.shift(posterior.response)
+        return posterior.x.affine(gain, -gain * posterior.x.mean)

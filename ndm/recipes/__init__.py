@@ -33,5 +33,5 @@ def _for_data(data: DataSet, known: dict[str, Any]) -> Config:
 def _of_model(config: Config, model: dict[str, Any]) -> Config:
     """`config` with the parts of `model`, whose options go with them; a predictor keeps its network's."""
     gone: dict[str, Any] = {f"{part}_options": {} for part in ("schedule", "transform", "volatility") if part in model}
-    form = config.predictor_options | model["predictor_options"]
-    return replace(config, **gone | model | {"predictor_options": form})
+    parameterisation = config.predictor_options | model["predictor_options"]
+    return replace(config, **gone | model | {"predictor_options": parameterisation})

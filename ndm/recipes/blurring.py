@@ -5,7 +5,7 @@ MODEL = {
     "schedule_options": {"gamma_min": -10.0, "gamma_max": 10.0},
     "timesteps": 1000,
     "transform": "blurring",
-    "predictor_options": {"form": "scaled"},
+    "predictor_options": {"parameterisation": "scaled"},
     "volatility": "markov",
-    "step_variance": "posterior",
+    "reverse_step": "posterior",
 }

@@ -4,7 +4,7 @@ MODEL = {
     "schedule": "ddpm",
     "timesteps": 1000,
     "transform": "identity",
-    "predictor_options": {"form": "eps"},
+    "predictor_options": {"parameterisation": "eps"},
     "volatility": "markov",  # of F = x: eta = 1
-    "step_variance": "posterior",
+    "reverse_step": "posterior",
 }

@@ -5,6 +5,6 @@ MODEL = {
     "transform": "residual",
     "transform_options": {"gate": "encoder"},
     "predictor": "encoded",
-    "predictor_options": {"form": "v"},
+    "predictor_options": {"parameterisation": "v"},
     "volatility": "constant",  # eta = 1
 }

@@ -9,7 +9,7 @@ RECIPE = Config(
         "channels": 16,
         "multipliers": [1, 2],
         "dropout": 0.15,
-        "form": "categorical",
+        "parameterisation": "categorical",
     },
     max_seconds=130,
     batch_size=64,

@@ -3,7 +3,7 @@
 MODEL = {
     "schedule": "flow",
     "transform": "identity",
-    "predictor_options": {"form": "v"},
+    "predictor_options": {"parameterisation": "v"},
     "volatility": "markov",  # of F = x: eta = 1, in the bound
     "sampler": "deterministic",  # Euler's method on this path
 }

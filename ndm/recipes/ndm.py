@@ -5,6 +5,6 @@ MODEL = {
     "transform": "residual",
     "transform_options": {"gate": "interpolation"},
     "predictor": "plug_in",
-    "predictor_options": {"form": "scaled"},
+    "predictor_options": {"parameterisation": "scaled"},
     "volatility": "constant",  # eta = 1
 }

@@ -3,6 +3,6 @@
 MODEL = {
     "schedule": "learned",
     "transform": "identity",
-    "predictor_options": {"form": "eps"},
+    "predictor_options": {"parameterisation": "eps"},
     "volatility": "markov",  # of F = x: eta = 1
 }

@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 
 from ndm.base.errors import InputError, refused
 from ndm.base.files import is_temporary, make_folder, read_text, write_atomically
-from ndm.base.processes import Shards
+from ndm.base.processes import Processes
 from ndm.config import check_same
 from ndm.runs.checkpoint import latest, saved_step
 from ndm.training.state import read_progress
@@ -58,7 +58,7 @@ def left_of_checkpoints(run: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def locked(run: Path, shards: Shards) -> Iterator[None]:
+def locked(run: Path, processes: Processes) -> Iterator[None]:
     """Within, no other training reads or writes the folder; the system gives the lock back, however a process ends.
 
     Raises `InputError` for a folder in which another run trains.
@@ -84,14 +84,14 @@ def locked(run: Path, shards: Shards) -> Iterator[None]:
             raise refused(lock.lock_file, "written", error, "a folder that can be") from error
 
     try:
-        shards.by_first(acquire)
+        processes.by_first(acquire)
         yield
     finally:
         lock.release()
 
 
 @contextlib.contextmanager
-def alone(run: Path, text: str, step: int, shards: Shards) -> Iterator[None]:
+def alone(run: Path, text: str, step: int, processes: Processes) -> Iterator[None]:
     """Within, this is the only training of the folder, whose configuration is `text` from now on.
 
     Raises `InputError` for a folder in which another run trains, and where one has since this one read its `step`.
@@ -108,8 +108,8 @@ def alone(run: Path, text: str, step: int, shards: Shards) -> Iterator[None]:
             )
         write_configuration(run, text)
 
-    with locked(run, shards):
-        shards.by_first(claim)
+    with locked(run, processes):
+        processes.by_first(claim)
         yield
 
 

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from ndm.base.errors import InputError
 from ndm.base.model_files import weights_of
-from ndm.bounds.time_samplers import ImportanceTimes
+from ndm.bounds.time_samplers import Importance
 from ndm.config import read_yaml
 from ndm.data import DataSet, Whole, read
 from ndm.data.lazy import Examples
 from ndm.model import NeuralDiffusion
-from ndm.parts.decoders.discretised import LevelsDecoder
+from ndm.parts.decoders.discretised import DiscretisedDecoder
 from ndm.runs.checkpoint import best, latest, newest
 from ndm.runs.folder import CONFIGURATION, left_of_checkpoints
 from ndm.training.build import as_tensor
@@ -29,7 +29,7 @@ class Run:
     model: NeuralDiffusion
     config: dict[str, Any]
     progress: dict[str, Any]
-    times: ImportanceTimes | None  # the density of t that training learned
+    time_sampler: Importance | None  # the density of t that training learned
     weights: str  # a digest of the averaged weights
     is_latest: bool  # whether they are those of the latest checkpoint
 
@@ -100,7 +100,7 @@ def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> 
         raise InputError(f"{folder}, which has no {kind}", "a run that has been trained")
     device = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
     model = NeuralDiffusion.from_pretrained(found / "model", map_location=device)
-    levels = model.decoder.num_levels if isinstance(model.decoder, LevelsDecoder) else None
+    levels = model.decoder.num_levels if isinstance(model.decoder, DiscretisedDecoder) else None
     if levels != config["data"]["num_levels"]:
         raise InputError(
             f"{folder / 'config.yaml'} with num_levels {config['data']['num_levels']}",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from safetensors import SafetensorError
 
 from ndm.base.errors import InputError, is_out_of_memory, reason, remedy, why
-from ndm.base.processes import Shards
+from ndm.base.processes import Processes
 
 
 class SavingError(OSError):
@@ -30,7 +30,7 @@ def saving(what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def last_resort(save: Callable[[], None], shards: Shards) -> Iterator[None]:
+def last_resort(save: Callable[[], None], processes: Processes) -> Iterator[None]:
     """Where a part of a run cannot be written, save() is tried before the error goes on: it may be small.
 
     Likewise where memory is short, in one process: of several one alone has met that, and the others wait elsewhere.
@@ -38,7 +38,7 @@ def last_resort(save: Callable[[], None], shards: Shards) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, SavingError) or (is_out_of_memory(error) and shards.number == 1):
+        if isinstance(error, SavingError) or (is_out_of_memory(error) and processes.number == 1):
             with contextlib.suppress(SavingError):
                 save()
         raise

@@ -13,23 +13,23 @@ from ndm.samplers.grids.uniform import chain_of, uniform_time
 from ndm.samplers.sampler import Grid, Sampler
 
 
-class AncestralSampler(Sampler):
-    """z_s ~ p(z_s | z_t), the model's own step, whose form is its step variance, for every grid and every eta:
+class Ancestral(Sampler):
+    """z_s ~ p(z_s | z_t), the model's own step, whose form is its reverse step, for every grid and every eta:
 
         z_s = alpha_s f^(s) + c_{s|t} (z_t - alpha_t f^(t)) + sqrt(w) n        or the mixture of such steps
 
-    A step variance that is a table serves the T steps that it was made for, with the model's own volatility; others are
+    A reverse step that is a table serves the T steps that it was made for, with the model's own volatility; others are
     refused. In many steps the chain tends to the reverse SDE with volatility eta, and at eta = 0 to the ODE. With q's
-    own variance, eta = 0 is DDIM's deterministic step, and eta = 1 DDPM's chain for F = identity. Steps made of beliefs
-    have noise at eta = 0, too: x is drawn, and not x^ put in its place. So mixture steps of exact beliefs keep the law
-    of independent dimensions for every eta and any number of steps. (`DeterministicSampler` is always without noise.)
+    own variance, eta = 0 is DDIM's deterministic step, and eta = 1 DDPM's chain for F = identity. Steps made of p(x | z_t)
+    have noise at eta = 0, too: x is drawn, and not x^ put in its place. So mixture steps of exact posteriors keep the
+    law of independent dimensions for every eta and any number of steps. (`Deterministic` is always without noise.)
     Sources: https://arxiv.org/abs/2006.11239 (DDPM, 2020), https://arxiv.org/abs/2010.02502 (DDIM, 2020).
 
     Args:
         eta: a constant volatility; the model's own if not given.
 
     Raises:
-        InputError: where the model's step variances do not serve these steps.
+        InputError: where the model's reverse steps do not serve these steps.
     """
 
     order = 1
@@ -39,7 +39,7 @@ class AncestralSampler(Sampler):
     ) -> None:
         super().__init__(model, steps, grid=grid)
         self.volatility = None if eta is None else ConstantVolatility(eta)
-        model.step_variance.require_chain(self._chain(self.times))
+        model.reverse_step.require_chain(self._chain(self.times))
 
     def step(
         self,
@@ -55,9 +55,9 @@ class AncestralSampler(Sampler):
 
         `number` is k of T = `timesteps`, where it is the step from (k + 1) / T to k / T of the model's own chain.
         """
-        predicted, transition = self.model.predict(z_t, t, cond), self.model.transition(z_t, s, t, self.volatility)
+        predicted, kernel = self.model.predict(z_t, t, cond), self.model.kernel(z_t, s, t, self.volatility)
         k = None if number is None else torch.tensor(number, device=z_t.device)
-        return self.model.spread(transition(z_t, predicted), transition, predicted, k, timesteps).sample(noise)
+        return self.model.reverse_kernel_at(kernel(z_t, predicted), kernel, predicted, k, timesteps).sample(noise)
 
     def walk(self, z_1: Tensor, times: Tensor, noise: Noise, cond: Tensor | None) -> Iterator[Tensor]:
         z, timesteps = z_1, self._chain(times)

@@ -8,10 +8,10 @@ from ndm.samplers.grids.uniform import uniform_time
 from ndm.samplers.sampler import Grid, Sampler
 
 
-class DeterministicSampler(Sampler):
+class Deterministic(Sampler):
     """z_s = alpha_s f^(s) + (sigma_s / sigma_t) (z_t - alpha_t f^(t)), the curve predicted at z_t: eta = 0.
 
-    It follows the ODE, in which no step has a variance: the model's step variances play no part. Of first order in the
+    It follows the ODE, in which no step has a variance: the model's reverse steps play no part. Of first order in the
     step, and exact where the predicted curve does not change along the way. For F = identity it is DDIM: Song et al.
     (2020), https://arxiv.org/abs/2010.02502.
     """

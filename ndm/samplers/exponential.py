@@ -12,7 +12,7 @@ from ndm.samplers.grids.uniform import uniform_time
 from ndm.samplers.sampler import Grid, Sampler
 
 
-class ExponentialSampler(Sampler):
+class Exponential(Sampler):
     """z_s ~ q(z_s | z_t, f), the step of the process with volatility eta along the extrapolated curve
 
         f = f^_t + (h / 2 h_r) (f^_t - f^_r),        h = gamma_t - gamma_s,   h_r = gamma_r - gamma_t
@@ -20,7 +20,7 @@ class ExponentialSampler(Sampler):
     the prediction in the middle of the step, from the last two. It is a curve, not a point, that is extrapolated; a
     step's shift is linear in it. Of second order in law for every eta (with eta = 0 sample by sample), for one
     evaluation of the network in a step. The first step is q's along the curve predicted at z_1. Exact where the curve
-    is constant. It follows the reverse SDE, in which w = v is forced: the model's step variances play no part.
+    is constant. It follows the reverse SDE, in which w = v is forced: the model's reverse steps play no part.
     For F = identity and eta = 1 it is SDE-DPM-Solver++(2M): Lu et al. (2022), https://arxiv.org/abs/2211.01095.
 
     Args:
@@ -44,7 +44,7 @@ class ExponentialSampler(Sampler):
         z, before = z_1, None
         for i, (t, s) in enumerate(pairwise(times)):
             predicted = self.model.predict(z, t, cond)
-            step = self.model.transition(z, s, t, self.volatility)
+            step = self.model.kernel(z, s, t, self.volatility)
             extrapolated = step.shift(predicted)
             if before is not None:
                 weight = (gamma[i] - gamma[i + 1]) / (2 * (gamma[i - 1] - gamma[i]))

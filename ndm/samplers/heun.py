@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from ndm.samplers.deterministic import DeterministicSampler
+from ndm.samplers.deterministic import Deterministic
 
 
-class HeunSampler(DeterministicSampler):
+class Heun(Deterministic):
     """z_s = (z_t's step along f^_t + z_t's step along f^_s) / 2, f^_s predicted where the first step ends.
 
     A step along a curve is linear in it, so that this is the trapezoidal rule for the integral of (a f^_u)'(u) over u,
@@ -16,7 +16,7 @@ class HeunSampler(DeterministicSampler):
     order = 2
 
     def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
-        step = self.model.transition(z_t, s, t, self.volatility)
+        step = self.model.kernel(z_t, s, t, self.volatility)
         first = step(z_t, self.model.predict(z_t, t, cond)).mean
         second = step(z_t, self.model.predict(first, s, cond)).mean
         return (first + second) / 2

@@ -1,12 +1,12 @@
 """The deterministic process by extrapolation of the predicted curve: second order for one evaluation a step."""
 
 from ndm.model import NeuralDiffusion
-from ndm.samplers.exponential import ExponentialSampler
+from ndm.samplers.exponential import Exponential
 from ndm.samplers.grids.uniform import uniform_time
 from ndm.samplers.sampler import Grid
 
 
-class MultistepSampler(ExponentialSampler):
+class Multistep(Exponential):
     """z_s = alpha_s f(s) + (sigma_s / sigma_t) (z_t - alpha_t f(t)) along the extrapolated curve: eta = 0.
 
     For F = identity it is DPM-Solver++(2M): Lu et al. (2022), https://arxiv.org/abs/2211.01095.

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from ndm.base.noise import Noise
 from ndm.process.curve import Curve
-from ndm.samplers.deterministic import DeterministicSampler
+from ndm.samplers.deterministic import Deterministic
 
 _LARGEST = 1e3  # gamma that counts, where it is infinite: exp(-500) of the step's start is nothing
 
 Prediction = tuple[Tensor, Curve]  # the time u, and the curve f^_u predicted there
 
 
-class ThirdOrderMultistepSampler(DeterministicSampler):
+class ThirdOrderMultistep(Deterministic):
     """In y = z / sigma the process is dy = d(a f^_u)(u), a = exp(-gamma / 2), the curve f^_u frozen in the derivative.
     The last three predictions are interpolated by P(gamma) = sum_j l_j(gamma) f^_j, l_j quadratic: a curve for each
     gamma. By parts, and with P' = sum_j l_j' f^_j for the change of the prediction along the way,

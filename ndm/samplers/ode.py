@@ -9,7 +9,7 @@ from ndm.samplers.grids.uniform import uniform_time
 from ndm.samplers.sampler import Grid, Sampler
 
 
-class OdeSampler(Sampler):
+class Ode(Sampler):
     """z_s from z_t by dz/dt = v(z, t), to the tolerance of the solver; every sample takes the steps that it needs.
 
     Args:

@@ -12,7 +12,7 @@ from ndm.base.registry import choose, optional
 from ndm.base.shapes import like_event
 from ndm.model import NeuralDiffusion
 from ndm.parts.volatilities import Volatility
-from ndm.samplers.exponential import ExponentialSampler
+from ndm.samplers.exponential import Exponential
 from ndm.samplers.grids.uniform import NO_SIGNAL, uniform_time
 from ndm.samplers.sampler import Grid
 
@@ -20,7 +20,7 @@ _STABLE = 4.0  # of (1 + eta) (gamma_t - gamma_s): twice the rate at which the d
 METHODS = {"euler": 1, "srk": 2}  # of torchsde, that differ where g depends on t alone: their orders
 
 
-class SdeSampler(ExponentialSampler):
+class Sde(Exponential):
     """z_s from z_t by dz = drift dt + B^T diag(g) B dw, `NeuralDiffusion.reverse_sde`, one step of torchsde's.
 
     It knows nothing of the linear part of the drift, so that it needs small steps, (1 + eta) (gamma_t - gamma_s) well

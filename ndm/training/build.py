@@ -11,16 +11,16 @@ from torch import Tensor
 
 from ndm.base.errors import InputError, is_out_of_memory
 from ndm.base.registry import choose, discover
-from ndm.bounds.time_samplers import ImportanceTimes, LowDiscrepancyTimes, Times
+from ndm.bounds.time_samplers import Importance, LowDiscrepancy, TimeSampler
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.data.lazy import Examples, moments
 from ndm.model import NeuralDiffusion
 from ndm.parts.decoders import Decoder
-from ndm.parts.decoders.discretised import LevelsDecoder
+from ndm.parts.decoders.discretised import DiscretisedDecoder
 from ndm.parts.decoders.gaussian import GaussianDecoder
 from ndm.parts.predictors import Predictor
-from ndm.parts.reverse_steps import StepVariance
+from ndm.parts.reverse_steps import ReverseStep
 from ndm.parts.schedules import Schedule
 from ndm.parts.transforms import Transform
 from ndm.parts.volatilities import Volatility
@@ -41,22 +41,22 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     schedule = _find("schedule", "ndm.parts.schedules", Schedule, config.schedule)
     predictor = _find("predictor", "ndm.parts.predictors", Predictor, config.predictor)
     volatility = _find("volatility", "ndm.parts.volatilities", Volatility, config.volatility)
-    step_variance = _find("step variance", "ndm.parts.reverse_steps", StepVariance, config.step_variance)
-    form = {"form": "gaussian_mixture" if step_variance.believes else "scaled"}
+    reverse_step = _find("reverse step", "ndm.parts.reverse_steps", ReverseStep, config.reverse_step)
+    parameterisation = {"parameterisation": "gaussian_mixture" if reverse_step.needs_posterior else "scaled"}
     model = NeuralDiffusion(
         schedule=_make(f"{config.schedule} schedule", schedule, config.schedule_options),
         transform=path,
         predictor=_make(
             f"{config.predictor} predictor",
             predictor.for_events,
-            form | config.predictor_options,
+            parameterisation | config.predictor_options,
             shape,
             path,
             data.num_levels,
         ),
         decoder=decoder_for(data),
         volatility=_make(f"{config.volatility} volatility", volatility.for_events, config.volatility_options, shape),
-        step_variance=_make("step variance", step_variance.for_events, {}, shape, config.timesteps),
+        reverse_step=_make("reverse step", reverse_step.for_events, {}, shape, config.timesteps),
     )
     # A volatility that does not suit the transformation, or has no noise, says so now and not at the first step.
     model.volatility.require_noise()
@@ -68,7 +68,7 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
         )
     model.volatility.eta(torch.tensor(0.5), model.schedule, model.transform)
     model.predictor.check(model.schedule, model.transform)
-    if model.step_variance.believes:
+    if model.reverse_step.needs_posterior:
         _take_a_step(model, shape)
     # Channels-last weights make convolutions faster, on CPUs and GPUs; nothing else changes.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -80,10 +80,10 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
 
 @torch.no_grad()
 def _take_a_step(model: NeuralDiffusion, shape: tuple[int, ...]) -> None:
-    """Raise `InputError` where the predictor has not the beliefs that the step variance asks for."""
+    """Raise `InputError` where the predictor has not the posteriors that the reverse step asks for."""
     z_t, t = torch.zeros(1, *shape), torch.tensor([0.5])
     model.eval()
-    model.reverse(z_t, model.predict(z_t, t), torch.tensor([0]), timesteps=2)
+    model.reverse_kernel(z_t, model.predict(z_t, t), torch.tensor([0]), timesteps=2)
     model.train()
 
 
@@ -96,27 +96,27 @@ def _complete(config: Config, path: Transform) -> Config:
     """The configuration with the parts that it leaves open: few steps need a shape of gamma and whole distributions."""
     predictor = config.predictor or ("plug_in" if path.num_heads is None else "direct")
     if config.timesteps is None:
-        schedule, step_variance = "learned_linear", "posterior"
+        schedule, reverse_step = "learned_linear", "posterior"
     else:
         knows_each = predictor == "direct" and isinstance(path.basis, StandardBasis)
-        schedule, step_variance = "learned", "mixture" if knows_each else "analytic"
+        schedule, reverse_step = "learned", "mixture" if knows_each else "analytic"
     return replace(
         config,
         predictor=predictor,
         schedule=config.schedule or schedule,
-        step_variance=config.step_variance or step_variance,
+        reverse_step=config.reverse_step or reverse_step,
     )
 
 
-def make_times(config: Config) -> Times:
+def make_time_sampler(config: Config) -> TimeSampler:
     """Where the loss is evaluated in time."""
-    return ImportanceTimes() if config.importance else LowDiscrepancyTimes()
+    return Importance() if config.importance else LowDiscrepancy()
 
 
 def decoder_for(data: DataSet) -> Decoder:
     """Levels for images; for real values a Gaussian that standardises each dimension by the training split."""
     if data.num_levels is not None:
-        return LevelsDecoder(data.num_levels)
+        return DiscretisedDecoder(data.num_levels)
     loc, scale = moments(data.train.x)
     if not (scale > 0).all():
         constant = np.argwhere(scale == 0)[0].tolist()
@@ -131,12 +131,12 @@ def decoder_for(data: DataSet) -> Decoder:
 def as_tensor(x: Examples, decoder: Decoder) -> Tensor:
     """Raw data, uint8 levels or real values, as the floating point data that a model takes."""
     raw = torch.from_numpy(np.ascontiguousarray(np.asarray(x)))
-    return decoder.from_integers(raw) if isinstance(decoder, LevelsDecoder) else raw.float()
+    return decoder.from_integers(raw) if isinstance(decoder, DiscretisedDecoder) else raw.float()
 
 
 def as_array(x: Tensor, decoder: Decoder) -> np.ndarray:
     """The inverse of `as_tensor`: uint8 levels for images, float32 for real values."""
-    if isinstance(decoder, LevelsDecoder):
+    if isinstance(decoder, DiscretisedDecoder):
         return decoder.to_integers(x).to(torch.uint8).cpu().numpy()
     return x.float().cpu().numpy()
 

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from ndm.base.noise import Rows
+from ndm.base.noise import BatchSlice
 from ndm.config import Config
 from ndm.data import DataSet
-from ndm.training.build import as_tensor, build_model, make_times
+from ndm.training.build import as_tensor, build_model, make_time_sampler
 from ndm.training.optimizer import make_optimizer
 from ndm.training.room import parameters_fit, require_room
 
@@ -25,7 +25,7 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
     torch.manual_seed(config.seed)
     with parameters_fit(config):
         model = build_model(config, data)
-    require_room(model, config, data, [Rows(0, config.batch_size, config.batch_size)])
+    require_room(model, config, data, [BatchSlice(0, config.batch_size, config.batch_size)])
     print(config.to_yaml(data, data.name).rstrip())
 
     table = Table("part", "class", "parameters")
@@ -35,7 +35,7 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
     console.print(table)
 
     optimizer = make_optimizer(model, config)
-    times = make_times(config)
+    times = make_time_sampler(config)
     x = as_tensor(data.train.batches(config.batch_size, config.seed)[0], model.decoder)
 
     def step() -> None:

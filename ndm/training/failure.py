@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from ndm.base.files import write_atomically
-from ndm.base.processes import Shards
+from ndm.base.processes import Processes
 from ndm.runs.saving import SavingError, saving
 from ndm.training.monitors.watching import not_finite
 from ndm.training.parallel import own
 
 
-def what_failed(values: dict[str, float], model: nn.Module, shards: Shards) -> str:
+def what_failed(values: dict[str, float], model: nn.Module, processes: Processes) -> str:
     """The terms that are not finite, or else the weights whose gradients are not, of all processes together."""
     terms = [name for name, value in values.items() if not math.isfinite(value)]
     if terms:
@@ -26,18 +26,18 @@ def what_failed(values: dict[str, float], model: nn.Module, shards: Shards) -> s
         for name, weight in model.named_parameters()
         if weight.grad is not None and not torch.isfinite(own(weight.grad)).all()
     ]
-    names = sorted({name for found in shards.gather(mine) for name in found}) or ["norm of the"]
+    names = sorted({name for found in processes.gather(mine) for name in found}) or ["norm of the"]
     return f"{' and '.join(names)} gradient"
 
 
-def keep_batch(path: Path, batch: dict[str, Tensor], shares: list[dict[str, Tensor]], shards: Shards) -> str:
+def keep_batch(path: Path, batch: dict[str, Tensor], shares: list[dict[str, Tensor]], processes: Processes) -> str:
     """Write a batch and its terms as .npz, whole or not at all; says where it is, or why it is not.
 
     Args:
         batch: x (B, *event) and t (B,) of the whole batch.
         shares: the terms (b,) of what this process computed of it, in order.
     """
-    every = [share for found in shards.gather(shares) for share in found]
+    every = [share for found in processes.gather(shares) for share in found]
     terms = {name: torch.cat([share[name].float().cpu() for share in every]).numpy() for name in every[0]}
     arrays: dict[str, Any] = {name: value.cpu().numpy() for name, value in batch.items()} | terms
     buffer = io.BytesIO()
@@ -48,7 +48,7 @@ def keep_batch(path: Path, batch: dict[str, Tensor], shares: list[dict[str, Tens
             write_atomically(path, buffer.getvalue())
 
     try:
-        shards.by_first(write)
+        processes.by_first(write)
     except SavingError as error:
         return str(error)
     return f"its batch is saved in {path}"

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from ndm.base.noise import Rows
+from ndm.base.noise import BatchSlice
 from ndm.bounds.bound import Bound
-from ndm.bounds.time_samplers import Times
+from ndm.bounds.time_samplers import TimeSampler
 from ndm.config import Config
 from ndm.model import NeuralDiffusion
 from ndm.ode.kinetic_energy import kinetic_energy
@@ -19,14 +19,16 @@ class Terms(nn.Module):
     numbers, which their hooks do not survive.
     """
 
-    def __init__(self, model: NeuralDiffusion, times: Times, config: Config) -> None:
+    def __init__(self, model: NeuralDiffusion, time_sampler: TimeSampler, config: Config) -> None:
         super().__init__()
-        self.model, self.times = model, times
+        self.model, self.time_sampler = model, time_sampler
         self.timesteps, self.has_energy = config.timesteps, bool(config.kinetic_weight)
         self.autocast = config.precision == "bf16"
 
-    def forward(self, x: Tensor, rows: Rows, generator: torch.Generator) -> tuple[Bound, Tensor | None]:
+    def forward(self, x: Tensor, batch_slice: BatchSlice, generator: torch.Generator) -> tuple[Bound, Tensor | None]:
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.autocast):
-            bound = self.model(x, None, self.timesteps, self.times, generator, rows)
-            energy = kinetic_energy(self.model, x, generator=generator, rows=rows) if self.has_energy else None
+            bound = self.model(x, None, self.timesteps, self.time_sampler, generator, batch_slice)
+            energy = (
+                kinetic_energy(self.model, x, generator=generator, batch_slice=batch_slice) if self.has_energy else None
+            )
         return bound, energy

@@ -9,11 +9,11 @@ from ndm.model import NeuralDiffusion
 
 
 def make_optimizer(model: NeuralDiffusion, config: Config) -> torch.optim.AdamW:
-    """AdamW; the schedule's ends, volatility and step variances, and the transformation, have rates of their own."""
+    """AdamW; the schedule's ends, volatility and reverse steps, and the transformation, have rates of their own."""
     rates = {
         "schedule": config.schedule_rate,
         "volatility": config.schedule_rate,
-        "step_variance": config.schedule_rate,
+        "reverse_step": config.schedule_rate,
         "transform": config.transform_rate * model.transform.rate,
     }
     groups: dict[tuple[float, float, bool], list[torch.nn.Parameter]] = {}

@@ -17,14 +17,14 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from ndm.base.errors import InputError
 from ndm.base.part import Part
-from ndm.base.processes import Shards
+from ndm.base.processes import Processes
 from ndm.model import NeuralDiffusion
 
 
 def make_accelerator() -> Accelerator:
     """The processes that `torchrun` or `accelerate launch` started, and the device of this one."""
     # Several processes without an accelerator must say that they want the CPU, or each would be alone.
-    cpu = Shards().number > 1 and not torch.accelerator.is_available()
+    cpu = Processes().number > 1 and not torch.accelerator.is_available()
     # Precision is the configuration's, not the launcher's. Buffers are statistics that all processes agree on already.
     return Accelerator(
         cpu=cpu, mixed_precision="no", kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)]

@@ -14,11 +14,11 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from ndm.autodiff.checkpointed import Block
 from ndm.base.errors import is_out_of_memory
 from ndm.base.memory import available, require_memory
-from ndm.base.noise import Rows
+from ndm.base.noise import BatchSlice
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
-from ndm.training.build import as_tensor, make_times
+from ndm.training.build import as_tensor, make_time_sampler
 from ndm.training.objective import Terms
 
 _SOME = 2  # examples
@@ -66,9 +66,9 @@ def _copies(config: Config) -> int:
     return 2 + len(config.average_lengths) + 3 * (config.parallel == "ddp")
 
 
-def require_room(model: NeuralDiffusion, config: Config, data: DataSet, rows: Sequence[Rows]) -> None:
-    """Raise `InputError` where a step on a batch of which this process computes `rows`, in turn, would not fit."""
-    number, numbers = sum(p.numel() for p in model.parameters()), [part.number for part in rows]
+def require_room(model: NeuralDiffusion, config: Config, data: DataSet, batch_slices: Sequence[BatchSlice]) -> None:
+    """Raise `InputError` where a step of which this process computes `batch_slices`, in turn, would not fit."""
+    number, numbers = sum(p.numel() for p in model.parameters()), [part.number for part in batch_slices]
     to_come = 3 + (2 + len(config.average_lengths)) * torch.cuda.is_available()  # weights and averages are made already
     share = sum(numbers) / config.batch_size if config.parallel == "fsdp" else 1.0
     needed = to_come * share * sum(p.numel() * p.element_size() for p in model.parameters())
@@ -87,7 +87,7 @@ def step_bytes(model: NeuralDiffusion, config: Config, data: DataSet, numbers: S
     What is kept is linear in the number of examples: it is measured for two and for four of them. Blocks that are
     computed again keep their inputs, and one of them at a time all that it computes.
     """
-    terms = Terms(model, make_times(config), config)
+    terms = Terms(model, make_time_sampler(config), config)
     x = as_tensor(data.train.x[: 2 * _SOME], model.decoder)
     x = x[torch.arange(2 * _SOME) % len(x)].to(next(model.parameters()).device)
     was_training, blocks = model.training, [part for part in terms.modules() if isinstance(part, Block)]
@@ -126,6 +126,6 @@ def _kept(terms: Terms, x: Tensor) -> int:
 
     generator = torch.Generator(x.device).manual_seed(0)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        result = terms(x, Rows(0, len(x), len(x)), generator)
+        result = terms(x, BatchSlice(0, len(x), len(x)), generator)
     del result
     return sum(found.values())

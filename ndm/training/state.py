@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from ndm.base.errors import InputError, refused
 from ndm.base.files import parse_json
-from ndm.bounds.time_samplers import ImportanceTimes
+from ndm.bounds.time_samplers import Importance
 from ndm.training.parallel import load, shared_like
 
-_TIMES, _PROGRESS = "times.safetensors", "progress.json"
+_TIMES, _PROGRESS = "time_sampler.safetensors", "progress.json"
 OF_READERS = (_TIMES, _PROGRESS)  # what those who do not train on need of it
 _LIKE_WEIGHTS = {"exp_avg", "exp_avg_sq"}  # AdamW's moments; beside them it keeps a number of steps
 
@@ -25,13 +25,13 @@ def write_state(
     folder: Path,
     weights: dict[str, Tensor],
     moments: dict[str, dict[str, Tensor]],
-    times: dict[str, Tensor],
+    time_sampler: dict[str, Tensor],
     progress: dict[str, Any],
 ) -> None:
     """Raw weights, the optimiser's moments of each, t-sampler statistics and progress, into `folder`."""
     folder.mkdir()
     save_tensors(weights, folder / "weights.safetensors")
-    save_tensors(times, folder / _TIMES)
+    save_tensors(time_sampler, folder / _TIMES)
     save_tensors(
         {f"{weight}:{name}": value for weight, state in moments.items() for name, value in state.items()},
         folder / "optimizer.safetensors",
@@ -56,11 +56,13 @@ def readable(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def read_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, times: nn.Module) -> dict[str, Any]:
+def read_state(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, time_sampler: nn.Module
+) -> dict[str, Any]:
     """The inverse of `write_state`; returns the progress. Raises `InputError` for what cannot be read."""
     with readable(folder):
         load(model, load_file(folder / "weights.safetensors"))
-        times.load_state_dict(load_file(folder / _TIMES))
+        time_sampler.load_state_dict(load_file(folder / _TIMES))
         weights = dict(model.named_parameters())
         for key, value in load_file(folder / "optimizer.safetensors").items():
             name, _, what = key.partition(":")
@@ -73,15 +75,15 @@ def read_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer,
     return read_progress(folder)
 
 
-def read_times(folder: Path) -> ImportanceTimes | None:
+def read_times(folder: Path) -> Importance | None:
     """The density of t that training learned; None if it sampled t uniformly. Raises `InputError` as `read_state`."""
     with readable(folder):
         state = load_file(folder / _TIMES)
         if not state:
             return None
-        times = ImportanceTimes(len(state["moments.value"]))
-        times.load_state_dict(state)
-        return times
+        time_sampler = Importance(len(state["moments.value"]))
+        time_sampler.load_state_dict(state)
+        return time_sampler
 
 
 def read_progress(folder: Path) -> dict[str, Any]:

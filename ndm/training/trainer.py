@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ndm.base.errors import InputError
 from ndm.base.files import make_folder
-from ndm.base.noise import Rows
-from ndm.base.processes import Shards
+from ndm.base.noise import BatchSlice
+from ndm.base.processes import Processes
 from ndm.base.running_mean import as_one_batch
 from ndm.base.seeds import mix
 from ndm.bounds.bound import Bound
@@ -27,7 +27,7 @@ from ndm.runs.folder import alone, check_folder, locked
 from ndm.runs.saving import last_resort
 from ndm.training.averages.ema import ExponentialMovingAverage
 from ndm.training.averages.power import PowerAverages
-from ndm.training.build import as_tensor, build_model, make_times
+from ndm.training.build import as_tensor, build_model, make_time_sampler
 from ndm.training.failure import keep_batch, what_failed
 from ndm.training.interruption import Interruption
 from ndm.training.monitors.metrics import Metrics
@@ -79,8 +79,8 @@ class Trainer:
         self.config, self.data, self.run, self.clock = config, data, run, clock
         self.text = config.to_yaml(data, source or data.name)
         latest = check_folder(run, self.text)
-        self.accelerator, self.interruption, self.shards = make_accelerator(), Interruption(), Shards().join()
-        self.rows = self.shards.rows(config.batch_size, config.accumulate)
+        self.accelerator, self.interruption, self.processes = make_accelerator(), Interruption(), Processes().join()
+        self.slices = self.processes.slices(config.batch_size, config.accumulate)
         self.parallel: Parallel = WAYS[config.parallel](self.accelerator)
         torch.manual_seed(config.seed)
         with parameters_fit(config):
@@ -88,9 +88,9 @@ class Trainer:
         self.ema = ExponentialMovingAverage(self.raw_model, config.ema_decay)
         self.averages = PowerAverages(self.raw_model, config.average_lengths)
         prepare_network(self.raw_model, config)
-        require_room(self.raw_model, config, data, self.rows)
-        self.times = make_times(config)
-        self.bins = LossBins(self.times)
+        require_room(self.raw_model, config, data, self.slices)
+        self.time_sampler = make_time_sampler(config)
+        self.bins = LossBins(self.time_sampler)
         self.terms = self.parallel.prepare(Terms(self.raw_model, self.bins, config))
         self.parallel.share(nn.Sequential(self.ema.model, *self.averages.models))
         self.optimizer = make_optimizer(self.raw_model, config)
@@ -102,7 +102,7 @@ class Trainer:
         self.pictures = Pictures(run, config.pictures_every, draw)
         self.trackers = Trackers(config.tracker, run, self.text)
         if latest is not None:
-            with locked(run, self.shards):
+            with locked(run, self.processes):
                 self._resume(latest)
         if config.max_steps is not None and config.max_steps < self.step:
             raise InputError(
@@ -110,34 +110,34 @@ class Trainer:
                 "at least as many",
                 "choose another --run folder for a shorter run",
             )
-        self.shards.by_first(lambda: make_folder(run))
+        self.processes.by_first(lambda: make_folder(run))
 
     def fit(self) -> bool:
         """Train until the budget is spent, then return True; False if a signal stopped it (saved all the same).
 
         What fails in one process, as data that cannot be read, is raised in all of them, after the last step is saved.
         """
-        with alone(self.run, self.text, self.step, self.shards):
+        with alone(self.run, self.text, self.step, self.processes):
             if self.step:
-                self.shards.by_first(self._settle)  # a crash may have come before it
+                self.processes.by_first(self._settle)  # a crash may have come before it
             if not self.done or self.metrics.unwritten:
                 self._train()
         return self.done
 
     def _train(self) -> None:
-        bar = self.shards.progress_bar(f"training on {self.data.name}")
+        bar = self.processes.progress_bar(f"training on {self.data.name}")
         with (
             self.interruption,
-            self.shards.in_first(self.metrics, self.trackers),
+            self.processes.in_first(self.metrics, self.trackers),
             bar,
             Prefetched(self.own_batch, self.step) as batches,
-            last_resort(self.save, self.shards),
+            last_resort(self.save, self.processes),
         ):
             before, first = self.seconds, self.step
             self.began, stopped = self.clock() - before, False
             self.terms.train()
             while not self.done and not stopped:
-                with self.shards.agreed() if self.step == first else contextlib.nullcontext():
+                with self.processes.agreed() if self.step == first else contextlib.nullcontext():
                     pieces = batches.get(self.step)
                 self.interruption.came |= batches.fails(self.step + 1)
                 values = self._train_step(pieces)
@@ -150,25 +150,25 @@ class Trainer:
                 status = f"{self.metrics.recent_total:.3f} {self.metrics.unit}  {rate:.0f}/s{self.validation.status}"
                 bar.update(self.fraction, status)
                 if self.validation.due(self.step) or self.step % self.config.log_every == 0:
-                    with self.shards.agreed():
+                    with self.processes.agreed():
                         self._log({"examples_per_second": rate, "waiting": batches.waited})
                 if self.pictures.due(self.step):
                     self._draw()
                 if self.validation.is_best(self.step) or self.step % self.config.save_every == 0:
                     self.save()
             self.save()
-            with self.shards.agreed():
+            with self.processes.agreed():
                 if stopped and not self.done and batches.fails(self.step):
                     batches.get(self.step)
 
     def _validate(self) -> None:
         """The value of validation, by the first process, known to all."""
         model = self.parallel.plain(self.ema.model)
-        self.validation.take(self.step, self.shards.by_first(lambda: self.validation.measure(self.step, model)))
+        self.validation.take(self.step, self.processes.by_first(lambda: self.validation.measure(self.step, model)))
 
     def _draw(self) -> None:
         model = self.parallel.plain(self.ema.model)
-        self.shards.by_first(lambda: self.pictures(self.step, model, self.metrics.writer))
+        self.processes.by_first(lambda: self.pictures(self.step, model, self.metrics.writer))
 
     @property
     def done(self) -> bool:
@@ -187,11 +187,14 @@ class Trainer:
 
     def own_batch(self, step: int) -> list[Tensor]:
         """What this process computes of the batch of a step, a tensor for each of its pieces."""
-        return [self._as_input(self.batches.rows(step, rows.first, rows.first + rows.number)) for rows in self.rows]
+        return [
+            self._as_input(self.batches.rows(step, batch_slice.first, batch_slice.first + batch_slice.number))
+            for batch_slice in self.slices
+        ]
 
     def batch(self, step: int) -> Tensor:
         """The batch of a step, on the CPU; a call of all processes together."""
-        return torch.cat([x for found in self.shards.gather([x.cpu() for x in self.own_batch(step)]) for x in found])
+        return torch.cat([x for found in self.processes.gather([x.cpu() for x in self.own_batch(step)]) for x in found])
 
     def _as_input(self, x: Examples) -> Tensor:
         """Examples as the model takes them, on its device."""
@@ -207,7 +210,9 @@ class Trainer:
             name: whole(self.optimizer.state.get(weight, {})) for name, weight in self.raw_model.named_parameters()
         }
         bins = self._total(self.bins.sums).tolist()
-        data = {piece: number for found in self.shards.gather(self.batches.state()) for piece, number in found.items()}
+        data = {
+            piece: number for found in self.processes.gather(self.batches.state()) for piece, number in found.items()
+        }
         for name, value in weights.items():
             if not torch.isfinite(value).all():
                 raise FloatingPointError(f"{name} is not finite after step {self.step}: the checkpoint is not written")
@@ -224,14 +229,14 @@ class Trainer:
                 "data": data,
                 "configuration": self.text,
             }
-            write_state(folder / "state", weights, moments, self.times.state_dict(), progress)
+            write_state(folder / "state", weights, moments, self.time_sampler.state_dict(), progress)
             self.averages.write(folder / "state", averages)
 
         def save() -> None:
             checkpoint.save(self.run, self.step, write)
             self._settle()
 
-        self.shards.by_first(save)
+        self.processes.by_first(save)
 
     def _settle(self) -> None:
         """What follows the checkpoint of this step."""
@@ -239,14 +244,14 @@ class Trainer:
         self.averages.keep(self.run, self.step, self.config.save_every)
 
     def _resume(self, folder: Path) -> None:
-        progress = read_state(folder / "state", self.raw_model, self.optimizer, self.times)
+        progress = read_state(folder / "state", self.raw_model, self.optimizer, self.time_sampler)
         load(self.ema.model, NeuralDiffusion.from_pretrained(folder / "model").state_dict())
         self.step, self.seconds = progress["step"], progress["seconds"]
         with readable(folder / "state"):
             self.metrics.load(self.step, progress["metrics"])
             self.batches.load(progress.get("data", {}))
             self.validation.load(progress.get("validation"))
-            if self.shards.is_main:  # the sums of all: the others begin anew
+            if self.processes.is_main:  # the sums of all: the others begin anew
                 self.bins.load(progress.get("bins"))
         self.averages.read(folder / "state")
 
@@ -258,12 +263,14 @@ class Trainer:
         sums: dict[str, Tensor] = {}
         self.terms_of_shares.clear()
         with as_one_batch(self.terms, self._total):
-            for rows, x in zip(self.rows, pieces, strict=True):
-                torch.manual_seed(mix(step_seed, 1 + rows.first))  # of what a share draws for itself
+            for batch_slice, x in zip(self.slices, pieces, strict=True):
+                torch.manual_seed(mix(step_seed, 1 + batch_slice.first))  # of what a share draws for itself
                 generator = torch.Generator(x.device).manual_seed(step_seed)  # of what the whole batch draws
-                unshared = contextlib.nullcontext() if rows is self.rows[-1] else self.parallel.held_back(self.terms)
+                unshared = (
+                    contextlib.nullcontext() if batch_slice is self.slices[-1] else self.parallel.held_back(self.terms)
+                )
                 with unshared:
-                    for name, value in self._backward(x, rows, generator).items():
+                    for name, value in self._backward(x, batch_slice, generator).items():
                         sums[name] = sums.get(name, 0) + value
         norm = self.parallel.clip(self.terms, self.config.clip * math.log(2))
         values = self._agreed(sums)
@@ -274,16 +281,16 @@ class Trainer:
         self.averages.update(self.raw_model, self.step)
         return values | {"gradient_norm": float(norm), "learning_rate": rate}
 
-    def _backward(self, x: Tensor, rows: Rows, generator: torch.Generator) -> dict[str, Tensor]:
+    def _backward(self, x: Tensor, batch_slice: BatchSlice, generator: torch.Generator) -> dict[str, Tensor]:
         """Add the gradient of a share of the batch to that of its process; the sums of all terms over it."""
-        bound, energy = self.terms(x, rows, generator)
+        bound, energy = self.terms(x, batch_slice, generator)
         terms = {"prior": bound.prior, "diffusion": bound.diffusion, "reconstruction": bound.reconstruction}
         loss = self.objective(bound)
         if energy is not None:
             terms["kinetic"] = energy
             loss = loss + self.config.kinetic_weight * energy
         # Gradients are means over processes, each of which has a sum over its share.
-        self.accelerator.backward(loss.sum() * self.shards.number / (rows.total * x[0].numel()))
+        self.accelerator.backward(loss.sum() * self.processes.number / (batch_slice.total * x[0].numel()))
         self.terms_of_shares.append({name: term.detach() for name, term in terms.items()})
         return {name: term.double().sum() for name, term in self.terms_of_shares[-1].items()}
 
@@ -292,7 +299,7 @@ class Trainer:
         mine = [value / self.config.batch_size for value in sums.values()]
         mine += [
             torch.as_tensor(value, dtype=torch.float64, device=self.accelerator.device)
-            for value in (self.clock() - self.began if self.shards.is_main else 0.0, float(self.interruption.came))
+            for value in (self.clock() - self.began if self.processes.is_main else 0.0, float(self.interruption.came))
         ]
         return dict(zip((*sums, "seconds", "interrupted"), self._total(torch.stack(mine)).tolist(), strict=True))
 
@@ -304,15 +311,15 @@ class Trainer:
     def _stop(self, values: dict[str, float]) -> None:
         """Raise `FloatingPointError` in every process: what is not finite, and where the batch is saved."""
         batch = {"x": self.batch(self.step), "t": self.bins.latest}
-        what = what_failed(values, self.raw_model, self.shards)
-        kept = keep_batch(self.run / f"failure-{self.step:08d}.npz", batch, self.terms_of_shares, self.shards)
+        what = what_failed(values, self.raw_model, self.processes)
+        kept = keep_batch(self.run / f"failure-{self.step:08d}.npz", batch, self.terms_of_shares, self.processes)
         raise FloatingPointError(f"the {what} is not finite at step {self.step}; {kept}")
 
     def _log(self, pace: dict[str, float]) -> None:
         """A line of metrics, from what all processes have seen."""
         model, means = self.parallel.plain(self.raw_model), self.metrics.means()
         bins, norms = self.bins.line(self._total), gradient_norms(self.raw_model, self.parallel.norm)
-        if not self.shards.is_main:
+        if not self.processes.is_main:
             return
         x = self._as_input(self.batches.shown(self.step))
         path = path_statistics(model, x)

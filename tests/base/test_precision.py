@@ -36,19 +36,19 @@ def in_single_precision(model: ndm.NeuralDiffusion) -> ndm.NeuralDiffusion:
 
 
 @pytest.mark.parametrize("eta", [0.3, 1.0, 2.0])
-@pytest.mark.parametrize("name", ["identity", "scaling", "time_basis", "residual"])
+@pytest.mark.parametrize("name", ["identity", "scaling", "series", "residual"])
 def test_single_precision(name, eta) -> None:
     """T = 1000 and gamma from -13.3 to 5: float32 agrees with float64 to 3e-5.
 
     Linear F has the exact predictor, where x - x^ is as small as it gets; the others have a random network.
     """
-    transform, volatility = small_transform(name), ndm.ConstantVolatility(eta)
+    transform, volatility = small_transform(name), ndm.volatilities.ConstantVolatility(eta)
     if name in ("identity", "scaling"):
         model = gaussian_model(random_covariance(3), transform, volatility=volatility)
     else:
-        predictor = perturbed(ndm.PlugInPredictor(ndm.MLP((3,), width=16, depth=1)), std=0.2)
+        predictor = perturbed(ndm.predictors.PlugInPredictor(ndm.MLP((3,), width=16, depth=1)), std=0.2)
         model = ndm.NeuralDiffusion(
-            ndm.LinearSchedule(), transform, predictor, ndm.GaussianDecoder(), volatility
+            ndm.schedules.LinearSchedule(), transform, predictor, ndm.GaussianDecoder(), volatility
         ).eval()
     x, noise = torch.randn(2, T, 3)
     with torch.no_grad():
@@ -61,7 +61,7 @@ def test_single_precision(name, eta) -> None:
 def test_mixed_precision_leaves_the_bound_alone(name, timesteps) -> None:
     """Under autocast the bound of an exact, elementwise predictor is what it is without: no term is rounded."""
     torch.set_default_dtype(torch.float32)
-    schedule, transform = ndm.LinearSchedule(), small_transform(name, (1, 4, 4))
+    schedule, transform = ndm.schedules.LinearSchedule(), small_transform(name, (1, 4, 4))
 
     def exact(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         """E[x | z_t] = B^T diag(alpha w / (alpha^2 w^2 + sigma^2)) B z_t, for x ~ N(0, I)."""
@@ -88,7 +88,7 @@ def test_mixed_precision_rounds_networks_only() -> None:
     torch.set_default_dtype(torch.float32)
     predictor = perturbed(ndm.DirectPredictor(ndm.MLP((3,), 4, width=16, depth=1)))
     model = ndm.NeuralDiffusion(
-        ndm.LinearSchedule(), small_transform("time_basis"), predictor, ndm.GaussianDecoder()
+        ndm.schedules.LinearSchedule(), small_transform("series"), predictor, ndm.GaussianDecoder()
     ).eval()
     x = torch.randn(256, 3)
     for timesteps in (None, T):
@@ -111,12 +111,12 @@ def known_data(name: str, num: int) -> Tensor:
         return torch.randn(num, 1).float().double()
     if name == CLUSTERS:
         return (1.01 * torch.randn(num, 1).sign() + WIDTH * torch.randn(num, 1)).float().double()
-    return ndm.LevelsDecoder(NUM_LEVELS).from_integers(torch.randint(NUM_LEVELS, (num, 1)))
+    return ndm.DiscretisedDecoder(NUM_LEVELS).from_integers(torch.randint(NUM_LEVELS, (num, 1)))
 
 
-def known_model(name: str, schedule: ndm.LinearSchedule) -> ndm.NeuralDiffusion:
+def known_model(name: str, schedule: ndm.schedules.LinearSchedule) -> ndm.NeuralDiffusion:
     """The model of `known_data` with the exact predictor, E[x | z_t], in the precision that it is called in."""
-    decoder = ndm.LevelsDecoder(NUM_LEVELS) if name == LEVELS else ndm.GaussianDecoder()
+    decoder = ndm.DiscretisedDecoder(NUM_LEVELS) if name == LEVELS else ndm.GaussianDecoder()
 
     def exact(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         level = schedule(t)
@@ -157,7 +157,7 @@ def known_bounds(name: str, model: ndm.NeuralDiffusion, timesteps: int | None, n
 @pytest.mark.parametrize("gamma_min", [-20.0, -25.0, -29.0, -30.0])
 def test_a_start_of_gamma_that_single_precision_takes_is_right_in_it(name, num, gamma_min, timesteps) -> None:
     """The bound is float64's to 0.02 nats for each dimension, and errs upwards: it stays a bound."""
-    model = known_model(name, ndm.LinearSchedule(gamma_min, 5.0))
+    model = known_model(name, ndm.schedules.LinearSchedule(gamma_min, 5.0))
     model.check_noise(known_data(name, num).float())
     single, double = known_bounds(name, model, timesteps, num)
     error, deviation = (single - double).mean(), (single - double).std() / num**0.5
@@ -167,7 +167,7 @@ def test_a_start_of_gamma_that_single_precision_takes_is_right_in_it(name, num, 
 @pytest.mark.parametrize("name", [NORMAL, CLUSTERS])
 def test_below_it_the_bound_would_be_none(name) -> None:
     """What is refused: at -40 float32 lies more than a nat below the entropy, which float64 has."""
-    num, model = 50_000, known_model(name, ndm.LinearSchedule(-40.0, 5.0))
+    num, model = 50_000, known_model(name, ndm.schedules.LinearSchedule(-40.0, 5.0))
     single, double = known_bounds(name, model, None, num)
     entropy = 0.5 * torch.log(torch.tensor(2 * torch.pi * torch.e))
     if name == CLUSTERS:
@@ -183,7 +183,7 @@ def test_double_precision_has_an_end_of_its_own() -> None:
     """It takes -68, where its bound is the entropy, and refuses -80, where it lies nats below."""
     entropy, num = 0.5 * torch.log(torch.tensor(2 * torch.pi * torch.e)), 50_000
     for gamma_min, right in ((-68.0, True), (-80.0, False)):
-        model = known_model(NORMAL, ndm.LinearSchedule(gamma_min, 5.0))
+        model = known_model(NORMAL, ndm.schedules.LinearSchedule(gamma_min, 5.0))
         values = known_bounds(NORMAL, model, None, num)[1]
         above, error = values.mean() - entropy, values.std() / num**0.5
         assert above.abs() < 4 * error if right else above < -1 + 4 * error
@@ -208,11 +208,11 @@ class UsersOwn(ndm.parts.schedules.Schedule):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: ndm.LinearSchedule(-40.0),
-        lambda: ndm.CosineSchedule(-40.0),
-        lambda: ndm.LearnedSchedule(-40.0),
+        lambda: ndm.schedules.LinearSchedule(-40.0),
+        lambda: ndm.schedules.CosineSchedule(-40.0),
+        lambda: ndm.schedules.LearnedSchedule(-40.0),
         lambda: ndm.LearnedLinearSchedule(-40.0),
-        lambda: ndm.FlowSchedule(1e-9),
+        lambda: ndm.schedules.FlowSchedule(1e-9),
         UsersOwn,
     ],
 )
@@ -228,18 +228,21 @@ def test_noise_is_judged_in_the_precision_that_computes(make) -> None:
             with pytest.raises(ndm.InputError, match=r"2\.1e-09|1e-09"):
                 model(x.float())
     with pytest.raises(ndm.InputError, match="in float64; expected at least"):
-        plain_model(ndm.LinearSchedule(-75.0))(x)
+        plain_model(ndm.schedules.LinearSchedule(-75.0))(x)
 
 
 def test_noise_is_judged_beside_the_size_of_the_data() -> None:
     """At the usual -13.3, values of 100 000 are too large for float32, and one of a million among small ones."""
-    model, x = plain_model(ndm.LinearSchedule()), torch.randn(100, 2)
+    model, x = plain_model(ndm.schedules.LinearSchedule()), torch.randn(100, 2)
     for data in (1e5 * x, torch.cat([x, torch.full((1, 2), 1e6)])):
         assert model(data).total.isfinite().all()
         with pytest.raises(ndm.InputError, match="scale the data to about 1"):
             model(data.float())
     scaled = ndm.NeuralDiffusion(
-        ndm.LinearSchedule(), ndm.IdentityTransform(), lambda z_t, t, cond: z_t, ndm.GaussianDecoder(scale=1e5)
+        ndm.schedules.LinearSchedule(),
+        ndm.IdentityTransform(),
+        lambda z_t, t, cond: z_t,
+        ndm.GaussianDecoder(scale=1e5),
     ).float()
     assert scaled(1e5 * x.float()).total.isfinite().all()
 
@@ -249,13 +252,13 @@ def test_all_that_draw_latents_judge_the_noise() -> None:
     x = torch.randn(4, 2).float()
     model = perturbed(
         ndm.NeuralDiffusion(
-            ndm.LinearSchedule(-40.0),
-            small_transform("time_basis", (2,)),
+            ndm.schedules.LinearSchedule(-40.0),
+            small_transform("series", (2,)),
             ndm.DirectPredictor(ndm.MLP((2,), 4, width=8, depth=1)),
             ndm.GaussianDecoder(),
         )
     ).float()
-    levels = ndm.NeuralDiffusion(model.schedule, model.transform, model.predictor, ndm.LevelsDecoder(3))
+    levels = ndm.NeuralDiffusion(model.schedule, model.transform, model.predictor, ndm.DiscretisedDecoder(3))
     for refused in (
         lambda: model(x),
         lambda: ndm.nelbo(model, x, draws=2),
@@ -266,4 +269,4 @@ def test_all_that_draw_latents_judge_the_noise() -> None:
         with pytest.raises(ndm.InputError, match="rounding swallows it"):
             refused()
     assert ndm.encode(model, x).isfinite().all() and ndm.ode_likelihood(model, x).log_prob.isfinite().all()
-    assert ndm.AncestralSampler(model, 4)((3, 2)).isfinite().all()
+    assert ndm.samplers.Ancestral(model, 4)((3, 2)).isfinite().all()

@@ -34,7 +34,7 @@ def test_every_pair_that_fits_is_measured_against_identity(small, tmp_path):
     figures = result["points"]
     pairs = [
         f"{path}_{predictor}"
-        for path in ("scaling_pixel", "time_basis", "residual_full", "residual_quarter")
+        for path in ("scaling_pixel", "series", "residual_full", "residual_quarter")
         for predictor in ("direct", "plug_in")
     ]
     assert {"identity", "default", "identity_plug_in", *pairs} <= figures.keys()

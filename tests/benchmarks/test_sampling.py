@@ -24,7 +24,7 @@ from ndm.benchmarks.samples.summary import best_grids, panels
 from ndm.benchmarks.samples.tables import markdown
 from ndm.benchmarks.samples.ways import Evaluations, Way, distinct_grids, evaluations_of, ways
 from ndm.data import load
-from ndm.ode.solvers.adaptive import AdaptiveSolver
+from ndm.ode.solvers.adaptive import Adaptive
 from ndm.samplers import Sampler
 from ndm.samplers.grids.uniform import GRIDS
 
@@ -51,7 +51,7 @@ def exact_model(data) -> ndm.NeuralDiffusion:
         level = schedule(t)
         return (level.alpha / (level.alpha**2 + level.sigma**2))[:, None] * z
 
-    schedule = ndm.LinearSchedule(-10.0, 6.0)
+    schedule = ndm.schedules.LinearSchedule(-10.0, 6.0)
     return ndm.NeuralDiffusion(schedule, ndm.IdentityTransform(), denoise, ndm.GaussianDecoder(x.mean(0), x.std(0)))
 
 
@@ -95,14 +95,14 @@ def test_evaluations_are_what_the_samplers_say():
 def test_nobody_is_counted_once_the_count_is_over():
     model = exact_model(load("moons"))
     with Evaluations(model) as made:
-        ndm.AncestralSampler(model, 3)((4, 2))
-    ndm.AncestralSampler(model, 3)((4, 2))
+        ndm.samplers.Ancestral(model, 3)((4, 2))
+    ndm.samplers.Ancestral(model, 3)((4, 2))
     assert made.number == 12
 
 
 def test_grids_that_visit_the_same_times_are_one():
-    assert list(distinct_grids(GRIDS, ndm.LinearSchedule(), 8)) == ["time"]
-    assert list(distinct_grids(GRIDS, ndm.CosineSchedule(), 8)) == list(GRIDS)
+    assert list(distinct_grids(GRIDS, ndm.schedules.LinearSchedule(), 8)) == ["time"]
+    assert list(distinct_grids(GRIDS, ndm.schedules.CosineSchedule(), 8)) == list(GRIDS)
 
 
 def test_data_are_as_far_from_data_as_their_error_allows():
@@ -138,7 +138,9 @@ def model_folder(tmp_path_factory) -> Path:
     """A folder of models with one that is not trained, called `small`."""
     folder = tmp_path_factory.mktemp("models")
     predictor = ndm.DirectPredictor.for_events((2,), ndm.IdentityTransform(), network="mlp", width=8, depth=1)
-    model = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder())
+    model = ndm.NeuralDiffusion(
+        ndm.schedules.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder()
+    )
     model.save_pretrained(folder / "small")
     return folder
 
@@ -152,14 +154,14 @@ def walk(way: Way, evaluations: int | None, tolerance: float | None = None) -> W
 def test_a_row_says_how_many_evaluations_were_made(model_folder, monkeypatch):
     assert measure(model_folder, walk(Way("heun"), 7))["evaluations_made"] == 6
     told = []
-    solve = AdaptiveSolver.__call__
+    solve = Adaptive.__call__
 
     def solve_and_tell(*arguments):
         solution = solve(*arguments)
         told.append(solution.evaluations.double().mean())
         return solution
 
-    monkeypatch.setattr(AdaptiveSolver, "__call__", solve_and_tell)
+    monkeypatch.setattr(Adaptive, "__call__", solve_and_tell)
     row = measure(model_folder, walk(Way("ode"), None, 1e-3))
     assert row["evaluations_made"] == pytest.approx(float(told[0])) and told[0] > 7
     assert row["sliced_wasserstein"] > 0 and row["steps"] == 1
@@ -168,7 +170,7 @@ def test_a_row_says_how_many_evaluations_were_made(model_folder, monkeypatch):
 def test_a_walk_that_fails_is_a_row(model_folder, monkeypatch):
     way = Way("multistep")
     assert [evaluations_of(way, steps) for steps in (1, 2, 3, 4)] == [1, 2, 3, 4]  # counted before it is broken
-    monkeypatch.setattr(ndm.MultistepSampler, "walk", lambda self, z, *_: iter([z * torch.nan]))
+    monkeypatch.setattr(ndm.samplers.Multistep, "walk", lambda self, z, *_: iter([z * torch.nan]))
     assert "are not finite" in measure(model_folder, walk(way, 4))["failed"]
 
 

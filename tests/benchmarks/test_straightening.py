@@ -52,7 +52,10 @@ def test_the_optimal_transport_of_a_shift() -> None:
     data = load("checkerboard")
     point = torch.tensor([3.0, -1.0])
     model = ndm.NeuralDiffusion(
-        ndm.FlowSchedule(1e-3), ndm.IdentityTransform(), lambda z, t, cond: point.expand_as(z), ndm.GaussianDecoder()
+        ndm.schedules.FlowSchedule(1e-3),
+        ndm.IdentityTransform(),
+        lambda z, t, cond: point.expand_as(z),
+        ndm.GaussianDecoder(),
     )
     found = figures(model, replace(data, test=Split(x=np.tile(point.numpy(), (50, 1)))), 0)
     assert found["straightness"] == pytest.approx(0, abs=1e-3)
@@ -64,9 +67,7 @@ def test_the_optimal_transport_of_a_shift() -> None:
 def test_contenders_differ_in_the_path_alone() -> None:
     plain, learned = (configuration(PathJob("moons", weight, 1.0, 0)) for weight in (None, 0.5))
     assert learned.kinetic_weight == 0.5 and plain.kinetic_weight == 0
-    assert learned == replace(
-        plain, transform="time_basis", predictor="plug_in", volatility="random", kinetic_weight=0.5
-    )
+    assert learned == replace(plain, transform="series", predictor="plug_in", volatility="random", kinetic_weight=0.5)
 
 
 def test_without_the_package_one_line_says_what_to_install(small, monkeypatch, capsys) -> None:

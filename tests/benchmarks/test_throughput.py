@@ -75,14 +75,14 @@ def test_one_process_and_two_are_measured_and_resumed(small, tmp_path, capsys):
         "--only",
         "identity",
         "residual",
-        "time_basis",
+        "series",
         "--precisions",
         "float32",
     ]
     assert main(words) == 0
     results = json.loads((tmp_path / "speed" / "results.json").read_text())
     trained = [(row["entry"], row["processes"]) for row in results["figures"]]
-    assert trained == [("identity", 1), ("identity", 2), ("time_basis", 1), ("time_basis", 2), ("residual", 1)]
+    assert trained == [("identity", 1), ("identity", 2), ("series", 1), ("series", 2), ("residual", 1)]
     alone, two, *_, learned = results["figures"]
     assert 0 < alone["flops_per_image"] == two["flops_per_image"] < learned["flops_per_image"] / 2
     assert all(0 < row["waiting_share"] < 1 and row["memory_mib"] >= 0 for row in results["figures"])

@@ -18,7 +18,7 @@ from exact_models import (
 from torch import Tensor
 
 import ndm
-from ndm.parts.parameterisations.parameterisation import ScaledForm
+from ndm.parts.parameterisations.parameterisation import ScaledParameterisation
 from ndm.parts.transforms import Transform
 from ndm.parts.volatilities import Volatility
 
@@ -34,7 +34,7 @@ class ClosedForm:
 
     def __init__(self, data: Tensor, *matrices: Tensor) -> None:
         self.data, self.matrices, self.eye = data, matrices, torch.eye(len(data))
-        self.schedule = ndm.LinearSchedule()
+        self.schedule = ndm.schedules.LinearSchedule()
 
     def a(self, t: Tensor) -> Tensor:
         """alpha_t / sigma_t."""
@@ -79,7 +79,9 @@ def five_dimensions() -> ClosedForm:
 def test_diffusion_term(case, eta) -> None:
     """Continuous and discrete, from the posterior covariance alone."""
     exact = case()
-    model = gaussian_model(exact.data, linear_transform(*exact.matrices), volatility=ndm.ConstantVolatility(eta))
+    model = gaussian_model(
+        exact.data, linear_transform(*exact.matrices), volatility=ndm.volatilities.ConstantVolatility(eta)
+    )
     assert_close(expected_bound(model, exact.data).diffusion, exact.continuous(eta), rtol=1e-8)
     for timesteps in (1, 3, 50):
         bound = expected_bound(model, exact.data, timesteps)
@@ -91,20 +93,20 @@ def gap(model: ndm.NeuralDiffusion, data: Tensor) -> Tensor:
     eye, first, last = torch.eye(len(data)), model.schedule(ZERO), model.schedule(ONE)
     matrix = model.transform(eye, ONE).mT
     last_covariance = last.alpha**2 * matrix @ data @ matrix.mT + last.sigma**2 * eye
-    prior = 0.5 * (torch.trace(last_covariance) - len(data) - torch.logdet(last_covariance))
+    prior = 0.5 * (torch.divergence(last_covariance) - len(data) - torch.logdet(last_covariance))
     decoder = 0.5 * torch.logdet(eye + torch.linalg.inv(data) / first.snr)
     return prior + decoder
 
 
 def random_scaling() -> Transform:
-    return perturbed(ndm.ScalingTransform((5,)), std=0.5)
+    return perturbed(ndm.transforms.ScalingTransform((5,)), std=0.5)
 
 
 @pytest.mark.parametrize(
     "transform, volatility",
     [
-        (ndm.IdentityTransform, lambda: ndm.ConstantVolatility(1.0)),
-        (random_scaling, ndm.MarkovVolatility),
+        (ndm.IdentityTransform, lambda: ndm.volatilities.ConstantVolatility(1.0)),
+        (random_scaling, ndm.volatilities.MarkovVolatility),
     ],
     ids=["identity", "scaling"],
 )
@@ -122,10 +124,10 @@ def test_bound_is_tight_for_a_markov_process(transform, volatility) -> None:
 @pytest.mark.parametrize(
     "transform, volatility",
     [
-        (ndm.IdentityTransform, ndm.ConstantVolatility(0.5)),
-        (ndm.IdentityTransform, ndm.ConstantVolatility(2.0)),
-        (random_scaling, ndm.ConstantVolatility(1.0)),
-        (lambda: linear_transform(torch.randn(5, 5)), ndm.ConstantVolatility(1.0)),
+        (ndm.IdentityTransform, ndm.volatilities.ConstantVolatility(0.5)),
+        (ndm.IdentityTransform, ndm.volatilities.ConstantVolatility(2.0)),
+        (random_scaling, ndm.volatilities.ConstantVolatility(1.0)),
+        (lambda: linear_transform(torch.randn(5, 5)), ndm.volatilities.ConstantVolatility(1.0)),
     ],
 )
 def test_bound_is_loose_otherwise(transform, volatility) -> None:
@@ -138,9 +140,9 @@ def test_bound_is_loose_otherwise(transform, volatility) -> None:
 @pytest.mark.parametrize(
     "transform, volatility, expected",
     [
-        (ndm.IdentityTransform, ndm.ConstantVolatility(1.0), 1.835412),
-        (growth, ndm.ConstantVolatility(1.0), 1.839502),
-        (growth, ndm.MarkovVolatility(), 1.835585),
+        (ndm.IdentityTransform, ndm.volatilities.ConstantVolatility(1.0), 1.835412),
+        (growth, ndm.volatilities.ConstantVolatility(1.0), 1.839502),
+        (growth, ndm.volatilities.MarkovVolatility(), 1.835585),
     ],
     ids=["identity", "growth", "growth-matched"],
 )
@@ -153,17 +155,19 @@ def test_numbers_quoted_in_the_mathematics(transform, volatility: Volatility, ex
 
 
 def test_default_form_is_exact_for_white_data() -> None:
-    """A fresh network with the scaled form predicts E[x | z_t] for x ~ N(0, s^2 I): the bound is tight untrained."""
+    """A fresh scaled network predicts E[x | z_t] for x ~ N(0, s^2 I): the bound is tight untrained."""
     data = 2.3 * torch.eye(2)
-    predictor = ndm.DirectPredictor(ndm.MLP((2,), width=8), ScaledForm(2.3**0.5))
-    model = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder())
+    predictor = ndm.DirectPredictor(ndm.MLP((2,), width=8), ScaledParameterisation(2.3**0.5))
+    model = ndm.NeuralDiffusion(
+        ndm.schedules.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder()
+    )
     assert_close(expected_bound(model.eval(), data).total, entropy(data) + gap(model, data), rtol=1e-10)
 
 
 @pytest.mark.parametrize("transform, invariant", [(ndm.IdentityTransform, True), (growth, False)])
 def test_shape_of_the_schedule(transform, invariant) -> None:
     """For F = identity the continuous bound only sees the ends of gamma; another F moves along gamma, and sees more."""
-    data, schedule, f = torch.tensor([[2.3]]), ndm.LearnedSchedule(num_pieces=1), transform()
+    data, schedule, f = torch.tensor([[2.3]]), ndm.schedules.LearnedSchedule(num_pieces=1), transform()
     straight = expected_bound(gaussian_model(data, f, schedule), data).total.detach()
     with torch.no_grad():
         schedule.log_density[1] = 2.0

@@ -20,7 +20,7 @@ def predictor_for(transform: Transform, event_shape: tuple[int, ...]) -> Predict
     try:
         return ndm.DirectPredictor.for_events(event_shape, transform)
     except InputError:
-        return ndm.PlugInPredictor.for_events(event_shape, transform)
+        return ndm.predictors.PlugInPredictor.for_events(event_shape, transform)
 
 
 def learned_model(name: str, event_shape: tuple[int, ...]) -> ndm.NeuralDiffusion:
@@ -28,12 +28,12 @@ def learned_model(name: str, event_shape: tuple[int, ...]) -> ndm.NeuralDiffusio
     transform = TRANSFORMS[name].for_events(event_shape)
     return perturbed(
         ndm.NeuralDiffusion(
-            ndm.LearnedSchedule(-6.0, 4.0, num_pieces=3),
+            ndm.schedules.LearnedSchedule(-6.0, 4.0, num_pieces=3),
             transform,
             predictor_for(transform, event_shape),
             ndm.GaussianDecoder(),
-            ndm.LearnedVolatility(num_bins=3),
-            ndm.LearnedStepVariance(event_shape, STEPS),
+            ndm.volatilities.LearnedVolatility(num_bins=3),
+            ndm.reverse_steps.LearnedReverseStep(event_shape, STEPS),
         ),
         std=0.05,
     ).eval()
@@ -51,9 +51,7 @@ def test_every_parameter_gets_a_gradient(name, event, timesteps) -> None:
     """Finite and not 0; and along a random direction the difference quotient of the bound."""
     model, x = learned_model(name, EVENTS[event]), torch.randn(8, *EVENTS[event])
     parameters = {
-        key: parameter
-        for key, parameter in model.named_parameters()
-        if timesteps or not key.startswith("step_variance")
+        key: parameter for key, parameter in model.named_parameters() if timesteps or not key.startswith("reverse_step")
     }
     gradients = torch.autograd.grad(total(model, x, timesteps), list(parameters.values()))
     for key, gradient in zip(parameters, gradients, strict=True):
@@ -75,7 +73,7 @@ def test_every_parameter_gets_a_gradient(name, event, timesteps) -> None:
 @pytest.mark.parametrize("term", ["prior", "diffusion"])
 def test_transformation_is_trained_by_prior_and_diffusion(term) -> None:
     """L_prior and L_diff both depend on phi, L_rec does not: F(x, 0) = x keeps the data from being hidden."""
-    model, x = learned_model("time_basis", (3,)), torch.randn(8, 3)
+    model, x = learned_model("series", (3,)), torch.randn(8, 3)
     bound = model(x)
     phi = list(model.transform.parameters())
     assert all(g.abs().max() > 0 for g in torch.autograd.grad(getattr(bound, term).sum(), phi, retain_graph=True))

@@ -14,7 +14,7 @@ T = 4
 
 
 def coarse() -> ndm.NeuralDiffusion:
-    return gaussian_model(DATA, growth(), ndm.LinearSchedule(-3.0, 3.0))
+    return gaussian_model(DATA, growth(), ndm.schedules.LinearSchedule(-3.0, 3.0))
 
 
 def density(model: ndm.NeuralDiffusion, x: torch.Tensor) -> torch.Tensor:
@@ -23,7 +23,7 @@ def density(model: ndm.NeuralDiffusion, x: torch.Tensor) -> torch.Tensor:
     for k in reversed(range(T)):
         step = torch.tensor([k])
         z = torch.ones(1, 1)
-        p = model.reverse(z, model.predict(z, torch.tensor((k + 1) / T)), step, T)
+        p = model.reverse_kernel(z, model.predict(z, torch.tensor((k + 1) / T)), step, T)
         variance = p.mean[0, 0] ** 2 * variance + p.std.reshape(()) ** 2
     level = model.schedule(ZERO)
     std = ((variance + level.sigma**2) / level.alpha**2).sqrt()
@@ -68,13 +68,15 @@ def test_batches_and_labels_change_nothing() -> None:
 
 def test_mixture_steps_have_weights_too() -> None:
     transform = ndm.IdentityTransform()
-    predictor = ndm.DirectPredictor.for_events((2,), transform, form="gaussian_mixture", width=8, depth=1).double()
+    predictor = ndm.DirectPredictor.for_events(
+        (2,), transform, parameterisation="gaussian_mixture", width=8, depth=1
+    ).double()
     model = ndm.NeuralDiffusion(
-        ndm.LinearSchedule(-3.0, 3.0),
+        ndm.schedules.LinearSchedule(-3.0, 3.0),
         transform,
         predictor,
         ndm.GaussianDecoder(),
-        step_variance=ndm.MixtureStepVariance(),
+        reverse_step=ndm.reverse_steps.MixtureReverseStep(),
     ).eval()
     x = torch.randn(100, 2)
     bound = ndm.nelbo(model, x, timesteps=2, draws=256).total.mean()

@@ -22,7 +22,9 @@ def test_bits_per_dim(event_shape) -> None:
 @pytest.mark.parametrize("timesteps", [None, 1, 6])
 def test_nelbo_is_unbiased_and_its_error_honest(timesteps) -> None:
     """Against exact expectations for fixed x, in 400 estimates: their mean is right, and so is what they say of it."""
-    model = gaussian_model(DATA, growth(), ndm.LinearSchedule(-4.0, 3.0), volatility=ndm.ConstantVolatility(0.6))
+    model = gaussian_model(
+        DATA, growth(), ndm.schedules.LinearSchedule(-4.0, 3.0), volatility=ndm.volatilities.ConstantVolatility(0.6)
+    )
     points, noise = torch.tensor([[-2.0], [0.3], [1.1], [4.0]]), cubature(1)
     exact = torch.stack([diffusion(model, x.expand(2, 1), noise, timesteps).mean() for x in points]).detach()
     estimate = ndm.nelbo(model, points.repeat(100, 1), timesteps=timesteps, draws=256)
@@ -47,7 +49,7 @@ def test_nelbo_of_data_is_the_closed_form() -> None:
 
 def test_one_step_is_a_variational_autoencoder() -> None:
     """T = 1: the chain has one latent step, KL(q(z_0 | z_1, x) || p(z_0 | z_1)), by torch.distributions."""
-    model = gaussian_model(DATA, growth(), ndm.LinearSchedule(-4.0, 3.0))
+    model = gaussian_model(DATA, growth(), ndm.schedules.LinearSchedule(-4.0, 3.0))
     x = torch.tensor([[0.7]])
     noise = torch.randn(500, 1)
     z_1 = model.marginal(model.curve(x), ONE).sample(noise)

@@ -10,18 +10,18 @@ from torch import Tensor
 import ndm
 from ndm.bounds.bound import continuous_integrand, discrete_integrand
 
-TRANSFORMS = ("identity", "scaling", "time_basis", "residual")
+TRANSFORMS = ("identity", "scaling", "series", "residual")
 SCHEDULE = {"gamma_min": -6.0, "gamma_max": 4.0}
 
 
-def random_model(name: str, volatility: ndm.ConstantVolatility) -> ndm.NeuralDiffusion:
+def random_model(name: str, volatility: ndm.volatilities.ConstantVolatility) -> ndm.NeuralDiffusion:
     """Random F and a random network: direct heads for the time basis, plugged into F otherwise."""
     transform = small_transform(name)
-    kind = ndm.DirectPredictor if name == "time_basis" else ndm.PlugInPredictor
-    outputs = 1 + transform.num_heads if name == "time_basis" else 1
+    kind = ndm.DirectPredictor if name == "series" else ndm.predictors.PlugInPredictor
+    outputs = 1 + transform.num_heads if name == "series" else 1
     predictor = perturbed(kind(ndm.MLP((3,), outputs, width=16, depth=1)), std=0.2)
     return ndm.NeuralDiffusion(
-        ndm.LinearSchedule(**SCHEDULE), transform, predictor, ndm.GaussianDecoder(), volatility
+        ndm.schedules.LinearSchedule(**SCHEDULE), transform, predictor, ndm.GaussianDecoder(), volatility
     ).eval()
 
 
@@ -29,7 +29,7 @@ def random_model(name: str, volatility: ndm.ConstantVolatility) -> ndm.NeuralDif
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_discrete_bound_tends_to_the_continuous_one(name, eta) -> None:
     """T KL(t - 1/T, t) / l(t) = 1 + c / T + O(1 / T^2)."""
-    model = random_model(name, ndm.ConstantVolatility(eta))
+    model = random_model(name, ndm.volatilities.ConstantVolatility(eta))
     t, noise, curve = torch.tensor([0.25, 0.5, 0.75]), torch.randn(3, 3), model.curve(torch.randn(3, 3))
     limit = continuous_integrand(model, curve, t, noise, None)
     coarse, fine = (
@@ -41,8 +41,10 @@ def test_discrete_bound_tends_to_the_continuous_one(name, eta) -> None:
 
 def test_discrete_bound_tends_to_the_continuous_one_in_frequencies() -> None:
     """The same with one eta for each frequency of an image: both bounds sum over the basis of F."""
-    image, volatility = (1, 3, 2), perturbed(ndm.PerDimensionVolatility((1, 3, 2)), std=0.5)
-    model = squashing_model(small_transform("frequency", image), ndm.LinearSchedule(**SCHEDULE), volatility=volatility)
+    image, volatility = (1, 3, 2), perturbed(ndm.volatilities.PerDimensionVolatility((1, 3, 2)), std=0.5)
+    model = squashing_model(
+        small_transform("frequency", image), ndm.schedules.LinearSchedule(**SCHEDULE), volatility=volatility
+    )
     noise, curve = torch.randn(3, *image), model.curve(torch.randn(3, *image))
     t = torch.tensor([0.25, 0.5, 0.75])
     limit = continuous_integrand(model, curve, t, noise, None)
@@ -60,7 +62,7 @@ def test_step_tends_to_the_stochastic_differential_equation(name, eta) -> None:
 
     with v = (alpha F)' + (sigma' / sigma) (z - alpha F) and g^2 = eta sigma^2 gamma'; eta = 0 is the ODE.
     """
-    model = random_model(name, ndm.ConstantVolatility(eta))
+    model = random_model(name, ndm.volatilities.ConstantVolatility(eta))
     t, z_t, curve = torch.tensor(0.6), torch.randn(4, 3), model.curve(torch.randn(4, 3))
     f, f_prime = curve.with_velocity(t)
     level = model.schedule(t)

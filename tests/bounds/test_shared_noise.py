@@ -14,17 +14,20 @@ from ndm.bounds.shared_noise import mean_over_rows, standard_errors
 LEVELS = 9
 SEEDS = 100
 MIX = torch.tensor([[0.5, -0.7, 0.2], [0.6, 0.1, -0.5], [-0.3, 0.8, 0.4]], dtype=torch.float64)
-SOLVER = ndm.FixedSolver(2, "euler")
+SOLVER = ndm.ode.solvers.Fixed(2, "euler")
 
 
-def model(decoder: ndm.LevelsDecoder | ndm.GaussianDecoder | None = None) -> ndm.NeuralDiffusion:
+def model(decoder: ndm.DiscretisedDecoder | ndm.GaussianDecoder | None = None) -> ndm.NeuralDiffusion:
     """Three dimensions of 9 levels, and a predictor whose Jacobian is full and moves; labels move it as well."""
 
     def predictor(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         return 2 * torch.tanh(z_t @ MIX + (0 if cond is None else cond[:, None]))
 
     return ndm.NeuralDiffusion(
-        ndm.LinearSchedule(-3.0, 3.0), ndm.IdentityTransform(), predictor, decoder or ndm.LevelsDecoder(LEVELS)
+        ndm.schedules.LinearSchedule(-3.0, 3.0),
+        ndm.IdentityTransform(),
+        predictor,
+        decoder or ndm.DiscretisedDecoder(LEVELS),
     ).eval()
 
 
@@ -32,21 +35,21 @@ def levels(rows: int) -> Tensor:
     """So many distinct rows."""
     index = torch.randperm(LEVELS**3, generator=torch.Generator().manual_seed(1))[:rows]
     digits = torch.stack([index // LEVELS**2, index // LEVELS % LEVELS, index % LEVELS], 1)
-    return ndm.LevelsDecoder(LEVELS).from_integers(digits).double()
+    return ndm.DiscretisedDecoder(LEVELS).from_integers(digits).double()
 
 
 DISTINCT, REPEATED, OFTEN = levels(8), levels(4).repeat_interleave(10, 0), levels(4).repeat(100, 1)
 OF_LEVELS = [
-    ("exact", ndm.UniformDequantisation(), 4),
-    ("exact", ndm.PosteriorDequantisation(), 4),
-    (ndm.HutchinsonTrace(2), ndm.UniformDequantisation(), 1),
-    (ndm.HutchinsonTrace(4), ndm.PosteriorDequantisation(), 1),
-    (ndm.GaussianTrace(2), ndm.UniformDequantisation(), 2),
-    (ndm.GaussianTrace(4), ndm.PosteriorDequantisation(), 1),
+    ("exact", ndm.ode.UniformDequantisation(), 4),
+    ("exact", ndm.ode.PosteriorDequantisation(), 4),
+    (ndm.ode.divergences.Hutchinson(2), ndm.ode.UniformDequantisation(), 1),
+    (ndm.ode.divergences.Hutchinson(4), ndm.ode.PosteriorDequantisation(), 1),
+    (ndm.ode.divergences.Gaussian(2), ndm.ode.UniformDequantisation(), 2),
+    (ndm.ode.divergences.Gaussian(4), ndm.ode.PosteriorDequantisation(), 1),
 ]
 
 
-def ratio(found: list[ndm.OdeLikelihood]) -> float:
+def ratio(found: list[ndm.ode.OdeLikelihood]) -> float:
     """The spread of means over seeds, over the root mean square of the errors that they state."""
     means = [one.mean() for one in found]
     spread = torch.stack([mean.value for mean in means]).var()
@@ -84,7 +87,7 @@ def test_probes_of_signs_have_no_zero(monkeypatch) -> None:
     """An exact 0 among normal numbers is rare, and has a sign all the same."""
     noise = sample_noise(0, 0, (2, 3), torch.zeros(()))
     monkeypatch.setattr(noise, "normal", lambda: torch.zeros(2, 3))
-    assert (ndm.HutchinsonTrace(2).probes(noise, torch.zeros(2, 3)).abs() == 1).all()
+    assert (ndm.ode.divergences.Hutchinson(2).probes(noise, torch.zeros(2, 3)).abs() == 1).all()
 
 
 @pytest.mark.parametrize("rows", [DISTINCT, REPEATED], ids=["8 distinct rows", "40 rows of 4 values"])
@@ -94,7 +97,9 @@ def test_probes_of_signs_have_no_zero(monkeypatch) -> None:
 def test_the_error_of_a_mean_is_its_spread_over_seeds(trace, dequantisation, draws, rows) -> None:
     nn = model()
     found = [
-        ndm.ode_likelihood(nn, rows, trace=trace, dequantisation=dequantisation, draws=draws, solver=SOLVER, seed=seed)
+        ndm.ode_likelihood(
+            nn, rows, divergence=trace, dequantisation=dequantisation, draws=draws, solver=SOLVER, seed=seed
+        )
         for seed in range(SEEDS)
     ]
     assert 0.8 < ratio(found) < 1.25
@@ -102,16 +107,18 @@ def test_the_error_of_a_mean_is_its_spread_over_seeds(trace, dequantisation, dra
 
 def test_and_for_400_rows_of_4_values() -> None:
     nn = model()
-    found = [ndm.ode_likelihood(nn, OFTEN, trace="hutchinson", solver=SOLVER, seed=seed) for seed in range(60)]
+    found = [ndm.ode_likelihood(nn, OFTEN, divergence="hutchinson", solver=SOLVER, seed=seed) for seed in range(60)]
     assert 0.75 < ratio(found) < 1.33
 
 
-@pytest.mark.parametrize("trace", [ndm.HutchinsonTrace(2), ndm.GaussianTrace(3)], ids=["signs", "Gaussian"])
+@pytest.mark.parametrize(
+    "divergence", [ndm.ode.divergences.Hutchinson(2), ndm.ode.divergences.Gaussian(3)], ids=["signs", "Gaussian"]
+)
 @pytest.mark.parametrize("repeats", [1, 10])
 def test_and_for_real_values(trace, repeats) -> None:
     nn = model(ndm.GaussianDecoder())
     rows = torch.randn(4, 3, generator=torch.Generator().manual_seed(3)).repeat(repeats, 1)
-    found = [ndm.ode_likelihood(nn, rows, trace=trace, solver=SOLVER, seed=seed) for seed in range(SEEDS)]
+    found = [ndm.ode_likelihood(nn, rows, divergence=trace, solver=SOLVER, seed=seed) for seed in range(SEEDS)]
     assert 0.8 < ratio(found) < 1.25
 
 
@@ -120,7 +127,7 @@ def test_and_where_equal_rows_have_other_labels() -> None:
     nn, rows = model(), levels(4).repeat(6, 1)
     labels = torch.arange(24) % 3
     found = [
-        ndm.ode_likelihood(nn, rows, labels, trace="hutchinson", draws=2, solver=SOLVER, seed=seed)
+        ndm.ode_likelihood(nn, rows, labels, divergence="hutchinson", draws=2, solver=SOLVER, seed=seed)
         for seed in range(SEEDS)
     ]
     values = found[0].log_prob.reshape(6, 4)
@@ -134,7 +141,7 @@ def test_the_error_over_rows_is_the_spread_over_rows_and_seeds() -> None:
     means = []
     for seed in range(2 * SEEDS):
         rows = values[torch.multinomial(weights, 40, replacement=True, generator=generator)]
-        means.append(ndm.ode_likelihood(nn, rows, trace="hutchinson", draws=2, solver=SOLVER, seed=seed).mean())
+        means.append(ndm.ode_likelihood(nn, rows, divergence="hutchinson", draws=2, solver=SOLVER, seed=seed).mean())
     spread = torch.stack([mean.value for mean in means]).std()
     stated = torch.stack([mean.standard_error**2 for mean in means]).mean().sqrt()
     assert 0.82 < spread / stated < 1.22
@@ -146,23 +153,23 @@ def test_draws_are_independent_and_lower_the_error() -> None:
     found = {draws: ndm.ode_likelihood(nn, REPEATED, draws=draws, solver=SOLVER).mean() for draws in (few, many)}
     gain = found[few].standard_error_of_estimate / found[many].standard_error_of_estimate
     assert 0.5 < gain / math.sqrt(many / few) < 2
-    alone = ndm.ode_likelihood(nn, levels(300), trace="hutchinson", draws=2, solver=SOLVER).repeats
+    alone = ndm.ode_likelihood(nn, levels(300), divergence="hutchinson", draws=2, solver=SOLVER).repeats
     assert alone.shape == (4, 300)
-    again = ndm.ode_likelihood(nn, levels(300), trace="hutchinson", draws=2, solver=SOLVER, seed=1).repeats
+    again = ndm.ode_likelihood(nn, levels(300), divergence="hutchinson", draws=2, solver=SOLVER, seed=1).repeats
     noise = torch.cat([alone, again]) - torch.cat([alone, again]).mean(0)
     correlation = torch.corrcoef(noise)[~torch.eye(8, dtype=torch.bool)]
     assert (correlation + 1 / 7).abs().max() < 0.2  # residuals about a mean of 8 correlate by -1/7
-    first = ndm.ode_likelihood(nn, levels(300), trace="hutchinson", draws=1, solver=SOLVER).repeats
+    first = ndm.ode_likelihood(nn, levels(300), divergence="hutchinson", draws=1, solver=SOLVER).repeats
     assert_close(first, alone[:2])  # more draws come after the first
 
 
 def test_one_estimate_has_no_error_and_two_have() -> None:
     nn, x = model(), levels(3)
-    single = ndm.ode_likelihood(nn, x, trace=ndm.HutchinsonTrace(1), solver=SOLVER)
+    single = ndm.ode_likelihood(nn, x, divergence=ndm.ode.divergences.Hutchinson(1), solver=SOLVER)
     assert single.standard_error.isnan().all() and single.mean().standard_error_of_estimate.isnan()
     assert single.mean().standard_error > 0  # no two rows share noise
     assert ndm.ode_likelihood(nn, x[[0, 0, 1]], solver=SOLVER).mean().standard_error.isnan()
-    double = ndm.ode_likelihood(nn, x, trace=ndm.HutchinsonTrace(2), solver=SOLVER)
+    double = ndm.ode_likelihood(nn, x, divergence=ndm.ode.divergences.Hutchinson(2), solver=SOLVER)
     assert (double.standard_error > 0).all() and double.draws == 1
     exact = ndm.ode_likelihood(model(ndm.GaussianDecoder()), x[[0, 0, 1]], solver=SOLVER)
     assert (exact.standard_error == 0).all() and exact.mean().standard_error_of_estimate == 0

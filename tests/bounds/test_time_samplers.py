@@ -8,7 +8,7 @@ from exact_models import assert_close, squashing_model
 from torch import Tensor
 
 import ndm
-from ndm.bounds.time_samplers import ImportanceTimes, LowDiscrepancyTimes, StratifiedTimes
+from ndm.bounds.time_samplers import Importance, LowDiscrepancy, Stratified
 
 NUM = 100_000
 LIKE = torch.zeros(())
@@ -23,9 +23,9 @@ EXACT = 0.05 * math.sqrt(2 * math.pi) * (math.erf(0.7 / 0.05 / math.sqrt(2)) + m
 
 
 @pytest.fixture
-def learned() -> ImportanceTimes:
+def learned() -> Importance:
     """Times that have seen the peaked integrand."""
-    times = ImportanceTimes(num_bins=20)
+    times = Importance(num_bins=20)
     for _ in range(50):
         u, _ = times(256, LIKE.double())
         times.observe(u, peaked(u))
@@ -33,7 +33,7 @@ def learned() -> ImportanceTimes:
     return times
 
 
-def draws(times: ndm.times.Times, num: int = NUM) -> tuple[Tensor, Tensor]:
+def draws(times: ndm.times.TimeSampler, num: int = NUM) -> tuple[Tensor, Tensor]:
     return times(num, torch.zeros((), dtype=torch.float64))
 
 
@@ -59,7 +59,7 @@ def test_importance_sampling_has_less_variance(learned) -> None:
     """E_r[(l / r)^2] falls towards its least value, the square of the integral."""
     u, density = draws(learned)
     second = ((peaked(u) / density) ** 2).mean()
-    uniform = (peaked(draws(LowDiscrepancyTimes())[0]) ** 2).mean()
+    uniform = (peaked(draws(LowDiscrepancy())[0]) ** 2).mean()
     assert second - EXACT**2 < 0.25 * (uniform - EXACT**2)
 
 
@@ -71,7 +71,7 @@ def test_density_approaches_the_best_one(learned) -> None:
 
 
 def test_unseen_density_is_uniform() -> None:
-    times = ImportanceTimes(num_bins=20)
+    times = Importance(num_bins=20)
     assert_close(times.density(), 1.0)
     times.observe(torch.tensor([0.5]), torch.tensor([7.0]))
     assert_close(times.density(), 1.0)
@@ -80,11 +80,11 @@ def test_unseen_density_is_uniform() -> None:
 @pytest.mark.parametrize("timesteps", [None, 7])
 def test_bound_has_one_mean(timesteps) -> None:
     """Importance sampling of a model's own bound, after it has learned where to look: equal within 4 errors."""
-    model, x = squashing_model(schedule=ndm.LinearSchedule(-4.0, 4.0)), torch.randn(1, 3)
-    times = ImportanceTimes(num_bins=8)
+    model, x = squashing_model(schedule=ndm.schedules.LinearSchedule(-4.0, 4.0)), torch.randn(1, 3)
+    times = Importance(num_bins=8)
     model.train()
     for _ in range(20):
-        model(x.expand(256, 3), timesteps=timesteps, times=times)
+        model(x.expand(256, 3), timesteps=timesteps, time_sampler=times)
     model.eval()
     assert times.density().max() > 1.5
     ours, plain = (model(x.expand(20_000, 3), timesteps=timesteps, times=t).diffusion for t in (times, None))
@@ -92,7 +92,7 @@ def test_bound_has_one_mean(timesteps) -> None:
     assert abs(ours.mean() - plain.mean()) < 4 * error
 
 
-@pytest.mark.parametrize("times, size", [(LowDiscrepancyTimes(), 8), (StratifiedTimes(4), 4)])
+@pytest.mark.parametrize("times, size", [(LowDiscrepancy(), 8), (Stratified(4), 4)])
 def test_low_discrepancy_times(times, size) -> None:
     """Each time is uniform by itself (Kolmogorov-Smirnov at 0.1 %), and each run of `size` is evenly spread."""
     u = torch.stack([draws(times, 8)[0] for _ in range(2000)])

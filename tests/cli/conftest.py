@@ -19,7 +19,7 @@ def trained(tmp_path_factory) -> Path:
             f"points.npz --run points --max-steps 4 {TINY_MLP}",
             f"images.npz --run images --max-steps 2 {TINY_UNET}",
             f"cubes.npz --run cubes --max-steps 2 {TINY_MLP}",
-            f"points.npz --run chain --max-steps 2 --timesteps 4 --step-variance learned {TINY_MLP}",
+            f"points.npz --run chain --max-steps 2 --timesteps 4 --reverse-step learned {TINY_MLP}",
         ):
             result = ndm(f"train {words}")
             assert result.code == 0, result.err

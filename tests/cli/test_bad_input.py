@@ -66,7 +66,7 @@ CASES = {
     "unknown data": (f"train unheard {TRAIN}", "'unheard'", "8gaussians", "cities", "digits", "moons", ".npz"),
     # names
     "unknown recipe": (f"train points.npz --recipe unheard {TRAIN}", "recipe 'unheard'", "cities, ddim", "images"),
-    "unknown transform": (f"train points.npz --transform unheard {TRAIN}", "transform 'unheard'", "time_basis"),
+    "unknown transform": (f"train points.npz --transform unheard {TRAIN}", "transform 'unheard'", "series"),
     "unknown schedule": (f"train points.npz --schedule unheard {TRAIN}", "schedule 'unheard'", "cosine, ddpm, flow"),
     "unknown predictor": (f"train points.npz --predictor unheard {TRAIN}", "'unheard'", "direct, encoded, plug_in"),
     "encoder's predictor alone": (f"train points.npz --predictor encoded {TRAIN}", "IdentityTransform", "gate=encoder"),
@@ -78,7 +78,7 @@ CASES = {
     "straightened identity": (f"train points.npz --kinetic-weight 1 {TRAIN}", "kinetic_weight = 1", "a learned F"),
     "callable predictor": (f"train points.npz --predictor callable {TRAIN}", "direct or plug_in"),
     "unknown volatility": (f"train points.npz --volatility unheard {TRAIN}", "volatility 'unheard'", "best, constant"),
-    "unknown step variance": (f"train points.npz --step-variance unheard {TRAIN}", "'unheard'", "analytic, learned"),
+    "unknown reverse step": (f"train points.npz --reverse-step unheard {TRAIN}", "'unheard'", "analytic, learned"),
     "unknown network": (
         "train points.npz --run new --max-steps 1 --predictor-options network=unheard",
         "network 'unheard'",
@@ -108,9 +108,9 @@ CASES = {
         f"train points.npz {SMALL} --transform-options num_functions=2",
         "for the identity transform",
     ),
-    "a layer of nothing": (f"train points.npz {SMALL} --transform time_basis --transform-options width=0", "width = 0"),
+    "a layer of nothing": (f"train points.npz {SMALL} --transform series --transform-options width=0", "width = 0"),
     "convolutions to nothing": (
-        f"train images.npz --run new --max-steps 1 {TINY_UNET} --transform time_basis "
+        f"train images.npz --run new --max-steps 1 {TINY_UNET} --transform series "
         "--transform-options layer=convolutional width=0",
         "width = 0",
     ),
@@ -145,13 +145,13 @@ CASES = {
         "MarkovVolatility",
         "value",
     ),
-    "beliefs of a plug-in predictor": (
-        f"train points.npz {TRAIN} --timesteps 4 --predictor plug_in --step-variance mixture",
-        "beliefs",
+    "posteriors of a plug-in predictor": (
+        f"train points.npz {TRAIN} --timesteps 4 --predictor plug_in --reverse-step mixture",
+        "posteriors",
         "--predictor direct",
     ),
-    "beliefs in frequencies": (
-        f"train images.npz --run new --max-steps 1 {TINY_UNET} --timesteps 4 --step-variance "
+    "posteriors in frequencies": (
+        f"train images.npz --run new --max-steps 1 {TINY_UNET} --timesteps 4 --reverse-step "
         "moments --transform-options basis=frequency",
         "CosineBasis",
         "basis=pixel",
@@ -161,7 +161,7 @@ CASES = {
         "(2,)",
         "pixel basis",
     ),
-    "step variance in continuous time": (f"train points.npz {TRAIN} --step-variance learned", "--timesteps T"),
+    "reverse step in continuous time": (f"train points.npz {TRAIN} --reverse-step learned", "--timesteps T"),
     # numbers
     "T = 0": (f"train points.npz {TRAIN} --timesteps 0", "timesteps = 0"),
     "T < 0": (f"train points.npz {TRAIN} --timesteps -3", "timesteps = -3"),

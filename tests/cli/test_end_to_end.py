@@ -120,9 +120,11 @@ def test_few_steps_from_data_to_samples(empty, source):
     command = f"train {source} --run run --timesteps 4 --max-steps 5 {options}"
     assert "resuming run at step 3" in ndm(command).out
     config = json.loads(Path("run/model/config.json").read_text())
-    parts = (config["schedule"], config["step_variance"], config["predictor"]["form"])
-    form = "CategoricalForm" if source == "digits" else "GaussianMixtureForm"  # the recipe's, or what is left open
-    assert [part["class"] for part in parts] == ["LearnedSchedule", "MixtureStepVariance", form]
+    parts = (config["schedule"], config["reverse_step"], config["predictor"]["parameterisation"])
+    form = (
+        "CategoricalParameterisation" if source == "digits" else "GaussianMixtureParameterisation"
+    )  # the recipe's, or what is left open
+    assert [part["class"] for part in parts] == ["LearnedSchedule", "MixtureReverseStep", form]
 
 
 def test_the_same_command_resumes(workplace):
@@ -179,7 +181,7 @@ def test_what_is_given_goes_on_top_of_the_recipe(workplace):
     [
         "--transform identity",
         "--transform scaling --transform-options num_functions=1",
-        "--transform time_basis",
+        "--transform series",
         "--transform residual --transform-options width=8 depth=1 gate=interpolation",
         "--schedule cosine --timesteps 3",
         "--schedule flow --schedule-options sigma_min=0.05",
@@ -187,12 +189,12 @@ def test_what_is_given_goes_on_top_of_the_recipe(workplace):
         "--volatility best",
         "--transform scaling --transform-options num_functions=2 functions=monomials --volatility constant "
         "--volatility-options value=0.5",
-        "--timesteps 3 --step-variance analytic",
-        "--timesteps 3 --step-variance moments",
+        "--timesteps 3 --reverse-step analytic",
+        "--timesteps 3 --reverse-step moments",
         "--timesteps 3 --predictor plug_in",
         "--timesteps 3 --transform identity",
-        "--timesteps 3 --transform time_basis",
-        "--step-variance mixture",
+        "--timesteps 3 --transform series",
+        "--reverse-step mixture",
         "--timesteps 3 --precision bf16",
         "--precision bf16",
         "--no-importance --decay constant",
@@ -321,11 +323,11 @@ def test_paths_are_printed_whole_to_be_copied(workplace, monkeypatch, command, r
 
 def test_a_dry_run_tells_and_creates_nothing(workplace):
     before = content(workplace)
-    result = ndm(f"train points.npz --run new --timesteps 4 --step-variance learned --dry-run --max-steps 9 {TINY_MLP}")
+    result = ndm(f"train points.npz --run new --timesteps 4 --reverse-step learned --dry-run --max-steps 9 {TINY_MLP}")
     assert result.code == 0 and result.err == "" and content(workplace) == before
     for words in (
         "transform: null",
-        "step_variance: learned",
+        "reverse_step: learned",
         "batch_size: 16",
         "max_steps: 9",
         "FLOPs",
@@ -341,7 +343,7 @@ def test_a_dry_run_tells_and_creates_nothing(workplace):
         ("predictor", "DirectPredictor"),
         ("decoder", "GaussianDecoder"),
         ("volatility", "MarkovVolatility"),
-        ("step_variance", "LearnedStepVariance"),
+        ("reverse_step", "LearnedReverseStep"),
         ("all", ""),
     ):
         assert re.search(rf"\b{part}\W+{name}\W+[\d,]+", result.out), part

@@ -22,7 +22,7 @@ def evaluated(run: str, words: str) -> dict:
 def test_the_density_of_points_is_exact_by_default(workplace) -> None:
     found = evaluated("points", "--ode")
     ode = found["ode"]
-    assert ode["trace"] == "exact" and ode["dequantisation"] == "none" and ode["dtype"] == "float32"
+    assert ode["divergence"] == "exact" and ode["dequantisation"] == "none" and ode["dtype"] == "float32"
     assert ode["total"] < found["nelbo"]["total"] + 1 and ode["standard_error"] > 0
     assert 1 < ode["evaluations"]["mean"] <= ode["evaluations"]["most"] and ode["round_trip_error"] < 0.05
     assert "-log p, ODE" in found["screen"] and "dopri5" in found["screen"]
@@ -35,7 +35,7 @@ def test_the_density_of_images_says_how_it_was_dequantised(workplace) -> None:
     words = "--ode --solver heun2 --ode-steps 4 --probes 2 --dequantisation"
     for name, said in (("uniform", "uniform"), ("posterior", "q(z_0 | x)")):
         ode = evaluated("images", f"{words} {name} --dequantisation-draws 2")["ode"]
-        assert ode["dequantisation"] == said and ode["draws"] == 2 and ode["trace"].startswith("hutchinson")
+        assert ode["dequantisation"] == said and ode["draws"] == 2 and ode["divergence"].startswith("hutchinson")
         assert ode["evaluations"] == {"mean": 8.0, "most": 8} and ode["standard_error_of_estimate"] > 0
 
 
@@ -111,8 +111,8 @@ def test_transport_names_the_package_that_it_needs(workplace, monkeypatch) -> No
         ("--ode --solver rk4 --ode-steps 0", "0 steps"),
         ("--ode --solver rk4 --ode-steps -3", "-3 steps"),
         ("--ode --solver rk4 --ode-steps 999999999", "999999999 steps"),
-        ("--ode --trace half", "half"),
-        ("--ode --trace exact --probes 3", "probes"),
+        ("--ode --divergence half", "half"),
+        ("--ode --divergence exact --probes 3", "probes"),
         ("--ode --probes 0", "0 probes"),
         ("--ode --dequantisation half", "'half'"),
         ("--ode --dequantisation-draws 0", "0 draws"),

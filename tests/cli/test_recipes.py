@@ -95,7 +95,12 @@ def test_a_model_keeps_the_network_of_its_data(empty):
     write_data(empty)
     config = train("points.npz", "ddpm")
     of_data = RECIPES["vectors"].RECIPE
-    assert config["predictor_options"] == {**of_data.predictor_options, "form": "eps", "width": 16, "depth": 1}
+    assert config["predictor_options"] == {
+        **of_data.predictor_options,
+        "parameterisation": "eps",
+        "width": 16,
+        "depth": 1,
+    }
     assert config["schedule_options"] == {}
     assert (config["batch_size"], config["learning_rate"]) == (16, of_data.learning_rate)
 
@@ -105,10 +110,10 @@ def test_what_is_given_goes_on_top_of_a_model(empty):
     config = train(
         "points.npz",
         "ddpm",
-        "--timesteps 7 --schedule-options gamma_min=-12 --predictor-options form=x width=8 depth=1",
+        "--timesteps 7 --schedule-options gamma_min=-12 --predictor-options parameterisation=x width=8 depth=1",
     )
     assert (config["schedule"], config["timesteps"], config["schedule_options"]) == ("ddpm", 7, {"gamma_min": -12})
-    assert config["predictor_options"]["form"] == "x"
+    assert config["predictor_options"]["parameterisation"] == "x"
 
 
 def test_a_run_is_sampled_by_its_own_sampler(empty):

@@ -215,7 +215,7 @@ def test_what_the_command_does_not_say_comes_from_the_recipe_option_by_option(tm
         "channels": 16,
         "multipliers": [1, 2],
         "dropout": 0.3,
-        "form": "categorical",
+        "parameterisation": "categorical",
     }
     assert (
         main(

@@ -12,12 +12,12 @@ def draw(words: str) -> np.ndarray:
         return samples["x"]
 
 
-@pytest.mark.parametrize("step_variance", ["mixture", "moments"])
-def test_the_same_process_in_other_words_draws_the_same_samples(workplace, step_variance):
-    """Steps made of beliefs are those of the model whatever eta and the grid are called; any other eta is another."""
+@pytest.mark.parametrize("reverse_step", ["mixture", "moments"])
+def test_the_same_process_in_other_words_draws_the_same_samples(workplace, reverse_step):
+    """Steps made of p(x | z_t) are those of the model whatever eta and the grid are called; any other eta is another."""
     assert (
         ndm(
-            f"train points.npz --run few --max-steps 2 --timesteps 3 --step-variance {step_variance} --schedule "
+            f"train points.npz --run few --max-steps 2 --timesteps 3 --reverse-step {reverse_step} --schedule "
             f"linear --volatility constant --volatility-options value=0.7 {TINY_MLP}"
         ).code
         == 0
@@ -40,11 +40,11 @@ def test_the_same_process_in_other_words_draws_the_same_samples(workplace, step_
     ],
 )
 def test_steps_that_a_table_does_not_serve_are_refused_in_one_line(workplace, words):
-    """Nothing is drawn or evaluated with other step variances than those that were trained."""
+    """Nothing is drawn or evaluated with other reverse steps than those that were trained."""
     before = content(workplace)
     result = ndm(words)
     assert result.code == 2 and result.err.startswith("ndm: error: ") and result.err.count("\n") == 1
-    assert "the table of 4 steps of LearnedStepVariance" in result.err and "take T = 4" in result.err
+    assert "the table of 4 steps of LearnedReverseStep" in result.err and "take T = 4" in result.err
     assert content(workplace) == before
 
 

@@ -11,7 +11,7 @@ from ndm.base.part import Part
 from ndm.base.registry import discover
 from ndm.parts.decoders import Decoder
 from ndm.parts.predictors import Predictor
-from ndm.parts.reverse_steps import StepVariance
+from ndm.parts.reverse_steps import ReverseStep
 from ndm.parts.schedules import Schedule
 from ndm.parts.transforms import Transform
 from ndm.parts.volatilities import Volatility
@@ -26,7 +26,7 @@ FOUND: dict[str, dict[str, type]] = {
     "predictor": discover("ndm.parts.predictors", Predictor),
     "decoder": discover("ndm.parts.decoders", Decoder),
     "volatility": discover("ndm.parts.volatilities", Volatility),
-    "step_variance": discover("ndm.parts.reverse_steps", StepVariance),
+    "reverse_step": discover("ndm.parts.reverse_steps", ReverseStep),
     "sampler": discover("ndm.samplers", Sampler),
 }
 # A callable predictor is made from the user's function instead of an event shape, and has tests of its own.
@@ -39,22 +39,22 @@ def make(kind: str, name: str, event_shape: tuple[int, ...], **options: Any) -> 
     if kind == "predictor":
         options = {"network": "mlp", "width": 16, "depth": 1} | options
         return disturbed(part.for_events(event_shape, partner(event_shape), **options))
-    if kind == "step_variance":
+    if kind == "reverse_step":
         return disturbed(part.for_events(event_shape, TIMESTEPS, **options))
     return disturbed(part.for_events(event_shape, **options) if hasattr(part, "for_events") else part(**options))
 
 
 def partner(event_shape: tuple[int, ...]) -> Transform:
     """The transformation that every other part accepts: diagonal, with heads, for any event."""
-    return disturbed(ndm.ScalingTransform(event_shape))
+    return disturbed(ndm.transforms.ScalingTransform(event_shape))
 
 
 def tiny_model(event_shape: tuple[int, ...], **parts: Part) -> ndm.NeuralDiffusion:
     """A model of `parts`, and of small ones for the rest."""
-    believes = "step_variance" in parts and parts["step_variance"].believes
-    options = {"name": "direct", "form": "gaussian_mixture"} if believes else {"name": "plug_in"}
+    needs_posterior = "reverse_step" in parts and parts["reverse_step"].needs_posterior
+    options = {"name": "direct", "parameterisation": "gaussian_mixture"} if needs_posterior else {"name": "plug_in"}
     rest = {
-        "schedule": ndm.LinearSchedule(-8.0, 5.0),
+        "schedule": ndm.schedules.LinearSchedule(-8.0, 5.0),
         "transform": partner(event_shape),
         "predictor": make("predictor", event_shape=event_shape, **options),
         "decoder": ndm.GaussianDecoder(),
@@ -72,7 +72,7 @@ def disturbed(module: nn.Module) -> nn.Module:
 
 def data_for(decoder: Decoder, event_shape: tuple[int, ...], batch: int = BATCH) -> Tensor:
     """Data that the decoder describes: whatever it decodes from noise."""
-    level = ndm.LinearSchedule()(torch.tensor(0.0))
+    level = ndm.schedules.LinearSchedule()(torch.tensor(0.0))
     return decoder.sample(torch.randn(batch, *event_shape), level, torch.rand(batch, *event_shape))
 
 

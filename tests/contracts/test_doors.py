@@ -17,19 +17,21 @@ LABELS = torch.tensor([0, 2, 1, 0])
 def labelled(**parts: object) -> ndm.NeuralDiffusion:
     """A model of points of the plane whose predictor and transformation take labels of three classes."""
     defaults = {
-        "transform": ndm.TimeBasisTransform(ndm.HiddenLayer((2,), 2, 8, num_classes=CLASSES), ndm.IntegratedBumps(2)),
+        "transform": ndm.SeriesTransform(
+            ndm.nn.HiddenLayer((2,), 2, 8, num_classes=CLASSES), ndm.time_functions.IntegratedBumps(2)
+        ),
         "predictor": ndm.DirectPredictor(ndm.MLP((2,), 1 + 2, width=8, depth=1, num_classes=CLASSES)),
         "decoder": ndm.GaussianDecoder(),
     }
-    return ndm.NeuralDiffusion(ndm.LinearSchedule(-6.0, 4.0), **defaults | parts).eval()
+    return ndm.NeuralDiffusion(ndm.schedules.LinearSchedule(-6.0, 4.0), **defaults | parts).eval()
 
 
-SOLVER = ndm.FixedSolver(2, "euler")
+SOLVER = ndm.ode.solvers.Fixed(2, "euler")
 FUNCTIONS = {  # of data or latents x (4, 2) and of labels
     "nelbo": lambda model, x, cond: ndm.nelbo(model, x, cond, draws=2).total,
     "importance_weighted": lambda model, x, cond: ndm.importance_weighted(model, x, cond, timesteps=2, draws=2).total,
     "ode_likelihood": lambda model, x, cond: ndm.ode_likelihood(model, x, cond, solver=SOLVER).log_prob,
-    "ode_log_prob": lambda model, x, cond: ndm.ode_log_prob(model, x, cond=cond, solver=SOLVER),
+    "log_prob": lambda model, x, cond: ndm.log_prob(model, x, cond=cond, solver=SOLVER),
     "encode": lambda model, x, cond: ndm.encode(model, x, cond, solver=SOLVER),
     "decode": lambda model, x, cond: ndm.decode(model, x, cond, solver=SOLVER),
     "kinetic_energy": lambda model, x, cond: ndm.kinetic_energy(model, x, cond),
@@ -132,7 +134,7 @@ def test_seeds_are_whole_numbers_of_any_library():
     model, x = labelled(), torch.randn(4, 2)
     for seed in (1.5, "1", True, None, np.float64(1)):
         refused("seed = ", ndm.ode_likelihood, model, x, seed=seed, solver=SOLVER)
-    first, second = (ndm.ode_log_prob(model, x, "hutchinson", seed=seed, solver=SOLVER) for seed in (3, np.int64(3)))
+    first, second = (ndm.log_prob(model, x, "hutchinson", seed=seed, solver=SOLVER) for seed in (3, np.int64(3)))
     assert torch.equal(first, second)
 
 
@@ -143,7 +145,7 @@ def test_bits_are_of_tensors_and_numbers():
 
 
 def test_levels_are_told_from_tensors():
-    decoder = ndm.LevelsDecoder(4)
+    decoder = ndm.DiscretisedDecoder(4)
     refused("torch.from_numpy(x)", decoder.from_integers, np.arange(4))
     refused("torch.from_numpy(x)", decoder.to_integers, np.zeros(4))
     model = labelled(decoder=decoder)

@@ -12,7 +12,7 @@ from ndm.parts.decoders import Decoder
 
 def level(gamma: float, shape: tuple[int, ...] = ()):
     """The noise level of that gamma."""
-    return ndm.LinearSchedule(gamma, gamma + 1.0)(torch.zeros(shape))
+    return ndm.schedules.LinearSchedule(gamma, gamma + 1.0)(torch.zeros(shape))
 
 
 @pytest.fixture(params=[(name, event) for name in FOUND["decoder"] for event in EVENTS], ids=str)
@@ -69,7 +69,7 @@ def test_every_example_is_decoded_at_its_own_level(case):
     """A (B,) level must not be broadcast along an axis of the event, even one of the same size."""
     decoder, x = case
     z_0, uniform, noise = latents(decoder, x, -5.0), torch.rand_like(x), torch.randn_like(x)
-    schedule, t = ndm.LinearSchedule(-8.0, -2.0), torch.linspace(0, 1, BATCH)
+    schedule, t = ndm.schedules.LinearSchedule(-8.0, -2.0), torch.linspace(0, 1, BATCH)
     together = schedule(t)
     terms = (decoder.log_prob(x, z_0, together), decoder.reconstruction(x, together, noise))
     samples = decoder.sample(z_0, together, uniform)
@@ -110,10 +110,10 @@ def test_integers_are_refused(case):
 
 @pytest.mark.parametrize("value", [1.5, -1.1, 0.0, 128.0])
 def test_a_value_that_is_no_level_is_refused(value):
-    x = ndm.LevelsDecoder(256).from_integers(torch.arange(12).reshape(3, 4))
+    x = ndm.DiscretisedDecoder(256).from_integers(torch.arange(12).reshape(3, 4))
     x[1, 2] = value
     with pytest.raises(InputError, match=f"a value {value:g} that is none of the levels"):
-        ndm.LevelsDecoder(256).check(x)
+        ndm.DiscretisedDecoder(256).check(x)
 
 
 NUMBERS = [*range(2, 100), 255, 256, 1023, 4096, 16_384, 16_385, 16_400, 20_001, 65_535, 65_536, 2**20, 2**21 + 1]
@@ -123,7 +123,7 @@ NUMBERS = [*range(2, 100), 255, 256, 1023, 4096, 16_384, 16_385, 16_400, 20_001,
 def test_levels_and_values_are_each_others_inverse(dtype):
     """For as many as float32 tells apart; the values are those of `values`, bit for bit, and the nearest there are."""
     for num_levels in NUMBERS:
-        decoder, k = ndm.LevelsDecoder(num_levels), torch.arange(num_levels)
+        decoder, k = ndm.DiscretisedDecoder(num_levels), torch.arange(num_levels)
         x = decoder.from_integers(k, dtype)
         assert x.dtype == dtype and torch.equal(x, decoder.values(x)) and (x.diff() > 0).all()
         assert torch.equal(x, ((2 * k.double() - (num_levels - 1)) / (num_levels - 1)).to(dtype))
@@ -134,7 +134,7 @@ def test_levels_and_values_are_each_others_inverse(dtype):
 def test_levels_are_taken_that_were_rounded_on_their_way():
     """By other formulas in float32, and by a passage through it; not values a third of a level away."""
     for num_levels in NUMBERS:
-        decoder, k = ndm.LevelsDecoder(num_levels), torch.arange(num_levels)
+        decoder, k = ndm.DiscretisedDecoder(num_levels), torch.arange(num_levels)
         ways = [
             k.float() * 2 / (num_levels - 1) - 1,
             k.float() / (num_levels - 1) * 2 - 1,
@@ -149,14 +149,14 @@ def test_levels_are_taken_that_were_rounded_on_their_way():
 
 
 def test_values_in_half_precision_are_none_of_256_levels():
-    x = ndm.LevelsDecoder(256).from_integers(torch.arange(256), torch.float64)[None]
+    x = ndm.DiscretisedDecoder(256).from_integers(torch.arange(256), torch.float64)[None]
     for dtype in (torch.float16, torch.bfloat16):
         with pytest.raises(InputError, match="none of the levels"):
-            ndm.LevelsDecoder(256).check(x.to(dtype))
+            ndm.DiscretisedDecoder(256).check(x.to(dtype))
 
 
 def test_more_levels_than_a_type_tells_apart_are_refused():
-    decoder, k = ndm.LevelsDecoder(2**22), torch.tensor([[0, 2**22 - 1]])
+    decoder, k = ndm.DiscretisedDecoder(2**22), torch.tensor([[0, 2**22 - 1]])
     for refused in (
         lambda: decoder.from_integers(k),
         lambda: decoder.values(torch.zeros(1)),
@@ -170,7 +170,7 @@ def test_more_levels_than_a_type_tells_apart_are_refused():
 @pytest.mark.parametrize(
     ("kind", "arguments"),
     [
-        (ndm.LevelsDecoder, {"num_levels": 1}),
+        (ndm.DiscretisedDecoder, {"num_levels": 1}),
         (ndm.GaussianDecoder, {"scale": 0.0}),
         (ndm.GaussianDecoder, {"scale": (1.0, -1.0)}),
         (ndm.GaussianDecoder, {"scale": float("inf")}),

@@ -12,8 +12,8 @@ import ndm
 from ndm.base.errors import InputError
 from ndm.base.part import Part
 from ndm.bounds.bound import continuous_integrand, discrete_integrand
-from ndm.parts.reverse_steps.mixture import MixtureStepVariance
-from ndm.parts.reverse_steps.reverse_step import TabulatedStepVariance
+from ndm.parts.reverse_steps.mixture import MixtureReverseStep
+from ndm.parts.reverse_steps.reverse_step import TabulatedReverseStep
 
 TERMS = ("prior", "diffusion", "reconstruction")
 
@@ -37,20 +37,20 @@ def draws(model: ndm.NeuralDiffusion, x: Tensor) -> Tensor:
 @pytest.mark.parametrize("training", [True, False])
 def test_both_bounds_are_three_finite_terms_for_each_example(case, training):
     _, model, x = case
-    is_table = isinstance(model.step_variance, TabulatedStepVariance)  # of TIMESTEPS steps alone
+    is_table = isinstance(model.reverse_step, TabulatedReverseStep)  # of TIMESTEPS steps alone
     for timesteps in (None, TIMESTEPS) if is_table else (None, 1, TIMESTEPS):
         bound = model.train(training)(x, timesteps=timesteps)
         assert all(getattr(bound, term).shape == (BATCH,) for term in TERMS)
         assert bound.total.isfinite().all() and (bound.prior >= 0).all()
         torch.testing.assert_close(bound.total, bound.prior + bound.diffusion + bound.reconstruction)
-        if timesteps is None or not isinstance(model.step_variance, MixtureStepVariance):
+        if timesteps is None or not isinstance(model.reverse_step, MixtureReverseStep):
             assert (bound.diffusion >= 0).all()
 
 
 def test_the_diffusion_term_of_mixtures_is_a_divergence_in_the_mean():
     """A draw of it may be negative, its mean over draws is not."""
     for event_shape in EVENTS:
-        model = tiny_model(event_shape, step_variance=make("step_variance", "mixture", event_shape)).eval()
+        model = tiny_model(event_shape, reverse_step=make("reverse_step", "mixture", event_shape)).eval()
         x = data_for(model.decoder, event_shape).repeat_interleave(200, 0)
         for timesteps in (1, TIMESTEPS):
             assert (model(x, timesteps=timesteps).diffusion.reshape(BATCH, 200).mean(1) > 0).all()
@@ -58,7 +58,7 @@ def test_the_diffusion_term_of_mixtures_is_a_divergence_in_the_mean():
 
 def test_the_loss_has_a_gradient_in_every_part(case):
     kind, model, x = case
-    model.train()(x, timesteps=TIMESTEPS if kind == "step_variance" else None).total.mean().backward()
+    model.train()(x, timesteps=TIMESTEPS if kind == "reverse_step" else None).total.mean().backward()
     for name, parameter in getattr(model, kind).named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
 
@@ -155,9 +155,9 @@ def test_every_model_part_is_covered():
     "make_part",
     [
         lambda: ndm.GaussianDecoder(0.1, (0.3, 0.7)),
-        lambda: ndm.DdpmSchedule(),
-        lambda: ndm.CosineBasis(4, 6),
-        lambda: ndm.BlurringTransform((2, 4, 6)),
+        lambda: ndm.schedules.DdpmSchedule(),
+        lambda: ndm.process.basis.CosineBasis(4, 6),
+        lambda: ndm.transforms.BlurringTransform((2, 4, 6)),
     ],
     ids=["gaussian", "ddpm", "basis", "blurring"],
 )
@@ -170,7 +170,7 @@ def test_constants_are_exact_in_every_precision(make_part):
     for part in moved:
         for name, value in made.named_buffers():
             assert torch.equal(dict(part.named_buffers())[name], value), name
-    if isinstance(made, ndm.BlurringTransform):
+    if isinstance(made, ndm.transforms.BlurringTransform):
         for part in moved:
             for got, expected in zip(
                 part.log_scale_with_velocity(times()), made.log_scale_with_velocity(times()), strict=True

@@ -7,13 +7,13 @@ from torch import Tensor
 
 import ndm
 from ndm.base.errors import InputError
-from ndm.parts.parameterisations.names import FORMS
+from ndm.parts.parameterisations.names import PARAMETERISATIONS
 from ndm.parts.predictors import Predictor
-from ndm.parts.schedules import Level
+from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms import Transform
 
-SCHEDULE = ndm.LinearSchedule(-8.0, 5.0)
-POINTS = ("x", "eps", "v", "scaled")  # forms of x^ alone
+SCHEDULE = ndm.schedules.LinearSchedule(-8.0, 5.0)
+POINTS = ("x", "eps", "v", "scaled")  # parameterisations of x^ alone
 NAMED = [name for name in FOUND["predictor"] if name != "callable"]
 
 
@@ -78,7 +78,7 @@ def test_a_model_predicts_at_a_single_time(case):
 
 @pytest.mark.parametrize("name", NAMED)
 def test_labels_reach_the_network(name):
-    transform = make("transform", "time_basis", (3,), num_classes=5)
+    transform = make("transform", "series", (3,), num_classes=5)
     predictor = disturbed(FOUND["predictor"][name].for_events((3,), transform, num_classes=5, width=16, depth=1))
     z_t, t = torch.randn(BATCH, 3), times(dtype=torch.float32)
     values = [
@@ -89,7 +89,7 @@ def test_labels_reach_the_network(name):
     assert (values[1] - values[2]).abs()[0].max() > 1e-4 and torch.allclose(values[1][1:], values[2][1:])
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
 @pytest.mark.parametrize("event_shape", EVENTS, ids=str)
 def test_a_form_is_a_belief_about_every_dimension(form, event_shape):
     """At the level of each example, or of each dimension; the direct predictor's curve carries it, a plugged-in one
@@ -97,34 +97,36 @@ def test_a_form_is_a_belief_about_every_dimension(form, event_shape):
     only its mean, which is where the curve starts.
     """
     transform = make("transform", "scaling", event_shape).double()
-    options = {"form": form, "num_levels": 17, "network": "mlp", "width": 16, "depth": 1}
+    options = {"parameterisation": form, "num_levels": 17, "network": "mlp", "width": 16, "depth": 1}
     z_t, t, zero = torch.randn(BATCH, *event_shape, dtype=torch.float64), times(), torch.zeros(BATCH).double()
     level, seen = SCHEDULE(t), transform.seen(SCHEDULE(t), t)
     for name in NAMED:
         predictor = disturbed(FOUND["predictor"][name].for_events(event_shape, transform, **options)).double()
         for at in (level, seen):
-            outputs = torch.randn(BATCH, predictor.form.num_outputs, *event_shape, dtype=torch.float64)
-            belief = predictor.form.belief(z_t, outputs, at)
-            torch.testing.assert_close(belief.log_weights.exp().sum(-1), torch.ones_like(z_t))
-            for value in (belief.mean, belief.variance, predictor.form.network_input(z_t, at)):
+            outputs = torch.randn(BATCH, predictor.parameterisation.num_outputs, *event_shape, dtype=torch.float64)
+            posterior = predictor.parameterisation.posterior(z_t, outputs, at)
+            torch.testing.assert_close(posterior.log_weights.exp().sum(-1), torch.ones_like(z_t))
+            for value in (posterior.mean, posterior.variance, predictor.parameterisation.network_input(z_t, at)):
                 assert value.shape == z_t.shape and value.isfinite().all()
-            assert (belief.variance >= 0).all() and (form not in POINTS or (belief.variance == 0).all())
-            alone = predictor.form.belief(z_t[:1], outputs[:1], Level(*(value[:1] for value in vars(at).values())))
-            torch.testing.assert_close(belief.mean[:1], alone.mean)
+            assert (posterior.variance >= 0).all() and (form not in POINTS or (posterior.variance == 0).all())
+            alone = predictor.parameterisation.posterior(
+                z_t[:1], outputs[:1], NoiseLevel(*(value[:1] for value in vars(at).values()))
+            )
+            torch.testing.assert_close(posterior.mean[:1], alone.mean)
         curve = predictor(z_t, t, None, level, transform)
-        assert (curve.belief is not None) == (name == "direct")
-        if curve.belief is not None:
-            torch.testing.assert_close(curve(zero), curve.belief.x.mean)
-            torch.testing.assert_close(curve.belief.response(zero), torch.ones_like(z_t))
+        assert (curve.posterior is not None) == (name == "direct")
+        if curve.posterior is not None:
+            torch.testing.assert_close(curve(zero), curve.posterior.x.mean)
+            torch.testing.assert_close(curve.posterior.response(zero), torch.ones_like(z_t))
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
 @pytest.mark.parametrize("name", NAMED)
 def test_a_form_is_chosen_by_name(name, form, tmp_path):
     """Its model predicts, is finite for both bounds, and is saved and made again."""
-    predictor = make("predictor", name, (3,), form=form, num_levels=17)
-    assert type(predictor.form) is FORMS[form]
-    decoder = ndm.LevelsDecoder(17)
+    predictor = make("predictor", name, (3,), parameterisation=form, num_levels=17)
+    assert type(predictor.parameterisation) is PARAMETERISATIONS[form]
+    decoder = ndm.DiscretisedDecoder(17)
     x = decoder.from_integers(torch.arange(BATCH * 3).reshape(BATCH, 3))
     predictor.initialise(x)
     model = tiny_model((3,), predictor=predictor, decoder=decoder).eval()
@@ -140,7 +142,7 @@ def test_a_form_is_chosen_by_name(name, form, tmp_path):
 @pytest.mark.parametrize("name", NAMED)
 def test_an_unknown_form_or_network_is_refused_with_what_is_known(name):
     with pytest.raises(InputError, match="one of categorical, eps, gaussian_mixture, scaled, v, x"):
-        make("predictor", name, (3,), form="score")
+        make("predictor", name, (3,), parameterisation="score")
     with pytest.raises(InputError, match=r"mlp.*unet"):
         make("predictor", name, (3,), network="transformer")
 

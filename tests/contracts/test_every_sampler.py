@@ -19,7 +19,7 @@ each_grid = pytest.mark.parametrize("grid", grids_for(tiny_model((3,)), (3,)))
 
 def grid_for(name: str, model: ndm.NeuralDiffusion, event_shape: tuple[int, ...]) -> Grid:
     """The grid of that name, with a small search."""
-    small = {"optimised": ndm.OptimisedGrid(model, event_shape, samples=3, fine=8)}
+    small = {"optimised": ndm.samplers.grids.Optimised(model, event_shape, samples=3, fine=8)}
     return (grids_for(model, event_shape) | small)[name]
 
 
@@ -61,7 +61,7 @@ def test_any_volatility(name, model, eta):
     + [("volatility", n) for n in FOUND["volatility"]]
     + [("transform", n) for n in FOUND["transform"]]
     + [("decoder", n) for n in FOUND["decoder"]]
-    + [("step_variance", n) for n in FOUND["step_variance"]],
+    + [("reverse_step", n) for n in FOUND["reverse_step"]],
     ids=str,
 )
 def test_a_model_of_any_part(name, part):
@@ -124,7 +124,7 @@ def test_it_leaves_the_model_as_it_was(name, model, training):
 @each_sampler
 def test_labels_reach_the_model(name):
     transform = partner((3,))
-    predictor = disturbed(ndm.PlugInPredictor.for_events((3,), transform, num_classes=4, width=16, depth=1))
+    predictor = disturbed(ndm.predictors.PlugInPredictor.for_events((3,), transform, num_classes=4, width=16, depth=1))
     sampler = FOUND["sampler"][name](tiny_model((3,), transform=transform, predictor=predictor), 3)
     first, second = (sampler((2, 3), torch.tensor(labels)) for labels in ([0, 1], [0, 3]))
     torch.testing.assert_close(first[0], second[0])
@@ -148,10 +148,10 @@ def test_wrong_use_is_refused(name, model):
 def test_what_the_sde_needs_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchsde", None)
     with pytest.raises(InputError, match=r"pip install 'ndm\[sde\]'"):
-        ndm.SdeSampler(tiny_model((3,)))
+        ndm.samplers.Sde(tiny_model((3,)))
     monkeypatch.undo()
     with pytest.raises(InputError, match="euler, srk"):
-        ndm.SdeSampler(tiny_model((3,)), method="heun")
+        ndm.samplers.Sde(tiny_model((3,)), method="heun")
 
 
 @pytest.mark.parametrize("name", FOUND["schedule"])

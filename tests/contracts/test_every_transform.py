@@ -21,7 +21,7 @@ def case(request) -> tuple[Transform, Tensor]:
 
 
 def test_the_transformations_of_the_library_are_found():
-    assert {"identity", "scaling", "residual", "time_basis"} <= FOUND["transform"].keys()
+    assert {"identity", "scaling", "residual", "series"} <= FOUND["transform"].keys()
 
 
 def test_the_path_starts_at_the_data(case):
@@ -132,7 +132,7 @@ def test_a_direct_predictor_of_a_curve_without_heads_is_refused():
 def test_its_scale_its_response_and_what_is_seen_start_at_one(case):
     """log w = 0, a unit for a unit, and the level of the schedule, at t = 0; each fits events, at any time."""
     transform, x = case
-    schedule, zero = ndm.LinearSchedule(-8.0, 5.0), torch.zeros(BATCH).double()
+    schedule, zero = ndm.schedules.LinearSchedule(-8.0, 5.0), torch.zeros(BATCH).double()
     for t in (zero, times()):
         level, (log_w, log_w_prime) = schedule(t), transform.log_scale_with_velocity(t)
         seen, response = transform.seen(level, t), transform.response(transform.curve(x), x)(t)

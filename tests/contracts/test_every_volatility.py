@@ -15,7 +15,7 @@ from ndm.parts.transforms import Transform
 from ndm.parts.transforms.diagonal import DiagonalTransform
 from ndm.parts.volatilities import Volatility
 
-SCHEDULE = ndm.LinearSchedule(-8.0, 5.0)
+SCHEDULE = ndm.schedules.LinearSchedule(-8.0, 5.0)
 
 
 @pytest.fixture(params=[(name, event) for name in FOUND["volatility"] for event in EVENTS], ids=str)
@@ -80,7 +80,7 @@ def test_the_integral_adds_up(case):
 
 def outgrowing(functions: str) -> Transform:
     """A scale of three dimensions that outgrows the noise now and then."""
-    transform = ndm.ScalingTransform((3,), functions=FUNCTIONS[functions](3)).double()
+    transform = ndm.transforms.ScalingTransform((3,), functions=FUNCTIONS[functions](3)).double()
     with torch.no_grad():
         transform.log_scale.copy_(6 * torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))
     return transform
@@ -132,11 +132,11 @@ def test_the_integral_in_single_precision_is_that_in_double(name, of_time):
 def test_what_a_scale_that_outgrows_the_noise_for_a_while_costs():
     """gamma = 10 t; log w rises to 6 at t = 1/2 and falls to 0: eta is 10 / 10 - 2 (-12) / 10 = 3.4 there, and held
     before, so that D = 0.001 * 5 + 3.4 * 5 where gamma_1 - gamma_0 - 2 log w = 10."""
-    transform = ndm.ScalingTransform((1,), functions=ndm.Pieces(2)).double()
+    transform = ndm.transforms.ScalingTransform((1,), functions=ndm.time_functions.Pieces(2)).double()
     with torch.no_grad():
         transform.log_scale.copy_(torch.tensor([[6.0], [0.0]]))
-    schedule, ends = ndm.LinearSchedule(-5.0, 5.0), torch.tensor([[0.0], [1.0]], dtype=torch.float64)
-    d = ndm.MarkovVolatility().integral(*ends, schedule, transform)
+    schedule, ends = ndm.schedules.LinearSchedule(-5.0, 5.0), torch.tensor([[0.0], [1.0]], dtype=torch.float64)
+    d = ndm.volatilities.MarkovVolatility().integral(*ends, schedule, transform)
     torch.testing.assert_close(d, torch.tensor([[0.001 * 5 + 3.4 * 5]], dtype=torch.float64))
 
 
@@ -150,7 +150,7 @@ def test_nothing_is_kept_of_a_latent_without_signal(name, of_time, dtype):
         schedule, partner((3,)).to(dtype), lambda z, t, cond: z, ndm.GaussianDecoder(), volatility
     )
     z_1, t = torch.zeros(2, 3, dtype=dtype), torch.ones(2, dtype=dtype)
-    kept = model.transition(z_1, t * 0.9, t).c
+    kept = model.kernel(z_1, t * 0.9, t).c
     assert kept.isfinite().all() and (bool((schedule(t).alpha > 0).all()) or not kept.any())
     gradients = (
         torch.autograd.grad(kept.sum(), [*volatility.parameters()], allow_unused=True)
@@ -163,12 +163,12 @@ def test_nothing_is_kept_of_a_latent_without_signal(name, of_time, dtype):
 @pytest.mark.parametrize("eta", [1e-6, 0.01, 0.3])
 def test_flow_matching_forgets_its_noise_at_any_volatility(eta):
     """c_{s|1} = 0 and v_{s|1} = sigma_s^2; at eta = 0, DDIM's process, c = sigma_s / sigma_1."""
-    schedule, s, t = ndm.FlowSchedule(), torch.tensor(0.9), torch.tensor(1.0)
+    schedule, s, t = ndm.schedules.FlowSchedule(), torch.tensor(0.9), torch.tensor(1.0)
     model = ndm.NeuralDiffusion(schedule, ndm.IdentityTransform(), lambda z, t, cond: z, ndm.GaussianDecoder())
-    step = model.transition(torch.zeros(1, 1), s, t, ndm.ConstantVolatility(eta))
+    step = model.kernel(torch.zeros(1, 1), s, t, ndm.volatilities.ConstantVolatility(eta))
     assert step.c == 0
     torch.testing.assert_close(step.std, schedule(s).sigma)
-    still = model.transition(torch.zeros(1, 1), s, t, ndm.ConstantVolatility(0.0))
+    still = model.kernel(torch.zeros(1, 1), s, t, ndm.volatilities.ConstantVolatility(0.0))
     torch.testing.assert_close(still.c, schedule(s).sigma / schedule(t).sigma)
     assert still.std == 0
 
@@ -199,17 +199,17 @@ def test_it_works_with_every_transformation(case, other):
 def test_a_markov_volatility_is_that_of_ddpm_where_f_has_no_scale(other):
     """eta = 1, D = gamma_t - gamma_s: to the last bit what a constant gives."""
     transform, s, t = make("transform", other, (3,)).double(), times() / 2, times()
-    for volatility in (ndm.MarkovVolatility(), ndm.ConstantVolatility(1.0)):
+    for volatility in (ndm.volatilities.MarkovVolatility(), ndm.volatilities.ConstantVolatility(1.0)):
         assert torch.equal(volatility.eta(t, SCHEDULE, transform), torch.ones_like(t))
         assert torch.equal(volatility.integral(s, t, SCHEDULE, transform), SCHEDULE.gamma(t) - SCHEDULE.gamma(s))
 
 
 def test_a_markov_volatility_stays_above_zero_where_a_scale_outgrows_the_noise():
     """gamma - 2 log w falls in the first dimension: the process there is no longer Markov, but it is one."""
-    transform = ndm.ScalingTransform((2,), functions=ndm.Monomials(1)).double()
+    transform = ndm.transforms.ScalingTransform((2,), functions=ndm.time_functions.Monomials(1)).double()
     with torch.no_grad():
         transform.log_scale[0, 0] = 20.0
-    volatility, s, t = ndm.MarkovVolatility(), times() / 2, times()
+    volatility, s, t = ndm.volatilities.MarkovVolatility(), times() / 2, times()
     eta, d = volatility.eta(t, SCHEDULE, transform), volatility.integral(s, t, SCHEDULE, transform)
     assert (eta > 0).all() and (d > 0).all() and (eta[:, 0] < 0.01).all() and torch.equal(eta[:, 1], torch.ones(BATCH))
     x = torch.randn(BATCH, 2, dtype=torch.float64)
@@ -220,4 +220,4 @@ def test_a_markov_volatility_stays_above_zero_where_a_scale_outgrows_the_noise()
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
 def test_a_volatility_below_zero_is_refused(value):
     with pytest.raises(InputError, match="eta = "):
-        ndm.ConstantVolatility(value)
+        ndm.volatilities.ConstantVolatility(value)

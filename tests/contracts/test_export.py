@@ -11,7 +11,7 @@ from torch.export import Dim
 import ndm
 from ndm.base import registry
 from ndm.nn.network_for import network_for
-from ndm.parts.parameterisations.names import FORMS, form_for
+from ndm.parts.parameterisations.names import PARAMETERISATIONS, parameterisation_for
 from ndm.parts.predictors import Predictor
 from ndm.parts.predictors.callable import CallablePredictor
 from ndm.parts.schedules import Schedule
@@ -61,25 +61,25 @@ def network(event_shape: tuple[int, ...], num_outputs: int, num_classes: int) ->
 
 def of_predictor(name: str, event_shape: tuple[int, ...], num_classes: int) -> ndm.NeuralDiffusion:
     """A model whose predictor is that one, on a path for which it evaluates the most."""
-    schedule = ndm.LinearSchedule(-6.0, 4.0)
+    schedule = ndm.schedules.LinearSchedule(-6.0, 4.0)
     if name == "direct":
-        h = ndm.HiddenLayer if event_shape == POINTS else ndm.ConvolutionalLayer
-        transform = ndm.TimeBasisTransform(h(event_shape, 2, 8, num_classes), ndm.IntegratedBumps(2))
+        h = ndm.nn.HiddenLayer if event_shape == POINTS else ndm.nn.ConvolutionalLayer
+        transform = ndm.SeriesTransform(h(event_shape, 2, 8, num_classes), ndm.time_functions.IntegratedBumps(2))
         predictor = ndm.DirectPredictor(network(event_shape, 3, num_classes))
     elif name == "plug_in":
-        transform = ndm.ResidualTransform(network(event_shape, 1, num_classes))
-        predictor = ndm.PlugInPredictor(network(event_shape, 1, num_classes))
+        transform = ndm.transforms.ResidualTransform(network(event_shape, 1, num_classes))
+        predictor = ndm.predictors.PlugInPredictor(network(event_shape, 1, num_classes))
     elif name == "encoded":
-        transform = ndm.ResidualTransform.for_events(
+        transform = ndm.transforms.ResidualTransform.for_events(
             event_shape,
             num_classes=num_classes,
             gate="encoder",
             gate_options={"gamma_min": -6.0, "gamma_max": 4.0},
             **({"width": 8} if event_shape == POINTS else {"channels": 8}),
         )
-        predictor = ndm.EncodedPredictor(network(event_shape, 1, num_classes))
+        predictor = ndm.predictors.EncodedPredictor(network(event_shape, 1, num_classes))
     else:
-        transform, own = ndm.ScalingTransform(event_shape), network(event_shape, 1, num_classes)
+        transform, own = ndm.transforms.ScalingTransform(event_shape), network(event_shape, 1, num_classes)
         predictor = CallablePredictor(lambda z_t, t, cond: own(z_t, t, cond)[:, 0])
         predictor.own = own
     return disturbed(ndm.NeuralDiffusion(schedule, transform, predictor, ndm.GaussianDecoder()))
@@ -93,15 +93,19 @@ def test_every_predictor(name, event_shape, num_classes):
     assert_free(model, velocity, lambda batch: inputs(batch, event_shape, num_classes > 0))
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
 def test_every_form_and_a_step(form):
     """The mean of the deterministic step from t to t / 2, through a learned scale of each dimension."""
     predictor = ndm.DirectPredictor(
-        network(POINTS, form_for(form, POINTS, 5, None).num_outputs, 0), form_for(form, POINTS, 5, None)
+        network(POINTS, parameterisation_for(form, POINTS, 5, None).num_outputs, 0),
+        parameterisation_for(form, POINTS, 5, None),
     )
     model = disturbed(
         ndm.NeuralDiffusion(
-            ndm.CosineSchedule(-6.0, 4.0), ndm.ScalingTransform(POINTS), predictor, ndm.LevelsDecoder(5)
+            ndm.schedules.CosineSchedule(-6.0, 4.0),
+            ndm.transforms.ScalingTransform(POINTS),
+            predictor,
+            ndm.DiscretisedDecoder(5),
         )
     )
     assert_free(
@@ -117,7 +121,7 @@ def test_every_schedule_and_the_decoders(name):
         registry.discover("ndm.parts.schedules", Schedule)[name](),
         ndm.IdentityTransform(),
         lambda z_t, t, cond: 0.5 * z_t,
-        ndm.LevelsDecoder(5),
+        ndm.DiscretisedDecoder(5),
     )
     assert_free(
         model,
@@ -134,10 +138,13 @@ def test_a_network_alone(kind):
 
 
 def test_the_program_takes_other_images_and_frequencies():
-    transform = ndm.ScalingTransform(IMAGES, ndm.CosineBasis(8, 8))
+    transform = ndm.transforms.ScalingTransform(IMAGES, ndm.process.basis.CosineBasis(8, 8))
     model = disturbed(
         ndm.NeuralDiffusion(
-            ndm.LinearSchedule(-6.0, 4.0), transform, ndm.PlugInPredictor(network(IMAGES, 1, 0)), ndm.LevelsDecoder(16)
+            ndm.schedules.LinearSchedule(-6.0, 4.0),
+            transform,
+            ndm.predictors.PlugInPredictor(network(IMAGES, 1, 0)),
+            ndm.DiscretisedDecoder(16),
         )
     )
     assert_free(model, velocity, lambda batch: inputs(batch, IMAGES))

@@ -20,7 +20,7 @@ QUESTION = "HEAD /owner/name/resolve/main/config.json"
 
 def saved(folder: Path) -> ndm.NeuralDiffusion:
     model = ndm.NeuralDiffusion(
-        ndm.LinearSchedule(-6.0, 4.0),
+        ndm.schedules.LinearSchedule(-6.0, 4.0),
         ndm.IdentityTransform(),
         ndm.DirectPredictor(MLP((2,), num_outputs=1, width=4, depth=1)),
         ndm.GaussianDecoder(),

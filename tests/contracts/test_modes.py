@@ -24,11 +24,11 @@ from ndm.parts.schedules import Schedule
 from ndm.parts.transforms import Transform
 from ndm.process.curve import Curve
 from ndm.samplers.grids.uniform import uniform_gamma
-from ndm.samplers.heun import HeunSampler
+from ndm.samplers.heun import Heun
 
-pytestmark = pytest.mark.filterwarnings("ignore:steps too large for sde", "ignore:the step variances are those of")
+pytestmark = pytest.mark.filterwarnings("ignore:steps too large for sde", "ignore:the reverse steps are those of")
 
-EVENT, IMAGE, SOLVER = (3,), (1, 4, 4), ndm.FixedSolver(1, "midpoint")
+EVENT, IMAGE, SOLVER = (3,), (1, 4, 4), ndm.ode.solvers.Fixed(1, "midpoint")
 Measure = Callable[[ndm.NeuralDiffusion, Tensor], Tensor]
 
 
@@ -55,7 +55,7 @@ def steps(model: ndm.NeuralDiffusion, x: Tensor) -> Tensor:
     gaussians = [
         model.marginal(curve, t),
         model.posterior(x, curve, s, t),
-        model.reverse(x, predicted, torch.arange(BATCH) % TIMESTEPS, TIMESTEPS),
+        model.reverse_kernel(x, predicted, torch.arange(BATCH) % TIMESTEPS, TIMESTEPS),
     ]
     drift, g = model.reverse_sde(x, predicted, t)
     return joined(
@@ -80,11 +80,11 @@ def walk(name: str) -> Measure:
 OF_THE_ODE: dict[str, Measure] = {
     "encode": lambda model, x: ndm.encode(model, x, solver=SOLVER),
     "decode": lambda model, x: ndm.decode(model, x, solver=SOLVER),
-    "ode_log_prob": lambda model, x: ndm.ode_log_prob(model, x, trace="hutchinson", solver=SOLVER),
+    "log_prob": lambda model, x: ndm.log_prob(model, x, divergence="hutchinson", solver=SOLVER),
     "ode_likelihood": lambda model, x: ndm.ode_likelihood(model, x[:1], solver=SOLVER).log_prob,
     "transport": lambda model, x: joined(*vars(ndm.transport(model, x, solver=SOLVER)).values()),
     "ode": walk("ode"),
-    "optimised grid": lambda model, x: ndm.OptimisedGrid(model, x.shape[1:], samples=2, fine=4).errors,
+    "optimised grid": lambda model, x: ndm.samplers.grids.Optimised(model, x.shape[1:], samples=2, fine=4).errors,
 }
 OTHERS: dict[str, Measure] = {
     "model": lambda model, x: terms(model(x, generator=seeded())),
@@ -133,8 +133,8 @@ def test_inference_mode_gives_them_for_the_papers_model_with_a_unet():
     network = {"network": "unet", "channels": 16, "multipliers": [1], "attention": [4]}
     model = tiny_model(
         IMAGE,
-        transform=disturbed(ndm.ResidualTransform.for_events(IMAGE, **network)),
-        predictor=disturbed(ndm.PlugInPredictor.for_events(IMAGE, ndm.IdentityTransform(), **network)),
+        transform=disturbed(ndm.transforms.ResidualTransform.for_events(IMAGE, **network)),
+        predictor=disturbed(ndm.predictors.PlugInPredictor.for_events(IMAGE, ndm.IdentityTransform(), **network)),
     )
     assert differing(model.eval(), data_for(model.decoder, IMAGE), torch.inference_mode(), MEASURES) == []
 
@@ -188,7 +188,7 @@ def test_inference_mode_gives_them_for_a_part_that_takes_a_gradient():
 
 def paper() -> tuple[ndm.NeuralDiffusion, Tensor]:
     torch.manual_seed(0)
-    parts = {"transform": make("transform", "residual", (3,)), "schedule": ndm.LearnedSchedule(-6.0, 4.0)}
+    parts = {"transform": make("transform", "residual", (3,)), "schedule": ndm.schedules.LearnedSchedule(-6.0, 4.0)}
     return tiny_model((3,), **parts), torch.randn(BATCH, 3)
 
 
@@ -202,7 +202,7 @@ def test_a_model_made_in_inference_mode_has_the_same_values_or_is_refused(name):
         made = copy.deepcopy(model)
     assert next(made.parameters()).is_inference()
     for mode in (torch.inference_mode, torch.no_grad):
-        if name in ("ode_log_prob", "ode_likelihood", "optimised grid"):
+        if name in ("log_prob", "ode_likelihood", "optimised grid"):
             with pytest.raises(InputError, match=r"made in torch.inference_mode.*copy.deepcopy\(model\)"), mode():
                 MEASURES[name](made, x)
         else:
@@ -218,7 +218,7 @@ def test_training_a_model_made_in_inference_mode_is_refused():
         made = copy.deepcopy(model)
     with pytest.raises(InputError, match=r"made in torch.inference_mode"):
         made(x)
-    made.volatility = ndm.BestVolatility()
+    made.volatility = ndm.volatilities.BestVolatility()
     with torch.inference_mode():
         made = copy.deepcopy(made).train()
         with pytest.raises(InputError, match=r"made in torch.inference_mode"):  # it notes a running mean
@@ -227,7 +227,7 @@ def test_training_a_model_made_in_inference_mode_is_refused():
 
 @pytest.mark.parametrize("timesteps", [None, TIMESTEPS])
 def test_data_and_labels_made_in_inference_mode_train(timesteps):
-    transform = disturbed(ndm.ResidualTransform.for_events((3,), num_classes=2, width=16, depth=1))
+    transform = disturbed(ndm.transforms.ResidualTransform.for_events((3,), num_classes=2, width=16, depth=1))
     predictor = disturbed(ndm.DirectPredictor.for_events((3,), transform, num_classes=2, width=16, depth=1))
     model = tiny_model((3,), transform=transform, predictor=predictor)
     x, labels = torch.randn(BATCH, 3), torch.arange(BATCH) % 2
@@ -243,11 +243,11 @@ def test_data_and_labels_made_in_inference_mode_train(timesteps):
         made = x.clone(), labels.clone()
     assert all(map(torch.equal, gradients(*made), gradients(x, labels)))
     with torch.inference_mode():
-        density = ndm.ode_log_prob(model.eval(), *made[:1], cond=made[1], solver=SOLVER)
-    assert torch.equal(density, ndm.ode_log_prob(model, x, cond=labels, solver=SOLVER))
+        density = ndm.log_prob(model.eval(), *made[:1], cond=made[1], solver=SOLVER)
+    assert torch.equal(density, ndm.log_prob(model, x, cond=labels, solver=SOLVER))
     assert torch.equal(
-        ndm.OptimisedGrid(model, (3,), made[1], samples=BATCH, fine=4).errors,
-        ndm.OptimisedGrid(model, (3,), labels, samples=BATCH, fine=4).errors,
+        ndm.samplers.grids.Optimised(model, (3,), made[1], samples=BATCH, fine=4).errors,
+        ndm.samplers.grids.Optimised(model, (3,), labels, samples=BATCH, fine=4).errors,
     )
 
 
@@ -256,7 +256,7 @@ def test_validation_in_inference_mode_leaves_training_alone():
 
     def trained(mode: Callable[[], contextlib.AbstractContextManager]) -> Tensor:
         model, x = paper()
-        model.volatility = ndm.BestVolatility()
+        model.volatility = ndm.volatilities.BestVolatility()
         optimizer = torch.optim.SGD(model.parameters(), 1e-7)
         values = []
         for _ in range(3):
@@ -265,7 +265,7 @@ def test_validation_in_inference_mode_leaves_training_alone():
             optimizer.zero_grad()
             model.eval()
             with mode():
-                values += [MEASURES[name](model, x.clone()) for name in ("nelbo", "model", "ode_log_prob")]
+                values += [MEASURES[name](model, x.clone()) for name in ("nelbo", "model", "log_prob")]
         return joined(*values, *model.state_dict().values())
 
     assert torch.equal(trained(torch.inference_mode), trained(torch.no_grad))
@@ -278,8 +278,8 @@ bf16 = torch.autocast("cpu", torch.bfloat16)
 def test_autocast_leaves_the_ode_alone(network):
     """A density needs the velocity and its divergence in full: the values are those without autocast."""
     options = {"width": 16, "depth": 1} if network == "mlp" else {"channels": 16, "multipliers": [1]}
-    transform = disturbed(ndm.ResidualTransform.for_events(IMAGE, network=network, **options))
-    predictor = disturbed(ndm.PlugInPredictor.for_events(IMAGE, transform, network=network, **options))
+    transform = disturbed(ndm.transforms.ResidualTransform.for_events(IMAGE, network=network, **options))
+    predictor = disturbed(ndm.predictors.PlugInPredictor.for_events(IMAGE, transform, network=network, **options))
     model = tiny_model(IMAGE, transform=transform, predictor=predictor).eval()
     x = data_for(model.decoder, IMAGE)
     assert differing(model, x, bf16, OF_THE_ODE) == []
@@ -309,7 +309,7 @@ def test_autocast_leaves_new_schedules_and_curves_alone():
     """Products in the schedule and in the curve of the data are not rounded, in any term or sampler."""
     model = ndm.NeuralDiffusion(Power(), Rotated(), lambda z_t, t, cond: torch.tanh(z_t), ndm.GaussianDecoder()).eval()
     measures = {name: measure for name, measure in MEASURES.items() if name not in ("schedule", "curve")}
-    measures["grid of gamma"] = lambda model, x: HeunSampler(model, 4, grid=uniform_gamma).times
+    measures["grid of gamma"] = lambda model, x: Heun(model, 4, grid=uniform_gamma).times
     assert differing(model, torch.randn(BATCH, 3), bf16, measures) == []
 
 
@@ -370,7 +370,7 @@ def test_a_predictor_whose_gradient_is_missing_is_refused(mode):
     """Without it the divergence would be that of the linear part alone, and the bound's gradient one of half."""
     x = torch.randn(BATCH, 3)
     model = tiny_model((3,), predictor=silent(mode), schedule=ndm.LearnedLinearSchedule(-6.0, 4.0)).eval()
-    for name in ("ode_log_prob", "optimised grid"):
+    for name in ("log_prob", "optimised grid"):
         with pytest.raises(InputError, match=r"derivative PyTorch does not see|made in torch.inference_mode"):
             MEASURES[name](model, x)
     with pytest.raises(InputError, match=r"derivative PyTorch does not see|made in torch.inference_mode"):
@@ -385,9 +385,11 @@ def test_a_network_whose_gradient_is_missing_is_refused():
         def forward(self, *inputs):
             return super().forward(*inputs)
 
-    model = tiny_model((3,), predictor=ndm.PlugInPredictor(disturbed(Frozen((3,), width=16, depth=1)))).eval()
+    model = tiny_model(
+        (3,), predictor=ndm.predictors.PlugInPredictor(disturbed(Frozen((3,), width=16, depth=1)))
+    ).eval()
     with pytest.raises(InputError, match="derivative PyTorch does not see"):
-        ndm.ode_log_prob(model, torch.randn(BATCH, 3))
+        ndm.log_prob(model, torch.randn(BATCH, 3))
 
 
 def test_a_predictor_that_is_a_constant_needs_no_gradient():
@@ -399,7 +401,7 @@ def test_a_predictor_that_is_a_constant_needs_no_gradient():
     scale = ends[1].sigma / ends[0].sigma
     z_1 = scale * ends[0].alpha * x + ends[1].alpha - scale * ends[0].alpha
     expected = model.prior(z_1).log_prob(z_1) + 3 * (scale * ends[0].alpha).log()
-    torch.testing.assert_close(ndm.ode_log_prob(model, x), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ndm.log_prob(model, x), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_velocities_are_mapped_and_what_cannot_be_mapped_or_nested_is_an_error():

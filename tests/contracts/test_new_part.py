@@ -83,14 +83,14 @@ def points(num: int = 30) -> DataSet:
 def test_it_is_found_under_the_name_of_its_file(added):
     assert discover("ndm.parts.transforms", Transform)["shrink"].__name__ == "ShrinkTransform"
     assert discover("ndm.samplers", Sampler)["fresh"].__name__ == "FreshSampler"
-    assert {"identity", "time_basis"} <= discover("ndm.parts.transforms", Transform).keys()
+    assert {"identity", "series"} <= discover("ndm.parts.transforms", Transform).keys()
 
 
 def test_a_model_is_built_of_it_by_name(added):
     config = Config(transform="shrink", transform_options={"rate": 2.0}, predictor_options={"width": 16, "depth": 1})
     model = build_model(config, points())
     assert type(model.transform).__name__ == "ShrinkTransform" and model.transform.rate == 2.0
-    assert isinstance(model.predictor, ndm.PlugInPredictor)  # the default where there are no heads
+    assert isinstance(model.predictor, ndm.predictors.PlugInPredictor)  # the default where there are no heads
     x = torch.randn(4, 2)
     value, velocity = model.curve(x).with_velocity(torch.tensor(0.5))
     torch.testing.assert_close(velocity, -2 * value)  # the default derivative

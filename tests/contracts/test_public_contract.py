@@ -18,7 +18,7 @@ NAMES = [
     "InputError",
     "nelbo",
     "bits_per_dim",
-    "AncestralSampler",
+    "Ancestral",
     "LinearSchedule",
     "CosineSchedule",
     "FlowSchedule",
@@ -26,11 +26,11 @@ NAMES = [
     "IdentityTransform",
     "ScalingTransform",
     "ResidualTransform",
-    "TimeBasisTransform",
+    "SeriesTransform",
     "PlugInPredictor",
     "DirectPredictor",
     "GaussianDecoder",
-    "LevelsDecoder",
+    "DiscretisedDecoder",
     "MLP",
     "UNet",
     "ConstantVolatility",
@@ -38,11 +38,11 @@ NAMES = [
     "PerDimensionVolatility",
     "BestVolatility",
     "MarkovVolatility",
-    "PosteriorStepVariance",
-    "LearnedStepVariance",
-    "AnalyticStepVariance",
-    "MomentsStepVariance",
-    "MixtureStepVariance",
+    "PosteriorReverseStep",
+    "LearnedReverseStep",
+    "AnalyticReverseStep",
+    "MomentsReverseStep",
+    "MixtureReverseStep",
     "Mixture",
     "Pieces",
     "__version__",
@@ -52,11 +52,11 @@ NAMES = [
 def model_of_images() -> ndm.NeuralDiffusion:
     network = ndm.UNet((1, 8, 8), channels=8, multipliers=(1, 2))
     return ndm.NeuralDiffusion(
-        schedule=ndm.LinearSchedule(-13.3, 5.0),
+        schedule=ndm.schedules.LinearSchedule(-13.3, 5.0),
         transform=ndm.IdentityTransform(),
         predictor=ndm.DirectPredictor(network),
         decoder=ndm.GaussianDecoder(),
-        volatility=ndm.ConstantVolatility(1.0),
+        volatility=ndm.volatilities.ConstantVolatility(1.0),
     )
 
 
@@ -132,7 +132,7 @@ def test_bits_per_dim_converts_nats():
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_samples_are_drawn_as_documented(eta):
     g = torch.Generator().manual_seed(0)
-    x = ndm.AncestralSampler(model_of_images(), steps=50, eta=eta)((16, 1, 8, 8), generator=g)
+    x = ndm.samplers.Ancestral(model_of_images(), steps=50, eta=eta)((16, 1, 8, 8), generator=g)
     assert x.shape == (16, 1, 8, 8) and x.isfinite().all()
 
 
@@ -146,7 +146,7 @@ def test_a_model_is_saved_and_loaded(tmp_path):
 
 def test_a_predictor_may_be_any_function():
     model = ndm.NeuralDiffusion(
-        ndm.CosineSchedule(), ndm.IdentityTransform(), lambda z_t, t, cond: 0 * z_t, ndm.GaussianDecoder()
+        ndm.schedules.CosineSchedule(), ndm.IdentityTransform(), lambda z_t, t, cond: 0 * z_t, ndm.GaussianDecoder()
     )
     assert model(torch.randn(4, 2)).total.shape == (4,)
 
@@ -168,7 +168,7 @@ def test_wrong_data_never_pass_silently():
 
 def test_a_bound_of_a_deterministic_process_is_refused():
     model = model_of_images()
-    model.volatility = ndm.ConstantVolatility(0.0)
+    model.volatility = ndm.volatilities.ConstantVolatility(0.0)
     for timesteps in (None, 4):
         with pytest.raises(ndm.InputError, match="eta = 0"):
             model(torch.randn(2, 1, 8, 8), timesteps=timesteps)
@@ -176,7 +176,7 @@ def test_a_bound_of_a_deterministic_process_is_refused():
 
 def test_a_markov_volatility_is_that_of_ddpm_where_f_is_the_identity():
     model, x, bounds = model_of_images(), torch.randn(2, 1, 8, 8), []
-    for volatility in (ndm.MarkovVolatility(), ndm.ConstantVolatility(1.0)):
+    for volatility in (ndm.volatilities.MarkovVolatility(), ndm.volatilities.ConstantVolatility(1.0)):
         model.volatility = volatility
         bounds.append(
             [model(x, timesteps=timesteps, generator=torch.Generator().manual_seed(0)).total for timesteps in (None, 4)]
@@ -215,10 +215,14 @@ def test_a_damaged_model_is_refused_in_one_line(tmp_path, name):
 def points(**parts: object) -> ndm.NeuralDiffusion:
     """A model of points of the plane, with a path by three functions of time."""
     defaults = {
-        "transform": ndm.TimeBasisTransform(ndm.HiddenLayer((2,), num_outputs=3), ndm.IntegratedBumps(3)),
+        "transform": ndm.SeriesTransform(
+            ndm.nn.HiddenLayer((2,), num_outputs=3), ndm.time_functions.IntegratedBumps(3)
+        ),
         "predictor": ndm.DirectPredictor(ndm.MLP((2,), num_outputs=4, width=8, depth=1)),
     }
-    return ndm.NeuralDiffusion(ndm.LinearSchedule(-6.0, 4.0), decoder=ndm.GaussianDecoder(), **defaults | parts)
+    return ndm.NeuralDiffusion(
+        ndm.schedules.LinearSchedule(-6.0, 4.0), decoder=ndm.GaussianDecoder(), **defaults | parts
+    )
 
 
 @pytest.mark.parametrize("num_outputs", [1, 2, 3, 5])
@@ -228,19 +232,23 @@ def test_a_network_of_too_many_or_too_few_outputs_is_refused(num_outputs):
     with pytest.raises(ndm.InputError, match=f"a network of {num_outputs} outputs; expected 4"):
         points(predictor=predictor)(torch.randn(5, 2))
     with pytest.raises(ndm.InputError, match="a network of 4 outputs; expected 1"):
-        points(predictor=ndm.PlugInPredictor(ndm.MLP((2,), num_outputs=4, width=8, depth=1)))(torch.randn(5, 2))
+        points(predictor=ndm.predictors.PlugInPredictor(ndm.MLP((2,), num_outputs=4, width=8, depth=1)))(
+            torch.randn(5, 2)
+        )
 
 
 def test_a_path_of_too_many_or_too_few_outputs_is_refused():
     with pytest.raises(ndm.InputError, match="h of 1 outputs; expected 3"):
-        points(transform=ndm.TimeBasisTransform(ndm.HiddenLayer((2,)), ndm.IntegratedBumps(3)))(torch.randn(5, 2))
+        points(transform=ndm.SeriesTransform(ndm.nn.HiddenLayer((2,)), ndm.time_functions.IntegratedBumps(3)))(
+            torch.randn(5, 2)
+        )
     with pytest.raises(ndm.InputError, match="a network of 2 outputs for F"):
-        ndm.ResidualTransform(ndm.MLP((2,), num_outputs=2))
+        ndm.transforms.ResidualTransform(ndm.MLP((2,), num_outputs=2))
 
 
 def test_a_transformation_is_no_form():
     with pytest.raises(ndm.InputError, match="a form that is a IdentityTransform"):
-        ndm.PlugInPredictor(ndm.MLP((2,)), ndm.IdentityTransform())
+        ndm.predictors.PlugInPredictor(ndm.MLP((2,)), ndm.IdentityTransform())
 
 
 def test_an_empty_batch_and_another_precision_are_refused():
@@ -258,7 +266,7 @@ def test_counts_are_whole_numbers():
         lambda: ndm.nelbo(model, x, draws=2.5),
         lambda: ndm.importance_weighted(model, x, timesteps=2.5, draws=2),
         lambda: ndm.importance_weighted(model, x, timesteps=2, draws=True),
-        lambda: ndm.AncestralSampler(model, steps=2.5),
+        lambda: ndm.samplers.Ancestral(model, steps=2.5),
     ):
         with pytest.raises(ndm.InputError, match="a whole number"):
             call()

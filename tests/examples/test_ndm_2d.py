@@ -129,10 +129,10 @@ def test_posterior_is_ddpm_at_eta_one(ndm_2d, x):
     z = torch.randn_like(x)
     mean, v = ndm_2d.posterior(model, z, model.curve(x), s, t, 1.0)
     ratio = alpha_t / alpha_s
-    step_variance = sigma_t**2 - ratio**2 * sigma_s**2
-    expected = (ratio * sigma_s**2 * z + alpha_s * step_variance * x) / sigma_t**2
+    reverse_step = sigma_t**2 - ratio**2 * sigma_s**2
+    expected = (ratio * sigma_s**2 * z + alpha_s * reverse_step * x) / sigma_t**2
     assert torch.allclose(mean, expected, rtol=1e-12, atol=1e-12)
-    assert v.item() == pytest.approx((step_variance * sigma_s**2 / sigma_t**2).item(), rel=1e-12)
+    assert v.item() == pytest.approx((reverse_step * sigma_s**2 / sigma_t**2).item(), rel=1e-12)
 
 
 @pytest.mark.parametrize("eta", ETAS[1:])

@@ -34,7 +34,7 @@ def energy(model: ndm.NeuralDiffusion) -> Tensor:
 
 
 def model_of_growth() -> ndm.NeuralDiffusion:
-    return gaussian_model(DATA, growth(), ndm.CosineSchedule(-5.0, 4.0))
+    return gaussian_model(DATA, growth(), ndm.schedules.CosineSchedule(-5.0, 4.0))
 
 
 def draws(model: ndm.NeuralDiffusion, number: int) -> Tensor:
@@ -52,14 +52,14 @@ def test_the_energy_of_gaussian_data() -> None:
 
 
 def test_a_wrong_predictor_gives_less() -> None:
-    model = squashing_model(growth(), ndm.CosineSchedule(-5.0, 4.0))
+    model = squashing_model(growth(), ndm.schedules.CosineSchedule(-5.0, 4.0))
     found = draws(model, 50_000).detach()
     assert found.mean() + 4 * found.std() / len(found) ** 0.5 < energy(model)
 
 
 def test_the_gradient_is_that_of_the_energy() -> None:
     """dK / dtheta by central differences of the closed form, the exact predictor following theta."""
-    model = gaussian_model(DATA, growth(), ndm.LinearSchedule(-2.0, 3.0))
+    model = gaussian_model(DATA, growth(), ndm.schedules.LinearSchedule(-2.0, 3.0))
     theta, data = model.transform.log_scale, torch.Generator().manual_seed(0)
     gradients = []
     for _ in range(10):
@@ -78,8 +78,8 @@ def test_the_gradient_is_that_of_the_energy() -> None:
     assert (found.mean() - expected).abs() < 4 * error
 
 
-@pytest.mark.parametrize("name", ["scaling", "time_basis", "residual"])
-@pytest.mark.parametrize("predictor", [ndm.DirectPredictor, ndm.PlugInPredictor])
+@pytest.mark.parametrize("name", ["scaling", "series", "residual"])
+@pytest.mark.parametrize("predictor", [ndm.DirectPredictor, ndm.predictors.PlugInPredictor])
 def test_only_the_transformation_has_a_gradient(name, predictor) -> None:
     transform = small_transform(name)
     model = ndm.NeuralDiffusion(
@@ -87,7 +87,7 @@ def test_only_the_transformation_has_a_gradient(name, predictor) -> None:
         transform,
         predictor.for_events((3,), transform, network="mlp", width=16, depth=1),
         ndm.GaussianDecoder(),
-        ndm.LearnedVolatility(),
+        ndm.volatilities.LearnedVolatility(),
     ).double()
     before = {parameter: parameter.requires_grad for parameter in model.parameters()}
     kinetic_energy(model, torch.randn(5, 3)).mean().backward()
@@ -105,7 +105,7 @@ def test_a_frozen_transformation_stays_frozen() -> None:
 def test_paths_of_gaussian_data() -> None:
     """z_t = z_1 s_t / s_1."""
     model, z_1 = model_of_growth(), torch.tensor([[0.3], [-1.7], [0.9]])
-    found = ndm.transport(model, z_1, solver=ndm.AdaptiveSolver(rtol=1e-10, atol=1e-10))
+    found = ndm.transport(model, z_1, solver=ndm.ode.solvers.Adaptive(rtol=1e-10, atol=1e-10))
     start, end = deviation(model, torch.tensor([0.0, 1.0]))
     assert_close(found.z_0, z_1 * start / end, rtol=1e-8)
     assert_close(found.displacement, z_1[:, 0] ** 2 * (1 - start / end) ** 2, rtol=1e-8)
@@ -116,7 +116,7 @@ def test_paths_of_gaussian_data() -> None:
 def test_lines_are_straight() -> None:
     """Flow matching to a point: dz/dt = (1 - sigma_min) eps - x^ does not change along the way."""
     model = ndm.NeuralDiffusion(
-        ndm.FlowSchedule(),
+        ndm.schedules.FlowSchedule(),
         ndm.IdentityTransform(),
         lambda z_t, t, cond: torch.full_like(z_t, 0.7),
         ndm.GaussianDecoder(),
@@ -138,7 +138,7 @@ def test_a_dear_path_is_evaluated_once() -> None:
     calls = []
     transform.network.register_forward_hook(lambda *call: calls.append(call))
     model = ndm.NeuralDiffusion(
-        ndm.LinearSchedule(-5.0, 4.0),
+        ndm.schedules.LinearSchedule(-5.0, 4.0),
         transform,
         ndm.DirectPredictor.for_events((3,), transform, network="mlp", width=16, depth=1),
         ndm.GaussianDecoder(),

@@ -12,13 +12,15 @@ from ndm.base.errors import InputError
 from ndm.ode.solvers.names import solver_for
 
 
-@pytest.mark.parametrize("solver", [ndm.AdaptiveSolver(), ndm.FixedSolver(50)], ids=repr)
+@pytest.mark.parametrize("solver", [ndm.ode.solvers.Adaptive(), ndm.ode.solvers.Fixed(50)], ids=repr)
 def test_an_ode_that_blows_up_says_where_and_whose(solver) -> None:
     def predictor(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         return torch.where(t[:, None] > 0.5, torch.nan, z_t)
 
-    model = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder()).eval()
-    for way in (ndm.ode_log_prob, ndm.encode):
+    model = ndm.NeuralDiffusion(
+        ndm.schedules.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder()
+    ).eval()
+    for way in (ndm.log_prob, ndm.encode):
         with pytest.raises(InputError, match=r"blows up at t = 0\.[45].*CallablePredictor"):
             way(model, torch.zeros(3, 2), solver=solver)
     with pytest.raises(InputError, match=r"blows up at t = 1 .*CallablePredictor"):
@@ -27,7 +29,7 @@ def test_an_ode_that_blows_up_says_where_and_whose(solver) -> None:
 
 @pytest.mark.parametrize(
     "solver, power, start, t",
-    [(ndm.AdaptiveSolver(), 2, 2.0, "0.5"), (ndm.FixedSolver(1, "euler"), 1, 1e308, "1")],
+    [(ndm.ode.solvers.Adaptive(), 2, 2.0, "0.5"), (ndm.ode.solvers.Fixed(1, "euler"), 1, 1e308, "1")],
     ids=str,
 )
 def test_a_state_beyond_all_numbers_is_no_result(solver, power, start, t) -> None:
@@ -49,45 +51,45 @@ def test_what_cannot_work_is_refused_at_the_door() -> None:
         {"max_steps": 0},
     ):
         with pytest.raises(InputError):
-            ndm.AdaptiveSolver(**options)
+            ndm.ode.solvers.Adaptive(**options)
     for options in ({"steps": 0}, {"steps": -5}, {"steps": 10**9}, {"method": "dopri5"}):
         with pytest.raises(InputError):
-            ndm.FixedSolver(**options)
+            ndm.ode.solvers.Fixed(**options)
     with pytest.raises(InputError, match="compute in float64"):
-        ndm.ode_log_prob(squashing_model(), x.float(), solver=ndm.AdaptiveSolver(rtol=1e-9))
+        ndm.log_prob(squashing_model(), x.float(), solver=ndm.ode.solvers.Adaptive(rtol=1e-9))
     with pytest.raises(InputError, match=r"atol = 1e-12 in torch.float32"):
-        ndm.encode(squashing_model(), x.float(), solver=ndm.AdaptiveSolver(atol=1e-12))
+        ndm.encode(squashing_model(), x.float(), solver=ndm.ode.solvers.Adaptive(atol=1e-12))
     with pytest.raises(InputError, match="steps without arriving"):
-        ndm.ode_log_prob(model, x, solver=ndm.AdaptiveSolver(max_steps=2))
+        ndm.log_prob(model, x, solver=ndm.ode.solvers.Adaptive(max_steps=2))
     with pytest.raises(InputError, match="12288 backward passes"):
-        ndm.ode_log_prob(squashing_model(), torch.zeros(1, 3, 64, 64))
+        ndm.log_prob(squashing_model(), torch.zeros(1, 3, 64, 64))
     with pytest.raises(InputError, match="NaN"):
-        ndm.ode_log_prob(model, x * math.nan)
+        ndm.log_prob(model, x * math.nan)
     for draws in (0, 2):
         with pytest.raises(InputError, match=f"{draws} draws of data that are not dequantised"):
             ndm.ode_likelihood(model, x, draws=draws)
     with pytest.raises(InputError, match="0 draws of the dequantisation"):
         ndm.ode_likelihood(levels_model(), x, draws=0)
     with pytest.raises(InputError, match="uniform dequantisation for real values"):
-        ndm.ode_likelihood(model, x, dequantisation=ndm.UniformDequantisation())
+        ndm.ode_likelihood(model, x, dequantisation=ndm.ode.UniformDequantisation())
     with pytest.raises(InputError, match=r"shape \(2,\)"):
-        ndm.ode_log_prob(model, x[:, 0])
+        ndm.log_prob(model, x[:, 0])
     with pytest.raises(InputError, match="batch_size = 0"):
-        ndm.ode_log_prob(model, x, batch_size=0)
+        ndm.log_prob(model, x, batch_size=0)
     with pytest.raises(InputError, match="seed = -1"):
-        ndm.ode_log_prob(model, x, "hutchinson", seed=-1)
+        ndm.log_prob(model, x, "hutchinson", seed=-1)
     with pytest.raises(InputError, match="uniform or posterior"):
-        ndm.ode_likelihood(levels_model(), x, dequantisation=ndm.NoDequantisation())
+        ndm.ode_likelihood(levels_model(), x, dequantisation=ndm.ode.NoDequantisation())
     for arguments in (("dopri5", 10), ("rk4", None, 1e-3), ("euler2",)):
         with pytest.raises(InputError):
             solver_for(*arguments)
     for probes in (0, -3):
         with pytest.raises(InputError, match="probes"):
-            ndm.HutchinsonTrace(probes)
+            ndm.ode.divergences.Hutchinson(probes)
 
 
 WAYS = {
-    "ode_log_prob": ndm.ode_log_prob,
+    "log_prob": ndm.log_prob,
     "encode": ndm.encode,
     "decode": ndm.decode,
     "nelbo": lambda model, x, **labels: ndm.nelbo(model, x, draws=2, **labels).total,
@@ -103,7 +105,7 @@ def test_data_and_model_have_one_precision_and_every_example_its_label(name) -> 
         network = ndm.MLP((2,), width=8, depth=1, num_classes=3)
         return (
             ndm.NeuralDiffusion(
-                ndm.LinearSchedule(-8.0, 4.0),
+                ndm.schedules.LinearSchedule(-8.0, 4.0),
                 ndm.IdentityTransform(),
                 ndm.DirectPredictor(network),
                 ndm.GaussianDecoder(),
@@ -134,7 +136,7 @@ def test_data_and_model_have_one_precision_and_every_example_its_label(name) -> 
     assert double.training and all(module.training for module in double.modules())
     for dtype in (torch.float16, torch.int64):
         with pytest.raises(InputError, match="dtype="):
-            ndm.ode_log_prob(single, x, dtype=dtype)
+            ndm.log_prob(single, x, dtype=dtype)
 
 
 def test_an_error_names_the_model_where_the_ode_is_at_fault_alone() -> None:
@@ -145,7 +147,9 @@ def test_an_error_names_the_model_where_the_ode_is_at_fault_alone() -> None:
         raise InputError("labels in cond", "cond=None")
 
     for predictor, named in ((runaway, True), (refusing, False)):
-        model = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder())
+        model = ndm.NeuralDiffusion(
+            ndm.schedules.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder()
+        )
         with pytest.raises(InputError) as error:
-            ndm.ode_log_prob(model, torch.ones(2, 1))
+            ndm.log_prob(model, torch.ones(2, 1))
         assert ("(model: LinearSchedule, IdentityTransform" in str(error.value)) == named

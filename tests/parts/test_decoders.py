@@ -10,8 +10,8 @@ from exact_models import ZERO, assert_close, cubature
 import ndm
 from ndm.base.errors import InputError
 
-COARSE = ndm.LinearSchedule(-2.0, 4.0)(ZERO)  # so much noise at t = 0 that several levels are likely
-FINE = ndm.LinearSchedule()(ZERO)
+COARSE = ndm.schedules.LinearSchedule(-2.0, 4.0)(ZERO)  # so much noise at t = 0 that several levels are likely
+FINE = ndm.schedules.LinearSchedule()(ZERO)
 
 
 @pytest.mark.parametrize("level", [COARSE, FINE], ids=["coarse", "fine"])
@@ -19,7 +19,7 @@ FINE = ndm.LinearSchedule()(ZERO)
 @pytest.mark.parametrize("event_shape", [(4,), (3, 2, 2)])
 def test_levels_are_normalised(event_shape, num_levels, level) -> None:
     """sum_k p(x_i = v_k | z_0) = 1, and each is proportional to N(z_0; alpha_0 v_k, sigma_0^2)."""
-    decoder, z_0 = ndm.LevelsDecoder(num_levels), torch.randn(3, *event_shape)
+    decoder, z_0 = ndm.DiscretisedDecoder(num_levels), torch.randn(3, *event_shape)
     log_probs = decoder.log_probs(z_0, level)
     assert_close(log_probs.exp().sum(-1), 1.0)
     values = torch.linspace(-1, 1, num_levels)
@@ -29,14 +29,14 @@ def test_levels_are_normalised(event_shape, num_levels, level) -> None:
 
 def test_levels_of_an_event_are_independent() -> None:
     """sum over all 3^4 events of p(x | z_0) = 1."""
-    decoder, z_0 = ndm.LevelsDecoder(3), torch.randn(1, 2, 2)
+    decoder, z_0 = ndm.DiscretisedDecoder(3), torch.randn(1, 2, 2)
     events = torch.tensor(list(itertools.product([-1.0, 0.0, 1.0], repeat=4))).reshape(-1, 2, 2)
     assert_close(decoder.log_prob(events, z_0.expand_as(events), COARSE).exp().sum(), 1.0)
 
 
 def test_level_samples_follow_the_probabilities() -> None:
     """Evenly spread uniform numbers give each level its share, to one part in their number."""
-    decoder, num = ndm.LevelsDecoder(9), 10_000
+    decoder, num = ndm.DiscretisedDecoder(9), 10_000
     uniform = (torch.arange(num)[:, None] + 0.5) / num
     z_0 = torch.randn(5)
     samples = decoder.sample(z_0.expand(num, 5), COARSE, uniform.expand(num, 5))
@@ -45,14 +45,14 @@ def test_level_samples_follow_the_probabilities() -> None:
 
 
 def test_levels_and_integers() -> None:
-    decoder = ndm.LevelsDecoder(17)
+    decoder = ndm.DiscretisedDecoder(17)
     k = torch.arange(17)
     assert_close(decoder.from_integers(k), decoder.values(torch.zeros(())))
     assert torch.equal(decoder.to_integers(decoder.from_integers(k)), k)
     decoder.check(decoder.from_integers(k)[None])
 
 
-def exact_reconstruction(decoder: ndm.LevelsDecoder, k: torch.Tensor, level, noise: torch.Tensor) -> torch.Tensor:
+def exact_reconstruction(decoder: ndm.DiscretisedDecoder, k: torch.Tensor, level, noise: torch.Tensor) -> torch.Tensor:
     """sum_i log sum_m exp(u_m n_i - u_m^2 / 2), u_m = m spacing alpha / sigma over every level, by Python's floats."""
     unit = 2 / (decoder.num_levels - 1) * float(level.alpha) / float(level.sigma)
     terms = [
@@ -68,7 +68,7 @@ def exact_reconstruction(decoder: ndm.LevelsDecoder, k: torch.Tensor, level, noi
 def test_the_reconstruction_is_exact_in_float64(num_levels, gamma, default) -> None:
     """Whatever the default type is: it is that of the data that counts."""
     torch.set_default_dtype(default)
-    decoder, level = ndm.LevelsDecoder(num_levels).double(), ndm.LinearSchedule(gamma)(ZERO)
+    decoder, level = ndm.DiscretisedDecoder(num_levels).double(), ndm.schedules.LinearSchedule(gamma)(ZERO)
     k, noise = torch.randint(num_levels, (3, 4)), torch.randn(3, 4, dtype=torch.float64)
     x = decoder.from_integers(k, torch.float64)
     expected = exact_reconstruction(decoder, k, level, noise)
@@ -117,7 +117,7 @@ def test_gaussian_reconstruction_is_the_expectation(scaled) -> None:
 
 def test_levels_reconstruction_is_one_draw() -> None:
     """-log p(x | alpha_0 x + sigma_0 noise)."""
-    decoder, noise = ndm.LevelsDecoder(5), torch.randn(6, 4)
+    decoder, noise = ndm.DiscretisedDecoder(5), torch.randn(6, 4)
     x = decoder.from_integers(torch.randint(5, (6, 4)))
     drawn = -decoder.log_prob(x, COARSE.alpha * x + COARSE.sigma * noise, COARSE)
     assert_close(decoder.reconstruction(x, COARSE, noise), drawn)
@@ -127,7 +127,9 @@ def test_bound_is_that_of_the_data_in_its_own_units(scaled) -> None:
     """The model of loc + scale x has the bound of x plus sum_i log scale_i: draw by draw."""
 
     def total(decoder: ndm.GaussianDecoder, x: torch.Tensor) -> torch.Tensor:
-        model = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(), lambda z, t, c: z.tanh(), decoder)
+        model = ndm.NeuralDiffusion(
+            ndm.schedules.LinearSchedule(), ndm.IdentityTransform(), lambda z, t, c: z.tanh(), decoder
+        )
         return model.eval()(x, generator=torch.Generator().manual_seed(0)).total
 
     x = torch.randn(7, 2)

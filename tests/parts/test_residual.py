@@ -9,19 +9,22 @@ import ndm
 from ndm.autodiff.derivative import with_velocity
 from ndm.bounds.bound import continuous_integrand, discrete_integrand
 from ndm.nn.network import Network
-from ndm.parts.parameterisations.parameterisation import XForm
+from ndm.parts.parameterisations.parameterisation import XParameterisation
 from ndm.parts.transforms.residual import GATES, ResidualCurve, ResidualTransform
 from ndm.process.curve import Curve, RememberedCurve
 
-SCHEDULE = ndm.LinearSchedule(-6.0, 4.0)
-KINDS = {"direct": ndm.DirectPredictor, "plug_in": ndm.PlugInPredictor}
+SCHEDULE = ndm.schedules.LinearSchedule(-6.0, 4.0)
+KINDS = {"direct": ndm.DirectPredictor, "plug_in": ndm.predictors.PlugInPredictor}
 
 
 def random_model(kind: str, gate: str = "time", eta: float = 1.0) -> ndm.NeuralDiffusion:
     transform = ResidualTransform.for_events((3,), gate=gate, width=16, depth=1)
     predictor = KINDS[kind].for_events((3,), transform, width=16, depth=1)
     return perturbed(
-        ndm.NeuralDiffusion(SCHEDULE, transform, predictor, ndm.GaussianDecoder(), ndm.ConstantVolatility(eta)), std=0.2
+        ndm.NeuralDiffusion(
+            SCHEDULE, transform, predictor, ndm.GaussianDecoder(), ndm.volatilities.ConstantVolatility(eta)
+        ),
+        std=0.2,
     ).eval()
 
 
@@ -67,7 +70,7 @@ def test_in_training_the_prior_is_an_unbiased_draw() -> None:
 
 
 def test_a_cheap_path_has_its_whole_prior_in_training() -> None:
-    transform = ndm.ScalingTransform((3,), lead=1.0)
+    transform = ndm.transforms.ScalingTransform((3,), lead=1.0)
     model = ndm.NeuralDiffusion(SCHEDULE, transform, lambda z, t, cond: z, ndm.GaussianDecoder())
     x = torch.randn(5, 3)
     assert_close(model.train()(x).prior, model.eval()(x).prior)
@@ -76,7 +79,7 @@ def test_a_cheap_path_has_its_whole_prior_in_training() -> None:
 def test_sampling_never_evaluates_f_that_is_predicted_directly() -> None:
     model = random_model("direct")
     model.transform.network = Counted(model.transform.network)
-    x = ndm.AncestralSampler(model, 3)((4, 3))
+    x = ndm.samplers.Ancestral(model, 3)((4, 3))
     assert x.isfinite().all() and model.transform.network.seen == 0
 
 
@@ -145,7 +148,7 @@ def test_a_perfect_prediction_costs_nothing_in_continuous_time(gate) -> None:
     """l(t) = 0, and T KL = O(1 / T^2) for what the expansion misses: a step's mean is off by O(1 / T^2)."""
     model, x, noise = random_model("direct", gate), torch.randn(4, 3), torch.randn(4, 3)
     scale = continuous_integrand(model, model.curve(x), torch.full((4,), 0.5), noise, None)
-    model.predictor = ndm.DirectPredictor(Oracle(model.transform, x), XForm())
+    model.predictor = ndm.DirectPredictor(Oracle(model.transform, x), XParameterisation())
     t = torch.tensor([0.25, 0.5, 0.75, 1.0])
     assert_close(continuous_integrand(model, model.curve(x), t, noise, None) / scale, 0.0, atol=1e-12)
     coarse, fine = (

@@ -1,4 +1,4 @@
-"""A scale for each dimension is a noise schedule for each dimension: what z_t shows, and what a belief makes of it."""
+"""A scale for each dimension is a noise schedule for each dimension: what z_t shows, and its posterior."""
 
 import pytest
 import torch
@@ -9,16 +9,16 @@ from torch.distributions import Normal
 
 import ndm
 from ndm.bounds.bound import continuous_integrand, discrete_integrand
-from ndm.parts.schedules import Level, Schedule
+from ndm.parts.schedules import NoiseLevel, Schedule
 from ndm.parts.time_functions import Pieces
 from ndm.parts.volatilities import Volatility
 
-SCHEDULE = ndm.CosineSchedule(-6.0, 4.0)
+SCHEDULE = ndm.schedules.CosineSchedule(-6.0, 4.0)
 EVENT = (2, 3)
 
 
-def scaling(event_shape: tuple[int, ...] = EVENT) -> ndm.ScalingTransform:
-    return perturbed(ndm.ScalingTransform(event_shape, functions=Pieces(3)), std=0.5)
+def scaling(event_shape: tuple[int, ...] = EVENT) -> ndm.transforms.ScalingTransform:
+    return perturbed(ndm.transforms.ScalingTransform(event_shape, functions=Pieces(3)), std=0.5)
 
 
 def test_what_is_seen_is_the_likelihood_of_each_dimension() -> None:
@@ -38,7 +38,7 @@ def test_what_is_seen_is_a_level() -> None:
     """gamma = log(sigma^2 / alpha^2), gamma' its derivative, snr = exp(-gamma): a schedule for each dimension."""
     transform, t = scaling(), torch.tensor([0.1, 0.4, 0.6, 0.9])
 
-    def seen(u: Tensor) -> Level:
+    def seen(u: Tensor) -> NoiseLevel:
         return transform.seen(SCHEDULE(u), u)
 
     level = seen(t)
@@ -49,7 +49,7 @@ def test_what_is_seen_is_a_level() -> None:
     assert (seen(ONE.expand(1)).gamma.flatten().diff().abs() > 1e-3).all()
 
 
-@pytest.mark.parametrize("name", ["identity", "time_basis", "residual", "frequency"])
+@pytest.mark.parametrize("name", ["identity", "series", "residual", "frequency"])
 def test_other_transformations_show_the_level_of_the_schedule(name) -> None:
     """F = identity for one, and where F mixes dimensions there is no level of each."""
     t = torch.rand(3)
@@ -60,14 +60,14 @@ def test_other_transformations_show_the_level_of_the_schedule(name) -> None:
 def test_the_belief_is_bayes_rule_at_the_level_of_each_dimension() -> None:
     """p(v_k | z_i) ~ pi_ik N(z_i; alpha w_i v_k, sigma^2), w_i apart for the two dimensions."""
     transform = scaling((2,))
-    model = exact_model(levels_form(), (-3.0, 3.0), transform, ndm.MarkovVolatility())
+    model = exact_model(levels_form(), (-3.0, 3.0), transform, ndm.volatilities.MarkovVolatility())
     z_t, t = torch.randn(5, 2), torch.rand(5)
     level, w, data = model.schedule(t), transform(torch.ones(5, 2), t), data_of(levels_form())
     likelihood = Normal(level.alpha[:, None, None] * w[..., None] * data.means, level.sigma[:, None, None])
     joint = SHARES * likelihood.log_prob(z_t[..., None]).exp()
     predicted = model.predict(z_t, t)
     expected = (joint * data.means).sum(-1) / joint.sum(-1)
-    assert_close(predicted.belief.x.mean, expected)
+    assert_close(predicted.posterior.x.mean, expected)
     assert_close(predicted(torch.tensor(0.5)), transform(torch.ones(5, 2), torch.tensor(0.5)) * expected)
 
 
@@ -82,21 +82,23 @@ def test_the_response_is_the_change_for_a_unit_of_x() -> None:
 def test_scaling_by_its_own_schedule_is_a_change_of_it() -> None:
     """Steps of the exact model for F = w x equal those of F = x with each dimension's own gamma_i, in y = z / sigma."""
     transform = scaling((2,))
-    model = exact_model(levels_form(), WIDE, transform, ndm.MarkovVolatility())
+    model = exact_model(levels_form(), WIDE, transform, ndm.volatilities.MarkovVolatility())
     s, t, y = torch.tensor([0.2, 0.5]), torch.tensor([0.45, 0.9]), torch.randn(2, 2)
-    transition = model.transition(y, s, t)
+    kernel = model.kernel(y, s, t)
     seen_s, seen_t = (transform.seen(model.schedule(u), u) for u in (s, t))
     span = seen_t.gamma - seen_s.gamma
-    assert_close(transition.c * seen_t.sigma / seen_s.sigma, torch.exp(-span / 2))
-    assert_close(transition.std**2 / seen_s.sigma**2, -torch.expm1(-span))
-    gain = transition.shift(transform.response(transform.curve(y), y)) / seen_s.sigma
+    assert_close(kernel.c * seen_t.sigma / seen_s.sigma, torch.exp(-span / 2))
+    assert_close(kernel.std**2 / seen_s.sigma**2, -torch.expm1(-span))
+    gain = kernel.shift(transform.response(transform.curve(y), y)) / seen_s.sigma
     assert_close(gain, torch.exp(-seen_s.gamma / 2) * -torch.expm1(-span))
 
 
 @pytest.mark.parametrize("functions", ["pieces", "bumps", "monomials"])
 def test_it_starts_in_an_order_that_keeps_neighbours_apart(functions) -> None:
     """log w_i(t) = 4 lead t (1 - t) (1 - 2 r_i) at the knots, for all functions of time; no two neighbours alike."""
-    transform = ndm.ScalingTransform.for_events((1, 4, 6), timesteps=4, functions=functions, lead=3.0).double()
+    transform = ndm.transforms.ScalingTransform.for_events(
+        (1, 4, 6), timesteps=4, functions=functions, lead=3.0
+    ).double()
     t = torch.arange(5, dtype=torch.float64) / 4
     log_w = transform.log_scale_with_velocity(t)[0]
     rank = torch.tensor([[0.125, 0.625], [0.875, 0.375]], dtype=torch.float64).repeat(2, 3)
@@ -107,15 +109,15 @@ def test_it_starts_in_an_order_that_keeps_neighbours_apart(functions) -> None:
 
 
 def test_points_start_in_the_order_of_their_dimensions_and_in_continuous_time_in_none() -> None:
-    start = ndm.ScalingTransform.for_events((3,), timesteps=2).log_scale[0]
+    start = ndm.transforms.ScalingTransform.for_events((3,), timesteps=2).log_scale[0]
     torch.testing.assert_close(start, 3.0 * (1 - 2 * torch.tensor([1 / 6, 3 / 6, 5 / 6])))
-    assert not ndm.ScalingTransform.for_events((3,)).log_scale.any()
+    assert not ndm.transforms.ScalingTransform.for_events((3,)).log_scale.any()
 
 
 class MatchedSchedule(Schedule):
     """gt = gamma - 2 log m(t): the noise schedule that F = m(t) x amounts to."""
 
-    def __init__(self, schedule: Schedule, transform: ndm.ScalingTransform) -> None:
+    def __init__(self, schedule: Schedule, transform: ndm.transforms.ScalingTransform) -> None:
         super().__init__()
         self.schedule, self.transform = schedule, transform
 
@@ -130,20 +132,22 @@ def test_scaling_is_a_change_of_schedule(timesteps) -> None:
 
     Example by example: the latents differ by a factor, but the predictor sees y = z / sigma, in which they are equal.
     """
-    schedule, transform = ndm.LinearSchedule(-6.0, 4.0), ndm.ScalingTransform((1,))
+    schedule, transform = ndm.schedules.LinearSchedule(-6.0, 4.0), ndm.transforms.ScalingTransform((1,))
     with torch.no_grad():
         transform.log_scale.copy_(torch.tensor([[-0.7], [0.9]]))  # m = exp(-0.7 t + 0.9 t^2)
 
     def model(
-        noise_schedule: Schedule, f: ndm.ScalingTransform | ndm.IdentityTransform, volatility: Volatility
+        noise_schedule: Schedule, f: ndm.transforms.ScalingTransform | ndm.IdentityTransform, volatility: Volatility
     ) -> ndm.NeuralDiffusion:
         def predictor(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
             return torch.tanh(z_t / noise_schedule(t).sigma[:, None])
 
         return ndm.NeuralDiffusion(noise_schedule, f, predictor, ndm.GaussianDecoder(), volatility)
 
-    scaled = model(schedule, transform, ndm.MarkovVolatility())
-    plain = model(MatchedSchedule(schedule, transform), ndm.IdentityTransform(), ndm.ConstantVolatility(1.0))
+    scaled = model(schedule, transform, ndm.volatilities.MarkovVolatility())
+    plain = model(
+        MatchedSchedule(schedule, transform), ndm.IdentityTransform(), ndm.volatilities.ConstantVolatility(1.0)
+    )
     x, noise, u = torch.randn(20, 1), torch.randn(20, 1), torch.rand(20)
     if timesteps is None:
         values = [continuous_integrand(m, m.curve(x), u, noise, None) for m in (scaled, plain)]

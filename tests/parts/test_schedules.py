@@ -38,14 +38,16 @@ def test_levels_belong_together(schedule) -> None:
     level = schedule(torch.linspace(0, 0.99, 100))
     assert_close(level.gamma, torch.log(level.sigma**2 / level.alpha**2), rtol=1e-8)
     assert_close(level.snr, level.alpha**2 / level.sigma**2, rtol=1e-8)
-    if isinstance(schedule, ndm.FlowSchedule):
+    if isinstance(schedule, ndm.schedules.FlowSchedule):
         assert_close(level.alpha, 1 - torch.linspace(0, 0.99, 100))
         assert_close(level.sigma, 0.01 + 0.99 * torch.linspace(0, 0.99, 100))
     else:
         assert_close(level.alpha**2 + level.sigma**2, 1.0)
 
 
-@pytest.mark.parametrize("make", [ndm.LinearSchedule, ndm.CosineSchedule, ndm.LearnedSchedule])
+@pytest.mark.parametrize(
+    "make", [ndm.schedules.LinearSchedule, ndm.schedules.CosineSchedule, ndm.schedules.LearnedSchedule]
+)
 def test_ends_are_those_asked_for(make) -> None:
     assert_close(make(-7.0, 3.0).gamma(torch.tensor([0.0, 1.0])), torch.tensor([-7.0, 3.0]))
 
@@ -53,22 +55,24 @@ def test_ends_are_those_asked_for(make) -> None:
 def test_default_derivative_is_the_closed_form() -> None:
     """A schedule that only defines gamma gets gamma' by forward mode: the cosine schedule, written again."""
 
-    class Plain(ndm.CosineSchedule):
+    class Plain(ndm.schedules.CosineSchedule):
         with_velocity = Schedule.with_velocity
 
     t = torch.linspace(0, 1, 7)
-    assert_close(Plain()(t).gamma_prime, ndm.CosineSchedule()(t).gamma_prime, rtol=1e-8)
+    assert_close(Plain()(t).gamma_prime, ndm.schedules.CosineSchedule()(t).gamma_prime, rtol=1e-8)
 
 
 def test_learned_schedule_starts_as_the_straight_line() -> None:
     t = torch.rand(50)
-    for fresh, line in zip(ndm.LearnedSchedule().with_velocity(t), ndm.LinearSchedule().with_velocity(t), strict=True):
+    for fresh, line in zip(
+        ndm.schedules.LearnedSchedule().with_velocity(t), ndm.schedules.LinearSchedule().with_velocity(t), strict=True
+    ):
         assert_close(fresh, line, rtol=1e-9)
 
 
 def test_learned_ends_move_by_gradient() -> None:
     """One step of gradient descent lowers the bound and moves both ends, which no L_diff alone would ask for."""
-    model = squashing_model(schedule=ndm.LearnedSchedule(-3.0, 1.0))
+    model = squashing_model(schedule=ndm.schedules.LearnedSchedule(-3.0, 1.0))
     x = torch.randn(64, 3)
 
     def total() -> Tensor:
@@ -83,10 +87,10 @@ def test_learned_ends_move_by_gradient() -> None:
     assert ((model.schedule.gamma(torch.tensor([0.0, 1.0])) - ends).abs() > 1e-5).all()
 
 
-@pytest.mark.parametrize("name", ["identity", "scaling", "time_basis", "residual"])
+@pytest.mark.parametrize("name", ["identity", "scaling", "series", "residual"])
 def test_flow_is_finite_where_the_signal_is_gone(name) -> None:
     """alpha_1 = 0: both bounds and their gradients are finite at t = 1, where l(t) vanishes, and so are samples."""
-    model = squashing_model(small_transform(name), ndm.FlowSchedule())
+    model = squashing_model(small_transform(name), ndm.schedules.FlowSchedule())
     x, noise = torch.randn(4, 3), torch.randn(4, 3)
     parameters = list(model.transform.parameters())
     for values in (
@@ -102,14 +106,14 @@ def test_flow_is_finite_where_the_signal_is_gone(name) -> None:
             assert all(gradient is None or gradient.isfinite().all() for gradient in gradients)
     assert_close(continuous_integrand(model, model.curve(x), ONE.expand(4), noise, None), 0.0, atol=1e-6)
     for eta in (0.0, 1.0):
-        assert ndm.AncestralSampler(model, T, eta)((4, 3)).isfinite().all()
+        assert ndm.samplers.Ancestral(model, T, eta)((4, 3)).isfinite().all()
 
 
 @pytest.mark.parametrize("eta", [0.3, 1.0, 2.0])
 def test_flow_bound_in_the_form_without_gamma(eta) -> None:
     """l(t) = 1/2 | (a dF)' / sqrt(eta gamma') - sqrt(eta gamma') / 2 a dF |^2, a = (1 - t) / sigma, almost to t = 1."""
     model = squashing_model(
-        small_transform("time_basis"), ndm.FlowSchedule(0.02), volatility=ndm.ConstantVolatility(eta)
+        small_transform("series"), ndm.schedules.FlowSchedule(0.02), volatility=ndm.volatilities.ConstantVolatility(eta)
     )
     x, noise, t = torch.randn(5, 3), torch.randn(5, 3), torch.tensor([0.0, 0.3, 0.6, 0.9, 1 - 1e-6])
     curve, sigma = model.curve(x), (0.02 + 0.98 * t)[:, None]
@@ -148,7 +152,7 @@ def ddpm_table(num: int, beta_min: float, beta_max: float) -> Tensor:
 )
 def test_the_table_of_ddpm_is_a_schedule(num, beta_min, beta_max, gamma_min) -> None:
     """gamma = log((1 - abar_k) / abar_k) at t = k / K and gamma_min at 0; between them it rises, however they lie."""
-    schedule = ndm.DdpmSchedule(num, beta_min, beta_max, gamma_min)
+    schedule = ndm.schedules.DdpmSchedule(num, beta_min, beta_max, gamma_min)
     k, abar = torch.arange(1, num + 1), ddpm_table(num, beta_min, beta_max)
     assert_close(schedule.gamma(k / num), torch.log((1 - abar) / abar), rtol=1e-9)
     assert_close(schedule.gamma(ZERO), gamma_min)
@@ -158,7 +162,7 @@ def test_the_table_of_ddpm_is_a_schedule(num, beta_min, beta_max, gamma_min) -> 
 
 def test_the_velocity_of_ddpms_table_has_no_jumps() -> None:
     """On both sides of an entry."""
-    schedule, k, h = ndm.DdpmSchedule(), torch.arange(1, 1000) / 1000, 1e-9
+    schedule, k, h = ndm.schedules.DdpmSchedule(), torch.arange(1, 1000) / 1000, 1e-9
     assert_close(schedule.with_velocity(k - h)[1], schedule.with_velocity(k + h)[1], rtol=1e-4)
 
 
@@ -179,4 +183,4 @@ def test_the_velocity_of_ddpms_table_has_no_jumps() -> None:
 )
 def test_betas_that_make_no_table_are_refused(options) -> None:
     with pytest.raises(ndm.InputError):
-        ndm.DdpmSchedule(**options)
+        ndm.schedules.DdpmSchedule(**options)

@@ -13,7 +13,7 @@ TRANSFORMS = discover("ndm.parts.transforms", Transform)
 EVENTS = {"vector": (5,), "image": (2, 8, 8)}
 CASES = (
     [(name, event, {}) for name in TRANSFORMS for event in EVENTS]
-    + [("scaling", "image", {"basis": "frequency"}), ("time_basis", "vector", {"functions": "monomials"})]
+    + [("scaling", "image", {"basis": "frequency"}), ("series", "vector", {"functions": "monomials"})]
     + [("residual", "vector", {"gate": gate}) for gate in GATES]
 )
 
@@ -30,13 +30,13 @@ def random(fresh) -> tuple[Transform, torch.Tensor]:
 
 
 def test_every_file_is_covered() -> None:
-    assert {"identity", "scaling", "residual", "time_basis"} <= set(TRANSFORMS)
+    assert {"identity", "scaling", "residual", "series"} <= set(TRANSFORMS)
 
 
 def test_starts_as_the_identity(fresh) -> None:
     """F(x, t) = x for a fresh transformation that learns: the model starts as a plain diffusion model."""
     transform, x = fresh
-    if isinstance(transform, ndm.BlurringTransform):
+    if isinstance(transform, ndm.transforms.BlurringTransform):
         assert not list(transform.parameters())
         return
     assert_close(transform(x, torch.linspace(0, 1, len(x))), x)
@@ -47,7 +47,7 @@ def test_the_path_starts_at_the_data(random) -> None:
     """F(x, 0) = x to the last bit, whatever the parameters."""
     transform, x = random
     for zero in (torch.zeros(()), torch.zeros(len(x))):
-        if isinstance(transform.basis, ndm.CosineBasis):
+        if isinstance(transform.basis, ndm.process.basis.CosineBasis):
             assert_close(transform(x, zero), x, atol=1e-14)
         else:
             assert torch.equal(transform(x, zero), x)
@@ -98,8 +98,8 @@ def test_residual_is_its_formula(gate) -> None:
 def test_scaling_in_frequency_is_blurring_diffusion() -> None:
     """F = B^T exp(-frequency tau(t)) B x, with B the orthonormal DCT-II of SciPy."""
     fft = pytest.importorskip("scipy.fft")
-    basis, x = ndm.CosineBasis(8, 6), torch.randn(3, 2, 8, 6)
-    transform = ndm.ScalingTransform((2, 8, 6), basis, ndm.Monomials(2))
+    basis, x = ndm.process.basis.CosineBasis(8, 6), torch.randn(3, 2, 8, 6)
+    transform = ndm.transforms.ScalingTransform((2, 8, 6), basis, ndm.time_functions.Monomials(2))
     with torch.no_grad():
         transform.log_scale[1] = -basis.frequencies()  # tau = t^2
     t = torch.rand(3)

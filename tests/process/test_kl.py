@@ -8,10 +8,10 @@ from torch.distributions import MultivariateNormal, kl_divergence
 
 import ndm
 from ndm.bounds.bound import discrete_integrand
-from ndm.parts.reverse_steps import StepVariance
+from ndm.parts.reverse_steps import ReverseStep
 
 IMAGE, T = (1, 2, 3), 6
-BASES = {"standard": ndm.StandardBasis, "cosine": lambda: ndm.CosineBasis(2, 3)}
+BASES = {"standard": ndm.process.basis.StandardBasis, "cosine": lambda: ndm.process.basis.CosineBasis(2, 3)}
 
 
 def random_gaussian(basis: ndm.basis.Basis) -> ndm.Gaussian:
@@ -36,35 +36,35 @@ def test_gaussian_is_torchs_multivariate_normal(basis) -> None:
 
 def test_gaussian_divergence_by_monte_carlo() -> None:
     """KL = E[log q - log p] over samples of q, within 4 standard errors."""
-    q, p = random_gaussian(ndm.CosineBasis(2, 3)), random_gaussian(ndm.CosineBasis(2, 3))
+    q, p = random_gaussian(ndm.process.basis.CosineBasis(2, 3)), random_gaussian(ndm.process.basis.CosineBasis(2, 3))
     p = ndm.Gaussian(p.mean, p.std, q.basis)
     z = q.sample(torch.randn(20_000, *IMAGE))
     draws = q.log_prob(z) - p.log_prob(z)
     assert abs(draws.mean() - q.kl(p)) < 4 * draws.std() / len(draws) ** 0.5
 
 
-def step_variances() -> dict[str, StepVariance]:
-    analytic = ndm.AnalyticStepVariance(IMAGE, T)
+def reverse_steps() -> dict[str, ReverseStep]:
+    analytic = ndm.reverse_steps.AnalyticReverseStep(IMAGE, T)
     analytic.excess.value.uniform_(0, 2)
     return {
-        "posterior": ndm.PosteriorStepVariance(),
+        "posterior": ndm.reverse_steps.PosteriorReverseStep(),
         "analytic": analytic,
-        "learned": perturbed(ndm.LearnedStepVariance(IMAGE, T), std=0.7),
+        "learned": perturbed(ndm.reverse_steps.LearnedReverseStep(IMAGE, T), std=0.7),
     }
 
 
 def step_model(name: str) -> ndm.NeuralDiffusion:
-    """Everything at once: F and eta diagonal in the frequencies, and a step variance."""
-    volatility = perturbed(ndm.PerDimensionVolatility(IMAGE), std=0.5)
+    """Everything at once: F and eta diagonal in the frequencies, and a reverse step."""
+    volatility = perturbed(ndm.volatilities.PerDimensionVolatility(IMAGE), std=0.5)
     return squashing_model(
         small_transform("frequency", IMAGE),
-        ndm.LinearSchedule(-3.0, 2.0),
+        ndm.schedules.LinearSchedule(-3.0, 2.0),
         volatility=volatility,
-        step_variance=step_variances()[name],
+        reverse_step=reverse_steps()[name],
     )
 
 
-@pytest.mark.parametrize("name", step_variances())
+@pytest.mark.parametrize("name", reverse_steps())
 def test_step_of_the_bound_is_a_divergence(name) -> None:
     """T KL(q(z_s | z_t, x) || p(z_s | z_t)) = T E_q[log q - log p]: exact, since the logarithms are quadratic."""
     model = step_model(name)
@@ -73,7 +73,7 @@ def test_step_of_the_bound_is_a_divergence(name) -> None:
         curve, t = model.curve(x), (k + 1) / T
         z_t = model.marginal(curve, t).sample(noise)
         q = model.posterior(z_t, curve, k / T, t)
-        p = model.reverse(z_t, model.predict(z_t, t), k, T)
+        p = model.reverse_kernel(z_t, model.predict(z_t, t), k, T)
         z_s = q.sample(cubature(6).reshape(-1, *IMAGE))
         expected = T * (q.log_prob(z_s) - p.log_prob(z_s)).mean()
         assert_close(discrete_integrand(model, curve, k, T, noise, noise, None), expected, rtol=1e-9)
@@ -82,7 +82,7 @@ def test_step_of_the_bound_is_a_divergence(name) -> None:
 def test_formula_of_the_step() -> None:
     """KL(s, t) = |a_s dF(s) - exp(-D/2) a_t dF(t)|^2 / (2 (1 - exp(-D))), with w = v."""
     eta, x, noise = 0.6, torch.randn(T, 3), torch.randn(T, 3)
-    model = squashing_model(small_transform("residual"), volatility=ndm.ConstantVolatility(eta))
+    model = squashing_model(small_transform("residual"), volatility=ndm.volatilities.ConstantVolatility(eta))
     curve, k = model.curve(x), torch.arange(T)
     s, t = k / T, (k + 1) / T
     difference = curve - model.predict(model.marginal(curve, t).sample(noise), t)
@@ -95,15 +95,15 @@ def test_formula_of_the_step() -> None:
 
 def test_analytic_variance_is_the_lowest_divergence() -> None:
     """w = v + E[(mean difference)^2] minimises the mean KL: the gradient of a learned table vanishes there."""
-    model = squashing_model(small_transform("frequency", IMAGE), ndm.LinearSchedule(-3.0, 2.0))
+    model = squashing_model(small_transform("frequency", IMAGE), ndm.schedules.LinearSchedule(-3.0, 2.0))
     steps = torch.arange(T).repeat_interleave(5)  # five examples of each step
     x, noise = torch.randn(2, len(steps), *IMAGE)
 
-    def divergence(step_variance: StepVariance) -> Tensor:
-        model.step_variance = step_variance
+    def divergence(reverse_step: ReverseStep) -> Tensor:
+        model.reverse_step = reverse_step
         return discrete_integrand(model, model.curve(x), steps, T, noise, noise, None).mean()
 
-    analytic, learned = ndm.AnalyticStepVariance(IMAGE, T), ndm.LearnedStepVariance(IMAGE, T)
+    analytic, learned = ndm.reverse_steps.AnalyticReverseStep(IMAGE, T), ndm.reverse_steps.LearnedReverseStep(IMAGE, T)
     model.train()
     divergence(analytic)  # takes note of the batch
     model.eval()
@@ -113,4 +113,4 @@ def test_analytic_variance_is_the_lowest_divergence() -> None:
     (gradient,) = torch.autograd.grad(divergence(learned), learned.log_ratio)
     assert_close(divergence(learned), best)
     assert_close(gradient, 0.0)
-    assert best < divergence(perturbed(learned)) and best < divergence(ndm.PosteriorStepVariance())
+    assert best < divergence(perturbed(learned)) and best < divergence(ndm.reverse_steps.PosteriorReverseStep())

@@ -32,7 +32,7 @@ def times(*values: float) -> tuple[Tensor, ...]:
 def test_keeps_the_marginals_for_every_schedule_and_eta(name, eta) -> None:
     """Identity 4: the integral of q(z_s | z_t, x) q(z_t | x) over z_t is q(z_s | x)."""
     model = squashing_model(
-        small_transform("time_basis"), perturbed(SCHEDULES[name]()), volatility=ndm.ConstantVolatility(eta)
+        small_transform("series"), perturbed(SCHEDULES[name]()), volatility=ndm.volatilities.ConstantVolatility(eta)
     )
     x = torch.randn(1, 3)
     for s, t in (times(0.2, 0.7), times(0.0, 1.0), times(0.999, 1.0), times(0.0, 0.001)):
@@ -43,15 +43,15 @@ def test_keeps_the_marginals_for_every_schedule_and_eta(name, eta) -> None:
 
 
 def volatilities() -> dict[str, Volatility]:
-    best = ndm.BestVolatility(num_bins=4)
+    best = ndm.volatilities.BestVolatility(num_bins=4)
     best.observe(torch.rand(64), torch.randn(64, *IMAGE), torch.randn(64, *IMAGE))
     return {
-        "constant": ndm.ConstantVolatility(0.7),
-        "learned": perturbed(ndm.LearnedVolatility(num_bins=5), std=0.5),
+        "constant": ndm.volatilities.ConstantVolatility(0.7),
+        "learned": perturbed(ndm.volatilities.LearnedVolatility(num_bins=5), std=0.5),
         "best": best,
-        "per_dimension": perturbed(ndm.PerDimensionVolatility(IMAGE), std=0.5),
-        "markov": ndm.MarkovVolatility(),
-        "random": ndm.RandomVolatility().eval(),
+        "per_dimension": perturbed(ndm.volatilities.PerDimensionVolatility(IMAGE), std=0.5),
+        "markov": ndm.volatilities.MarkovVolatility(),
+        "random": ndm.volatilities.RandomVolatility().eval(),
     }
 
 
@@ -59,7 +59,9 @@ def volatilities() -> dict[str, Volatility]:
 def image_model(request) -> ndm.NeuralDiffusion:
     """F diagonal in the frequencies of an image, and a volatility that may have one value for each of them."""
     return squashing_model(
-        small_transform("frequency", IMAGE), ndm.CosineSchedule(-6.0, 4.0), volatility=volatilities()[request.param]
+        small_transform("frequency", IMAGE),
+        ndm.schedules.CosineSchedule(-6.0, 4.0),
+        volatility=volatilities()[request.param],
     )
 
 
@@ -96,7 +98,7 @@ def test_volatility_and_its_integral_belong_together(image_model) -> None:
 
 def test_times_of_a_batch_are_taken_example_by_example() -> None:
     """A batch of times gives what its examples give alone."""
-    model = squashing_model(small_transform("time_basis"), volatility=ndm.ConstantVolatility(0.5))
+    model = squashing_model(small_transform("series"), volatility=ndm.volatilities.ConstantVolatility(0.5))
     x, z_t, t = torch.randn(3, 3), torch.randn(3, 3), torch.tensor([0.3, 0.6, 1.0])
     batch = model.posterior(z_t, model.curve(x), t / 2, t)
     for i in range(3):

@@ -44,8 +44,8 @@ def local_errors(model: ndm.NeuralDiffusion, times: Tensor) -> Tensor:
 
 
 def test_the_errors_on_gaussian_data_are_the_exact_ones() -> None:
-    model = gaussian_model(DATA, schedule=ndm.CosineSchedule(-5.0, 4.0))
-    grid = ndm.OptimisedGrid(model, (1,), samples=2000, fine=64)
+    model = gaussian_model(DATA, schedule=ndm.schedules.CosineSchedule(-5.0, 4.0))
+    grid = ndm.samplers.grids.Optimised(model, (1,), samples=2000, fine=64)
     exact = local_errors(model, grid.times)
     assert_close(grid.errors, exact, rtol=0.06, atol=1e-3)
     for steps in (2, 4, 8):
@@ -64,18 +64,20 @@ class Warped(Schedule):
 def test_the_grid_undoes_a_change_of_clock() -> None:
     """Two models that differ by their clock alone visit the same noise levels, to the resolution of the fine times."""
     found = []
-    for schedule in (ndm.LinearSchedule(-5.0, 4.0), Warped()):
+    for schedule in (ndm.schedules.LinearSchedule(-5.0, 4.0), Warped()):
         model = gaussian_model(DATA, schedule=schedule)
-        found.append(schedule.gamma(ndm.OptimisedGrid(model, (1,), samples=32, fine=48)(schedule, 6)))
+        found.append(schedule.gamma(ndm.samplers.grids.Optimised(model, (1,), samples=32, fine=48)(schedule, 6)))
     assert (found[0] - found[1]).abs().max() < 2 * 9 / 48
     assert (found[0] - torch.linspace(4.0, -5.0, 7)).abs().max() > 1.0  # and they are no uniform grid
 
 
 @pytest.mark.parametrize("steps", [2, 4, 8])
-@pytest.mark.parametrize("schedule", [ndm.LinearSchedule, ndm.CosineSchedule, ndm.FlowSchedule])
+@pytest.mark.parametrize(
+    "schedule", [ndm.schedules.LinearSchedule, ndm.schedules.CosineSchedule, ndm.schedules.FlowSchedule]
+)
 def test_no_uniform_grid_is_better_in_its_own_measure(schedule, steps) -> None:
     model = squashing_model(schedule=schedule())
-    grid = ndm.OptimisedGrid(model, (2,), samples=16, fine=32)
+    grid = ndm.samplers.grids.Optimised(model, (2,), samples=16, fine=32)
 
     def measure(times: Tensor) -> float:
         index = [int((grid.times - t).abs().argmin()) for t in times]
@@ -90,7 +92,7 @@ def test_no_uniform_grid_is_better_in_its_own_measure(schedule, steps) -> None:
 
 def test_it_nearly_halves_the_error_of_the_deterministic_sampler() -> None:
     """Data N(1, v) and N(-1, v) in halves, against the adaptive ODE, on other samples than the grid was made of."""
-    schedule, v = ndm.LinearSchedule(-10.0, 6.0), 0.1
+    schedule, v = ndm.schedules.LinearSchedule(-10.0, 6.0), 0.1
 
     def exact_predictor(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         alpha, sigma = schedule(t).alpha[:, None], schedule(t).sigma[:, None]
@@ -99,27 +101,27 @@ def test_it_nearly_halves_the_error_of_the_deterministic_sampler() -> None:
 
     model = ndm.NeuralDiffusion(schedule, ndm.IdentityTransform(), exact_predictor, ndm.GaussianDecoder()).eval()
     errors = []
-    for grid in (uniform_time, ndm.OptimisedGrid(model, (1,))):
-        path = ndm.DeterministicSampler(model, 8, grid=grid).trajectory((256, 1), seed=7)
-        exact = ndm.decode(model, path[0], solver=ndm.AdaptiveSolver("dopri8", 1e-9, 1e-9))
+    for grid in (uniform_time, ndm.samplers.grids.Optimised(model, (1,))):
+        path = ndm.samplers.Deterministic(model, 8, grid=grid).trajectory((256, 1), seed=7)
+        exact = ndm.decode(model, path[0], solver=ndm.ode.solvers.Adaptive("dopri8", 1e-9, 1e-9))
         errors.append(float((path[-1] / schedule(torch.tensor(0.0)).alpha - exact).square().mean().sqrt()))
     assert errors[1] < 0.6 * errors[0], errors
 
 
 def test_it_belongs_to_its_seed_and_leaves_the_model_as_it_was() -> None:
     model = squashing_model().train()
-    grids = [ndm.OptimisedGrid(model, (2,), samples=4, fine=16, seed=seed) for seed in (0, 0, 1)]
+    grids = [ndm.samplers.grids.Optimised(model, (2,), samples=4, fine=16, seed=seed) for seed in (0, 0, 1)]
     assert torch.equal(grids[0].errors, grids[1].errors) and not torch.equal(grids[0].errors, grids[2].errors)
     assert torch.equal(grids[0](model.schedule, 4), grids[1](model.schedule, 4)) and model.training
 
 
 def test_more_steps_than_are_optimised_divide_the_same_intervals() -> None:
     model = squashing_model()
-    grid = ndm.OptimisedGrid(model, (2,), samples=4, fine=16)
+    grid = ndm.samplers.grids.Optimised(model, (2,), samples=4, fine=16)
     assert_close(grid(model.schedule, 12)[::3], grid(model.schedule, 4))
 
 
 def test_a_search_of_nothing_is_refused() -> None:
     for options in ({"samples": 1}, {"fine": 3}):
         with pytest.raises(InputError, match="at least 2 and 4"):
-            ndm.OptimisedGrid(squashing_model(), (2,), **options)
+            ndm.samplers.grids.Optimised(squashing_model(), (2,), **options)

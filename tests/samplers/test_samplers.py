@@ -39,7 +39,7 @@ def slope(steps: list[int], errors: list[float]) -> float:
 @pytest.mark.parametrize("grid", [uniform_time, uniform_gamma])
 def test_the_declared_order_on_gaussian_data(name, path, grid) -> None:
     """Against z_0 = z_1 s_0 / s_1, s_t the standard deviation of z_t: the ODE's exact solution."""
-    model = gaussian_model(DATA, path(), ndm.CosineSchedule(-4.0, 3.0))
+    model = gaussian_model(DATA, path(), ndm.schedules.CosineSchedule(-4.0, 3.0))
 
     def std(t: float) -> Tensor:
         level = model.schedule(torch.tensor(t))
@@ -57,8 +57,8 @@ def test_the_declared_order_on_gaussian_data(name, path, grid) -> None:
 @pytest.mark.parametrize("name", OF_AN_ORDER)
 def test_the_declared_order_for_a_non_linear_predictor(name) -> None:
     """Against the adaptive ODE at a tolerance of 1e-11."""
-    model = squashing_model(growth(), ndm.LinearSchedule(-4.0, 3.0))
-    steps, errors, solver = [32, 64, 128], [], ndm.AdaptiveSolver("dopri8", 1e-11, 1e-11)
+    model = squashing_model(growth(), ndm.schedules.LinearSchedule(-4.0, 3.0))
+    steps, errors, solver = [32, 64, 128], [], ndm.ode.solvers.Adaptive("dopri8", 1e-11, 1e-11)
     for n in steps:
         path = still(name, model, n).trajectory((16, 1))
         exact = ndm.decode(model, path[0], solver=solver) * model.schedule(torch.tensor(0.0)).alpha
@@ -68,7 +68,9 @@ def test_the_declared_order_for_a_non_linear_predictor(name) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "sde"])  # whose solver knows of no curve
-@pytest.mark.parametrize("schedule", [ndm.LinearSchedule, ndm.CosineSchedule, ndm.FlowSchedule])
+@pytest.mark.parametrize(
+    "schedule", [ndm.schedules.LinearSchedule, ndm.schedules.CosineSchedule, ndm.schedules.FlowSchedule]
+)
 def test_any_number_of_steps_is_exact_where_the_curve_is_constant(name, schedule) -> None:
     """x^ = 0.7 whatever z: z_0 = alpha_0 F(0.7, 0) + (sigma_0 / sigma_1) (z_1 - alpha_1 F(0.7, 1))."""
     model = ndm.NeuralDiffusion(
@@ -94,8 +96,8 @@ def test_a_trajectory_ends_in_the_sample(name) -> None:
 
 def test_multistep_is_dpm_solver() -> None:
     """DPM-Solver++(2M), Lu et al. (2022), algorithm 2, in its own symbols, for F = identity."""
-    model = squashing_model(schedule=ndm.CosineSchedule(-5.0, 4.0))
-    sampler = ndm.MultistepSampler(model, 7)
+    model = squashing_model(schedule=ndm.schedules.CosineSchedule(-5.0, 4.0))
+    sampler = ndm.samplers.Multistep(model, 7)
     path, times = sampler.trajectory((4, 2)), sampler.times
     level = model.schedule(times)
     lam, z, before = -level.gamma / 2, path[0], None
@@ -116,8 +118,8 @@ def test_third_order_multistep_is_dpm_solver(grid) -> None:
     """DPM-Solver++(3M) for F = identity: the integral of exp(lambda) times the Taylor polynomial whose derivatives are
     those of the parabola through the last three predictions. (The published code has phi_3 D2, half of the last term.)
     """
-    model = squashing_model(schedule=ndm.CosineSchedule(-5.0, 4.0))
-    path, times = (sampler := ndm.ThirdOrderMultistepSampler(model, 9, grid=grid)).trajectory((4, 2)), sampler.times
+    model = squashing_model(schedule=ndm.schedules.CosineSchedule(-5.0, 4.0))
+    path, times = (sampler := ndm.samplers.ThirdOrderMultistep(model, 9, grid=grid)).trajectory((4, 2)), sampler.times
     level = model.schedule(times)
     lam = -level.gamma / 2
     x_hat = [torch.tanh(z - t) for z, t in zip(path, times, strict=True)]
@@ -142,9 +144,11 @@ def test_third_order_multistep_evaluates_the_network_once_a_step() -> None:
         asked.append(float(t[0]))
         return torch.tanh(z_t)
 
-    model = ndm.NeuralDiffusion(ndm.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder())
+    model = ndm.NeuralDiffusion(
+        ndm.schedules.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder()
+    )
     for steps in (1, 2, 5):
-        sampler = ndm.ThirdOrderMultistepSampler(model, steps)
+        sampler = ndm.samplers.ThirdOrderMultistep(model, steps)
         asked.clear()
         sampler((3, 2))
         assert asked == sampler.times[:-1].tolist()
@@ -176,7 +180,7 @@ def deviation_of_variance(name: str, model: ndm.NeuralDiffusion, steps: int, eta
 @pytest.mark.parametrize("eta", [0.5, 1.0, 2.0])
 def test_with_noise_the_law_converges(eta) -> None:
     """Gaussian data, the standard deviation of z_0: at first order, with extrapolation at second."""
-    model, steps = gaussian_model(DATA, schedule=ndm.LinearSchedule(-4.0, 5.0)), [40, 80, 160]
+    model, steps = gaussian_model(DATA, schedule=ndm.schedules.LinearSchedule(-4.0, 5.0)), [40, 80, 160]
     names = ("ancestral", "exponential", "sde")
     errors = {name: [deviation_of_variance(name, model, n, eta) for n in steps] for name in names}
     assert 0.9 < slope(steps, errors["ancestral"]) < 1.1, errors
@@ -203,34 +207,34 @@ def test_the_sde_asks_the_network_no_more_than_it_says() -> None:
         asked.append(float(t[0]))
         return torch.tanh(z_t)
 
-    model = ndm.NeuralDiffusion(ndm.FlowSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder())
+    model = ndm.NeuralDiffusion(ndm.schedules.FlowSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder())
     for method, times in (("euler", [1.0, 0.75, 0.5, 0.25]), ("srk", [1.0, 0.75, 0.5625, 0.5, 0.3125, 0.25, 0.0625])):
         asked.clear()
-        ndm.SdeSampler(model, 4, method=method)((2, 1))
+        ndm.samplers.Sde(model, 4, method=method)((2, 1))
         assert asked == times  # the first step, from no signal, is the exact one
 
 
 def test_the_sde_warns_of_steps_too_large_for_it() -> None:
     """(1 + eta) (gamma_t - gamma_s) = 2 * 9 / 4 beyond 4, and 2 * 9 / 5 below."""
-    model = gaussian_model(DATA, schedule=ndm.LinearSchedule(-4.0, 5.0))
+    model = gaussian_model(DATA, schedule=ndm.schedules.LinearSchedule(-4.0, 5.0))
     with pytest.warns(UserWarning, match=r"reaches 4\.5"):
-        ndm.SdeSampler(model, 4, eta=1.0)((2, 1))
+        ndm.samplers.Sde(model, 4, eta=1.0)((2, 1))
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        ndm.SdeSampler(model, 5, eta=1.0)((2, 1))
+        ndm.samplers.Sde(model, 5, eta=1.0)((2, 1))
 
 
 def test_samples_that_are_not_finite_are_not_given() -> None:
     model = ndm.NeuralDiffusion(
-        ndm.LinearSchedule(),
+        ndm.schedules.LinearSchedule(),
         ndm.IdentityTransform(),
         lambda z_t, t, cond: torch.full_like(z_t, torch.nan),
         ndm.GaussianDecoder(),
     )
-    with pytest.raises(FloatingPointError, match="AncestralSampler in 3 steps are not finite"):
-        ndm.AncestralSampler(model, 3)((2, 1))
+    with pytest.raises(FloatingPointError, match="Ancestral in 3 steps are not finite"):
+        ndm.samplers.Ancestral(model, 3)((2, 1))
 
 
 def test_the_order_of_the_sde_is_that_of_its_method() -> None:
     model = gaussian_model(DATA)
-    assert ndm.SdeSampler(model).order == 2 and ndm.SdeSampler(model, method="euler").order == 1
+    assert ndm.samplers.Sde(model).order == 2 and ndm.samplers.Sde(model, method="euler").order == 1

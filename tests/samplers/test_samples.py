@@ -24,7 +24,7 @@ SCHEDULE = {"gamma_min": -6.0, "gamma_max": 4.0}
 
 
 def models(data: Tensor) -> dict[str, ndm.NeuralDiffusion]:
-    schedule = ndm.LinearSchedule(**SCHEDULE)
+    schedule = ndm.schedules.LinearSchedule(**SCHEDULE)
     return {
         "identity": gaussian_model(data, schedule=schedule),
         "linear": gaussian_model(data, linear_transform(0.3 * torch.randn(3, 3)), schedule),
@@ -54,7 +54,7 @@ def test_many_steps_keep_the_marginals(name, eta) -> None:
     data = random_covariance(3)
     model = models(data)[name]
     errors = [
-        law(ndm.AncestralSampler(model, steps, eta), marginal(model, data, ONE)) - marginal(model, data, ZERO)
+        law(ndm.samplers.Ancestral(model, steps, eta), marginal(model, data, ONE)) - marginal(model, data, ZERO)
         for steps in (100, 200)
     ]
     assert_first_order(*errors, largest=0.3)
@@ -66,7 +66,7 @@ def test_moments_of_samples(name, eta) -> None:
     """Mean and covariance of drawn samples against the recursion's, within 4 standard errors."""
     data, num = random_covariance(3), 2000
     model = models(data)[name]
-    sampler = ndm.AncestralSampler(model, 10, eta)
+    sampler = ndm.samplers.Ancestral(model, 10, eta)
     x = sampler((num, 3), seed=3)
     level = model.schedule(ZERO)
     exact = (law(sampler, torch.eye(3)) + level.sigma**2 * torch.eye(3)) / level.alpha**2
@@ -82,10 +82,10 @@ def test_deterministic_step_in_closed_form() -> None:
     and the exact ODE by r_s / r_t, with r^2 = alpha^2 v + sigma^2.
     """
     v = 2.3
-    model = gaussian_model(torch.tensor([[v]]), schedule=ndm.LinearSchedule(**SCHEDULE))
+    model = gaussian_model(torch.tensor([[v]]), schedule=ndm.schedules.LinearSchedule(**SCHEDULE))
 
     def factor(steps: int) -> Tensor:
-        return law(ndm.AncestralSampler(model, steps, 0.0), torch.eye(1)).sqrt()[0, 0]
+        return law(ndm.samplers.Ancestral(model, steps, 0.0), torch.eye(1)).sqrt()[0, 0]
 
     def step(s: Tensor, t: Tensor) -> Tensor:
         at_s, at_t = model.schedule(s), model.schedule(t)
@@ -98,13 +98,13 @@ def test_deterministic_step_in_closed_form() -> None:
     assert_first_order(*errors, largest=0.01)
 
 
-@pytest.mark.parametrize("name", ["scaling", "time_basis", "residual"])
+@pytest.mark.parametrize("name", ["scaling", "series", "residual"])
 def test_deterministic_sampling_is_the_ode(name) -> None:
     """Identity 5 for any F and predictor: eta = 0 against the method of Runge and Kutta, in y = z / sigma,
 
     where v = (alpha F)' + (sigma' / sigma) (z - alpha F) becomes dy/dt = (a F)' = a (F' - gamma' F / 2).
     """
-    model = squashing_model(small_transform(name), ndm.LinearSchedule(**SCHEDULE))
+    model = squashing_model(small_transform(name), ndm.schedules.LinearSchedule(**SCHEDULE))
     z_1 = torch.randn(2, 3)
 
     def velocity(y: Tensor, t: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ def test_deterministic_sampling_is_the_ode(name) -> None:
             k3 = velocity(y + h / 2 * k2, t + h / 2)
             y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + velocity(y + h * k3, t + h))
         exact = model.schedule(ZERO).sigma * y
-        errors = [walk(ndm.AncestralSampler(model, steps, 0.0), z_1) - exact for steps in (200, 400)]
+        errors = [walk(ndm.samplers.Ancestral(model, steps, 0.0), z_1) - exact for steps in (200, 400)]
     assert_first_order(*errors, largest=0.05)
 
 
@@ -131,35 +131,35 @@ def walk(sampler: Sampler, z: Tensor) -> Tensor:
     return z
 
 
-@pytest.mark.parametrize("name", ["identity", "scaling", "time_basis", "residual"])
+@pytest.mark.parametrize("name", ["identity", "scaling", "series", "residual"])
 def test_deterministic_steps_are_exact_for_a_constant_prediction(name) -> None:
     """Identity 6: where x^ does not depend on z, one step from 1 to 0 is as good as fifty."""
     constant = torch.randn(3)
     model = ndm.NeuralDiffusion(
-        ndm.LinearSchedule(**SCHEDULE),
+        ndm.schedules.LinearSchedule(**SCHEDULE),
         small_transform(name),
         lambda z_t, t, cond: constant.expand_as(z_t),
         ndm.GaussianDecoder(),
     ).eval()
     z_1 = torch.randn(2, 3)
     with torch.no_grad():
-        one, many = (walk(ndm.AncestralSampler(model, steps, 0.0), z_1) for steps in (1, 50))
+        one, many = (walk(ndm.samplers.Ancestral(model, steps, 0.0), z_1) for steps in (1, 50))
     assert_close(one, many, rtol=1e-9)
 
 
-def test_step_variance_is_walked() -> None:
+def test_reverse_step_is_walked() -> None:
     """With a table of w given, the covariance of a step is w, on the T steps it was made for: walked, and alone."""
-    step_variance = ndm.LearnedStepVariance((3,), 4)
-    torch.nn.init.normal_(step_variance.log_ratio)
-    model = squashing_model(small_transform("time_basis"), step_variance=step_variance)
+    reverse_step = ndm.reverse_steps.LearnedReverseStep((3,), 4)
+    torch.nn.init.normal_(reverse_step.log_ratio)
+    model = squashing_model(small_transform("series"), reverse_step=reverse_step)
     z_t, k = torch.randn(1, 3), torch.tensor([2])
     with torch.no_grad():
         predicted = model.predict(z_t, (k + 1) / 4)
         v = model.posterior(z_t, predicted, k / 4, (k + 1) / 4).std ** 2
-        w = covariance(model.reverse(z_t, predicted, k, 4))
+        w = covariance(model.reverse_kernel(z_t, predicted, k, 4))
         moved = [
-            ndm.AncestralSampler(model, 4).step(z_t, *torch.tensor([0.5, 0.75]), noise, None, 2, 4)
+            ndm.samplers.Ancestral(model, 4).step(z_t, *torch.tensor([0.5, 0.75]), noise, None, 2, 4)
             for noise in (torch.zeros(1, 3), torch.ones(1, 3))
         ]
-    assert_close(w, torch.diag(v[0] * step_variance.log_ratio[2].exp()).detach())
+    assert_close(w, torch.diag(v[0] * reverse_step.log_ratio[2].exp()).detach())
     assert_close(moved[1] - moved[0], w.diagonal().sqrt()[None])

@@ -14,7 +14,7 @@ from ndm.base.errors import InputError
 from ndm.base.registry import modules
 from ndm.config import Config
 from ndm.data import DataSet
-from ndm.parts.reverse_steps.posterior import PosteriorStepVariance
+from ndm.parts.reverse_steps.posterior import PosteriorReverseStep
 from ndm.training.build import as_array, as_tensor, build_model
 from ndm.training.trainer import Trainer
 
@@ -29,7 +29,7 @@ def test_every_recipe_makes_a_model(name):
     x = as_tensor(data.train.x[:4], model.decoder)
     assert model(x).total.isfinite().all() and model(x, timesteps=5).total.isfinite().all()
     few = build_model(replace(RECIPES[name], timesteps=3), data)
-    assert few.step_variance.believes and few(x, timesteps=3).total.isfinite().all()
+    assert few.reverse_step.needs_posterior and few(x, timesteps=3).total.isfinite().all()
     assert recipes.recipe(name, data) is RECIPES[name]
     assert RECIPES[name].max_steps or RECIPES[name].max_seconds
 
@@ -45,10 +45,10 @@ def test_data_choose_their_recipe():
     ("kind", "known"),
     [
         ("schedule", "cosine, flow, learned, linear"),
-        ("transform", "identity, residual, scaling, time_basis"),
+        ("transform", "identity, residual, scaling, series"),
         ("predictor", "callable, direct, plug_in"),
         ("volatility", "best, constant, learned, markov, per_dimension"),
-        ("step_variance", "analytic, learned, mixture, moments, posterior"),
+        ("reverse_step", "analytic, learned, mixture, moments, posterior"),
     ],
 )
 def test_an_unknown_name_is_refused_with_what_is_known(kind, known):
@@ -88,11 +88,11 @@ def test_values_that_make_no_path_are_refused(options, said):
     assert said in error.value.got and "\n" not in str(error.value)
 
 
-CATEGORICAL = {"network": "mlp", "width": 8, "form": "categorical"}
+CATEGORICAL = {"network": "mlp", "width": 8, "parameterisation": "categorical"}
 
 
 def test_a_categorical_form_has_the_levels_of_its_data():
-    form = build_model(replace(POINTS, predictor_options=CATEGORICAL), images()).predictor.form
+    form = build_model(replace(POINTS, predictor_options=CATEGORICAL), images()).predictor.parameterisation
     assert form.decoder.num_levels == 17
     with pytest.raises(InputError, match="real values"):
         build_model(replace(POINTS, predictor_options=CATEGORICAL), points())
@@ -101,39 +101,41 @@ def test_a_categorical_form_has_the_levels_of_its_data():
 @pytest.mark.parametrize("options", [{"num_levels": 9}, {"num_levels": 256}, {"colour": 3}, 3], ids=str)
 def test_options_that_make_no_form_are_refused(options):
     with pytest.raises(InputError, match="options"):
-        build_model(replace(POINTS, predictor_options=CATEGORICAL | {"form_options": options}), images())
+        build_model(replace(POINTS, predictor_options=CATEGORICAL | {"parameterisation_options": options}), images())
 
 
 def test_the_default_path_is_learned_where_steps_are_few():
     """What does-it-pay.md found; a path that is named is kept."""
     for timesteps, expected in (
         (None, ndm.IdentityTransform),
-        (1, ndm.ScalingTransform),
-        (8, ndm.ScalingTransform),
+        (1, ndm.transforms.ScalingTransform),
+        (8, ndm.transforms.ScalingTransform),
         (9, ndm.IdentityTransform),
     ):
         config = replace(POINTS, transform=None, timesteps=timesteps)
         assert type(build_model(config, points()).transform) is expected
-        assert type(build_model(replace(config, transform="time_basis"), points()).transform) is ndm.TimeBasisTransform
+        assert type(build_model(replace(config, transform="series"), points()).transform) is ndm.SeriesTransform
 
 
 def test_the_default_predictor_follows_the_transformation():
     assert isinstance(build_model(POINTS, points()).predictor, ndm.DirectPredictor)
     residual = replace(POINTS, transform="residual", transform_options={"width": 8})
     assert isinstance(build_model(residual, points()).predictor, ndm.DirectPredictor)
-    assert isinstance(build_model(replace(residual, predictor="plug_in"), points()).predictor, ndm.PlugInPredictor)
+    assert isinstance(
+        build_model(replace(residual, predictor="plug_in"), points()).predictor, ndm.predictors.PlugInPredictor
+    )
 
 
-def test_a_step_variance_needs_a_number_of_steps():
+def test_a_reverse_step_needs_a_number_of_steps():
     for name in ("learned", "analytic"):
         with pytest.raises(InputError, match="--timesteps T"):
-            build_model(replace(POINTS, step_variance=name), points())
+            build_model(replace(POINTS, reverse_step=name), points())
 
 
 def test_the_default_volatility_suits_every_transformation():
-    for name in ("identity", "scaling", "time_basis", "residual"):
+    for name in ("identity", "scaling", "series", "residual"):
         model = build_model(replace(POINTS, transform=name), points())
-        assert isinstance(model.volatility, ndm.MarkovVolatility)
+        assert isinstance(model.volatility, ndm.volatilities.MarkovVolatility)
         x = as_tensor(points().train.x[:4], model.decoder)
         assert model(x).total.isfinite().all() and model(x, timesteps=3).total.isfinite().all()
 
@@ -144,10 +146,11 @@ def test_a_volatility_without_noise_is_refused_when_it_is_built():
 
 
 def chosen(config: Config, data: DataSet) -> tuple[str, str, str, str]:
-    """What a model is made of: its schedule, its predictor and its form, and its step variance."""
+    """What a model is made of: its schedule, its predictor and its form, and its reverse step."""
     model = build_model(config, data)
     return tuple(
-        type(part).__name__ for part in (model.schedule, model.predictor, model.predictor.form, model.step_variance)
+        type(part).__name__
+        for part in (model.schedule, model.predictor, model.predictor.parameterisation, model.reverse_step)
     )
 
 
@@ -157,36 +160,42 @@ FREQUENCY = {"transform_options": {"basis": "frequency"}}
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, ("LearnedLinearSchedule", "DirectPredictor", "ScaledForm", "PosteriorStepVariance")),
-        ({"timesteps": 4}, ("LearnedSchedule", "DirectPredictor", "GaussianMixtureForm", "MixtureStepVariance")),
+        ({}, ("LearnedLinearSchedule", "DirectPredictor", "ScaledParameterisation", "PosteriorReverseStep")),
+        (
+            {"timesteps": 4},
+            ("LearnedSchedule", "DirectPredictor", "GaussianMixtureParameterisation", "MixtureReverseStep"),
+        ),
         (
             {"timesteps": 4, "transform": "identity"},
-            ("LearnedSchedule", "DirectPredictor", "GaussianMixtureForm", "MixtureStepVariance"),
+            ("LearnedSchedule", "DirectPredictor", "GaussianMixtureParameterisation", "MixtureReverseStep"),
         ),
         (
             {"timesteps": 4, "predictor": "plug_in"},
-            ("LearnedSchedule", "PlugInPredictor", "ScaledForm", "AnalyticStepVariance"),
+            ("LearnedSchedule", "PlugInPredictor", "ScaledParameterisation", "AnalyticReverseStep"),
         ),
-        ({"timesteps": 4} | FREQUENCY, ("LearnedSchedule", "DirectPredictor", "ScaledForm", "AnalyticStepVariance")),
+        (
+            {"timesteps": 4} | FREQUENCY,
+            ("LearnedSchedule", "DirectPredictor", "ScaledParameterisation", "AnalyticReverseStep"),
+        ),
         (
             {"timesteps": 4, "schedule": "linear"},
-            ("LinearSchedule", "DirectPredictor", "GaussianMixtureForm", "MixtureStepVariance"),
+            ("LinearSchedule", "DirectPredictor", "GaussianMixtureParameterisation", "MixtureReverseStep"),
         ),
         (
-            {"timesteps": 4, "step_variance": "moments"},
-            ("LearnedSchedule", "DirectPredictor", "GaussianMixtureForm", "MomentsStepVariance"),
+            {"timesteps": 4, "reverse_step": "moments"},
+            ("LearnedSchedule", "DirectPredictor", "GaussianMixtureParameterisation", "MomentsReverseStep"),
         ),
         (
-            {"timesteps": 4, "step_variance": "learned"},
-            ("LearnedSchedule", "DirectPredictor", "ScaledForm", "LearnedStepVariance"),
+            {"timesteps": 4, "reverse_step": "learned"},
+            ("LearnedSchedule", "DirectPredictor", "ScaledParameterisation", "LearnedReverseStep"),
         ),
         (
-            {"timesteps": 4, "step_variance": "posterior", "schedule": "learned_linear"},
-            ("LearnedLinearSchedule", "DirectPredictor", "ScaledForm", "PosteriorStepVariance"),
+            {"timesteps": 4, "reverse_step": "posterior", "schedule": "learned_linear"},
+            ("LearnedLinearSchedule", "DirectPredictor", "ScaledParameterisation", "PosteriorReverseStep"),
         ),
         (
-            {"step_variance": "mixture", "schedule": "cosine"},
-            ("CosineSchedule", "DirectPredictor", "GaussianMixtureForm", "MixtureStepVariance"),
+            {"reverse_step": "mixture", "schedule": "cosine"},
+            ("CosineSchedule", "DirectPredictor", "GaussianMixtureParameterisation", "MixtureReverseStep"),
         ),
     ],
     ids=str,
@@ -196,10 +205,16 @@ def test_timesteps_choose_what_is_left_open_and_nothing_else(changes, expected):
 
 
 def test_the_form_of_a_recipe_or_a_command_is_kept():
-    assert chosen(replace(RECIPES["digits"], timesteps=4), images())[2] == "CategoricalForm"
-    for form, name in (("scaled", "ScaledForm"), ("x", "XForm"), ("gaussian_mixture", "GaussianMixtureForm")):
+    assert chosen(replace(RECIPES["digits"], timesteps=4), images())[2] == "CategoricalParameterisation"
+    for form, name in (
+        ("scaled", "ScaledParameterisation"),
+        ("x", "XParameterisation"),
+        ("gaussian_mixture", "GaussianMixtureParameterisation"),
+    ):
         for timesteps in (None, 4):
-            config = replace(POINTS, timesteps=timesteps, predictor_options=POINTS.predictor_options | {"form": form})
+            config = replace(
+                POINTS, timesteps=timesteps, predictor_options=POINTS.predictor_options | {"parameterisation": form}
+            )
             assert chosen(config, points())[2] == name
 
 
@@ -207,10 +222,13 @@ def test_a_scale_is_free_at_each_of_a_few_steps():
     """And has a value for each dimension; an option says otherwise."""
     for timesteps, expected in ((None, 4), (3, 3), (100, 16)):
         model = build_model(replace(POINTS, timesteps=timesteps), points())
-        assert isinstance(model.transform, ndm.ScalingTransform) and model.transform.log_scale.shape == (expected, 2)
+        assert isinstance(model.transform, ndm.transforms.ScalingTransform) and model.transform.log_scale.shape == (
+            expected,
+            2,
+        )
     options = {"num_functions": 5, "functions": "monomials"}
     functions = build_model(replace(POINTS, timesteps=3, transform_options=options), points()).transform.functions
-    assert isinstance(functions, ndm.Monomials) and functions.num == 5
+    assert isinstance(functions, ndm.time_functions.Monomials) and functions.num == 5
 
 
 def test_what_is_left_open_stays_open_in_the_configuration(tmp_path):
@@ -218,19 +236,19 @@ def test_what_is_left_open_stays_open_in_the_configuration(tmp_path):
     config = replace(POINTS, timesteps=3, max_steps=2)
     assert Trainer(config, points(), tmp_path).fit()
     written = yaml.safe_load((tmp_path / "config.yaml").read_text())
-    assert all(written[name] is None for name in ("schedule", "predictor", "step_variance"))
-    assert "form" not in written["predictor_options"] and written["transform"] == "scaling"
+    assert all(written[name] is None for name in ("schedule", "predictor", "reverse_step"))
+    assert "parameterisation" not in written["predictor_options"] and written["transform"] == "scaling"
     again = Trainer(replace(config, max_steps=3), points(), tmp_path)
     assert again.step == 2 and again.fit()
 
 
-@pytest.mark.parametrize("step_variance", ["mixture", "moments"])
+@pytest.mark.parametrize("reverse_step", ["mixture", "moments"])
 @pytest.mark.parametrize("changes", [{"predictor": "plug_in"}, FREQUENCY], ids=["plug-in", "frequencies"])
 @pytest.mark.parametrize("timesteps", [None, 4])
-def test_beliefs_that_nobody_has_are_refused_when_the_model_is_built(step_variance, changes, timesteps):
-    with pytest.raises(InputError, match="a step variance of beliefs") as error:
-        build_model(replace(IMAGES, step_variance=step_variance, timesteps=timesteps, **changes), images())
-    assert "--step-variance learned" in error.value.advice and "\n" not in str(error.value)
+def test_beliefs_that_nobody_has_are_refused_when_the_model_is_built(reverse_step, changes, timesteps):
+    with pytest.raises(InputError, match="a reverse step of posteriors") as error:
+        build_model(replace(IMAGES, reverse_step=reverse_step, timesteps=timesteps, **changes), images())
+    assert "--reverse-step learned" in error.value.advice and "\n" not in str(error.value)
 
 
 def test_data_and_tensors_are_each_others_inverse():
@@ -259,11 +277,11 @@ def test_a_constant_dimension_is_refused_by_number():
 
 
 @pytest.mark.parametrize("name", ["learned", "analytic", "moments", "mixture"])
-def test_a_step_variance_lowers_the_bound_of_few_steps(tmp_path, name):
+def test_a_reverse_step_lowers_the_bound_of_few_steps(tmp_path, name):
     config = replace(
         POINTS,
         timesteps=4,
-        step_variance=name,
+        reverse_step=name,
         max_steps=80,
         batch_size=50,
         learning_rate=5e-3,
@@ -279,7 +297,7 @@ def test_a_step_variance_lowers_the_bound_of_few_steps(tmp_path, name):
         return ndm.nelbo(model, x, timesteps=4, draws=64, generator=generator).total.mean()
 
     with_its_own = total()
-    model.step_variance = PosteriorStepVariance()
+    model.reverse_step = PosteriorReverseStep()
     assert with_its_own < total() - 0.1
     assert lines(tmp_path)[1]["total"] < lines(tmp_path)[0]["total"]
 

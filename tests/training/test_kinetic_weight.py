@@ -10,9 +10,7 @@ from tiny import POINTS, lines, points, tensors
 from ndm.base.errors import InputError
 from ndm.training.trainer import Trainer
 
-STRAIGHT = replace(
-    POINTS, transform="time_basis", transform_options={"width": 8}, volatility="random", kinetic_weight=2.0
-)
+STRAIGHT = replace(POINTS, transform="series", transform_options={"width": 8}, volatility="random", kinetic_weight=2.0)
 
 
 def test_it_adds_the_weighted_energy_to_the_gradient_of_the_path_alone(tmp_path) -> None:

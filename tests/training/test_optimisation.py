@@ -21,19 +21,19 @@ EVERY_PART = replace(
     POINTS,
     schedule="learned",
     volatility="learned",
-    step_variance="learned",
+    reverse_step="learned",
     timesteps=3,
     schedule_rate=7.0,
     transform_rate=3.0,
     weight_decay=0.02,
     learning_rate=0.01,
 )
-WITHOUT_END = replace(EVERY_PART, step_variance=None, timesteps=None)  # continuous time
+WITHOUT_END = replace(EVERY_PART, reverse_step=None, timesteps=None)  # continuous time
 
 
 @pytest.mark.parametrize(
     "config",
-    [EVERY_PART, WITHOUT_END, replace(EVERY_PART, transform="time_basis")],
+    [EVERY_PART, WITHOUT_END, replace(EVERY_PART, transform="series")],
     ids=["three steps", "continuous time", "time basis"],
 )
 def test_every_parameter_learns_at_the_rate_of_its_part(config):
@@ -44,7 +44,7 @@ def test_every_parameter_learns_at_the_rate_of_its_part(config):
     rates = {
         "schedule": 7.0,
         "volatility": 7.0,
-        "step_variance": 7.0,
+        "reverse_step": 7.0,
         "transform": 3.0 * model.transform.rate,
         "predictor": 1.0,
     }
@@ -60,7 +60,7 @@ def test_every_parameter_learns_at_the_rate_of_its_part(config):
     assert not any(
         "log_scale" in name and groups[parameter]["weight_decay"] for name, parameter in model.named_parameters()
     )
-    assert seen == rates.keys() - ({"step_variance"} if config.timesteps is None else set())
+    assert seen == rates.keys() - ({"reverse_step"} if config.timesteps is None else set())
     assert set_learning_rate(optimizer, replace(config, warmup_steps=0, decay="constant"), 5, 0.5) == 0.01
     assert all(group["lr"] == pytest.approx(0.01 * group["rate"]) for group in optimizer.param_groups)
 
@@ -68,7 +68,7 @@ def test_every_parameter_learns_at_the_rate_of_its_part(config):
 def test_a_scale_has_further_to_go_than_the_weights_of_a_network():
     rates = [
         build_model(replace(EVERY_PART, transform=name), points()).transform.rate
-        for name in ("time_basis", "identity", "scaling")
+        for name in ("series", "identity", "scaling")
     ]
     assert rates[:2] == [1.0, 1.0] and rates[2] > 1
     assert rates[2] > build_model(replace(EVERY_PART, timesteps=16), points()).transform.rate > 1

@@ -14,7 +14,7 @@ from ndm.training.build import as_tensor, build_model
 from ndm.training.prepare import prepare_network
 
 
-@pytest.mark.parametrize("transform", ["identity", "residual", "time_basis"])
+@pytest.mark.parametrize("transform", ["identity", "residual", "series"])
 @pytest.mark.parametrize("predictor", ["direct", "plug_in"])
 def test_a_checkpointed_model_has_the_same_bound_and_gradients(transform, predictor):
     config = replace(IMAGES, transform=transform, predictor=predictor, checkpointing=True)
@@ -58,7 +58,7 @@ def test_a_compiled_model_has_the_same_bound_gradients_and_names():
     torch.testing.assert_close(found[1], found[0])
 
 
-@pytest.mark.parametrize("transform", ["identity", "scaling", "residual", "time_basis", "blurring"])
+@pytest.mark.parametrize("transform", ["identity", "scaling", "residual", "series", "blurring"])
 @pytest.mark.parametrize("predictor", ["direct", "plug_in"])
 def test_what_would_be_compiled_meets_values_alone(transform, predictor):
     """A tangent would be lost in it without a word, or refused."""

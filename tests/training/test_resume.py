@@ -100,13 +100,13 @@ def test_progress_is_the_same(two_sittings):
     "changes",
     [
         {"transform": "residual", "transform_options": {"width": 8, "depth": 1}},
-        {"transform": "time_basis"},
+        {"transform": "series"},
         {"volatility": "best"},
         {"volatility": "learned"},
         {"timesteps": 4},
-        {"timesteps": 4, "step_variance": "analytic"},
-        {"timesteps": 4, "step_variance": "learned"},
-        {"timesteps": 4, "step_variance": "moments"},
+        {"timesteps": 4, "reverse_step": "analytic"},
+        {"timesteps": 4, "reverse_step": "learned"},
+        {"timesteps": 4, "reverse_step": "moments"},
         {"decay": "constant", "importance": False},
         {"schedule": "cosine"},
     ],
@@ -239,9 +239,9 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 def test_a_configuration_that_makes_no_model_makes_no_folder(tmp_path):
     for changes in (
         {"transform": "unheard"},
-        {"step_variance": "learned"},
+        {"reverse_step": "learned"},
         {"max_steps": None},
-        {"predictor": "plug_in", "timesteps": 4, "step_variance": "mixture"},
+        {"predictor": "plug_in", "timesteps": 4, "reverse_step": "mixture"},
         {"volatility": "constant", "volatility_options": {"value": 0}},
     ):
         with pytest.raises(InputError):

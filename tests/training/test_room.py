@@ -71,7 +71,7 @@ def test_the_estimate_is_within_a_factor_of_what_a_step_takes(tmp_path, name):
 
 
 def test_measuring_changes_nothing(tmp_path):
-    config, data = replace(IMAGES, timesteps=4, step_variance="analytic"), images()
+    config, data = replace(IMAGES, timesteps=4, reverse_step="analytic"), images()
     model = build_model(config, data)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     state = torch.get_rng_state()

@@ -23,7 +23,9 @@ def made(name: str, event_shape: tuple[int, ...] = (3,)) -> ndm.NeuralDiffusion:
     config, network = recipe(name, data), {"network": "mlp", "width": 16, "depth": 1}
     path = config.transform_options | (network if config.transform == "residual" else {})
     config = replace(
-        config, predictor_options=network | {"form": config.predictor_options["form"]}, transform_options=path
+        config,
+        predictor_options=network | {"parameterisation": config.predictor_options["parameterisation"]},
+        transform_options=path,
     )
     return perturbed(build_model(config, data), std=0.2).eval()
 

@@ -75,7 +75,7 @@ def test_blurring_denoising_step() -> None:
             dct(z_t) - sigma_t * hat_eps
         )
         expected = idct(mean + sigma2_denoise.sqrt() * noise)
-        ours = ndm.AncestralSampler(model, steps).step(z_t, s, t, noise, None).detach()
+        ours = ndm.samplers.Ancestral(model, steps).step(z_t, s, t, noise, None).detach()
         assert_close(ours, expected, rtol=1e-6, atol=1e-8)
 
 
@@ -93,7 +93,7 @@ def test_blurring_bound() -> None:
 
 def test_blurring_is_heat() -> None:
     """F(x, t) solves dF/dtau = Laplacian F: exact for a cosine, which is an eigenvector, and blur by a Gaussian."""
-    transform = ndm.BlurringTransform((1, 1, 64), sigma_blur_max=3.0, d_min=1e-9)
+    transform = ndm.transforms.BlurringTransform((1, 1, 64), sigma_blur_max=3.0, d_min=1e-9)
     impulse = torch.zeros(1, 1, 1, 64)
     impulse[..., 32] = 1
     blurred = transform(impulse, ONE)[0, 0, 0]

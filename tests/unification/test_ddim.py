@@ -46,9 +46,9 @@ def test_ddim_step(eta) -> None:
         ours = model.posterior(x_t, model.predict(x_t, t), s, t, DdimVolatility(eta)).sample(noise)
         assert_close(ours, expected, rtol=1e-9)
         if eta == 0:
-            assert_close(ndm.DeterministicSampler(model).step(x_t, s, t, noise, None), expected, rtol=1e-9)
+            assert_close(ndm.samplers.Deterministic(model).step(x_t, s, t, noise, None), expected, rtol=1e-9)
         if eta == 1:
-            assert_close(ndm.AncestralSampler(model, eta=1.0).step(x_t, s, t, noise, None), expected, rtol=1e-8)
+            assert_close(ndm.samplers.Ancestral(model, eta=1.0).step(x_t, s, t, noise, None), expected, rtol=1e-8)
 
 
 def test_ddims_eta_is_the_square_root_of_ours_in_small_steps() -> None:

@@ -62,7 +62,7 @@ def test_ddpm_bound() -> None:
 def test_ddpm_sampling() -> None:
     """Algorithm 2: x_{t-1} = (x_t - beta_t / sqrt(1 - abar_t) eps_theta) / sqrt(alpha_t) + sqrt(btilde_t) z."""
     model, (x_t, z, _) = made("ddpm"), events()
-    sampler = ndm.AncestralSampler(model, steps=T)
+    sampler = ndm.samplers.Ancestral(model, steps=T)
     for t in K:
         paper = Ddpm(t[None])
         eps_theta = outputs(model, x_t, t / T)

@@ -84,5 +84,5 @@ def test_diffenc_discrete_loss_and_sampling() -> None:
     kl = squared(mu_q - mu_p) / (2 * variance[:, 0])
     ours = discrete_integrand(model, model.transform.curve(x), step, steps, eps, noise, None) / steps
     assert_close(ours, kl, rtol=1e-5)
-    one = ndm.AncestralSampler(model, steps).step(z_t, s[3], t[3], noise, None)[3]
+    one = ndm.samplers.Ancestral(model, steps).step(z_t, s[3], t[3], noise, None)[3]
     assert_close(one, (mu_p + variance.sqrt() * noise)[3], rtol=1e-6)

@@ -57,7 +57,11 @@ def test_flow_matching_is_a_network_of_the_velocity() -> None:
     def denoise(z_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         return (1 - SIGMA_MIN) * z_t + (1 - (1 - SIGMA_MIN) * (1 - t))[:, None] * field(z_t, 1 - t)
 
-    model, z, time = squashing_model(schedule=ndm.FlowSchedule(SIGMA_MIN)), torch.randn(BATCH, 3), torch.rand(BATCH)
+    model, z, time = (
+        squashing_model(schedule=ndm.schedules.FlowSchedule(SIGMA_MIN)),
+        torch.randn(BATCH, 3),
+        torch.rand(BATCH),
+    )
     model.predictor.function = denoise
     assert_close(-model.velocity(z, model.predict(z, 1 - time), 1 - time), field(z, time), rtol=1e-8)
 
@@ -73,4 +77,4 @@ def test_flow_matching_sampling_is_eulers_method() -> None:
     for time, h in ((0.0, 0.25), (0.25, 0.25), (0.5, 0.3), (0.9, 0.1)):
         t, s = torch.tensor(1 - time), torch.tensor(1 - time - h)
         field = conditional_flow(z, model.predict(z, t)(ZERO), torch.tensor(time))
-        assert_close(ndm.DeterministicSampler(model).step(z, s, t, z, None), z + h * field, rtol=1e-8, atol=1e-10)
+        assert_close(ndm.samplers.Deterministic(model).step(z, s, t, z, None), z + h * field, rtol=1e-8, atol=1e-10)

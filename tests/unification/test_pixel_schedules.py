@@ -37,7 +37,7 @@ def test_pixel_schedules_bound_and_sampling() -> None:
     assert_close(ours / T, loss.sum(1), rtol=1e-6)
 
     y_s = (y_t - beta / (1 - abar_t).sqrt() * eps_theta) / alpha.sqrt() + btilde.sqrt() * noise
-    step = model.reverse(z_t, model.predict(z_t, t), K - 1, T).sample(noise)
+    step = model.reverse_kernel(z_t, model.predict(z_t, t), K - 1, T).sample(noise)
     assert_close(step, to_z_s * y_s, rtol=1e-7, atol=1e-9)
 
 

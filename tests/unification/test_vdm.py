@@ -52,4 +52,4 @@ def test_vdm_sampling() -> None:
         ratio = (torch.sigmoid(-gamma_s) / torch.sigmoid(-gamma_t)).sqrt()
         mean = ratio * (z_t - torch.sigmoid(gamma_t).sqrt() * c * outputs(model, z_t, t))
         expected = mean + (torch.sigmoid(gamma_s) * c).sqrt() * eps
-        assert_close(ndm.AncestralSampler(model, 5).step(z_t, s, t, eps, None), expected, rtol=1e-8, atol=1e-10)
+        assert_close(ndm.samplers.Ancestral(model, 5).step(z_t, s, t, eps, None), expected, rtol=1e-8, atol=1e-10)

@@ -16,14 +16,14 @@ from ndm.benchmarks.comparison.contenders import (
     order_given,
     residual,
     scaling,
-    time_basis,
+    series,
     time_basis_control,
 )
 from ndm.bounds.bound import Bound
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.parts.time_functions import TimeFunctions
-from ndm.parts.transforms.series import TimeBasisTransform
+from ndm.parts.transforms.series import SeriesTransform
 from ndm.training.trainer import Trainer
 
 _PHASE = 50  # steps for which one of the two learns, in alternating training
@@ -34,16 +34,16 @@ def settings(**values: Any) -> Change:
     return lambda config, data: replace(scaling(config, data), **values)
 
 
-def with_steps(step_variance: str, change: Change = scaling) -> Change:
+def with_steps(reverse_step: str, change: Change = scaling) -> Change:
     """With chains of other steps than mixtures; in continuous time there is nothing to choose."""
-    return lambda config, data: replace(change(config, data), step_variance=step_variance if config.timesteps else None)
+    return lambda config, data: replace(change(config, data), reverse_step=reverse_step if config.timesteps else None)
 
 
 def basis(volatility: dict[str, Any] | None = None, **options: Any) -> Change:
     """F by time basis with other options, or with a constant volatility."""
 
     def change(config: Config, data: DataSet) -> Config:
-        config = time_basis(config, data)
+        config = series(config, data)
         config = replace(config, transform_options=config.transform_options | options)
         return config if volatility is None else replace(config, volatility="constant", volatility_options=volatility)
 
@@ -94,7 +94,7 @@ class OpenTrainer(Trainer):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         for model in (self.raw_model, self.ema.model):
-            assert isinstance(model.transform, TimeBasisTransform)
+            assert isinstance(model.transform, SeriesTransform)
             model.transform.functions = Ones(model.transform.functions.num)
 
 
@@ -110,13 +110,13 @@ ABLATED: dict[str, Change] = {
     "identity_steps_moments": with_steps("moments", identity),
     "identity_steps_learned": with_steps("learned", identity),
     "identity_steps_posterior": with_steps("posterior", identity),
-    "time_basis_steps_learned": with_steps("learned", time_basis),
+    "time_basis_steps_learned": with_steps("learned", series),
     "time_basis_control_steps_learned": with_steps("learned", time_basis_control),
     "order_given": order_given,
     "order_found": order_found,
     "frequencies": frequencies,
     "uniform_times": settings(importance=False),
-    "time_basis": time_basis,
+    "series": series,
     "time_basis_width_32": basis(width=32),
     "time_basis_width_512": basis(width=512),
     "time_basis_convolutional": basis(layer="convolutional", width=32),
@@ -128,7 +128,7 @@ ABLATED: dict[str, Change] = {
     "residual": residual,
     "residual_gate_interpolation": gate("interpolation"),
     "residual_gate_variance": gate("variance"),
-    "time_basis_open": time_basis,
+    "time_basis_open": series,
     "alternating": scaling,
     "without_prior": scaling,
     "without_diffusion": scaling,
@@ -149,7 +149,7 @@ IN_CONTINUOUS_TIME = (
     "schedule_fixed",
     "volatility_constant",
     "uniform_times",
-    "time_basis",
+    "series",
     "without_prior",
     "without_diffusion",
     "without_reconstruction",

@@ -40,25 +40,25 @@ def identity(config: Config, data: DataSet) -> Config:
     return replace(config, transform="identity", transform_options={})
 
 
-def time_basis(config: Config, data: DataSet) -> Config:
+def series(config: Config, data: DataSet) -> Config:
     """F = x + sum_k b_k(t) h_k(x), h with one hidden layer; the curve is predicted."""
-    return replace(config, transform="time_basis", transform_options={"num_functions": 4, "width": 128})
+    return replace(config, transform="series", transform_options={"num_functions": 4, "width": 128})
 
 
 def time_basis_linear(config: Config, data: DataSet) -> Config:
     """The same with a linear h, a matrix of rank 128 for each k."""
     options = {"num_functions": 4, "width": 128, "activation": "none"}
-    return replace(config, transform="time_basis", transform_options=options)
+    return replace(config, transform="series", transform_options=options)
 
 
 def time_basis_control(config: Config, data: DataSet) -> Config:
     """The same heads, h = 0."""
-    return replace(time_basis(config, data), transform_rate=0.0)
+    return replace(series(config, data), transform_rate=0.0)
 
 
 def time_basis_quiet(config: Config, data: DataSet) -> Config:
     """The same path, trained at eta = 0.3: a predicted curve is right for the eta of its bound, here one near 0."""
-    return replace(time_basis(config, data), volatility="constant", volatility_options={"value": 0.3})
+    return replace(series(config, data), volatility="constant", volatility_options={"value": 0.3})
 
 
 def frequencies(config: Config, data: DataSet) -> Config:
@@ -79,7 +79,7 @@ def residual(config: Config, data: DataSet) -> Config:
 
 def network_options(config: Config) -> dict[str, Any]:
     """The denoiser's network, without dropout: F is evaluated at two times, which have to see the same network."""
-    others = ("form", "form_options", "dropout")
+    others = ("parameterisation", "parameterisation_options", "dropout")
     return {name: value for name, value in config.predictor_options.items() if name not in others}
 
 
@@ -90,7 +90,7 @@ CONTENDERS: dict[str, Change] = {
     "control": control,
     "identity": identity,
     "identity_larger": identity,
-    "time_basis": time_basis,
+    "series": series,
     "time_basis_linear": time_basis_linear,
     "time_basis_control": time_basis_control,
     "time_basis_quiet": time_basis_quiet,

@@ -21,7 +21,7 @@ from ndm.benchmarks.comparison.machine import machine
 from ndm.benchmarks.comparison.quality import energy_distances
 from ndm.benchmarks.comparison.sizes import with_size
 from ndm.bounds.nelbo import nelbo
-from ndm.bounds.time_samplers import ImportanceTimes
+from ndm.bounds.time_samplers import Importance
 from ndm.bounds.units import in_unit, unit
 from ndm.config import Config
 from ndm.data import DataSet, load
@@ -99,7 +99,7 @@ def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
     data, model, began = trainer.data, trainer.ema.model, time.process_time()
     held_out = data.split(job.split).x[: job.limit]
     x = as_tensor(held_out, model.decoder)
-    density = trainer.times if isinstance(trainer.times, ImportanceTimes) else None
+    density = trainer.time_sampler if isinstance(trainer.time_sampler, Importance) else None
     estimate = nelbo(
         model,
         x,

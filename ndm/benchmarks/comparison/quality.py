@@ -7,8 +7,8 @@ from torch import Tensor
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.samplers import Sampler
-from ndm.samplers.ancestral import AncestralSampler
-from ndm.samplers.deterministic import DeterministicSampler
+from ndm.samplers.ancestral import Ancestral
+from ndm.samplers.deterministic import Deterministic
 from ndm.training.build import as_array
 
 ODE_STEPS = (1, 2, 4, 8, 16, 32)
@@ -74,9 +74,9 @@ def energy_distances(
     target = scaled(held_out, data)
     distances = {"floor": energy_distance(training_points(data, number, seed), target)}
     samplers = (
-        {f"ancestral, {timesteps} steps": AncestralSampler(model, timesteps)}
+        {f"ancestral, {timesteps} steps": Ancestral(model, timesteps)}
         if timesteps
-        else {f"deterministic, {steps} steps": DeterministicSampler(model, steps) for steps in ODE_STEPS}
+        else {f"deterministic, {steps} steps": Deterministic(model, steps) for steps in ODE_STEPS}
     )
     for name, sampler in samplers.items():
         distances[name] = energy_distance(draw(sampler, data, number, seed), target)

@@ -11,7 +11,7 @@ from ndm.benchmarks.comparison.contenders import CONTENDERS
 from ndm.config import Config
 from ndm.data import DataSet, load
 from ndm.recipes import recipe
-from ndm.training.build import as_tensor, build_model, make_times
+from ndm.training.build import as_tensor, build_model, make_time_sampler
 
 _TIMED_STEPS, _LARGEST = 12, 4  # steps of which the median counts; times the recipe's size
 
@@ -38,7 +38,7 @@ def num_parameters(config: Config, data: DataSet) -> int:
 
 def step_seconds(config: Config, data: DataSet) -> float:
     """CPU seconds of one forward and backward pass of a batch: the median of several."""
-    model, times = build_model(config, data), make_times(config)
+    model, times = build_model(config, data), make_time_sampler(config)
     x = as_tensor(data.train.batches(config.batch_size, seed=0)[0], model.decoder)
     seconds = []
     for _ in range(_TIMED_STEPS):

@@ -10,13 +10,13 @@ from torch import Tensor
 from ndm.benchmarks.comparison.execute import NEVER, trained
 from ndm.benchmarks.densities.contender import Contender, Fitted
 from ndm.bounds.nelbo import nelbo
-from ndm.bounds.time_samplers import ImportanceTimes
+from ndm.bounds.time_samplers import Importance
 from ndm.config import Config
 from ndm.data import DataSet
-from ndm.ode.likelihood import ode_log_prob
-from ndm.ode.solvers.adaptive import AdaptiveSolver
+from ndm.ode.likelihood import log_prob
+from ndm.ode.solvers.adaptive import Adaptive
 from ndm.recipes import recipe
-from ndm.samplers.ode import OdeSampler
+from ndm.samplers.ode import Ode
 from ndm.training.trainer import Trainer
 
 _DRAWS = 16  # of the bound, for each example
@@ -65,15 +65,15 @@ class FittedNeuralDiffusion(Fitted):
 
     def __init__(self, trainer: Trainer) -> None:
         self.model, self.steps = trainer.ema.model, trainer.step
-        self.density = trainer.times if isinstance(trainer.times, ImportanceTimes) else None
-        self.solver = AdaptiveSolver()
+        self.density = trainer.time_sampler if isinstance(trainer.time_sampler, Importance) else None
+        self.solver = Adaptive()
         self.sampler = repr(self.solver)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        return ode_log_prob(self.model, x, solver=self.solver)
+        return log_prob(self.model, x, solver=self.solver)
 
     def sample(self, shape: tuple[int, ...], seed: int) -> Tensor:
-        return OdeSampler(self.model, solver=self.solver)(shape, seed=seed)
+        return Ode(self.model, solver=self.solver)(shape, seed=seed)
 
     @property
     def num_parameters(self) -> int:

@@ -18,8 +18,8 @@ from ndm.model import NeuralDiffusion
 from ndm.ode.likelihood import ode_likelihood
 from ndm.ode.transport import transport
 from ndm.recipes import recipe
-from ndm.samplers.deterministic import DeterministicSampler
-from ndm.samplers.ode import OdeSampler
+from ndm.samplers.deterministic import Deterministic
+from ndm.samplers.ode import Ode
 from ndm.training.build import as_tensor
 
 NUMBER = 1500  # of paths, samples and held-out points: exact transport is cubic in it
@@ -72,7 +72,7 @@ def configuration(job: PathJob) -> Config:
     if job.kinetic_weight is None:
         return config
     return replace(
-        config, transform="time_basis", predictor="plug_in", volatility="random", kinetic_weight=job.kinetic_weight
+        config, transform="series", predictor="plug_in", volatility="random", kinetic_weight=job.kinetic_weight
     )
 
 
@@ -100,11 +100,8 @@ def figures(model: NeuralDiffusion, data: DataSet, seed: int) -> dict[str, Any]:
     likelihood = -ode_likelihood(model, x).log_prob.double()
     assert data.log_density is not None
     truth = -torch.from_numpy(data.log_density(data.test.x[:NUMBER]))
-    few = {
-        str(steps): distance(DeterministicSampler(model, steps).trajectory(tuple(x.shape), seed=seed)[-1])
-        for steps in FEW
-    }
-    drawn = OdeSampler(model, _MOMENTS).trajectory((_DRAWN, *x.shape[1:]), seed=seed).transpose(0, 1)
+    few = {str(steps): distance(Deterministic(model, steps).trajectory(tuple(x.shape), seed=seed)[-1]) for steps in FEW}
+    drawn = Ode(model, _MOMENTS).trajectory((_DRAWN, *x.shape[1:]), seed=seed).transpose(0, 1)
     return {
         "energy": float(paths.energy.mean()),
         "displacement": float(paths.displacement.mean()),

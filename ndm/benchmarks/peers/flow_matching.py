@@ -15,9 +15,9 @@ from ndm.benchmarks.densities.ours import configured
 from ndm.benchmarks.peers.peer import FittedPeer, Peer
 from ndm.data import DataSet
 from ndm.nn.network_for import network_for
-from ndm.ode.divergences import ExactTrace
+from ndm.ode.divergences import Exact
 from ndm.ode.likelihood import flow
-from ndm.ode.solvers.adaptive import AdaptiveSolver
+from ndm.ode.solvers.adaptive import Adaptive
 from ndm.ode.solvers.solver import State
 from ndm.parts.decoders import Decoder
 
@@ -72,7 +72,7 @@ class FittedVelocity(FittedPeer):
 
     def __init__(self, network: nn.Module, decoder: Decoder, steps: int) -> None:
         super().__init__(network, decoder, steps)
-        self.solver = AdaptiveSolver()
+        self.solver = Adaptive()
         self.sampler = repr(self.solver)
 
     def velocity(self, x: Tensor, t: Tensor, rows: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class FittedVelocity(FittedPeer):
         return v
 
     def standard_log_prob(self, x: Tensor) -> Tensor:
-        trace = ExactTrace()
+        trace = Exact()
         probes = trace.probes(example_noise(0, x), x)
         x_0, divergence, _ = flow(self.velocity, x, probes, trace, self.solver, 1.0, 0.0)
         return -0.5 * (x_0.square() + math.log(2 * math.pi)).sum(1) + divergence[:, 0]

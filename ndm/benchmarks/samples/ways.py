@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ndm.base.registry import discover
 from ndm.model import NeuralDiffusion
-from ndm.ode.solvers.adaptive import AdaptiveSolver
+from ndm.ode.solvers.adaptive import Adaptive
 from ndm.parts.decoders.gaussian import GaussianDecoder
 from ndm.parts.schedules import Schedule
 from ndm.parts.schedules.linear import LinearSchedule
@@ -58,7 +58,7 @@ class Way:
 
     def to(self, tolerance: float, model: NeuralDiffusion) -> Sampler:
         """The adaptive sampler with this relative and absolute tolerance."""
-        return self.kind(model, solver=AdaptiveSolver(rtol=tolerance, atol=tolerance))  # type: ignore[call-arg]
+        return self.kind(model, solver=Adaptive(rtol=tolerance, atol=tolerance))  # type: ignore[call-arg]
 
 
 class Evaluations:

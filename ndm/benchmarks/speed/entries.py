@@ -44,7 +44,7 @@ def paths(config: Config) -> dict[str, dict[str, Any]]:
     return {
         "identity": {},
         "scaling": {"transform": "scaling"},
-        "time_basis": {"transform": "time_basis", "transform_options": {"layer": "convolutional"}},
+        "series": {"transform": "series", "transform_options": {"layer": "convolutional"}},
         "residual": {"transform": "residual", "transform_options": network_options(config)},
     }
 

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ndm.benchmarks.comparison.machine import machine
 from ndm.benchmarks.speed.entries import CASES, Case, make
 from ndm.benchmarks.speed.peak import measured, stated, synchronise
-from ndm.training.build import as_tensor, make_times
+from ndm.training.build import as_tensor, make_time_sampler
 from ndm.training.monitors.watching import high_water_mark
 from ndm.training.optimizer import make_optimizer
 
@@ -77,7 +77,7 @@ def _train(job: SpeedJob, case: Case, rank: int, meeting: str) -> Row:
             "nccl" if device.type == "cuda" else "gloo", init_method=meeting, rank=rank, world_size=job.processes
         )
         model = DistributedDataParallel(raw)
-    optimizer, times = make_optimizer(raw, case.config), make_times(case.config).to(device)
+    optimizer, times = make_optimizer(raw, case.config), make_time_sampler(case.config).to(device)
     batches = case.data().train.batches(case.batch_size, seed=rank)
 
     def step(number: int) -> float:

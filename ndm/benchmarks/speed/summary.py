@@ -71,7 +71,7 @@ def ratios(rows: Sequence[Row]) -> dict[str, list[float]]:
                 own, alone, "images_per_second"
             )
         identity = groups.get((case, "identity", precision, processes))
-        if processes == 1 and identity and entry in ("scaling", "time_basis", "residual"):
+        if processes == 1 and identity and entry in ("scaling", "series", "residual"):
             found[f"{where}: time of a step of {entry} over identity's"] = _over(own, identity, "step_seconds")
     return found
 

@@ -19,7 +19,7 @@ _LEAST_TOLERANCES = {"rtol": 8.0, "atol": 0.005}  # in machine epsilons: less dr
 _LEAST_STEP = 1e-10
 
 
-class AdaptiveSolver(Solver):
+class Adaptive(Solver):
     """An embedded Runge-Kutta pair with an elementary step control: h <- 0.9 h ratio^(-1/order), ratio the largest of
 
         rms_i( error_i / (atol + rtol max(|y_i|, |y_i'|)) )
@@ -78,7 +78,7 @@ class AdaptiveSolver(Solver):
 class _Batch:
     """The examples that are under way, as rows of one matrix (N, n)."""
 
-    def __init__(self, solver: AdaptiveSolver, field: Field, state: State, start: float, end: float) -> None:
+    def __init__(self, solver: Adaptive, field: Field, state: State, start: float, end: float) -> None:
         self.solver, self.field, self.end = solver, field, end
         self.direction = 1.0 if end >= start else -1.0
         self.shapes = [part.shape[1:] for part in state]

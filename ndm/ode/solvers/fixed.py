@@ -14,7 +14,7 @@ METHODS = {name: kind for name, kind in SOLVERS.items() if issubclass(kind, Fixe
 _MOST_STEPS = 1_000_000
 
 
-class FixedSolver(Solver):
+class Fixed(Solver):
     """A method of torchdiffeq on a uniform grid: euler, midpoint, heun2, heun3 or rk4.
 
     Args:

@@ -2,9 +2,9 @@
 
 from ndm.base.errors import InputError
 from ndm.ode.solvers.adaptive import METHODS as ADAPTIVE
-from ndm.ode.solvers.adaptive import AdaptiveSolver
+from ndm.ode.solvers.adaptive import Adaptive
 from ndm.ode.solvers.fixed import METHODS as FIXED
-from ndm.ode.solvers.fixed import FixedSolver
+from ndm.ode.solvers.fixed import Fixed
 from ndm.ode.solvers.solver import Solver
 
 
@@ -15,11 +15,11 @@ def solver_for(
     if method in FIXED:
         if rtol is not None or atol is not None:
             raise InputError(f"a tolerance for {method}", "a number of steps alone", "dopri5 takes tolerances")
-        return FixedSolver(100 if steps is None else steps, method)
+        return Fixed(100 if steps is None else steps, method)
     if method not in ADAPTIVE:
         raise InputError(f"the method {method!r}", "one of " + ", ".join([*ADAPTIVE, *FIXED]))
     if steps is not None:
         raise InputError(
             f"{steps} steps for {method}, which chooses its own", "tolerances alone", "rk4 takes a number of steps"
         )
-    return AdaptiveSolver(method, 1e-5 if rtol is None else rtol, 1e-5 if atol is None else atol)
+    return Adaptive(method, 1e-5 if rtol is None else rtol, 1e-5 if atol is None else atol)

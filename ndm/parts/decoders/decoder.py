@@ -7,7 +7,7 @@ from torch import Tensor
 from ndm.base.part import Part
 from ndm.base.precision import check_numbers
 from ndm.base.shapes import like_event
-from ndm.parts.schedules import Level
+from ndm.parts.schedules import NoiseLevel
 
 
 class Decoder(Part, ABC):
@@ -26,14 +26,14 @@ class Decoder(Part, ABC):
         return x.new_zeros(())
 
     @abstractmethod
-    def log_prob(self, x: Tensor, z_0: Tensor, level: Level) -> Tensor:
+    def log_prob(self, x: Tensor, z_0: Tensor, level: NoiseLevel) -> Tensor:
         """log p(x | z_0) in nats, (B,), for data x, (B, *event), and the noise level at t = 0."""
 
     @abstractmethod
-    def sample(self, z_0: Tensor, level: Level, uniform: Tensor) -> Tensor:
+    def sample(self, z_0: Tensor, level: NoiseLevel, uniform: Tensor) -> Tensor:
         """x ~ p(x | z_0), (B, *event), from numbers `uniform` in (0, 1), (B, *event)."""
 
-    def reconstruction(self, x: Tensor, level: Level, noise: Tensor) -> Tensor:
+    def reconstruction(self, x: Tensor, level: NoiseLevel, noise: Tensor) -> Tensor:
         """L_rec = E[-log p(x | z_0)] in nats, (B,); by default the one-sample estimate from `noise` (B, *event)."""
         z_0 = like_event(level.alpha, x) * self.standardise(x) + like_event(level.sigma, x) * noise
         return -self.log_prob(x, z_0, level)

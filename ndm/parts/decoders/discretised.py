@@ -9,7 +9,7 @@ from ndm.base.errors import InputError
 from ndm.base.precision import check_tensors
 from ndm.base.shapes import like_event, sum_event
 from ndm.parts.decoders.decoder import Decoder
-from ndm.parts.schedules import Level
+from ndm.parts.schedules import NoiseLevel
 
 _NEGLIGIBLE = 40.0  # nats: exp(-40) is lost beside 1 in float64, too
 _OFF = 5e-4  # of the distance of two levels, by which data may miss one
@@ -18,7 +18,7 @@ _ROUNDING = 2 * torch.finfo(torch.float32).eps  # of data that were float32 once
 _APART = 8.0  # two levels, in units of eps: less, and numbers of that precision cannot tell them apart
 
 
-class LevelsDecoder(Decoder):
+class DiscretisedDecoder(Decoder):
     """p(x_i = v_k | z_0) proportional to N(z_0,i; alpha_0 v_k, sigma_0^2), normalised over the levels k.
 
     The levels v_k = 2 k / (L - 1) - 1, k = 0..L-1, lie evenly on [-1, 1]; data are those values, not the integers.
@@ -57,20 +57,20 @@ class LevelsDecoder(Decoder):
         check_tensors(x=x)
         return ((x + 1) * (self.num_levels - 1) / 2).round().long().clamp(0, self.num_levels - 1)
 
-    def log_likelihoods(self, z: Tensor, level: Level) -> Tensor:
+    def log_likelihoods(self, z: Tensor, level: NoiseLevel) -> Tensor:
         """log N(z_i; alpha v_k, sigma^2) for every level, up to a constant, (B, *event, L)."""
         alpha, sigma = (like_event(value, z)[..., None] for value in (level.alpha, level.sigma))
         return -0.5 * ((z[..., None] - alpha * self.values(z)) / sigma) ** 2
 
-    def log_probs(self, z_0: Tensor, level: Level) -> Tensor:
+    def log_probs(self, z_0: Tensor, level: NoiseLevel) -> Tensor:
         """log p(x_i = v_k | z_0) for every level, (B, *event, L)."""
         return torch.log_softmax(self.log_likelihoods(z_0, level), dim=-1)
 
-    def log_prob(self, x: Tensor, z_0: Tensor, level: Level) -> Tensor:
+    def log_prob(self, x: Tensor, z_0: Tensor, level: NoiseLevel) -> Tensor:
         log_probs = self.log_probs(z_0, level)
         return sum_event(log_probs.gather(-1, self.to_integers(x)[..., None])[..., 0])
 
-    def reconstruction(self, x: Tensor, level: Level, noise: Tensor) -> Tensor:
+    def reconstruction(self, x: Tensor, level: NoiseLevel, noise: Tensor) -> Tensor:
         """-log p(x | z_0) at z_0 = alpha x + sigma noise, (B,), from the levels near x alone.
 
         A level u sigma / alpha away from x_i is exp(u noise_i - u^2 / 2) times as likely as x_i itself, which is
@@ -89,7 +89,7 @@ class LevelsDecoder(Decoder):
         odds = (u * (noise[..., None] - u / 2)).masked_fill(~exists, -math.inf)
         return sum_event(torch.logsumexp(odds, dim=-1))
 
-    def sample(self, z_0: Tensor, level: Level, uniform: Tensor) -> Tensor:
+    def sample(self, z_0: Tensor, level: NoiseLevel, uniform: Tensor) -> Tensor:
         cumulative = self.log_probs(z_0, level).exp().cumsum(-1)
         index = (uniform[..., None] > cumulative).sum(-1).clamp(max=self.num_levels - 1)
         return self.values(z_0)[index]
@@ -104,5 +104,5 @@ class LevelsDecoder(Decoder):
             raise InputError(
                 f"a value {x[off][0].item():g} that is none of the levels",
                 f"the {self.num_levels} values from -1 to 1 in steps of {spacing:g}",
-                "map integers 0..L-1 by LevelsDecoder.from_integers, or choose another num_levels",
+                "map integers 0..L-1 by DiscretisedDecoder.from_integers, or choose another num_levels",
             )

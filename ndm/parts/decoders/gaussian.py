@@ -8,7 +8,7 @@ from torch import Tensor
 from ndm.base.errors import InputError
 from ndm.base.shapes import like_event, sum_event
 from ndm.parts.decoders.decoder import Decoder
-from ndm.parts.schedules import Level
+from ndm.parts.schedules import NoiseLevel
 
 
 class GaussianDecoder(Decoder):
@@ -51,16 +51,16 @@ class GaussianDecoder(Decoder):
         """sum_i log scale_i, the log-determinant of `destandardise`, ()."""
         return self.scale.log().expand(x.shape[1:]).sum()
 
-    def log_prob(self, x: Tensor, z_0: Tensor, level: Level) -> Tensor:
+    def log_prob(self, x: Tensor, z_0: Tensor, level: NoiseLevel) -> Tensor:
         alpha, sigma, gamma = (like_event(value, x) for value in (level.alpha, level.sigma, level.gamma))
         standardised = (alpha * self.standardise(x) - z_0) / sigma
         return -sum_event(0.5 * standardised**2 + 0.5 * (math.log(2 * math.pi) + gamma)) - self.log_scale(x)
 
-    def reconstruction(self, x: Tensor, level: Level, noise: Tensor) -> Tensor:
+    def reconstruction(self, x: Tensor, level: NoiseLevel, noise: Tensor) -> Tensor:
         dimension = x[0].numel()
         exact = 0.5 * dimension * (1 + math.log(2 * math.pi) + level.gamma) + self.log_scale(x)
         return exact.expand(len(x))
 
-    def sample(self, z_0: Tensor, level: Level, uniform: Tensor) -> Tensor:
+    def sample(self, z_0: Tensor, level: NoiseLevel, uniform: Tensor) -> Tensor:
         noise = math.sqrt(2) * torch.erfinv(2 * uniform - 1)
         return self.destandardise((z_0 + like_event(level.sigma, z_0) * noise) / like_event(level.alpha, z_0))

@@ -8,15 +8,15 @@ from torch import Tensor, nn
 
 from ndm.base.errors import InputError
 from ndm.base.precision import matmul
-from ndm.parts.decoders.discretised import LevelsDecoder
-from ndm.parts.parameterisations.parameterisation import Form
-from ndm.parts.schedules import Level
+from ndm.parts.decoders.discretised import DiscretisedDecoder
+from ndm.parts.parameterisations.parameterisation import Parameterisation
+from ndm.parts.schedules import NoiseLevel
 from ndm.process.mixture import Mixture
 
 _PSEUDO_COUNT = 1.0  # examples' worth of the histogram of all dimensions, added to that of each
 
 
-class CategoricalForm(Form):
+class CategoricalParameterisation(Parameterisation):
     """p(x_i = v_k | z_t) = p_ik ~ exp( theta_ik + sum_j outputs_ij phi_j(v_k) ) N(z_i; alpha v_k, sigma^2)
 
     Bayes' rule for each dimension: the likelihood of z_i is known, theta is the logarithm of the dimension's own
@@ -28,20 +28,24 @@ class CategoricalForm(Form):
 
     Args:
         event_shape: shape of one example.
-        num_levels: L, as in `LevelsDecoder`.
+        num_levels: L, as in `DiscretisedDecoder`.
     """
 
     num_outputs = 6
 
     def __init__(self, event_shape: tuple[int, ...], num_levels: int) -> None:
         super().__init__()
-        self.decoder = LevelsDecoder(num_levels)
+        self.decoder = DiscretisedDecoder(num_levels)
         self.theta = nn.Parameter(torch.zeros(*event_shape, num_levels))
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], num_levels: int | None, **options: Any) -> "CategoricalForm":
+    def for_events(
+        cls, event_shape: tuple[int, ...], num_levels: int | None, **options: Any
+    ) -> "CategoricalParameterisation":
         if num_levels is None:
-            raise InputError("the categorical form for real values", "data with levels", "choose form=scaled")
+            raise InputError(
+                "the categorical parameterisation for real values", "data with levels", "choose parameterisation=scaled"
+            )
         return cls(event_shape, num_levels, **options)
 
     @torch.no_grad()
@@ -50,15 +54,15 @@ class CategoricalForm(Form):
         overall = counts.flatten(0, -2).sum(0) + 1
         self.theta.copy_(torch.log(counts + _PSEUDO_COUNT * overall / overall.sum()))
 
-    def network_input(self, z_t: Tensor, level: Level) -> Tensor:
+    def network_input(self, z_t: Tensor, level: NoiseLevel) -> Tensor:
         return self._mean(self._logits(z_t, level))
 
-    def belief(self, z_t: Tensor, outputs: Tensor, level: Level) -> Mixture:
+    def posterior(self, z_t: Tensor, outputs: Tensor, level: NoiseLevel) -> Mixture:
         update = matmul(outputs.movedim(1, -1), self._features(z_t))
         log_probs = torch.log_softmax(self._logits(z_t, level) + update, dim=-1)
         return Mixture(log_probs, self.decoder.values(log_probs), torch.zeros_like(log_probs[..., :1]))
 
-    def _logits(self, z_t: Tensor, level: Level) -> Tensor:
+    def _logits(self, z_t: Tensor, level: NoiseLevel) -> Tensor:
         """log p(v_k, z_i) up to a constant, (B, *event, L)."""
         return self.theta + self.decoder.log_likelihoods(z_t, level)
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from ndm.base.errors import InputError
 from ndm.base.shapes import like_event
-from ndm.parts.parameterisations.parameterisation import Form
-from ndm.parts.schedules import Level
+from ndm.parts.parameterisations.parameterisation import Parameterisation
+from ndm.parts.schedules import NoiseLevel
 from ndm.process.mixture import Mixture
 
 _LEAST_STD = 1e-3  # of a component, in units of the standardised data
@@ -20,7 +20,7 @@ _TINY = 1e-6
 _MOST_LOG_STD = 5.0  # that the network can add: exp of a spike of its outputs would overflow
 
 
-class GaussianMixtureForm(Form):
+class GaussianMixtureParameterisation(Parameterisation):
     """p(x_i | z_t) ~ N(z_i; alpha x_i, sigma^2) sum_k pi_ik N(x_i; mu_ik, s_ik^2), again a mixture:
 
     pi'_k ~ pi_k N(z; alpha mu_k, tot_k),   mu'_k = (sigma^2 mu_k + alpha s_k^2 z) / tot_k,
@@ -28,8 +28,8 @@ class GaussianMixtureForm(Form):
 
     Bayes' rule for each dimension: the likelihood of z_i is known, the prior starts as a fit to the training data (K
     components for all dimensions, weights for each; then all is learned), and the network's 3 K outputs shift its
-    log pi_k, mu_k and (by at most 5) log s_k by what the other dimensions add. As `CategoricalForm`, for data without
-    levels or with many. A mean is shifted by a number of its component's first standard deviations: components of many
+    log pi_k, mu_k and (by at most 5) log s_k by what the other dimensions add. As
+    `CategoricalParameterisation`, for data without levels or with many. A mean is shifted by a number of its component's first standard deviations: components of many
     widths, such as the black of a background beside the greys, learn at one rate.
 
     Args:
@@ -54,7 +54,9 @@ class GaussianMixtureForm(Form):
         self.register_buffer("first_stds", torch.full((num_components,), 2 / num_components))
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], num_levels: int | None, **options: Any) -> "GaussianMixtureForm":
+    def for_events(
+        cls, event_shape: tuple[int, ...], num_levels: int | None, **options: Any
+    ) -> "GaussianMixtureParameterisation":
         return cls(event_shape, **options)
 
     @torch.no_grad()
@@ -79,10 +81,10 @@ class GaussianMixtureForm(Form):
         self.first_means.copy_(means)
         self.first_stds.copy_(variances.sqrt())
 
-    def network_input(self, z_t: Tensor, level: Level) -> Tensor:
+    def network_input(self, z_t: Tensor, level: NoiseLevel) -> Tensor:
         return self._posterior(z_t, level, self.log_weights, self.shifts, self.log_stds).mean
 
-    def belief(self, z_t: Tensor, outputs: Tensor, level: Level) -> Mixture:
+    def posterior(self, z_t: Tensor, outputs: Tensor, level: NoiseLevel) -> Mixture:
         log_weights, shifts, log_stds = outputs.movedim(1, -1).chunk(3, dim=-1)
         return self._posterior(
             z_t,
@@ -92,7 +94,9 @@ class GaussianMixtureForm(Form):
             self.log_stds + _MOST_LOG_STD * torch.tanh(log_stds / _MOST_LOG_STD),
         )
 
-    def _posterior(self, z_t: Tensor, level: Level, log_weights: Tensor, shifts: Tensor, log_stds: Tensor) -> Mixture:
+    def _posterior(
+        self, z_t: Tensor, level: NoiseLevel, log_weights: Tensor, shifts: Tensor, log_stds: Tensor
+    ) -> Mixture:
         means = self.first_means + self.first_stds * shifts
         alpha, sigma = (like_event(value, z_t)[..., None] for value in (level.alpha, level.sigma))
         z = z_t[..., None]

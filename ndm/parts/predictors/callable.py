@@ -8,7 +8,7 @@ from torch import Tensor
 from ndm.autodiff.derivative import require_gradient
 from ndm.base.errors import InputError
 from ndm.parts.predictors.predictor import Predictor
-from ndm.parts.schedules import Level
+from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms import Transform
 from ndm.process.curve import Curve
 
@@ -31,7 +31,7 @@ class CallablePredictor(Predictor):
     ) -> "CallablePredictor":
         raise InputError("a callable predictor by name", "direct or plug_in", "pass the function in Python")
 
-    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
+    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: NoiseLevel, transform: Transform) -> Curve:
         x_hat = self.function(z_t, t, cond)
         require_gradient(lambda z: self.function(z, t, cond), z_t, x_hat)
         return transform.curve(x_hat, cond)

@@ -4,9 +4,9 @@ from torch import Tensor
 
 from ndm.base.errors import InputError
 from ndm.parts.predictors._network import NetworkPredictor
-from ndm.parts.schedules import Level
+from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms import Transform
-from ndm.process.curve import Belief, Curve
+from ndm.process.curve import Curve, Posterior
 
 
 class DirectPredictor(NetworkPredictor):
@@ -19,7 +19,7 @@ class DirectPredictor(NetworkPredictor):
 
     @staticmethod
     def num_heads(transform: Transform) -> int:
-        """How many heads the transformation's curves have; raises `InputError` where there is no such form."""
+        """How many heads the transformation's curves have; raises `InputError` where there are no such heads."""
         if transform.num_heads is None:
             raise InputError(
                 f"a direct predictor for {type(transform).__name__}",
@@ -28,8 +28,8 @@ class DirectPredictor(NetworkPredictor):
             )
         return transform.num_heads
 
-    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
-        belief, heads = self.predict(z_t, t, cond, level, transform)
-        curve = transform.curve_from_heads(belief.mean, heads, t)
-        curve.belief = Belief(belief, transform.response(curve, z_t))
+    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: NoiseLevel, transform: Transform) -> Curve:
+        posterior, heads = self.predict(z_t, t, cond, level, transform)
+        curve = transform.curve_from_heads(posterior.mean, heads, t)
+        curve.posterior = Posterior(posterior, transform.response(curve, z_t))
         return curve

@@ -6,7 +6,7 @@ from torch import Tensor
 from ndm.base.errors import InputError
 from ndm.base.shapes import like_event
 from ndm.parts.predictors._network import NetworkPredictor
-from ndm.parts.schedules import Level, Schedule
+from ndm.parts.schedules import NoiseLevel, Schedule
 from ndm.parts.transforms import Transform
 from ndm.parts.transforms.gates import EncoderGate
 from ndm.process.curve import Curve, LineCurve
@@ -40,7 +40,7 @@ class EncodedPredictor(NetworkPredictor):
                 "--transform-options 'gate_options={gamma_min: ..., gamma_max: ...}' moves the encoder's",
             )
 
-    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
-        belief, _ = self.predict(z_t, t, cond, level, transform)
-        slope = like_event(-level.gamma_prime * level.sigma**2, z_t) * belief.mean
-        return LineCurve(belief.mean, slope, t)
+    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: NoiseLevel, transform: Transform) -> Curve:
+        posterior, _ = self.predict(z_t, t, cond, level, transform)
+        slope = like_event(-level.gamma_prime * level.sigma**2, z_t) * posterior.mean
+        return LineCurve(posterior.mean, slope, t)

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ndm.parts.predictors._network import NetworkPredictor
-from ndm.parts.schedules import Level
+from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms import Transform
 from ndm.process.curve import Curve
 
@@ -14,6 +14,6 @@ class PlugInPredictor(NetworkPredictor):
     Source: Bartosh, Vetrov, Naesseth, Neural Diffusion Models (2024), https://arxiv.org/abs/2310.08337.
     """
 
-    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
-        belief, _ = self.predict(z_t, t, cond, level, transform)
-        return transform.curve(belief.mean, cond)
+    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: NoiseLevel, transform: Transform) -> Curve:
+        posterior, _ = self.predict(z_t, t, cond, level, transform)
+        return transform.curve(posterior.mean, cond)

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from ndm.base.part import Part
-from ndm.parts.schedules import Level, Schedule
+from ndm.parts.schedules import NoiseLevel, Schedule
 from ndm.parts.transforms import Transform
 from ndm.process.curve import Curve
 
@@ -40,5 +40,5 @@ class Predictor(Part, ABC):
         """Raise `InputError` for a schedule or a transformation that this predictor is not for."""
 
     @abstractmethod
-    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
+    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: NoiseLevel, transform: Transform) -> Curve:
         """The predicted curve, for z_t (B, *event), t (B,), and the noise level at t."""

@@ -3,10 +3,10 @@
 from torch import Tensor
 
 from ndm.base.running_mean import RunningMean
-from ndm.parts.reverse_steps.reverse_step import TabulatedStepVariance
+from ndm.parts.reverse_steps.reverse_step import TabulatedReverseStep
 
 
-class AnalyticStepVariance(TabulatedStepVariance):
+class AnalyticReverseStep(TabulatedReverseStep):
     """w = v + E[(mean of q - mean of p)^2], a running average for each step and dimension, taken while training.
 
     It minimises the KL of the step for the model as it is. Source of the idea: Bao et al., Analytic-DPM (2022),

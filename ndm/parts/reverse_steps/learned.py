@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from ndm.parts.reverse_steps.reverse_step import TabulatedStepVariance
+from ndm.parts.reverse_steps.reverse_step import TabulatedReverseStep
 
 
-class LearnedStepVariance(TabulatedStepVariance):
+class LearnedReverseStep(TabulatedReverseStep):
     """w = v exp(theta_{k,i}), one number for each step and each dimension of the transformation's basis.
 
     It starts at w = v. Source of the idea: Nichol, Dhariwal, Improved DDPM (2021), https://arxiv.org/abs/2102.09672.

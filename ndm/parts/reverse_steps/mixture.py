@@ -1,13 +1,13 @@
-"""The whole distribution of a step that the predictor believes in, not its variance alone."""
+"""The whole distribution of a step that the predictor needs_posterior in, not its variance alone."""
 
 from torch import Tensor
 
-from ndm.parts.reverse_steps.reverse_step import BelievedStepVariance
+from ndm.parts.reverse_steps.reverse_step import MarginalisedReverseStep
 from ndm.process.gaussian import Gaussian
 from ndm.process.mixture import Mixture
 
 
-class MixtureStepVariance(BelievedStepVariance):
+class MixtureReverseStep(MarginalisedReverseStep):
     """p(z_s | z_t) = prod_i integral of q(z_s,i | z_t, x_i) p(x_i | z_t) dx_i: q's step for every x that is believed.
 
     A Gaussian step is right when steps are many. When they are few, what a step reveals of x_i is far from Gaussian:

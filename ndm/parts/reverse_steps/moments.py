@@ -1,14 +1,14 @@
-"""The variance that the predictor itself believes in."""
+"""The variance that the predictor itself needs_posterior in."""
 
 from torch import Tensor
 
-from ndm.parts.reverse_steps.reverse_step import BelievedStepVariance
+from ndm.parts.reverse_steps.reverse_step import MarginalisedReverseStep
 from ndm.process.gaussian import Gaussian
 from ndm.process.mixture import Mixture
 
 
-class MomentsStepVariance(BelievedStepVariance):
-    """w_i = v_i + Var(deviation_i): the Gaussian with the moments of `MixtureStepVariance`, different for each z_t.
+class MomentsReverseStep(MarginalisedReverseStep):
+    """w_i = v_i + Var(deviation_i): the Gaussian with the moments of `MixtureReverseStep`, different for each z_t.
 
     It is exact in its second moment where the predictor is (for independent dimensions the ancestral chain then is of
     second order in law), and serves every step.

@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from ndm.parts.reverse_steps.reverse_step import GaussianStepVariance
+from ndm.parts.reverse_steps.reverse_step import GaussianReverseStep
 
 
-class PosteriorStepVariance(GaussianStepVariance):
+class PosteriorReverseStep(GaussianReverseStep):
     """w = v."""
 
     def forward(self, variance: Tensor, step: Tensor | None = None, timesteps: int | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a step variance is: the spread of p(z_s | z_t), given the variance v of q(z_s | z_t, x)."""
+"""What a reverse step is: the spread of p(z_s | z_t), given the variance v of q(z_s | z_t, x)."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -12,23 +12,23 @@ from ndm.process.gaussian import Gaussian
 from ndm.process.mixture import Mixture
 
 
-class StepVariance(Part, ABC):
+class ReverseStep(Part, ABC):
     """The form of p(z_s | z_t): its variance w_{s|t}, or the whole distribution.
 
     KL(q || p) = 1/2 sum_i [ v/w - 1 - log(v/w) + (mean difference)^2 / w ] is lowest at w = v + E[(mean
     difference)^2]. In continuous time w = v is forced, so that only steps of finite length ask for it: those of the
-    discrete bounds and of the ancestral sampler. One made from q's step and the belief serves every (s, t) and eta; a
+    discrete bounds and of the ancestral sampler. One made from q's step and p(x | z_t) serves every (s, t) and eta; a
     table serves the steps of its own chain, t = (k + 1) / T -> s = k / T with the model's own volatility.
 
     Attributes:
-        believes: whether it needs what the predictor believes of x beyond x^.
+        needs_posterior: whether it needs what the predictor needs_posterior of x beyond x^.
     """
 
-    believes = False
+    needs_posterior = False
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], timesteps: int | None, **options: Any) -> "StepVariance":
-        """The step variance of a chain of `timesteps` steps (None: continuous time)."""
+    def for_events(cls, event_shape: tuple[int, ...], timesteps: int | None, **options: Any) -> "ReverseStep":
+        """The reverse step of a chain of `timesteps` steps (None: continuous time)."""
         return cls(**options)
 
     def require_chain(self, timesteps: int | None) -> None:
@@ -45,7 +45,7 @@ class StepVariance(Part, ABC):
 
         Args:
             q: q(z_s | z_t, .) at the predicted curve.
-            deviation: how the mean of q deviates from there, of mean 0, if `believes` and the predictor says so.
+            deviation: how the mean of q deviates from there, of mean 0, if `needs_posterior` and the predictor says so.
             step: k, (B,) or (), of T = `timesteps`, where it is a step of that chain with the model's own volatility.
 
         Raises:
@@ -56,7 +56,7 @@ class StepVariance(Part, ABC):
         """Take note, while training, of (mean of q - mean of p)^2, (B, *event)."""
 
 
-class GaussianStepVariance(StepVariance, ABC):
+class GaussianReverseStep(ReverseStep, ABC):
     """One variance for each step and dimension: p(z_s | z_t) = N(mean of q, w)."""
 
     def distribution(
@@ -69,30 +69,30 @@ class GaussianStepVariance(StepVariance, ABC):
         """w, from q's variance v and the step k of `timesteps`; both broadcast against (B, *event)."""
 
 
-class BelievedStepVariance(StepVariance, ABC):
-    """Made of what the predictor believes: q's mean is gain_i x_i + offset_i, and x_i is not known."""
+class MarginalisedReverseStep(ReverseStep, ABC):
+    """Made of what the predictor needs_posterior: q's mean is gain_i x_i + offset_i, and x_i is not known."""
 
-    believes = True
+    needs_posterior = True
 
     @staticmethod
     def require(q: Gaussian, deviation: Mixture | None) -> Mixture:
         """The deviation; raises `InputError` where the predictor gives none, or not in the coordinates of q."""
         if deviation is None:
             raise InputError(
-                "a step variance of beliefs with a predictor that has none",
+                "a reverse step of posteriors with a predictor that has none",
                 "a direct predictor",
-                "choose --predictor direct, or --step-variance learned",
+                "choose --predictor direct, or --reverse-step learned",
             )
         if not isinstance(q.basis, StandardBasis):
             raise InputError(
-                f"a step variance of beliefs in a {type(q.basis).__name__}",
+                f"a reverse step of posteriors in a {type(q.basis).__name__}",
                 "the data's own dimensions",
-                "choose basis=pixel, or --step-variance learned",
+                "choose basis=pixel, or --reverse-step learned",
             )
         return deviation
 
 
-class TabulatedStepVariance(GaussianStepVariance, ABC):
+class TabulatedReverseStep(GaussianReverseStep, ABC):
     """A ratio w / v for each of T steps and each dimension: no step of another chain has one."""
 
     def __init__(self, event_shape: tuple[int, ...], timesteps: int) -> None:
@@ -102,7 +102,7 @@ class TabulatedStepVariance(GaussianStepVariance, ABC):
         self.timesteps, self.event_shape = timesteps, tuple(event_shape)
 
     @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], timesteps: int | None, **options: Any) -> "StepVariance":
+    def for_events(cls, event_shape: tuple[int, ...], timesteps: int | None, **options: Any) -> "ReverseStep":
         if timesteps is None:
             raise InputError(
                 f"{cls.__name__} in continuous time",
@@ -118,7 +118,7 @@ class TabulatedStepVariance(GaussianStepVariance, ABC):
                 f"{got} for the table of {self.timesteps} steps of {type(self).__name__}",
                 f"the {self.timesteps} equal steps of time, with the model's own volatility",
                 f"take T = {self.timesteps} and no other grid or eta, or a sampler other than ancestral; "
-                "a model trained with --step-variance mixture, moments or posterior serves all of them",
+                "a model trained with --reverse-step mixture, moments or posterior serves all of them",
             )
 
     def forward(self, variance: Tensor, step: Tensor | None = None, timesteps: int | None = None) -> Tensor:

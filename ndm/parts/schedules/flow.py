@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
-from ndm.parts.schedules.schedule import Level, Schedule
+from ndm.parts.schedules.schedule import NoiseLevel, Schedule
 
 # gamma and gamma' at t = 1, where they are infinite. exp(-gamma), and exp(-eta gamma) for any eta > 0 that a model
 # has, are 0 all the same, and 0 times this is 0: no value and no gradient becomes NaN.
@@ -31,17 +31,17 @@ class FlowSchedule(Schedule):
     def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
         return self(t).gamma, self(t).gamma_prime
 
-    def forward(self, t: Tensor) -> Level:
+    def forward(self, t: Tensor) -> NoiseLevel:
         alpha = 1 - t
         sigma = self.sigma_min + (1 - self.sigma_min) * t
         left = alpha > 0
         signal = torch.where(left, alpha, 1.0)
         gamma = torch.where(left, 2 * (sigma.log() - signal.log()), _INFINITE)
         gamma_prime = torch.where(left, 2 * ((1 - self.sigma_min) / sigma + 1 / signal), _INFINITE)
-        return Level(gamma, gamma_prime, alpha, sigma)
+        return NoiseLevel(gamma, gamma_prime, alpha, sigma)
 
-    def log_sigma_prime(self, level: Level) -> Tensor:
+    def log_sigma_prime(self, level: NoiseLevel) -> Tensor:
         return (1 - self.sigma_min) / level.sigma
 
-    def decay(self, level: Level) -> Tensor:
+    def decay(self, level: NoiseLevel) -> Tensor:
         return 1 + level.alpha * self.log_sigma_prime(level)

@@ -11,7 +11,7 @@ from ndm.base.part import Part
 
 
 @dataclass(frozen=True)
-class Level:
+class NoiseLevel:
     """The noise level at a time t; every field is shaped like t."""
 
     gamma: Tensor  # log(sigma^2 / alpha^2), minus the log signal-to-noise ratio
@@ -47,14 +47,14 @@ class Schedule(Part, ABC):
         """Times inside (0, 1) at which gamma is not smooth; none by default."""
         return ()
 
-    def forward(self, t: Tensor) -> Level:
+    def forward(self, t: Tensor) -> NoiseLevel:
         gamma, gamma_prime = self.with_velocity(t)
-        return Level(gamma, gamma_prime, torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt())
+        return NoiseLevel(gamma, gamma_prime, torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt())
 
-    def log_sigma_prime(self, level: Level) -> Tensor:
+    def log_sigma_prime(self, level: NoiseLevel) -> Tensor:
         """sigma' / sigma at that level, shaped like t: alpha^2 gamma' / 2 where alpha^2 + sigma^2 = 1."""
         return level.alpha**2 * level.gamma_prime / 2
 
-    def decay(self, level: Level) -> Tensor:
+    def decay(self, level: NoiseLevel) -> Tensor:
         """alpha gamma' / 2 = alpha sigma' / sigma - alpha' at that level, shaped like t; finite where alpha is 0."""
         return level.sigma * torch.exp(-level.gamma / 2) * level.gamma_prime / 2

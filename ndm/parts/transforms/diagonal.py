@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ndm.base.shapes import like_event
-from ndm.parts.schedules import Level
+from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms.transform import Transform
 from ndm.process.basis import StandardBasis
 from ndm.process.curve import Curve, RememberedCurve
@@ -25,14 +25,14 @@ class DiagonalTransform(Transform, ABC):
     def log_scale_with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """log w_i(t) and its derivative, each (*t.shape, *event)."""
 
-    def seen(self, level: Level, t: Tensor) -> Level:
+    def seen(self, level: NoiseLevel, t: Tensor) -> NoiseLevel:
         if not isinstance(self.basis, StandardBasis):
             return level
         log_w, log_w_prime = self.log_scale_with_velocity(t)
         gamma, gamma_prime, alpha, sigma = (
             like_event(value, log_w) for value in (level.gamma, level.gamma_prime, level.alpha, level.sigma)
         )
-        return Level(gamma - 2 * log_w, gamma_prime - 2 * log_w_prime, alpha * log_w.exp(), sigma.expand_as(log_w))
+        return NoiseLevel(gamma - 2 * log_w, gamma_prime - 2 * log_w_prime, alpha * log_w.exp(), sigma.expand_as(log_w))
 
     def response(self, curve: Curve, like: Tensor) -> Curve:
         if not isinstance(self.basis, StandardBasis):

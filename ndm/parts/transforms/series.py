@@ -18,7 +18,7 @@ _LAYERS: dict[str, type[HiddenLayer | ConvolutionalLayer]] = {
 }
 
 
-class TimeBasisTransform(Transform):
+class SeriesTransform(Transform):
     """F(x, t) = x + sum_k b_k(t) h_k(x), with velocity sum_k b'_k(t) h_k(x), b_k(0) = 0.
 
     h runs once for each x, however many times its curve is asked. A predictor may predict x^ and the h^_k directly,
@@ -46,7 +46,7 @@ class TimeBasisTransform(Transform):
         num_functions: int = 3,
         layer: str = "hidden",
         **options: Any,
-    ) -> "TimeBasisTransform":
+    ) -> "SeriesTransform":
         """`options` are those of the layer: width, and activation for the hidden one."""
         chosen = choose("functions of time", functions, FUNCTIONS)(num_functions)
         h = choose("layer", layer, _LAYERS)(event_shape, num_functions, num_classes=num_classes, **options)

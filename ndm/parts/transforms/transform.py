@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ndm.base.part import Part
 from ndm.base.precision import check_tensors
-from ndm.parts.schedules import Level
+from ndm.parts.schedules import NoiseLevel
 from ndm.process.basis import Basis, StandardBasis
 from ndm.process.curve import ConstantCurve, Curve
 
@@ -74,7 +74,7 @@ class Transform(Part, ABC):
         """Times inside (0, 1) at which the velocity of log w jumps; none by default."""
         return ()
 
-    def seen(self, level: Level, t: Tensor) -> Level:
+    def seen(self, level: NoiseLevel, t: Tensor) -> NoiseLevel:
         """The noise level at which z_t shows each dimension of x, given the schedule's level at t (B,)."""
         return level
 

@@ -16,7 +16,7 @@ class RandomVolatility(ConstantVolatility):
 
     A bound at one eta shows a predictor of F's curve and velocity only the combination (1 + eta)/2 dF - dF'/gamma':
     it may guess both wrong together. Those of several eta tell them apart, so that the model is good at any eta, the
-    ODE's 0 included. The mean of bounds is a bound. Made for continuous time: in a chain, step variances that are
+    ODE's 0 included. The mean of bounds is a bound. Made for continuous time: in a chain, reverse steps that are
     estimated while training are averages over all of those eta.
 
     Args:

@@ -13,14 +13,14 @@ from ndm.model import NeuralDiffusion
 from ndm.parts.schedules import Schedule
 from ndm.parts.volatilities.constant import ConstantVolatility
 from ndm.samplers.grids.uniform import GRIDS, check_steps, uniform_gamma, uniform_time
-from ndm.samplers.multistep_third import ThirdOrderMultistepSampler
+from ndm.samplers.multistep_third import ThirdOrderMultistep
 from ndm.samplers.sampler import Grid
 
 _APART = 1e-5  # of fine times, at least: so that single precision can divide their intervals
 _SHARE = 4  # fine times for each step, at least
 
 
-class OptimisedGrid:
+class Optimised:
     """The times, of a fine grid, between which a deterministic process makes the least sum of squared errors at t = 0.
 
     Some samples walk down the fine grid. The step from t to s along the curve predicted at z_t misses z_s by
@@ -85,7 +85,7 @@ class OptimisedGrid:
     @unmixed()
     def errors(self) -> Tensor:
         """e(t_i, t_j) of the fine times, float64 (N, N); infinite for j <= i."""
-        walk = ThirdOrderMultistepSampler(self.model, len(self.times) - 1, grid=lambda schedule, steps: self.times)
+        walk = ThirdOrderMultistep(self.model, len(self.times) - 1, grid=lambda schedule, steps: self.times)
         path = walk.trajectory(self.shape, self.cond, seed=self.seed)
         times, still = self.times.to(path).unbind(), ConstantVolatility(0.0)
         errors = torch.full((len(times), len(times)), torch.inf, dtype=torch.float64)
@@ -122,4 +122,4 @@ def shortest_path(lengths: Tensor, steps: int) -> list[int]:
 
 def grids_for(model: NeuralDiffusion, event_shape: tuple[int, ...]) -> dict[str, Grid]:
     """Every grid by its name, for that model."""
-    return {**GRIDS, "optimised": OptimisedGrid(model, event_shape)}
+    return {**GRIDS, "optimised": Optimised(model, event_shape)}

@@ -9,32 +9,32 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ndm.bounds.time_samplers import Times
+from ndm.bounds.time_samplers import TimeSampler
 
 _MIB = 2**20
 _UNIT = 1 if sys.platform == "darwin" else 2**10  # of ru_maxrss, in bytes
 
 
-class LossBins(Times):
+class LossBins(TimeSampler):
     """Times that are watched: the mean integrand l(t) of the diffusion term on each bin of t, in nats.
 
-    It draws as the `times` that it is given. The sums stay on the device until a line is written.
+    It draws as the `time_sampler` that it is given. The sums stay on the device until a line is written.
     """
 
-    def __init__(self, times: Times, num_bins: int = 10) -> None:
+    def __init__(self, time_sampler: TimeSampler, num_bins: int = 10) -> None:
         super().__init__()
-        self.times, self.num_bins = times, num_bins
+        self.time_sampler, self.num_bins = time_sampler, num_bins
         self.latest = torch.zeros(0)  # the t of the last batch (B,), for one that fails
         self.sums: Tensor
         self.register_buffer("sums", torch.zeros(2, num_bins, dtype=torch.float64))  # of integrands, of examples
 
     def forward(self, num: int, like: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        self.latest, density = self.times(num, like, generator)
+        self.latest, density = self.time_sampler(num, like, generator)
         return self.latest, density
 
     @torch.no_grad()
     def observe(self, u: Tensor, integrand: Tensor) -> None:
-        self.times.observe(u, integrand)
+        self.time_sampler.observe(u, integrand)
         index = (u * self.num_bins).long().clamp(0, self.num_bins - 1)
         self.sums = self.sums.to(u.device).index_add(1, index, torch.stack([integrand, torch.ones_like(u)]).double())
 

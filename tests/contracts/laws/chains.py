@@ -3,7 +3,7 @@
 Nothing here asks the library how a step is made: p(z_s | z_t) is written out from the schedule, F and D alone.
 
     x = points[k] with probability shares[k]                                       `Alphabet`
-    model = chain_model(FIVE, ndm.MixtureStepVariance())                           exact beliefs, levels as data
+    model = chain_model(FIVE, ndm.reverse_steps.MixtureReverseStep())    exact posteriors, levels as data
     weights, means, stds = step_law(model, "mixture", z_t, s, t)                   p(z_s | z_t), in one dimension
     P = law_of_levels(model, "mixture", times)                                     of the data that the chain generates
 """
@@ -19,11 +19,11 @@ from torch import Tensor
 
 import ndm
 from ndm.parts.predictors import Predictor
-from ndm.parts.reverse_steps import StepVariance
-from ndm.parts.schedules import Level, Schedule
+from ndm.parts.reverse_steps import ReverseStep
+from ndm.parts.schedules import NoiseLevel, Schedule
 from ndm.parts.transforms import Transform
 from ndm.parts.volatilities import Volatility
-from ndm.process.curve import Belief, Curve
+from ndm.process.curve import Curve, Posterior
 from ndm.process.mixture import Mixture
 
 Law = tuple[Tensor, Tensor, Tensor]  # weights, means, stds of a mixture of Gaussians, each (B, J); a std of 0: a point
@@ -35,7 +35,7 @@ _FAR, _POINTS, _NODES = 7.0, 1001, 61  # the grid of latents, and nodes of an ex
 class Alphabet:
     """x = points[k] with probability shares[k]: in d dimensions, which may depend on each other."""
 
-    points: Tensor  # (K, d), values of `LevelsDecoder(num_levels)`
+    points: Tensor  # (K, d), values of `DiscretisedDecoder(num_levels)`
     shares: Tensor  # (K,)
     num_levels: int
 
@@ -59,7 +59,7 @@ FIVE = levels(0.335, 0.067, 0.107, 0.286, 0.205)
 
 
 class BayesPredictor(Predictor):
-    """x^ = E[x | z_t] and the belief p(x_i | z_t), exact: Bayes' rule for an alphabet, for a diagonal F."""
+    """x^ = E[x | z_t] and the posterior p(x_i | z_t), exact: Bayes' rule for an alphabet, for a diagonal F."""
 
     def __init__(self, alphabet: Alphabet) -> None:
         super().__init__()
@@ -69,33 +69,33 @@ class BayesPredictor(Predictor):
     def for_events(cls, event_shape, transform, num_levels=None, num_classes=0, **options) -> "BayesPredictor":
         raise NotImplementedError
 
-    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
+    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: NoiseLevel, transform: Transform) -> Curve:
         signal = level.alpha.reshape(-1, 1) * transform.curve(torch.ones_like(z_t))(t)
         weights = self.alphabet.posterior(z_t, signal, level.sigma)
         curve = transform.curve(weights @ self.alphabet.points)
         log_weights = weights.log()[:, None].expand(-1, z_t.shape[1], -1)
         x = Mixture(log_weights, self.alphabet.points.mT, torch.zeros_like(log_weights[..., :1]))
-        curve.belief = Belief(x, transform.response(curve, z_t))
+        curve.posterior = Posterior(x, transform.response(curve, z_t))
         return curve
 
 
 def chain_model(
     alphabet: Alphabet = FIVE,
-    step_variance: StepVariance | None = None,
+    reverse_step: ReverseStep | None = None,
     *,
     schedule: Schedule | None = None,
     transform: Transform | None = None,
     volatility: Volatility | None = None,
 ) -> ndm.NeuralDiffusion:
-    """A model of the alphabet with exact beliefs, in float64; gamma is no straight line and eta not 1 by default."""
+    """A model of the alphabet with exact posteriors, in float64; gamma is no straight line and eta not 1 by default."""
     return (
         ndm.NeuralDiffusion(
-            schedule or ndm.CosineSchedule(-4.0, 2.5),
+            schedule or ndm.schedules.CosineSchedule(-4.0, 2.5),
             transform or ndm.IdentityTransform(),
             BayesPredictor(alphabet),
-            ndm.LevelsDecoder(alphabet.num_levels),
-            volatility or ndm.ConstantVolatility(0.6),
-            step_variance,
+            ndm.DiscretisedDecoder(alphabet.num_levels),
+            volatility or ndm.volatilities.ConstantVolatility(0.6),
+            reverse_step,
         )
         .double()
         .eval()
@@ -125,7 +125,7 @@ REVERSE_STEPS: dict[str, Callable[[Tensor, Tensor, Tensor], Law]] = {
     "moments": _moments,
     "mixture": _mixture,
 }
-"""p(z_s | z_t) by the name of its file in ndm/step_variances, from p(x | z_t), the means of q(z_s | z_t, x), and v."""
+"""p(z_s | z_t) by the name of its file in ndm/reverse_steps, from p(x | z_t), the means of q(z_s | z_t, x), and v."""
 
 
 @torch.no_grad()

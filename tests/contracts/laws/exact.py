@@ -24,7 +24,7 @@ from torch import Tensor
 import ndm
 from ndm.parts.decoders import Decoder
 from ndm.parts.predictors import Predictor
-from ndm.parts.schedules import Level, Schedule
+from ndm.parts.schedules import NoiseLevel, Schedule
 from ndm.parts.transforms import Transform
 from ndm.process.curve import Curve
 
@@ -78,7 +78,7 @@ class ExactPredictor(Predictor):
     def for_events(cls, *args, **options) -> "ExactPredictor":
         raise TypeError("made from a law")
 
-    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: Level, transform: Transform) -> Curve:
+    def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: NoiseLevel, transform: Transform) -> Curve:
         alpha, sigma = level.alpha[:, None, None], level.sigma[:, None, None]
         if _is_linear(transform):
             y = transform.basis(z_t).flatten(1)
@@ -136,8 +136,8 @@ class Known:
     ) -> None:
         self.law, self.event_shape = law, event_shape
         self.dimension = math.prod(event_shape)
-        schedule, transform = schedule or ndm.LinearSchedule(-5.0, 4.0), transform or ndm.IdentityTransform()
-        decoder = decoder or (ndm.LevelsDecoder(3) if law.has_levels else ndm.GaussianDecoder())
+        schedule, transform = schedule or ndm.schedules.LinearSchedule(-5.0, 4.0), transform or ndm.IdentityTransform()
+        decoder = decoder or (ndm.DiscretisedDecoder(3) if law.has_levels else ndm.GaussianDecoder())
         self.model = ndm.NeuralDiffusion(schedule, transform, ExactPredictor(law), decoder, **parts).double().eval()
         assert _is_linear(transform) or (law.has_levels and event_shape == (1,))
 

@@ -14,7 +14,7 @@ from launching import together
 import ndm
 from ndm.cli.main import main
 from ndm.data import load
-from ndm.parts.parameterisations.gaussian_mixture import GaussianMixtureForm
+from ndm.parts.parameterisations.gaussian_mixture import GaussianMixtureParameterisation
 from ndm.parts.schedules import Schedule
 from ndm.runs.checkpoint import latest
 from ndm.runs.whole_folder import write_folder
@@ -29,9 +29,9 @@ def said(words: str) -> None:
     assert main(shlex.split(words)) == 0
 
 
-def form_of(law: Law) -> GaussianMixtureForm:
+def form_of(law: Law) -> GaussianMixtureParameterisation:
     """The form that knows the law before its network has said anything."""
-    form = GaussianMixtureForm((DIMENSION,), len(law.means))
+    form = GaussianMixtureParameterisation((DIMENSION,), len(law.means))
     with torch.no_grad():
         form.log_weights.copy_(law.shares.log())
         form.shifts.copy_((law.means - form.first_means) / form.first_stds)
@@ -57,11 +57,13 @@ def put(run: Path, model: ndm.NeuralDiffusion) -> None:
     shutil.rmtree(before)
 
 
-def exact_model(law: Law, schedule: Schedule, step_variance: str) -> ndm.NeuralDiffusion:
+def exact_model(law: Law, schedule: Schedule, reverse_step: str) -> ndm.NeuralDiffusion:
     form = form_of(law)
     predictor = ndm.DirectPredictor(ndm.MLP((DIMENSION,), form.num_outputs, width=4, depth=0), form)
-    step = {"posterior": ndm.PosteriorStepVariance, "mixture": ndm.MixtureStepVariance}[step_variance]()
-    return ndm.NeuralDiffusion(schedule, ndm.IdentityTransform(), predictor, ndm.GaussianDecoder(), step_variance=step)
+    step = {"posterior": ndm.reverse_steps.PosteriorReverseStep, "mixture": ndm.reverse_steps.MixtureReverseStep}[
+        reverse_step
+    ]()
+    return ndm.NeuralDiffusion(schedule, ndm.IdentityTransform(), predictor, ndm.GaussianDecoder(), reverse_step=step)
 
 
 LAWS = {"gaussian": gaussian, "two_gaussians": two_gaussians}
@@ -79,9 +81,9 @@ def place(tmp_path_factory) -> Path:
             np.save(f"{name}.npy", law.sample(ROWS, DIMENSION).float().numpy())
             small = "--max-steps 1 --batch-size 16 --transform identity --predictor-options width=4 depth=1"
             said(f"train {name}.npy --run {name} {small}")
-            said(f"train {name}.npy --run {name}-chain --timesteps 4 --step-variance mixture {small}")
-            put(folder / name, exact_model(law, ndm.LinearSchedule(-5.0, 4.0), "posterior"))
-            put(folder / f"{name}-chain", exact_model(law, ndm.LinearSchedule(-8.0, 9.0), "mixture"))
+            said(f"train {name}.npy --run {name}-chain --timesteps 4 --reverse-step mixture {small}")
+            put(folder / name, exact_model(law, ndm.schedules.LinearSchedule(-5.0, 4.0), "posterior"))
+            put(folder / f"{name}-chain", exact_model(law, ndm.schedules.LinearSchedule(-8.0, 9.0), "mixture"))
     finally:
         os.chdir(before)
         torch.set_default_dtype(dtype)
@@ -108,7 +110,7 @@ def evaluation(run: str) -> dict:
 @pytest.mark.parametrize("name", LAWS)
 def test_the_numbers_of_an_evaluation(name):
     torch.set_default_dtype(torch.float64)
-    known, x = Known(LAWS[name](), ndm.LinearSchedule(-5.0, 4.0)), held_out(name)
+    known, x = Known(LAWS[name](), ndm.schedules.LinearSchedule(-5.0, 4.0)), held_out(name)
     bound, density = known.bound(x).sum(1).mean(), -known.log_prob(x).mean()
     torch.set_default_dtype(torch.float32)
     said(f"evaluate {name} --draws 512 --ode --rtol 1e-6 --atol 1e-6 --importance 100 --transport")
@@ -124,18 +126,18 @@ def test_the_numbers_of_an_evaluation(name):
 
 @pytest.mark.law(command="evaluate")
 def test_a_chain_that_knows_its_law_codes_at_the_law_s_entropy():
-    """Mixture steps of exact beliefs lose nothing in one dimension: the bound is E[-log p] and what its ends lose."""
+    """Exact mixture steps lose nothing in one dimension: the bound is E[-log p] and what its ends lose."""
     said("evaluate two_gaussians-chain --draws 512")
     terms = evaluation("two_gaussians-chain")["nelbo"]
     torch.set_default_dtype(torch.float64)
-    known, x = Known(two_gaussians(), ndm.LinearSchedule(-8.0, 9.0)), held_out("two_gaussians")
+    known, x = Known(two_gaussians(), ndm.schedules.LinearSchedule(-8.0, 9.0)), held_out("two_gaussians")
     truth = -known.log_density(x, 0.0).sum(1).mean() - 2 * np.log(known.level(0.0)[0])
     assert abs(terms["total"] - truth) < 5 * terms["standard_error_of_draws"] + 0.02
 
 
 @pytest.mark.law(command="evaluate")
 def test_one_process_and_two_say_the_same(place):
-    words = "evaluate two_gaussians --draws 32 --ode --trace gaussian --probes 2 --importance 8"
+    words = "evaluate two_gaussians --draws 32 --ode --divergence gaussian --probes 2 --importance 8"
     said(words)
     alone = evaluation("two_gaussians")
     ends = together(2, ["-m", "ndm.cli", *words.split()], [str(place)] * 2)
@@ -154,12 +156,12 @@ def test_one_process_and_two_say_the_same(place):
     ["", "--eta 0.3", "--eta 1", "--eta 2.5", "--grid gamma", "--grid optimised", "--grid gamma --eta 1 --steps 7"],
 )
 def test_a_chain_that_knows_its_law_draws_from_it(name, options, tmp_path):
-    """Steps that are mixtures of exact beliefs keep the law for every eta and every grid."""
+    """Steps that are mixtures of exact posteriors keep the law for every eta and every grid."""
     num = 4000
     said(f"sample {name}-chain --out {tmp_path}/x.npz --num {num} {options}")
     x = np.load(tmp_path / "x.npz")["x"]
     torch.set_default_dtype(torch.float64)
-    known = Known(LAWS[name](), ndm.LinearSchedule(-8.0, 9.0))
+    known = Known(LAWS[name](), ndm.schedules.LinearSchedule(-8.0, 9.0))
     alpha, _ = known.level(0.0)
     places = np.sort(known.distribution(alpha * torch.from_numpy(x).double(), 0.0).numpy(), axis=0)
     rank = np.arange(1, num + 1)[:, None] / num

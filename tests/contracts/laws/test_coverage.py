@@ -31,7 +31,7 @@ COMMANDS_EXCUSED = {
     "train": "its numbers are the bound's; that it learns: tests/cli/test_end_to_end.py",
     "average": "weights, not numbers: tests/training/averages/test_averages.py",
     "report": "shows what evaluate wrote: tests/cli/test_end_to_end.py",
-    "share": "copies what evaluate wrote: tests/cli/test_share.py",
+    "publish": "copies what evaluate wrote: tests/cli/test_publish.py",
     "data": "reads data: tests/data",
     "benchmark": "studies: tests/benchmarks",
 }

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import ndm
-from ndm.ode.divergences import TRACES
+from ndm.ode.divergences import DIVERGENCES
 
 from .exact import Known, gaussian, three_levels, two_gaussians
 
@@ -37,9 +37,9 @@ class Mode:
         self._stack.close()
 
     @property
-    def solver(self) -> ndm.AdaptiveSolver:
+    def solver(self) -> ndm.ode.solvers.Adaptive:
         tolerance = 1e-9 if self.dtype == torch.float64 else 1e-6
-        return ndm.AdaptiveSolver(rtol=tolerance, atol=tolerance)
+        return ndm.ode.solvers.Adaptive(rtol=tolerance, atol=tolerance)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_stack", contextlib.ExitStack())
@@ -54,9 +54,9 @@ MODES = {
 LAWS = {"gaussian": gaussian, "two gaussians": two_gaussians}
 
 
-def scaling() -> ndm.ScalingTransform:
+def scaling() -> ndm.transforms.ScalingTransform:
     """A learned F: one coordinate is shown sooner than the other."""
-    transform = ndm.ScalingTransform(EVENT)
+    transform = ndm.transforms.ScalingTransform(EVENT)
     with torch.no_grad():
         transform.log_scale.copy_(torch.tensor([[0.9, -0.7], [-0.4, 0.5]]))
     return transform
@@ -90,37 +90,39 @@ def assert_mean(draws: Tensor, expected: Tensor, mode: Mode, largest_error: floa
     assert (difference < 5 * error + mode.error).all(), f"{difference.tolist()} at errors of {error.tolist()}"
 
 
-@pytest.mark.law("ode_log_prob", "ode_likelihood", "OdeLikelihood", "ExactTrace", "NoDequantisation")
+@pytest.mark.law("log_prob", "ode_likelihood", "OdeLikelihood", "Exact", "NoDequantisation")
 def test_the_density_of_the_ode(known, x, mode):
     model, expected = mode.model(known), known.log_prob(x)
     with mode:
-        found = ndm.ode_likelihood(model, x.to(mode.dtype), trace="exact", solver=mode.solver)
-        alone = ndm.ode_log_prob(model, x.to(mode.dtype), solver=mode.solver)
+        found = ndm.ode_likelihood(model, x.to(mode.dtype), divergence="exact", solver=mode.solver)
+        alone = ndm.log_prob(model, x.to(mode.dtype), solver=mode.solver)
     assert_close(found.log_prob, expected, mode)
     assert torch.equal(alone, found.log_prob)
 
 
-@pytest.mark.law("HutchinsonTrace", "GaussianTrace", registry="trace")
+@pytest.mark.law("Hutchinson", "Gaussian", registry="divergence")
 @pytest.mark.parametrize(
-    "trace", [kind() if kind is ndm.ExactTrace else kind(30) for kind in TRACES.values()], ids=TRACES
+    "divergence",
+    [kind() if kind is ndm.ode.divergences.Exact else kind(30) for kind in DIVERGENCES.values()],
+    ids=DIVERGENCES,
 )
 def test_the_density_of_the_ode_by_probes(known, mode, trace):
     """F is diagonal: Rademacher's probes have no error at all, Gaussian ones say how large theirs is."""
     model, x = mode.model(known), known.sample(2)
     with mode:
-        found = ndm.ode_likelihood(model, x.to(mode.dtype), trace=trace)
+        found = ndm.ode_likelihood(model, x.to(mode.dtype), divergence=trace)
     difference = (found.log_prob.double() - known.log_prob(x)).abs()
     error = found.standard_error.nan_to_num(0)  # an exact trace has none
     assert (difference < 5 * error + 1e-3).all()
     assert (error < 1.0).all()
 
 
-@pytest.mark.law("UniformDequantisation", "PosteriorDequantisation", "LevelsDecoder", registry="dequantisation")
+@pytest.mark.law("UniformDequantisation", "PosteriorDequantisation", "DiscretisedDecoder", registry="dequantisation")
 @pytest.mark.parametrize("is_uniform", [False, True], ids=["posterior", "uniform"])
 def test_the_density_of_levels(mode, is_uniform):
     known, x = Known(three_levels(), event_shape=(1,)), torch.tensor([[-1.0], [0.0], [1.0]])
     model = mode.model(known)
-    dequantisation = ndm.UniformDequantisation() if is_uniform else ndm.PosteriorDequantisation()
+    dequantisation = ndm.ode.UniformDequantisation() if is_uniform else ndm.ode.PosteriorDequantisation()
     with mode:
         found = ndm.ode_likelihood(model, x.to(mode.dtype), dequantisation=dequantisation, draws=40)
     difference = (found.log_prob.double() - known.log_prob_of_levels(x, is_uniform)).abs()
@@ -160,7 +162,7 @@ def test_the_kinetic_energy(known, mode):
     assert_mean(draws[:, None], expected, mode, largest_error=0.1)
 
 
-@pytest.mark.law("NeuralDiffusion", "Bound", "LowDiscrepancyTimes", "GaussianDecoder", "ScalingTransform")
+@pytest.mark.law("NeuralDiffusion", "Bound", "LowDiscrepancy", "GaussianDecoder", "ScalingTransform")
 @pytest.mark.parametrize("timesteps", [None, 1, TIMESTEPS])
 def test_a_draw_of_the_bound(known, x, mode, timesteps):
     model, num = mode.model(known), 8000
@@ -171,13 +173,13 @@ def test_a_draw_of_the_bound(known, x, mode, timesteps):
     assert_mean(found.total.detach().reshape(num, -1), terms.sum(1), mode, largest_error=2.0)
 
 
-@pytest.mark.law("nelbo", "Estimate", "ImportanceTimes")
+@pytest.mark.law("nelbo", "Estimate", "Importance")
 @pytest.mark.parametrize("timesteps", [None, 1, TIMESTEPS])
 @pytest.mark.parametrize("learned", [False, True], ids=["uniform", "importance"])
 def test_the_bound(known, x, mode, timesteps, learned):
     density = None
     if learned:
-        density = ndm.ImportanceTimes(8).double()
+        density = ndm.bounds.time_samplers.Importance(8).double()
         u = torch.rand(4000)
         density.observe(u, 1 + 5 * u)
     with mode:

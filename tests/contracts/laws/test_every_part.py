@@ -12,8 +12,8 @@ from ndm.nn.network import Network
 from ndm.ode.solvers.adaptive import METHODS as ADAPTIVE
 from ndm.ode.solvers.fixed import METHODS as FIXED
 from ndm.ode.solvers.names import solver_for
-from ndm.parts.parameterisations.names import FORMS
-from ndm.parts.parameterisations.parameterisation import PointForm
+from ndm.parts.parameterisations.names import PARAMETERISATIONS
+from ndm.parts.parameterisations.parameterisation import PointParameterisation
 from ndm.parts.schedules import Schedule
 from ndm.parts.time_functions import FUNCTIONS
 from ndm.parts.transforms import Transform
@@ -40,22 +40,22 @@ def disturbed(part: nn.Module, std: float = 0.3) -> nn.Module:
 
 def assert_density(known: Known, x: Tensor, error: float = 1e-3) -> None:
     """The ODE carries quantiles to quantiles, whatever the path is."""
-    solver = ndm.AdaptiveSolver(rtol=1e-6, atol=1e-6)
+    solver = ndm.ode.solvers.Adaptive(rtol=1e-6, atol=1e-6)
     if known.law.has_levels:  # the density of z_0, near the levels
         alpha, sigma = known.level(0.0)
         z_0 = alpha * x + sigma * torch.tensor([[0.3], [-1.0], [0.8]])
         found = _density_of_latents(known.model, z_0, solver)
         expected = known.log_prob_of_latent(z_0)
     else:
-        found, expected = ndm.ode_log_prob(known.model, x, solver=solver), known.log_prob(x)
+        found, expected = ndm.log_prob(known.model, x, solver=solver), known.log_prob(x)
     torch.testing.assert_close(found, expected, rtol=error, atol=error)
 
 
-def _density_of_latents(model: ndm.NeuralDiffusion, z_0: Tensor, solver: ndm.AdaptiveSolver) -> Tensor:
+def _density_of_latents(model: ndm.NeuralDiffusion, z_0: Tensor, solver: ndm.ode.solvers.Adaptive) -> Tensor:
     """log p(z_0), by a decoder of real values that hides nothing of z_0."""
     real = ndm.NeuralDiffusion(model.schedule, model.transform, model.predictor, ndm.GaussianDecoder()).double().eval()
     log_alpha = model.schedule(torch.zeros(())).alpha.log()
-    return ndm.ode_log_prob(real, z_0 / log_alpha.exp(), solver=solver) - z_0[0].numel() * log_alpha
+    return ndm.log_prob(real, z_0 / log_alpha.exp(), solver=solver) - z_0[0].numel() * log_alpha
 
 
 def assert_bound(known: Known, x: Tensor, timesteps: int | None, draws: int = 4000) -> None:
@@ -82,7 +82,7 @@ def test_every_schedule(name):
         assert_bound(known, POINTS, timesteps)
 
 
-SMALL = {"residual": {"network": "mlp", "width": 8, "depth": 1}, "time_basis": {"width": 8}}
+SMALL = {"residual": {"network": "mlp", "width": 8, "depth": 1}, "series": {"width": 8}}
 
 
 def transform_for(name: str, event_shape: tuple[int, ...], **options) -> Transform:
@@ -106,7 +106,7 @@ def test_every_transformation(name):
 @pytest.mark.law(*(kind.__name__ for kind in FUNCTIONS.values()), registry="functions of time")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_of_time(name):
-    transform = transform_for("time_basis", (1,), functions=name)
+    transform = transform_for("series", (1,), functions=name)
     known = Known(three_levels(), transform=transform, event_shape=(1,))
     if name != "pieces":  # whose velocity jumps where an adaptive solver cannot know
         assert_density(known, LEVELS)
@@ -127,7 +127,7 @@ def test_every_gate(name):
 @each_length
 def test_every_volatility(name, timesteps):
     """Beside a linear F that differs between the dimensions, and after the volatility has seen a batch."""
-    transform = disturbed(ndm.ScalingTransform((2,)))
+    transform = disturbed(ndm.transforms.ScalingTransform((2,)))
     volatility = disturbed(VOLATILITIES[name].for_events((2,)))
     volatility.observe(torch.rand(200), torch.randn(200, 2), torch.randn(200, 2))
     known = Known(two_gaussians(), transform=transform, volatility=volatility)
@@ -137,36 +137,38 @@ def test_every_volatility(name, timesteps):
 class ExactNetwork(Network):
     """The outputs of a form of a point by which it says E[x | z_t], z_t seen through the form."""
 
-    def __init__(self, form: PointForm, schedule: Schedule) -> None:
+    def __init__(self, form: PointParameterisation, schedule: Schedule) -> None:
         super().__init__((2,), 1, 0)
-        self.form, self.schedule, self.exact = form, schedule, ExactPredictor(two_gaussians())
+        self.parameterisation, self.schedule, self.exact = form, schedule, ExactPredictor(two_gaussians())
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         level = self.schedule(t)
-        z_t = x / self.form.network_input(torch.ones_like(x), level)
+        z_t = x / self.parameterisation.network_input(torch.ones_like(x), level)
         wanted = self.exact(z_t, t, cond, level, ndm.IdentityTransform())(t)
         # Forms are affine in the output, whatever its meaning.
-        at_0, at_1 = (self.form.x_hat(z_t, torch.full_like(x, value)[:, None], level) for value in (0.0, 1.0))
+        at_0, at_1 = (
+            self.parameterisation.x_hat(z_t, torch.full_like(x, value)[:, None], level) for value in (0.0, 1.0)
+        )
         return ((wanted - at_0) / (at_1 - at_0))[:, None]
 
 
-@pytest.mark.law("DirectPredictor", registry="form")
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.law("DirectPredictor", registry="parameterisation")
+@pytest.mark.parametrize("name", PARAMETERISATIONS)
 def test_every_form_says_what_is_known(name):
-    """Forms of a point by a network that knows, forms of a whole belief by themselves: one density, one bound."""
-    schedule = ndm.LinearSchedule(-5.0, 4.0)
-    if issubclass(FORMS[name], PointForm):
-        form = FORMS[name].for_events((2,), None)
+    """Forms of a point by a network that knows, forms of a whole posterior by themselves: one density, one bound."""
+    schedule = ndm.schedules.LinearSchedule(-5.0, 4.0)
+    if issubclass(PARAMETERISATIONS[name], PointParameterisation):
+        form = PARAMETERISATIONS[name].for_events((2,), None)
         known, x = Known(two_gaussians(), schedule), POINTS
         network: Network = ExactNetwork(form, schedule)
     elif name == "categorical":
-        form = FORMS[name]((2,), 3)
+        form = PARAMETERISATIONS[name]((2,), 3)
         known = Known(three_levels(), schedule)
         with torch.no_grad():
             form.theta.copy_(known.law.shares.log().expand(2, 3))
         network, x = ndm.MLP((2,), form.num_outputs, width=4, depth=0), torch.tensor([[0.0, -1.0], [1.0, 0.0]])
     else:
-        form = FORMS[name]((2,), 2)
+        form = PARAMETERISATIONS[name]((2,), 2)
         known, x = Known(two_gaussians(), schedule), POINTS
         with torch.no_grad():
             form.log_weights.copy_(known.law.shares.log())
@@ -180,11 +182,11 @@ def test_every_form_says_what_is_known(name):
     assert_bound(known, x, 3)
 
 
-@pytest.mark.law("AdaptiveSolver", registry="adaptive method")
-@pytest.mark.law("FixedSolver", registry="method of fixed steps")
+@pytest.mark.law("Adaptive", registry="adaptive method")
+@pytest.mark.law("Fixed", registry="method of fixed steps")
 @pytest.mark.parametrize("name", [*ADAPTIVE, *FIXED])
 def test_every_solver(name):
-    known = Known(gaussian(), ndm.LinearSchedule(-3.0, 3.0))
+    known = Known(gaussian(), ndm.schedules.LinearSchedule(-3.0, 3.0))
     solver = solver_for(name, 400 if name in FIXED else None, *((None, None) if name in FIXED else (1e-6, 1e-6)))
-    found = ndm.ode_log_prob(known.model, POINTS, solver=solver)
+    found = ndm.log_prob(known.model, POINTS, solver=solver)
     torch.testing.assert_close(found, known.log_prob(POINTS), rtol=0, atol=2e-2 if name == "euler" else 1e-4)

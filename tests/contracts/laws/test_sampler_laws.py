@@ -1,4 +1,4 @@
-"""Samplers against the law that they converge to, for data of five levels and exact beliefs, with their order."""
+"""Samplers against the law that they converge to, for data of five levels and exact posteriors, with their order."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -11,8 +11,8 @@ from torch import Tensor
 
 import ndm
 from ndm.base.registry import discover
-from ndm.parts.reverse_steps.mixture import MixtureStepVariance
-from ndm.parts.reverse_steps.moments import MomentsStepVariance
+from ndm.parts.reverse_steps.mixture import MixtureReverseStep
+from ndm.parts.reverse_steps.moments import MomentsReverseStep
 from ndm.samplers import Sampler
 from ndm.samplers.grids.uniform import uniform_gamma, uniform_time
 
@@ -46,7 +46,7 @@ class Given:
 
 
 def model_of_levels(**parts) -> ndm.NeuralDiffusion:
-    return chain_model(schedule=ndm.CosineSchedule(-1.5, 3.0), **parts)
+    return chain_model(schedule=ndm.schedules.CosineSchedule(-1.5, 3.0), **parts)
 
 
 def slope(steps: list[int], errors: list[float]) -> float:
@@ -66,12 +66,12 @@ def test_every_sampler_of_the_library_is_here() -> None:
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("name", OF_THE_ODE + OF_THE_SDE)
 def test_without_noise_a_sampler_follows_the_ode(name, grid) -> None:
-    """Sample by sample, at its declared order or to its tolerance, whatever the step variances are: the ancestral
+    """Sample by sample, at its declared order or to its tolerance, whatever the reverse steps are: the ancestral
     sampler's, which has the model's own steps, are q's here."""
     model, z_1 = model_of_levels(), torch.linspace(-2.5, 2.5, 41)
     exact, options = transported(model, z_1), {"eta": 0.0} if name in OF_THE_SDE else {}
     if name != "ancestral":
-        model.step_variance = ndm.LearnedStepVariance((1,), 3)
+        model.reverse_step = ndm.reverse_steps.LearnedReverseStep((1,), 3)
     steps, errors = [24, 48, 96], []
     for n in steps:
         sampler = SAMPLERS[name](model, n, grid=GRIDS[grid], **options)
@@ -83,12 +83,12 @@ def test_without_noise_a_sampler_follows_the_ode(name, grid) -> None:
         assert abs(slope(steps, errors) - sampler.order) < 0.3, errors
 
 
-@pytest.mark.parametrize("step_variance", [MomentsStepVariance, MixtureStepVariance])
-def test_steps_of_beliefs_without_volatility_tend_to_the_ode(step_variance) -> None:
+@pytest.mark.parametrize("reverse_step", [MomentsReverseStep, MixtureReverseStep])
+def test_steps_of_beliefs_without_volatility_tend_to_the_ode(reverse_step) -> None:
     """Their variance is of the order of the step's square, so that the mean squared distance falls like 1 / steps."""
-    model, steps, squares = model_of_levels(step_variance=step_variance()), [16, 32, 64], []
+    model, steps, squares = model_of_levels(reverse_step=reverse_step()), [16, 32, 64], []
     for n in steps:
-        path = ndm.AncestralSampler(model, n, eta=0.0).trajectory((1000, 1), seed=2)[..., 0]
+        path = ndm.samplers.Ancestral(model, n, eta=0.0).trajectory((1000, 1), seed=2)[..., 0]
         squares.append(float((path[-1] - transported(model, path[0])).square().mean()))
     assert squares[-1] < 0.02 and 0.8 < slope(steps, squares) < 1.2, squares
 
@@ -128,7 +128,7 @@ def guess(model: ndm.NeuralDiffusion, z: Tensor, t: Tensor) -> Tensor:
     return model.predict(z[:, None], t)(t)[:, 0]
 
 
-def means_with_memory(sampler: ndm.ExponentialSampler) -> Tensor:
+def means_with_memory(sampler: ndm.samplers.Exponential) -> Tensor:
     """As `means`, for a sampler that remembers the last prediction: h(z, b), b = x^ at the time before.
 
     A walk of two steps from the z_r that has that prediction, by the noise that leads to z, makes it remember b.
@@ -166,20 +166,20 @@ def means_with_memory(sampler: ndm.ExponentialSampler) -> Tensor:
 @pytest.mark.parametrize("eta", [None, 2.0])
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize(
-    ("name", "step_variance", "order"),
+    ("name", "reverse_step", "order"),
     [
-        ("ancestral", ndm.PosteriorStepVariance, 1),
-        ("ancestral", MomentsStepVariance, 2),
-        ("sde", MixtureStepVariance, 2),
-        ("exponential", MixtureStepVariance, 2),
+        ("ancestral", ndm.reverse_steps.PosteriorReverseStep, 1),
+        ("ancestral", MomentsReverseStep, 2),
+        ("sde", MixtureReverseStep, 2),
+        ("exponential", MixtureReverseStep, 2),
     ],
 )
-def test_with_noise_the_law_converges_to_that_of_the_data(name, step_variance, order, grid, eta) -> None:
+def test_with_noise_the_law_converges_to_that_of_the_data(name, reverse_step, order, grid, eta) -> None:
     """At the declared order; steps with the right variance, and not its mean alone, have one more."""
-    model, steps, errors = model_of_levels(step_variance=step_variance()), [12, 24, 48], []
+    model, steps, errors = model_of_levels(reverse_step=reverse_step()), [12, 24, 48], []
     for n in steps:
         sampler = SAMPLERS[name](model, n, eta, grid=GRIDS[grid])
         found = means_with_memory(sampler) if name == "exponential" else means(sampler, 2 if name == "sde" else 1)
         errors.append(float((found - expectation(latent(model, ZERO), functions)[0]).abs().max()))
     assert errors[-1] < 0.03 and abs(slope(steps, errors) - order) < 0.35, errors
-    assert order == sampler.order or step_variance is MomentsStepVariance
+    assert order == sampler.order or reverse_step is MomentsReverseStep

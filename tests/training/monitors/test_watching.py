@@ -11,17 +11,17 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tiny import IMAGES, POINTS, images, lines, points, signal_at, tensors
 
 from ndm.base.errors import InputError
-from ndm.bounds.time_samplers import LowDiscrepancyTimes
+from ndm.bounds.time_samplers import LowDiscrepancy
 from ndm.evaluation.progress import ProgressPictures
 from ndm.training.monitors.watching import LossBins, not_finite
 from ndm.training.trainer import Trainer
 
 
 def test_the_loss_of_each_bin_is_the_mean_of_its_integrands():
-    bins = LossBins(LowDiscrepancyTimes(), num_bins=4)
+    bins = LossBins(LowDiscrepancy(), num_bins=4)
     bins.observe(torch.tensor([0.0, 0.1, 0.3, 0.99]), torch.tensor([1.0, 3.0, 5.0, 7.0]))
     bins.observe(torch.tensor([0.2]), torch.tensor([2.0]))
-    other = LossBins(LowDiscrepancyTimes(), num_bins=4)
+    other = LossBins(LowDiscrepancy(), num_bins=4)
     other.load(json.loads(json.dumps(bins.sums.tolist())))
     alone = torch.Tensor.clone  # the sum over one process
     expected = {"diffusion_at/0-0.25": 2.0, "diffusion_at/0.25-0.5": 5.0, "diffusion_at/0.75-1": 7.0}

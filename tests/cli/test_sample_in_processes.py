@@ -13,9 +13,9 @@ NDM = ["-m", "ndm.cli"]
 # In the second process every step is NaN.
 POISONED = """
 import os, sys, ndm.cli
-from ndm.samplers.ancestral import AncestralSampler
+from ndm.samplers.ancestral import Ancestral
 if os.environ["RANK"] == "1":
-    AncestralSampler.step = lambda self, z_t, *rest: z_t * float("nan")
+    Ancestral.step = lambda self, z_t, *rest: z_t * float("nan")
 sys.exit(ndm.cli.main(sys.argv[1:]))
 """
 

@@ -1,4 +1,4 @@
-"""`ndm share`: a folder or a repository of the hub that says what its model is, and nothing half written."""
+"""`ndm publish`: a folder or a repository of the hub that says what its model is, and nothing half written."""
 
 import json
 import shlex

@@ -68,7 +68,7 @@ def about(found: dict) -> dict:
     }
 
 
-@pytest.mark.parametrize("data", ["many.npz", "repeated.npz --trace hutchinson"])
+@pytest.mark.parametrize("data", ["many.npz", "repeated.npz --divergence hutchinson"])
 def test_the_numbers_do_not_depend_on_the_number_of_processes(place, data) -> None:
     """Equal examples of two processes share their noise too."""
     words = f"{ESTIMATES} --data {data}"

@@ -1,28 +1,15 @@
 """A Neural Diffusion Model: five distributions built from a schedule, a transformation, a predictor and a decoder."""
 
-import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import torch
-from huggingface_hub import ModelCard, PyTorchModelHubMixin
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ndm.base.errors import InputError, refused
-from ndm.base.files import parse_json, sha256
-from ndm.base.model_card import Facts, model_card
-from ndm.base.model_files import CONFIG, DIGEST, WEIGHTS, model_files
+from ndm.base.errors import InputError
 from ndm.base.modes import callers_autocast, undisturbed, usable
-from ndm.base.noise import BatchSlice
-from ndm.base.part import Part
 from ndm.base.precision import check_noise, check_tensors, holds, in_precision
-from ndm.base.seeds import check_generator
+from ndm.base.pretrained import Pretrained
 from ndm.base.shapes import like_event
-from ndm.bounds.bound import Bound, bound
-from ndm.bounds.time_samplers import LowDiscrepancy, TimeSampler
 from ndm.nn.embeddings import check_labels
 from ndm.parts.decoders import Decoder
 from ndm.parts.predictors import Predictor
@@ -39,7 +26,7 @@ from ndm.process.kernel import Kernel
 from ndm.process.mixture import Mixture
 
 
-class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-diffusion-model"]):
+class NeuralDiffusion(Pretrained):
     """The five distributions of a Neural Diffusion Model:
 
         q(z_t | x)       = N(alpha_t F(x, t), sigma_t^2 I)                                          `marginal`
@@ -75,38 +62,6 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         self.decoder = decoder
         self.volatility = volatility or ConstantVolatility(1.0)
         self.reverse_step = reverse_step or PosteriorReverseStep()
-
-    @undisturbed()
-    def forward(
-        self,
-        x: Tensor,
-        cond: Tensor | None = None,
-        timesteps: int | None = None,
-        time_sampler: TimeSampler | None = None,
-        generator: torch.Generator | None = None,
-        batch_slice: BatchSlice | None = None,
-    ) -> Bound:
-        """One Monte-Carlo draw of the bound of data x (B, *event), in nats: the training loss is its total's mean.
-
-        Under `torch.autocast` predictors run in the lower precision, and the rest in that of x.
-
-        Args:
-            cond: class labels (B,), int64 from 0, for models that take them; -1 or None stands for no label.
-            timesteps: T of the discrete chain; None for continuous time.
-            time_sampler: where the integrand over time is evaluated; low-discrepancy uniform times if not given.
-            batch_slice: which rows of a larger batch x are, where it is computed in shares: with a generator in the
-                same state each share has the values that it has in the whole.
-
-        Raises:
-            InputError: for data that the decoder cannot describe or of another precision than the model, labels out of
-                range, noise that is lost in that precision (`check_noise`; not of a share), T < 1 or one that the step
-                variances do not serve, or eta = 0 (the bound is infinite).
-        """
-        check_generator(generator)
-        x = self.checked(x, cond)
-        if batch_slice is None:  # what raises in one process of several, the others would wait for: the trainer watches
-            self.check_noise(x)
-        return bound(self, x, cond, timesteps, time_sampler or LowDiscrepancy(), generator, batch_slice)
 
     def checked(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """The data x (B, *event), in float32 at least.
@@ -266,65 +221,3 @@ class NeuralDiffusion(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neu
         """
         deviation = kernel.deviation(predicted.posterior) if self.reverse_step.needs_posterior else None
         return self.reverse_step.distribution(q, deviation, step, timesteps)
-
-    def _save_pretrained(self, save_directory: Path) -> None:
-        weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
-        save_file(weights, save_directory / WEIGHTS, metadata={"format": "pt"})
-        config = self.config | {DIGEST: sha256(save_directory / WEIGHTS)}
-        (save_directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-
-    def generate_model_card(self, facts: Facts | None = None) -> ModelCard:
-        """README.md of `save_pretrained` and `push_to_hub`; `facts` as model_card_kwargs={"facts": ...} of these."""
-        parts = {name: type(part).__name__ for name, part in self.named_children()}
-        return ModelCard(model_card(parts, facts or Facts()))
-
-    @classmethod
-    def from_pretrained(
-        cls, pretrained_model_name_or_path: str | Path, *, map_location: str = "cpu", **hub_options: Any
-    ) -> "NeuralDiffusion":
-        """The model saved in a folder, or as OWNER/NAME of the Hugging Face hub, ready for evaluation.
-
-        Args:
-            hub_options: of `huggingface_hub.hf_hub_download`, e.g. `revision` and `token`. The hub is asked once.
-
-        Raises:
-            InputError: for files that are missing, damaged, or do not fit each other, and for what is neither a folder
-                nor a name of the hub that can be had.
-        """
-        source = str(pretrained_model_name_or_path)
-        config_file, file = model_files(source, (CONFIG, WEIGHTS), hub_options)
-        try:
-            config = parse_json(config_file.read_text(encoding="utf-8"))
-            weights, digest = load_file(file, device=map_location), sha256(file)
-        except InputError:
-            raise
-        except (OSError, ValueError, SafetensorError) as error:
-            raise refused(
-                f"a model in {source}", "read", error, f"{CONFIG} and {WEIGHTS}, whole", "copy or download it again"
-            ) from error
-        try:
-            if isinstance(config, dict) and config.pop(DIGEST, digest) != digest:  # older models have none
-                raise InputError(
-                    f"{WEIGHTS}, altered or of another model",
-                    f"that of {CONFIG}, by its sha256",
-                    "copy or download it again",
-                )
-            if unusable := [name for name, value in weights.items() if not value.isfinite().all()]:
-                raise InputError(
-                    f"weights that are not finite ({unusable[0]})",
-                    "finite numbers",
-                    "copy or download it again, or train anew",
-                )
-            model = Part.from_config(config)
-            if not isinstance(model, cls):
-                raise InputError(f"a {type(model).__name__}", f"a {cls.__name__}")
-            model.load_state_dict(weights)
-        except InputError as error:
-            raise InputError(f"{source}: {error.got}", error.expected, error.advice) from error
-        except RuntimeError as error:
-            raise InputError(
-                f"weights in {source} that do not fit their configuration",
-                f"the weights that {CONFIG} describes",
-                str(error).splitlines()[1].strip(),
-            ) from error
-        return model.to(map_location).eval()

@@ -10,11 +10,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from ndm.base.errors import InputError
 from ndm.benchmarks.comparison.contenders import network_options
 from ndm.benchmarks.speed.peers import flops
+from ndm.bounds.bound import bound
 from ndm.config import Config
 from ndm.data import DataSet, Split
 from ndm.nn.network_for import network_for
 from ndm.recipes import recipe
-from ndm.training.build import as_tensor, build_model
+from ndm.training.build import build_model
 
 _SMALL, _BATCH = (3, 32, 32), 4
 _NARROW = {"channels": 16, "blocks": 1}
@@ -89,9 +90,9 @@ def factor(name: str) -> float:
 def step_flops(config: Config, data: DataSet) -> float:
     """Of an image, in a step on all of `data`."""
     model = build_model(config, data)
-    x = as_tensor(data.train.x, model.decoder)
+    x = model.decoder.from_raw(data.train.x)
     with FlopCounterMode(display=False) as counter:
-        model(x).total.mean().backward()
+        bound(model, x).total.mean().backward()
     return float(counter.get_total_flops()) / len(x)
 
 

@@ -24,6 +24,7 @@ from ndm.base.registry import choose, discover
 from ndm.benchmarks._peak_memory import peak_memory_mib
 from ndm.benchmarks.comparison.contenders import network_options
 from ndm.benchmarks.comparison.machine import machine
+from ndm.bounds.bound import bound
 from ndm.config import Config
 from ndm.data import DataSet, Split, load
 from ndm.model import NeuralDiffusion
@@ -31,7 +32,7 @@ from ndm.parts.predictors import Predictor
 from ndm.parts.transforms import Transform
 from ndm.recipes import recipe
 from ndm.samplers.ancestral import Ancestral
-from ndm.training.build import as_tensor, build_model, make_time_sampler
+from ndm.training.build import build_model, make_time_sampler
 from ndm.training.optimizer import make_optimizer
 from ndm.training.prepare import prepare_network
 
@@ -189,12 +190,12 @@ def _training(config: Config, data: DataSet, batch_size: int) -> tuple[NeuralDif
     model = build_model(config, data).to(_device())
     prepare_network(model, config)
     optimizer, times = make_optimizer(model, config), make_time_sampler(config).to(_device())
-    x = as_tensor(data.train.batches(batch_size, seed=0)[0], model.decoder).to(_device())
+    x = model.decoder.from_raw(data.train.batches(batch_size, seed=0)[0]).to(_device())
 
     def step() -> None:
         model.train()
         optimizer.zero_grad()
-        model(x, None, config.timesteps, times).total.mean().backward()
+        bound(model, x, None, config.timesteps, times).total.mean().backward()
         optimizer.step()
 
     return model, step

@@ -2,21 +2,19 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
+from ndm.base.modes import undisturbed
 from ndm.base.noise import BatchSlice
+from ndm.base.seeds import check_generator
 from ndm.base.shapes import check_count, like_event, sum_event
-from ndm.bounds.time_samplers import TimeSampler
+from ndm.bounds.time_samplers import LowDiscrepancy, TimeSampler
+from ndm.model import NeuralDiffusion
 from ndm.process.curve import Curve
 from ndm.process.gaussian import Gaussian
-
-if TYPE_CHECKING:
-    from ndm.model import NeuralDiffusion
-
 
 MOST_TIMESTEPS = 1_000_000  # beyond it float32 cannot tell the time_sampler apart
 
@@ -35,23 +33,37 @@ class Bound:
         return self.prior + self.diffusion + self.reconstruction
 
 
+@undisturbed()
 def bound(
-    model: "NeuralDiffusion",
+    model: NeuralDiffusion,
     x: Tensor,
-    cond: Tensor | None,
-    timesteps: int | None,
-    time_sampler: TimeSampler,
+    cond: Tensor | None = None,
+    timesteps: int | None = None,
+    time_sampler: TimeSampler | None = None,
     generator: torch.Generator | None = None,
     batch_slice: BatchSlice | None = None,
 ) -> Bound:
-    """One Monte-Carlo draw of the NELBO of x (B, *event).
+    """One Monte-Carlo draw of the NELBO of data x (B, *event), in nats: the training loss is its total's mean.
+
+    Under `torch.autocast` predictors run in the lower precision, and the rest in that of x.
 
     Args:
-        timesteps: T of the discrete chain, or None for continuous time.
-        time_sampler: where the integrand over time is evaluated.
-        batch_slice: which rows of a larger batch x are, where it is computed in shares.
+        cond: class labels (B,), int64 from 0, for models that take them; -1 or None stands for no label.
+        timesteps: T of the discrete chain; None for continuous time.
+        time_sampler: where the integrand over time is evaluated; low-discrepancy uniform times if not given.
+        batch_slice: which rows of a larger batch x are, where it is computed in shares: with a generator in the same
+            state each share has the values that it has in the whole.
+
+    Raises:
+        InputError: for data that the decoder cannot describe or of another precision than the model, labels out of
+            range, noise that is lost in that precision (`NeuralDiffusion.check_noise`; not of a share), T < 1 or one
+            that the reverse steps do not serve, or eta = 0 (the bound is infinite).
     """
-    batch_slice = batch_slice or BatchSlice(0, len(x), len(x))
+    check_generator(generator)
+    x = model.checked(x, cond)
+    if batch_slice is None:  # what raises in one process of several, the others would wait for: the trainer watches
+        model.check_noise(x)
+    batch_slice, time_sampler = batch_slice or BatchSlice(0, len(x), len(x)), time_sampler or LowDiscrepancy()
     if timesteps is not None:  # in continuous time w = v
         check_count("timesteps", timesteps)
         if not 1 <= timesteps <= MOST_TIMESTEPS:
@@ -77,7 +89,7 @@ def bound(
 
 
 def _prior(
-    model: "NeuralDiffusion",
+    model: NeuralDiffusion,
     curve: Curve,
     x: Tensor,
     cond: Tensor | None,
@@ -102,9 +114,7 @@ def _prior(
     return torch.zeros(len(x), dtype=kl.dtype, device=kl.device).index_put((part,), kl * (batch_slice.total / size))
 
 
-def continuous_integrand(
-    model: "NeuralDiffusion", curve: Curve, t: Tensor, noise: Tensor, cond: Tensor | None
-) -> Tensor:
+def continuous_integrand(model: NeuralDiffusion, curve: Curve, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
     """l(t) = sum_i a^2 gamma' / (2 eta_i) [ (1 + eta_i)/2 dF_i - dF'_i / gamma' ]^2 in nats, (B,).
 
     a^2 = exp(-gamma), dF(u) = F(x, u) - f^(u), and i runs over the transformation's basis. With F = identity and
@@ -126,7 +136,7 @@ def continuous_integrand(
 
 
 def discrete_integrand(
-    model: "NeuralDiffusion",
+    model: NeuralDiffusion,
     curve: Curve,
     step: Tensor,
     timesteps: int,
@@ -158,7 +168,7 @@ def discrete_integrand(
 
 
 @torch.no_grad()
-def _observe_volatility(model: "NeuralDiffusion", difference: Curve, s: Tensor, t: Tensor) -> None:
+def _observe_volatility(model: NeuralDiffusion, difference: Curve, s: Tensor, t: Tensor) -> None:
     """What the continuous integrand shows the volatility, by differences over the step instead of velocities."""
     at_s, at_t = model.transform.basis(difference(s)), model.transform.basis(difference(t))
     span = like_event(model.schedule.gamma(t) - model.schedule.gamma(s), at_t)

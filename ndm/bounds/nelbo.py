@@ -12,7 +12,7 @@ from ndm.base.modes import evaluating, undisturbed
 from ndm.base.precision import check_tensors
 from ndm.base.seeds import check_generator
 from ndm.base.shapes import check_batch_size, check_count
-from ndm.bounds.bound import Bound
+from ndm.bounds.bound import Bound, bound
 from ndm.bounds.time_samplers import Importance, Stratified, TimeSampler
 from ndm.model import NeuralDiffusion
 
@@ -75,7 +75,7 @@ def nelbo(
             chunk = slice(start, start + examples)
             repeated = x[chunk].repeat_interleave(draws, 0)
             labels = None if cond is None else cond[chunk].repeat_interleave(draws, 0)
-            terms = model(repeated, labels, timesteps, time_sampler, generator)
+            terms = bound(model, repeated, labels, timesteps, time_sampler, generator)
             rows.append(torch.stack([terms.prior, terms.diffusion, terms.reconstruction]).reshape(3, -1, draws))
     draws_of_terms = torch.cat(rows, 1)
     error = draws_of_terms.sum(0).std(-1) / math.sqrt(draws)

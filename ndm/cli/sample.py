@@ -20,7 +20,6 @@ from ndm.evaluation.figures import check_picture, picture_of
 from ndm.runs.run import Run, open_run
 from ndm.samplers import sampler_for
 from ndm.samplers.grids.optimised import grids_for
-from ndm.training.build import as_array
 
 _BATCH = 256
 _COPIES = 3  # of all samples: in batches, together, and as they are written
@@ -122,7 +121,7 @@ def draw(
 
     def batch(k: int) -> np.ndarray:
         shape = (min(_BATCH, num - k * _BATCH), *run.event_shape)
-        return as_array(walk(shape, seed=seed, first=k * _BATCH), run.model.decoder)
+        return run.model.decoder.to_raw(walk(shape, seed=seed, first=k * _BATCH))
 
     none = np.empty((0, *run.event_shape), np.uint8 if run.is_image else np.float32)
     return np.concatenate([none, *processes.collect(batch, math.ceil(num / _BATCH), "sampling", f"{num} samples")])

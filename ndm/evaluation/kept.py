@@ -15,7 +15,7 @@ from typing import Any
 
 from ndm.base.errors import InputError
 from ndm.base.files import make_folder, read_json, write_atomically
-from ndm.base.model_files import weights_of
+from ndm.base.pretrained import weights_of
 from ndm.runs.checkpoint import newest
 from ndm.runs.run import Run
 

@@ -8,7 +8,6 @@ from ndm.data import DataSet
 from ndm.evaluation.figures import check_picture, filmstrip, picture_of
 from ndm.model import NeuralDiffusion
 from ndm.samplers import sampler_for
-from ndm.training.build import as_array, as_tensor
 
 _IMAGES, _ROWS, _POINTS = 36, 4, 1200
 _TIMES = [0.0, 0.25, 0.5, 0.75, 1.0]
@@ -31,10 +30,10 @@ class ProgressPictures:
         kind = sampler_for(self.config.sampler)
         sampler = kind(model, self.config.timesteps) if self.config.timesteps else kind(model)
         number = _IMAGES if self.data.is_image else _POINTS
-        samples = as_array(sampler((number, *self.data.event_shape), seed=0), model.decoder)
+        samples = model.decoder.to_raw(sampler((number, *self.data.event_shape), seed=0))
         pictures = {"samples": picture_of(samples, self.about)}
         shown = self.data.validation.x[: _ROWS if self.data.is_image else _POINTS]
-        frames = paths(model, as_tensor(shown, model.decoder), _TIMES)
+        frames = paths(model, model.decoder.from_raw(shown), _TIMES)
         if (frames != frames[0]).any():
             pictures["filmstrip"] = filmstrip(frames, _TIMES)
         return pictures

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from ndm.base.errors import InputError
 from ndm.base.part import Part
+from ndm.base.shapes import like_event
+from ndm.process.curve import Curve
 
 _MOST = 10_000
 
@@ -108,3 +110,29 @@ FUNCTIONS: dict[str, type[TimeFunctions]] = {
     "pieces": Pieces,
     "sigmoids": Sigmoids,
 }
+
+
+class BasisCurve(Curve):
+    """t -> x + sum_k b_k(t) h_k, with velocity sum_k b'_k(t) h_k."""
+
+    def __init__(self, x: Tensor, h: Tensor, functions: TimeFunctions) -> None:
+        self.x = x  # (B, *event)
+        self.h = h  # (B, K, *event)
+        self.functions = functions
+
+    def _combine(self, weights: Tensor) -> Tensor:
+        """sum_k weights_k h_k, weights (B, K) or (K,); elementwise, so that mixed precision leaves it alone."""
+        weights = weights.expand(self.h.shape[0], -1)
+        return (like_event(weights, self.h) * self.h).sum(1)
+
+    def __call__(self, t: Tensor) -> Tensor:
+        return self.x + self._combine(self.functions(t)[0])
+
+    def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        b, b_prime = self.functions(t)
+        return self.x + self._combine(b), self._combine(b_prime)
+
+    def __sub__(self, other: Curve) -> Curve:
+        if isinstance(other, BasisCurve) and other.functions is self.functions:
+            return BasisCurve(self.x - other.x, self.h - other.h, self.functions)
+        return super().__sub__(other)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
-from ndm.base.model_files import weights_of
+from ndm.base.pretrained import weights_of
 from ndm.bounds.time_samplers import Importance
 from ndm.config import read_yaml
 from ndm.data import DataSet, Whole, read
@@ -17,7 +17,6 @@ from ndm.model import NeuralDiffusion
 from ndm.parts.decoders.discretised import DiscretisedDecoder
 from ndm.runs.checkpoint import best, latest, newest
 from ndm.runs.folder import CONFIGURATION, left_of_checkpoints
-from ndm.training.build import as_tensor
 from ndm.training.state import read_progress, read_times
 
 
@@ -80,7 +79,7 @@ class Run:
 
     def as_input(self, x: Examples) -> Tensor:
         """Examples as the model takes them."""
-        return as_tensor(x, self.model.decoder)
+        return self.model.decoder.from_raw(x)
 
 
 def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> Run:

@@ -14,15 +14,15 @@ from ndm.samplers.sampler import Grid, Sampler
 
 
 class Ancestral(Sampler):
-    """z_s ~ p(z_s | z_t), the model's own step, whose form is its reverse step, for every grid and every eta:
+    """z_s ~ p(z_s | z_t), the model's own step, `ReverseStep`, for every grid and every eta:
 
         z_s = alpha_s f^(s) + c_{s|t} (z_t - alpha_t f^(t)) + sqrt(w) n        or the mixture of such steps
 
     A reverse step that is a table serves the T steps that it was made for, with the model's own volatility; others are
     refused. In many steps the chain tends to the reverse SDE with volatility eta, and at eta = 0 to the ODE. With q's
-    own variance, eta = 0 is DDIM's deterministic step, and eta = 1 DDPM's chain for F = identity. Steps made of p(x | z_t)
-    have noise at eta = 0, too: x is drawn, and not x^ put in its place. So mixture steps of exact posteriors keep the
-    law of independent dimensions for every eta and any number of steps. (`Deterministic` is always without noise.)
+    own variance, eta = 0 is DDIM's deterministic step, and eta = 1 DDPM's chain for F = identity. Steps made of
+    p(x | z_t) have noise at eta = 0, too: x is drawn, and not x^ put in its place. So mixture steps of exact posteriors
+    keep the law of independent dimensions for every eta and any number of steps. (`Deterministic` never has noise.)
     Sources: https://arxiv.org/abs/2006.11239 (DDPM, 2020), https://arxiv.org/abs/2010.02502 (DDIM, 2020).
 
     Args:

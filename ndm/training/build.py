@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ndm.base.errors import InputError, is_out_of_memory
 from ndm.base.registry import choose, discover
 from ndm.bounds.time_samplers import Importance, LowDiscrepancy, TimeSampler
 from ndm.config import Config
 from ndm.data import DataSet
-from ndm.data.lazy import Examples, moments
+from ndm.data.lazy import moments
 from ndm.model import NeuralDiffusion
 from ndm.parts.decoders import Decoder
 from ndm.parts.decoders.discretised import DiscretisedDecoder
@@ -72,7 +71,7 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
         _take_a_step(model, shape)
     # Channels-last weights make convolutions faster, on CPUs and GPUs; nothing else changes.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    some = as_tensor(data.train.x[: max(1, _SEEN // math.prod(shape))], model.decoder)
+    some = model.decoder.from_raw(data.train.x[: max(1, _SEEN // math.prod(shape))])
     model.check_noise(some)
     model.predictor.initialise(model.decoder.standardise(some))
     return model
@@ -126,19 +125,6 @@ def decoder_for(data: DataSet) -> Decoder:
             "remove it: a density over a constant is infinite",
         )
     return GaussianDecoder(torch.from_numpy(loc).float(), torch.from_numpy(scale).float())
-
-
-def as_tensor(x: Examples, decoder: Decoder) -> Tensor:
-    """Raw data, uint8 levels or real values, as the floating point data that a model takes."""
-    raw = torch.from_numpy(np.ascontiguousarray(np.asarray(x)))
-    return decoder.from_integers(raw) if isinstance(decoder, DiscretisedDecoder) else raw.float()
-
-
-def as_array(x: Tensor, decoder: Decoder) -> np.ndarray:
-    """The inverse of `as_tensor`: uint8 levels for images, float32 for real values."""
-    if isinstance(decoder, DiscretisedDecoder):
-        return decoder.to_integers(x).to(torch.uint8).cpu().numpy()
-    return x.float().cpu().numpy()
 
 
 def _find(kind: str, package: str, base: type, name: str | None) -> Any:

@@ -8,9 +8,10 @@ from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from ndm.base.noise import BatchSlice
+from ndm.bounds.bound import bound
 from ndm.config import Config
 from ndm.data import DataSet
-from ndm.training.build import as_tensor, build_model, make_time_sampler
+from ndm.training.build import build_model, make_time_sampler
 from ndm.training.optimizer import make_optimizer
 from ndm.training.room import parameters_fit, require_room
 
@@ -36,11 +37,11 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
 
     optimizer = make_optimizer(model, config)
     times = make_time_sampler(config)
-    x = as_tensor(data.train.batches(config.batch_size, config.seed)[0], model.decoder)
+    x = model.decoder.from_raw(data.train.batches(config.batch_size, config.seed)[0])
 
     def step() -> None:
         optimizer.zero_grad()
-        model(x, None, config.timesteps, times).total.mean().backward()
+        bound(model, x, None, config.timesteps, times).total.mean().backward()
         optimizer.step()
 
     with FlopCounterMode(display=False) as counter:

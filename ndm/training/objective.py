@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ndm.base.noise import BatchSlice
-from ndm.bounds.bound import Bound
+from ndm.bounds.bound import Bound, bound
 from ndm.bounds.time_samplers import TimeSampler
 from ndm.config import Config
 from ndm.model import NeuralDiffusion
@@ -27,8 +27,8 @@ class Terms(nn.Module):
 
     def forward(self, x: Tensor, batch_slice: BatchSlice, generator: torch.Generator) -> tuple[Bound, Tensor | None]:
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.autocast):
-            bound = self.model(x, None, self.timesteps, self.time_sampler, generator, batch_slice)
+            terms = bound(self.model, x, None, self.timesteps, self.time_sampler, generator, batch_slice)
             energy = (
                 kinetic_energy(self.model, x, generator=generator, batch_slice=batch_slice) if self.has_energy else None
             )
-        return bound, energy
+        return terms, energy

@@ -18,7 +18,7 @@ from ndm.base.noise import BatchSlice
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
-from ndm.training.build import as_tensor, make_time_sampler
+from ndm.training.build import make_time_sampler
 from ndm.training.objective import Terms
 
 _SOME = 2  # examples
@@ -88,7 +88,7 @@ def step_bytes(model: NeuralDiffusion, config: Config, data: DataSet, numbers: S
     computed again keep their inputs, and one of them at a time all that it computes.
     """
     terms = Terms(model, make_time_sampler(config), config)
-    x = as_tensor(data.train.x[: 2 * _SOME], model.decoder)
+    x = model.decoder.from_raw(data.train.x[: 2 * _SOME])
     x = x[torch.arange(2 * _SOME) % len(x)].to(next(model.parameters()).device)
     was_training, blocks = model.training, [part for part in terms.modules() if isinstance(part, Block)]
     again = sum(block.recomputed for block in blocks)

@@ -27,7 +27,7 @@ from ndm.runs.folder import alone, check_folder, locked
 from ndm.runs.saving import last_resort
 from ndm.training.averages.ema import ExponentialMovingAverage
 from ndm.training.averages.power import PowerAverages
-from ndm.training.build import as_tensor, build_model, make_time_sampler
+from ndm.training.build import build_model, make_time_sampler
 from ndm.training.failure import keep_batch, what_failed
 from ndm.training.interruption import Interruption
 from ndm.training.monitors.metrics import Metrics
@@ -198,7 +198,7 @@ class Trainer:
 
     def _as_input(self, x: Examples) -> Tensor:
         """Examples as the model takes them, on its device."""
-        return as_tensor(x, self.raw_model.decoder).to(self.accelerator.device)
+        return self.raw_model.decoder.from_raw(x).to(self.accelerator.device)
 
     def save(self) -> None:
         """Write the checkpoint of this step, if there is none; raises `FloatingPointError` if it would hold a NaN."""

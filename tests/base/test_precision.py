@@ -74,7 +74,7 @@ def test_mixed_precision_leaves_the_bound_alone(name, timesteps) -> None:
     x = torch.randn(64, 1, 4, 4)
 
     def total() -> Tensor:
-        return model(x, timesteps=timesteps, generator=torch.Generator().manual_seed(0)).total
+        return ndm.bound(model, x, timesteps=timesteps, generator=torch.Generator().manual_seed(0)).total
 
     plain = total()
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -95,7 +95,9 @@ def test_mixed_precision_rounds_networks_only() -> None:
         totals = []
         for enabled in (False, True):
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
-                totals.append(model(x, timesteps=timesteps, generator=torch.Generator().manual_seed(0)).total.mean())
+                totals.append(
+                    ndm.bound(model, x, timesteps=timesteps, generator=torch.Generator().manual_seed(0)).total.mean()
+                )
         assert_close(totals[1], totals[0], rtol=0.01)
         gradients = torch.autograd.grad(totals[1], list(model.parameters()))
         assert all(gradient.isfinite().all() for gradient in gradients)
@@ -176,7 +178,7 @@ def test_below_it_the_bound_would_be_none(name) -> None:
     assert (double.mean() - entropy).abs() < 4 * error
     assert single.mean() < entropy - 1 + 4 * error
     with pytest.raises(ndm.InputError, match="in float32; expected at least"):
-        model(known_data(name, 100).float())
+        ndm.bound(model, known_data(name, 100).float())
 
 
 def test_double_precision_has_an_end_of_its_own() -> None:
@@ -223,10 +225,10 @@ def test_noise_is_judged_in_the_precision_that_computes(make) -> None:
         torch.set_default_dtype(before)
         model = plain_model(make()).to(before).to(after)
         if after == torch.float64:
-            assert model(x).total.isfinite().all()
+            assert ndm.bound(model, x).total.isfinite().all()
         else:
             with pytest.raises(ndm.InputError, match=r"2\.1e-09|1e-09"):
-                model(x.float())
+                ndm.bound(model, x.float())
     with pytest.raises(ndm.InputError, match="in float64; expected at least"):
         plain_model(ndm.schedules.LinearSchedule(-75.0))(x)
 
@@ -235,7 +237,7 @@ def test_noise_is_judged_beside_the_size_of_the_data() -> None:
     """At the usual -13.3, values of 100 000 are too large for float32, and one of a million among small ones."""
     model, x = plain_model(ndm.schedules.LinearSchedule()), torch.randn(100, 2)
     for data in (1e5 * x, torch.cat([x, torch.full((1, 2), 1e6)])):
-        assert model(data).total.isfinite().all()
+        assert ndm.bound(model, data).total.isfinite().all()
         with pytest.raises(ndm.InputError, match="scale the data to about 1"):
             model(data.float())
     scaled = ndm.NeuralDiffusion(
@@ -260,7 +262,7 @@ def test_all_that_draw_latents_judge_the_noise() -> None:
     ).float()
     levels = ndm.NeuralDiffusion(model.schedule, model.transform, model.predictor, ndm.DiscretisedDecoder(3))
     for refused in (
-        lambda: model(x),
+        lambda: ndm.bound(model, x),
         lambda: ndm.nelbo(model, x, draws=2),
         lambda: ndm.kinetic_energy(model, x),
         lambda: ndm.importance_weighted(model, x, timesteps=2, draws=2),

@@ -13,8 +13,9 @@ from ndm.benchmarks.comparison.contenders import CONTENDERS
 from ndm.benchmarks.comparison.execute import configuration
 from ndm.benchmarks.comparison.plan import FACTORS, measurements, sizings, subset, tunings
 from ndm.benchmarks.comparison.stages import best_rates
+from ndm.bounds.bound import bound
 from ndm.data import load
-from ndm.training.build import as_tensor, build_model
+from ndm.training.build import build_model
 
 PLANS = {"pays": pays.PLAN, "ablations": ablations.PLAN, "small": PLAN}
 
@@ -108,5 +109,5 @@ def test_every_contender_makes_a_model_with_a_bound(name, timesteps):
     data = load("digits")
     job = replace(JOB, data="digits", contender=name, timesteps=timesteps)
     model = build_model(configuration(job), data)
-    bound = model(as_tensor(data.test.x[:4], model.decoder), None, timesteps)
-    assert torch.isfinite(bound.total).all()
+    found = bound(model, model.decoder.from_raw(data.test.x[:4]), None, timesteps)
+    assert torch.isfinite(found.total).all()

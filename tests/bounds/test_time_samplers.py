@@ -8,7 +8,7 @@ from exact_models import assert_close, squashing_model
 from torch import Tensor
 
 import ndm
-from ndm.bounds.time_samplers import Importance, LowDiscrepancy, Stratified
+from ndm.bounds.time_samplers import Importance, LowDiscrepancy, Stratified, TimeSampler
 
 NUM = 100_000
 LIKE = torch.zeros(())
@@ -33,7 +33,7 @@ def learned() -> Importance:
     return times
 
 
-def draws(times: ndm.times.TimeSampler, num: int = NUM) -> tuple[Tensor, Tensor]:
+def draws(times: TimeSampler, num: int = NUM) -> tuple[Tensor, Tensor]:
     return times(num, torch.zeros((), dtype=torch.float64))
 
 
@@ -84,10 +84,10 @@ def test_bound_has_one_mean(timesteps) -> None:
     times = Importance(num_bins=8)
     model.train()
     for _ in range(20):
-        model(x.expand(256, 3), timesteps=timesteps, time_sampler=times)
+        ndm.bound(model, x.expand(256, 3), timesteps=timesteps, time_sampler=times)
     model.eval()
     assert times.density().max() > 1.5
-    ours, plain = (model(x.expand(20_000, 3), timesteps=timesteps, times=t).diffusion for t in (times, None))
+    ours, plain = (ndm.bound(model, x.expand(20_000, 3), timesteps=timesteps, times=t).diffusion for t in (times, None))
     error = math.sqrt((ours.var() + plain.var()) / 20_000)
     assert abs(ours.mean() - plain.mean()) < 4 * error
 

@@ -107,7 +107,7 @@ def test_a_failure_leaves_no_folder(workplace, monkeypatch):
     def fail(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ndm.model.save_file", fail)
+    monkeypatch.setattr("ndm.base.pretrained.save_file", fail)
     before = content(workplace)
     result = ndm("share points shared")
     assert result.code == 2 and "No space left" in result.err and content(workplace) == before

@@ -14,7 +14,7 @@ def draw(words: str) -> np.ndarray:
 
 @pytest.mark.parametrize("reverse_step", ["mixture", "moments"])
 def test_the_same_process_in_other_words_draws_the_same_samples(workplace, reverse_step):
-    """Steps made of p(x | z_t) are those of the model whatever eta and the grid are called; any other eta is another."""
+    """Steps made of p(x | z_t) are the model's whatever eta and the grid are called; any other eta is another."""
     assert (
         ndm(
             f"train points.npz --run few --max-steps 2 --timesteps 3 --reverse-step {reverse_step} --schedule "

@@ -39,7 +39,7 @@ FUNCTIONS = {  # of data or latents x (4, 2) and of labels
 }
 T = torch.full((4,), 0.5)
 METHODS = {
-    "forward": lambda model, x, cond: model(x, cond).total,
+    "forward": lambda model, x, cond: ndm.bound(model, x, cond).total,
     "curve": lambda model, x, cond: model.curve(x, cond)(T),
     "predict": lambda model, x, cond: model.predict(x, T, cond)(T),
     "predicted_velocity": lambda model, x, cond: model.predicted_velocity(x, T, cond),

@@ -126,7 +126,7 @@ def test_a_table_refuses_every_step_but_those_of_its_chain(case):
 @pytest.mark.parametrize(
     "use",
     [
-        lambda model: model(torch.randn(2, 3), timesteps=TIMESTEPS + 1),
+        lambda model: ndm.bound(model, torch.randn(2, 3), timesteps=TIMESTEPS + 1),
         lambda model: ndm.nelbo(model, torch.randn(2, 3), timesteps=1, draws=2),
         lambda model: ndm.importance_weighted(model, torch.randn(2, 3), timesteps=TIMESTEPS + 1, draws=2),
         lambda model: ndm.samplers.Ancestral(model, TIMESTEPS + 1),
@@ -183,13 +183,13 @@ def test_beliefs_that_nobody_has_are_refused_in_one_line(name):
     ):
         model = tiny_model(image, reverse_step=reverse_step, **parts)
         for use in (
-            lambda model=model: model(torch.randn(2, *image), timesteps=TIMESTEPS),
+            lambda model=model: ndm.bound(model, torch.randn(2, *image), timesteps=TIMESTEPS),
             lambda model=model: ndm.samplers.Ancestral(model, TIMESTEPS)((2, *image)),
         ):
             with pytest.raises(InputError) as error:
                 use()
             assert got in error.value.got and advice in error.value.advice and "\n" not in str(error.value)
-        assert model(torch.randn(2, *image)).total.isfinite().all()  # continuous time asks for none
+        assert ndm.bound(model, torch.randn(2, *image)).total.isfinite().all()  # continuous time asks for none
 
 
 @pytest.mark.parametrize("name", BELIEVED)
@@ -205,7 +205,7 @@ def test_beliefs_serve_chains_of_any_length(name, form, recwarn):
     ).eval()
     x = decoder.from_integers(torch.randint(0, 5, (BATCH, 3)))
     for timesteps in (1, TIMESTEPS, 11):
-        assert model(x, timesteps=timesteps).total.isfinite().all()
+        assert ndm.bound(model, x, timesteps=timesteps).total.isfinite().all()
         decoder.check(ndm.samplers.Ancestral(model, timesteps)((2, 3)))
         z_t, k = torch.randn(BATCH, 3), torch.full((BATCH,), timesteps - 1)
         p = model.reverse_kernel(z_t, predicted := model.predict(z_t, torch.ones(BATCH)), k, timesteps)

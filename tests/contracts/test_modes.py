@@ -87,8 +87,8 @@ OF_THE_ODE: dict[str, Measure] = {
     "optimised grid": lambda model, x: ndm.samplers.grids.Optimised(model, x.shape[1:], samples=2, fine=4).errors,
 }
 OTHERS: dict[str, Measure] = {
-    "model": lambda model, x: terms(model(x, generator=seeded())),
-    "model of steps": lambda model, x: terms(model(x, timesteps=TIMESTEPS, generator=seeded())),
+    "model": lambda model, x: terms(ndm.bound(model, x, generator=seeded())),
+    "model of steps": lambda model, x: terms(ndm.bound(model, x, timesteps=TIMESTEPS, generator=seeded())),
     "nelbo": lambda model, x: terms(ndm.nelbo(model, x, draws=2, generator=seeded())),
     "importance_weighted": lambda model, x: (
         ndm.importance_weighted(model, x, timesteps=TIMESTEPS, draws=2, generator=seeded()).total
@@ -234,7 +234,7 @@ def test_data_and_labels_made_in_inference_mode_train(timesteps):
 
     def gradients(x: Tensor, labels: Tensor) -> list[Tensor]:
         loss = (
-            model(x, labels, timesteps, generator=seeded()).total
+            ndm.bound(model, x, labels, timesteps, generator=seeded()).total
             + ndm.kinetic_energy(model, x, labels, generator=seeded())
         ).mean()
         return [g for g in torch.autograd.grad(loss, list(model.parameters()), allow_unused=True) if g is not None]
@@ -374,7 +374,7 @@ def test_a_predictor_whose_gradient_is_missing_is_refused(mode):
         with pytest.raises(InputError, match=r"derivative PyTorch does not see|made in torch.inference_mode"):
             MEASURES[name](model, x)
     with pytest.raises(InputError, match=r"derivative PyTorch does not see|made in torch.inference_mode"):
-        model(x)
+        ndm.bound(model, x)
     with torch.no_grad():  # values need no gradient
         assert differing(model, x, torch.inference_mode(), {"nelbo": OTHERS["nelbo"]}) == []
 
@@ -411,6 +411,6 @@ def test_velocities_are_mapped_and_what_cannot_be_mapped_or_nested_is_an_error()
     mapped = torch.func.vmap(lambda x, t: model.curve(x[None]).with_velocity(t[None])[1][0])(x, t)
     torch.testing.assert_close(mapped, model.curve(x).with_velocity(t)[1])
     with pytest.raises(RuntimeError, match="vmap"):
-        torch.func.vmap(lambda x: model(x[None]).total)(x)
+        torch.func.vmap(lambda x: ndm.bound(model, x[None]).total)(x)
     with forward_ad.dual_level(), pytest.raises(RuntimeError, match="Nested forward mode"):
         model.curve(forward_ad.make_dual(x, torch.ones_like(x))).with_velocity(t)

@@ -24,7 +24,7 @@ SHRINK = '''
 import torch
 from torch import Tensor
 
-from ndm.curve import Curve
+from ndm.process.curve import Curve
 from ndm.transforms.transform import Transform
 
 
@@ -94,7 +94,7 @@ def test_a_model_is_built_of_it_by_name(added):
     x = torch.randn(4, 2)
     value, velocity = model.curve(x).with_velocity(torch.tensor(0.5))
     torch.testing.assert_close(velocity, -2 * value)  # the default derivative
-    assert model(x).total.isfinite().all()
+    assert ndm.bound(model, x).total.isfinite().all()
 
 
 def test_it_is_saved_and_loaded(added, tmp_path):

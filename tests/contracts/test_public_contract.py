@@ -73,11 +73,11 @@ def test_an_exported_name_exists_and_says_what_it_is(name):
 
 def test_a_model_gives_one_draw_of_the_bound():
     model, x = model_of_images(), torch.randn(5, 1, 8, 8)
-    bound = model(x)
+    bound = ndm.bound(model, x)
     assert isinstance(bound, ndm.Bound)
     assert [field.name for field in dataclasses.fields(bound)] == ["prior", "diffusion", "reconstruction"]
     assert bound.total.shape == (5,) and bound.total.requires_grad
-    assert model(x, cond=None, timesteps=10).total.shape == (5,)
+    assert ndm.bound(model, x, cond=None, timesteps=10).total.shape == (5,)
 
 
 def test_a_model_gives_its_five_distributions():
@@ -148,7 +148,7 @@ def test_a_predictor_may_be_any_function():
     model = ndm.NeuralDiffusion(
         ndm.schedules.CosineSchedule(), ndm.IdentityTransform(), lambda z_t, t, cond: 0 * z_t, ndm.GaussianDecoder()
     )
-    assert model(torch.randn(4, 2)).total.shape == (4,)
+    assert ndm.bound(model, torch.randn(4, 2)).total.shape == (4,)
 
 
 def test_wrong_data_never_pass_silently():
@@ -157,13 +157,13 @@ def test_wrong_data_never_pass_silently():
         with pytest.raises(ndm.InputError, match="1 NaN or infinite value of"):
             x = torch.randn(2, 1, 8, 8)
             x[1, 0, 3, 3] = value
-            model(x)
+            ndm.bound(model, x)
     with pytest.raises(ndm.InputError, match="int64"):
-        model(torch.zeros(2, 1, 8, 8, dtype=torch.int64))
+        ndm.bound(model, torch.zeros(2, 1, 8, 8, dtype=torch.int64))
     with pytest.raises(ndm.InputError, match=r"\(2, 3, 8, 8\)"):
-        model(torch.randn(2, 3, 8, 8))
+        ndm.bound(model, torch.randn(2, 3, 8, 8))
     with pytest.raises(ndm.InputError, match="labels"):
-        model(torch.randn(2, 1, 8, 8), cond=torch.tensor([0, 1]))
+        ndm.bound(model, torch.randn(2, 1, 8, 8), cond=torch.tensor([0, 1]))
 
 
 def test_a_bound_of_a_deterministic_process_is_refused():
@@ -171,7 +171,7 @@ def test_a_bound_of_a_deterministic_process_is_refused():
     model.volatility = ndm.volatilities.ConstantVolatility(0.0)
     for timesteps in (None, 4):
         with pytest.raises(ndm.InputError, match="eta = 0"):
-            model(torch.randn(2, 1, 8, 8), timesteps=timesteps)
+            ndm.bound(model, torch.randn(2, 1, 8, 8), timesteps=timesteps)
 
 
 def test_a_markov_volatility_is_that_of_ddpm_where_f_is_the_identity():
@@ -179,7 +179,10 @@ def test_a_markov_volatility_is_that_of_ddpm_where_f_is_the_identity():
     for volatility in (ndm.volatilities.MarkovVolatility(), ndm.volatilities.ConstantVolatility(1.0)):
         model.volatility = volatility
         bounds.append(
-            [model(x, timesteps=timesteps, generator=torch.Generator().manual_seed(0)).total for timesteps in (None, 4)]
+            [
+                ndm.bound(model, x, timesteps=timesteps, generator=torch.Generator().manual_seed(0)).total
+                for timesteps in (None, 4)
+            ]
         )
     torch.testing.assert_close(*bounds)
 
@@ -262,7 +265,7 @@ def test_an_empty_batch_and_another_precision_are_refused():
 def test_counts_are_whole_numbers():
     model, x = making.tiny_model((3,)).eval(), torch.randn(2, 3)
     for call in (
-        lambda: model(x, timesteps=2.5),
+        lambda: ndm.bound(model, x, timesteps=2.5),
         lambda: ndm.nelbo(model, x, draws=2.5),
         lambda: ndm.importance_weighted(model, x, timesteps=2.5, draws=2),
         lambda: ndm.importance_weighted(model, x, timesteps=2, draws=True),

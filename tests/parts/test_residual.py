@@ -54,16 +54,18 @@ def test_f_is_evaluated_no_more_than_it_must(kind, timesteps, passes) -> None:
     """Of x at 1 and t (and s, with steps); of x^ at t (and s) where it is plugged in."""
     model = random_model(kind)
     model.transform.network = Counted(model.transform.network)
-    model(torch.randn(5, 3), timesteps=timesteps)
+    ndm.bound(model, torch.randn(5, 3), timesteps=timesteps)
     assert model.transform.network.seen == 5 * passes
 
 
 def test_in_training_the_prior_is_an_unbiased_draw() -> None:
     """That of a quarter of the batch, four times; which quarter is drawn anew, and every example has its turn."""
     model, x = random_model("direct"), torch.randn(8, 3)
-    exact = model(x).prior
+    exact = ndm.bound(model, x).prior
     model.train().transform.network = Counted(model.transform.network)
-    drawn = torch.stack([model(x, generator=torch.Generator().manual_seed(seed)).prior for seed in range(40)])
+    drawn = torch.stack(
+        [ndm.bound(model, x, generator=torch.Generator().manual_seed(seed)).prior for seed in range(40)]
+    )
     seen = drawn != 0
     assert model.transform.network.seen == 40 * (8 + 2) and (seen.sum(1) == 2).all() and seen.any(0).all()
     assert_close(drawn[seen], (4 * exact).expand(40, 8)[seen])
@@ -89,7 +91,7 @@ def test_memory_changes_neither_the_bound_nor_its_gradient(kind, timesteps) -> N
     model, x = random_model(kind), torch.randn(5, 3)
 
     def results() -> list[Tensor]:
-        bound = model(x, timesteps=timesteps, generator=torch.Generator().manual_seed(0))
+        bound = ndm.bound(model, x, timesteps=timesteps, generator=torch.Generator().manual_seed(0))
         gradients = torch.autograd.grad(bound.total.mean(), list(model.parameters()))
         return [bound.prior, bound.diffusion, bound.reconstruction, *gradients]
 

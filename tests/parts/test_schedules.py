@@ -76,7 +76,7 @@ def test_learned_ends_move_by_gradient() -> None:
     x = torch.randn(64, 3)
 
     def total() -> Tensor:
-        return model(x, generator=torch.Generator().manual_seed(0)).total.mean()
+        return ndm.bound(model, x, generator=torch.Generator().manual_seed(0)).total.mean()
 
     before, ends = total(), model.schedule.gamma(torch.tensor([0.0, 1.0])).detach()
     before.backward()
@@ -97,8 +97,8 @@ def test_flow_is_finite_where_the_signal_is_gone(name) -> None:
         discrete_integrand(model, model.curve(x), torch.full((4,), T - 1), T, noise, noise, None),
         continuous_integrand(model, model.curve(x), ONE.expand(4), noise, None),
         model.marginal(model.curve(x), ONE).kl(model.prior(x)),
-        model(x).total,
-        model(x, timesteps=T).total,
+        ndm.bound(model, x).total,
+        ndm.bound(model, x, timesteps=T).total,
     ):
         assert values.isfinite().all()
         if parameters:

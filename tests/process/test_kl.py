@@ -9,12 +9,13 @@ from torch.distributions import MultivariateNormal, kl_divergence
 import ndm
 from ndm.bounds.bound import discrete_integrand
 from ndm.parts.reverse_steps import ReverseStep
+from ndm.process.basis import Basis
 
 IMAGE, T = (1, 2, 3), 6
 BASES = {"standard": ndm.process.basis.StandardBasis, "cosine": lambda: ndm.process.basis.CosineBasis(2, 3)}
 
 
-def random_gaussian(basis: ndm.basis.Basis) -> ndm.Gaussian:
+def random_gaussian(basis: Basis) -> ndm.Gaussian:
     return ndm.Gaussian(torch.randn(1, *IMAGE), torch.rand(1, *IMAGE) + 0.5, basis)
 
 

@@ -252,7 +252,7 @@ def test_mixed_precision_leaves_the_bound_alone(form, reverse_step) -> None:
     x = data_of(PARAMETERISATIONS[form]()).means.mT[torch.randint(0, 3, (64,))].float()
 
     def total() -> Tensor:
-        return model(x, timesteps=4, generator=torch.Generator().manual_seed(0)).total
+        return ndm.bound(model, x, timesteps=4, generator=torch.Generator().manual_seed(0)).total
 
     plain = total()
     with torch.autocast("cpu", dtype=torch.bfloat16):

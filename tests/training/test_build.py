@@ -15,7 +15,7 @@ from ndm.base.registry import modules
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.parts.reverse_steps.posterior import PosteriorReverseStep
-from ndm.training.build import as_array, as_tensor, build_model
+from ndm.training.build import build_model
 from ndm.training.trainer import Trainer
 
 RECIPES = {name: module.RECIPE for name, module in modules("ndm.recipes").items() if hasattr(module, "RECIPE")}
@@ -26,8 +26,8 @@ LARGE = {"cifar10", "imagenet32", "imagenet64", "celeba_hq_256"}  # too dear to 
 def test_every_recipe_makes_a_model(name):
     data = points() if name in ("cities", "vectors") else images()
     model = build_model(RECIPES[name], data)
-    x = as_tensor(data.train.x[:4], model.decoder)
-    assert model(x).total.isfinite().all() and model(x, timesteps=5).total.isfinite().all()
+    x = model.decoder.from_raw(data.train.x[:4])
+    assert ndm.bound(model, x).total.isfinite().all() and ndm.bound(model, x, timesteps=5).total.isfinite().all()
     few = build_model(replace(RECIPES[name], timesteps=3), data)
     assert few.reverse_step.needs_posterior and few(x, timesteps=3).total.isfinite().all()
     assert recipes.recipe(name, data) is RECIPES[name]
@@ -136,8 +136,8 @@ def test_the_default_volatility_suits_every_transformation():
     for name in ("identity", "scaling", "series", "residual"):
         model = build_model(replace(POINTS, transform=name), points())
         assert isinstance(model.volatility, ndm.volatilities.MarkovVolatility)
-        x = as_tensor(points().train.x[:4], model.decoder)
-        assert model(x).total.isfinite().all() and model(x, timesteps=3).total.isfinite().all()
+        x = model.decoder.from_raw(points().train.x[:4])
+        assert ndm.bound(model, x).total.isfinite().all() and ndm.bound(model, x, timesteps=3).total.isfinite().all()
 
 
 def test_a_volatility_without_noise_is_refused_when_it_is_built():
@@ -255,9 +255,9 @@ def test_data_and_tensors_are_each_others_inverse():
     for config, data in ((POINTS, points()), (IMAGES, images())):
         decoder = build_model(config, data).decoder
         x = data.train.x
-        assert np.array_equal(as_array(as_tensor(x, decoder), decoder), x)
-        assert as_array(as_tensor(x, decoder), decoder).dtype == x.dtype
-        decoder.check(as_tensor(x, decoder))
+        assert np.array_equal(decoder.to_raw(decoder.from_raw(x)), x)
+        assert decoder.to_raw(decoder.from_raw(x)).dtype == x.dtype
+        decoder.check(decoder.from_raw(x))
 
 
 def test_real_values_are_standardised_by_the_training_split():

@@ -10,7 +10,8 @@ from tiny import IMAGES, POINTS, images, points
 from torch.autograd import forward_ad
 
 from ndm.base.errors import InputError
-from ndm.training.build import as_tensor, build_model
+from ndm.bounds.bound import bound
+from ndm.training.build import build_model
 from ndm.training.prepare import prepare_network
 
 
@@ -23,9 +24,9 @@ def test_a_checkpointed_model_has_the_same_bound_and_gradients(transform, predic
         torch.manual_seed(0)
         model = build_model(config, images())
         prepare_network(model, replace(config, checkpointing=checkpointing))
-        x = as_tensor(images().train.x[:8], model.decoder)
+        x = model.decoder.from_raw(images().train.x[:8])
         torch.manual_seed(1)
-        total = model(x).total
+        total = bound(model, x).total
         total.mean().backward()
         found.append([total.detach(), *(p.grad for p in model.parameters())])
     torch.testing.assert_close(found[1], found[0])
@@ -50,9 +51,9 @@ def test_a_compiled_model_has_the_same_bound_gradients_and_names():
         names = list(model.state_dict())
         prepare_network(model, replace(POINTS, compile=compiled))
         assert list(model.state_dict()) == names
-        x = as_tensor(points().train.x[:16], model.decoder)
+        x = model.decoder.from_raw(points().train.x[:16])
         torch.manual_seed(1)
-        total = model(x).total
+        total = bound(model, x).total
         total.mean().backward()
         found.append([total.detach(), *(p.grad for p in model.parameters())])
     torch.testing.assert_close(found[1], found[0])
@@ -67,5 +68,5 @@ def test_what_would_be_compiled_meets_values_alone(transform, predictor):
     model.predictor.network.register_forward_pre_hook(
         lambda _, given: seen.extend(forward_ad.unpack_dual(x).tangent for x in given if x is not None)
     )
-    model(as_tensor(images().train.x[:4], model.decoder))
+    bound(model, model.decoder.from_raw(images().train.x[:4]))
     assert seen and not any(tangent is not None for tangent in seen)

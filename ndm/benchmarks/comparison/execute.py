@@ -26,7 +26,6 @@ from ndm.bounds.units import in_unit, unit
 from ndm.config import Config
 from ndm.data import DataSet, load
 from ndm.recipes import recipe
-from ndm.training.build import as_tensor
 from ndm.training.monitors.statistics import variance_ratio
 from ndm.training.trainer import Trainer
 
@@ -98,7 +97,7 @@ def trained(config: Config, data: DataSet, kind: Callable[..., Trainer] = Traine
 def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
     data, model, began = trainer.data, trainer.ema.model, time.process_time()
     held_out = data.split(job.split).x[: job.limit]
-    x = as_tensor(held_out, model.decoder)
+    x = model.decoder.from_raw(held_out)
     density = trainer.time_sampler if isinstance(trainer.time_sampler, Importance) else None
     estimate = nelbo(
         model,

@@ -9,7 +9,6 @@ from ndm.model import NeuralDiffusion
 from ndm.samplers import Sampler
 from ndm.samplers.ancestral import Ancestral
 from ndm.samplers.deterministic import Deterministic
-from ndm.training.build import as_array
 
 ODE_STEPS = (1, 2, 4, 8, 16, 32)
 _BATCH = 256
@@ -44,9 +43,7 @@ def scaled(x: np.ndarray, data: DataSet) -> Tensor:
 def draw(sampler: Sampler, data: DataSet, number: int, seed: int) -> Tensor:
     """`number` samples as points (number, D) of [-1, 1], see `scaled`."""
     parts = [
-        as_array(
-            sampler((min(_BATCH, number - first), *data.event_shape), seed=seed, first=first), sampler.model.decoder
-        )
+        sampler.model.decoder.to_raw(sampler((min(_BATCH, number - first), *data.event_shape), seed=seed, first=first))
         for first in range(0, number, _BATCH)
     ]
     return scaled(np.concatenate(parts), data)

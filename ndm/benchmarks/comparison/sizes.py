@@ -8,10 +8,11 @@ import torch
 
 from ndm.base.errors import InputError
 from ndm.benchmarks.comparison.contenders import CONTENDERS
+from ndm.bounds.bound import bound
 from ndm.config import Config
 from ndm.data import DataSet, load
 from ndm.recipes import recipe
-from ndm.training.build import as_tensor, build_model, make_time_sampler
+from ndm.training.build import build_model, make_time_sampler
 
 _TIMED_STEPS, _LARGEST = 12, 4  # steps of which the median counts; times the recipe's size
 
@@ -39,11 +40,11 @@ def num_parameters(config: Config, data: DataSet) -> int:
 def step_seconds(config: Config, data: DataSet) -> float:
     """CPU seconds of one forward and backward pass of a batch: the median of several."""
     model, times = build_model(config, data), make_time_sampler(config)
-    x = as_tensor(data.train.batches(config.batch_size, seed=0)[0], model.decoder)
+    x = model.decoder.from_raw(data.train.batches(config.batch_size, seed=0)[0])
     seconds = []
     for _ in range(_TIMED_STEPS):
         began = time.process_time()
-        model(x, None, config.timesteps, times).total.mean().backward()
+        bound(model, x, None, config.timesteps, times).total.mean().backward()
         seconds.append(time.process_time() - began)
     return sorted(seconds)[len(seconds) // 2]
 

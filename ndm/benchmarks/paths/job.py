@@ -20,7 +20,6 @@ from ndm.ode.transport import transport
 from ndm.recipes import recipe
 from ndm.samplers.deterministic import Deterministic
 from ndm.samplers.ode import Ode
-from ndm.training.build import as_tensor
 
 NUMBER = 1500  # of paths, samples and held-out points: exact transport is cubic in it
 FEW = (2, 4, 8)  # steps of the first-order sampler
@@ -87,8 +86,8 @@ def execute(job: PathJob) -> dict[str, Any]:
 def figures(model: NeuralDiffusion, data: DataSet, seed: int) -> dict[str, Any]:
     """Of the paths: energy, displacement, straightness, evaluations; W_2^2 of their ends from the data, with its
     floor (of as many training examples) and that of a few steps; the cost of the exact transport; the likelihood."""
-    x = as_tensor(data.test.x[:NUMBER], model.decoder)
-    others = as_tensor(training_examples(data, len(x), seed), model.decoder)
+    x = model.decoder.from_raw(data.test.x[:NUMBER])
+    others = model.decoder.from_raw(training_examples(data, len(x), seed))
     held_out, floor = model.decoder.standardise(x).flatten(1), model.decoder.standardise(others).flatten(1)
     z_1 = sample_noise(seed, 0, tuple(x.shape), x).normal()
     paths = transport(model, z_1)

@@ -13,7 +13,7 @@ from ndm.benchmarks.densities.contender import Contender, Fitted
 from ndm.data import DataSet
 from ndm.parts.decoders import Decoder
 from ndm.training.averages.ema import ExponentialMovingAverage
-from ndm.training.build import as_tensor, decoder_for
+from ndm.training.build import decoder_for
 from ndm.training.optimizer import cosine, warm_up
 
 
@@ -56,7 +56,7 @@ class Peer(Contender):
         while (fraction := (time.process_time() - began) / seconds) < 1:
             for group in optimizer.param_groups:
                 group["lr"] = self.learning_rate * rate * warm_up(step, self.warmup_steps) * cosine(fraction)
-            loss = self.loss(network, decoder.standardise(as_tensor(batches[step], decoder)))
+            loss = self.loss(network, decoder.standardise(decoder.from_raw(batches[step])))
             optimizer.zero_grad()
             loss.backward()
             norm = nn.utils.clip_grad_norm_(network.parameters(), self.clip)

@@ -18,7 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from ndm.benchmarks.comparison.machine import machine
 from ndm.benchmarks.speed.entries import CASES, Case, make
 from ndm.benchmarks.speed.peak import measured, stated, synchronise
-from ndm.training.build import as_tensor, make_time_sampler
+from ndm.bounds.bound import bound
+from ndm.training.build import make_time_sampler
 from ndm.training.monitors.watching import high_water_mark
 from ndm.training.optimizer import make_optimizer
 
@@ -83,10 +84,10 @@ def _train(job: SpeedJob, case: Case, rank: int, meeting: str) -> Row:
     def step(number: int) -> float:
         """Train; the seconds until its batch was on the device."""
         began = time.perf_counter()
-        x = as_tensor(batches[number], raw.decoder).to(device)
+        x = raw.decoder.from_raw(batches[number]).to(device)
         waited = time.perf_counter() - began
         with torch.autocast(device.type, torch.bfloat16, enabled=job.precision == "bf16"):
-            loss = model(x, None, None, times).total.mean() / x[0].numel()
+            loss = bound(model, x, None, None, times).total.mean() / x[0].numel()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -2,6 +2,9 @@
 
 from abc import ABC, abstractmethod
 
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ndm.base.part import Part
@@ -12,6 +15,14 @@ from ndm.parts.schedules import NoiseLevel
 
 class Decoder(Part, ABC):
     """p(x | z_0), and the coordinates in which the model sees the data: `standardise` and its inverse."""
+
+    def from_raw(self, x: ArrayLike) -> Tensor:
+        """Examples as they are stored, as the floating point data that the model takes, on the CPU."""
+        return torch.from_numpy(np.ascontiguousarray(x)).float()
+
+    def to_raw(self, x: Tensor) -> np.ndarray:
+        """The inverse of `from_raw`: data as they are stored."""
+        return x.float().cpu().numpy()
 
     def standardise(self, x: Tensor) -> Tensor:
         """The data as the model sees it, of about unit scale, (B, *event)."""

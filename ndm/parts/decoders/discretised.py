@@ -2,7 +2,9 @@
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ndm.base.errors import InputError
@@ -56,6 +58,12 @@ class DiscretisedDecoder(Decoder):
         """Values on [-1, 1] to the nearest levels, int64."""
         check_tensors(x=x)
         return ((x + 1) * (self.num_levels - 1) / 2).round().long().clamp(0, self.num_levels - 1)
+
+    def from_raw(self, x: ArrayLike) -> Tensor:
+        return self.from_integers(torch.from_numpy(np.ascontiguousarray(x)))
+
+    def to_raw(self, x: Tensor) -> np.ndarray:
+        return self.to_integers(x).to(torch.uint8).cpu().numpy()
 
     def log_likelihoods(self, z: Tensor, level: NoiseLevel) -> Tensor:
         """log N(z_i; alpha v_k, sigma^2) for every level, up to a constant, (B, *event, L)."""

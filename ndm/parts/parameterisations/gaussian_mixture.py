@@ -29,8 +29,9 @@ class GaussianMixtureParameterisation(Parameterisation):
     Bayes' rule for each dimension: the likelihood of z_i is known, the prior starts as a fit to the training data (K
     components for all dimensions, weights for each; then all is learned), and the network's 3 K outputs shift its
     log pi_k, mu_k and (by at most 5) log s_k by what the other dimensions add. As
-    `CategoricalParameterisation`, for data without levels or with many. A mean is shifted by a number of its component's first standard deviations: components of many
-    widths, such as the black of a background beside the greys, learn at one rate.
+    `CategoricalParameterisation`, for data without levels or with many. A mean is shifted by a number of its
+    component's first standard deviations: components of many widths, such as the black of a background beside the
+    greys, learn at one rate.
 
     Args:
         event_shape: shape of one example.

@@ -8,9 +8,9 @@ from ndm.base.errors import InputError
 from ndm.base.part import Part
 from ndm.base.registry import choose
 from ndm.nn.shallow import ConvolutionalLayer, HiddenLayer
-from ndm.parts.time_functions import FUNCTIONS, TimeFunctions
+from ndm.parts.time_functions import FUNCTIONS, BasisCurve, TimeFunctions
 from ndm.parts.transforms.transform import Transform
-from ndm.process.curve import BasisCurve, Curve
+from ndm.process.curve import Curve
 
 _LAYERS: dict[str, type[HiddenLayer | ConvolutionalLayer]] = {
     "hidden": HiddenLayer,

@@ -12,7 +12,6 @@ from ndm.config import Config
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.runs import checkpoint
-from ndm.training.build import as_tensor
 
 _DRAWS = 4  # of (t, z_t) for each example
 _SEED = 0  # of the draws: the same for all runs, so that runs compare too
@@ -40,7 +39,7 @@ class Validation:
     def measure(self, step: int, model: NeuralDiffusion) -> float:
         """The value of `model`; raises `FloatingPointError` for a bound that is not finite."""
         device = next(model.parameters()).device
-        x = as_tensor(self.data.validation.x[: self.config.validation_limit], model.decoder).to(device)
+        x = model.decoder.from_raw(self.data.validation.x[: self.config.validation_limit]).to(device)
         generator = torch.Generator(device).manual_seed(_SEED)
         nats = float(nelbo(model, x, timesteps=self.config.timesteps, draws=_DRAWS, generator=generator).total.mean())
         if not math.isfinite(nats):

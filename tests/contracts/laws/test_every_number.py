@@ -167,7 +167,7 @@ def test_the_kinetic_energy(known, mode):
 def test_a_draw_of_the_bound(known, x, mode, timesteps):
     model, num = mode.model(known), 8000
     with mode:
-        found = model(x.repeat(num, 1).to(mode.dtype), timesteps=timesteps)
+        found = ndm.bound(model, x.repeat(num, 1).to(mode.dtype), timesteps=timesteps)
     terms = known.bound(x, timesteps)
     assert_close(found.prior.detach().reshape(num, -1)[0], terms[:, 0], mode)
     assert_mean(found.total.detach().reshape(num, -1), terms.sum(1), mode, largest_error=2.0)

@@ -53,11 +53,11 @@ class Publish:
             self.licence,
         )
         if to_hub:
-            print(f"shared: {self._push(run, name, facts)}")
+            print(f"published: {self._push(run, name, facts)}")
         else:
             with new_folder(Path(self.destination)) as folder:
                 run.model.save_pretrained(folder, model_card_kwargs={"facts": facts})
-            print(f"shared: {self.destination} (config.json, model.safetensors, README.md)")
+            print(f"published: {self.destination} (config.json, model.safetensors, README.md)")
         return 0
 
     def _push(self, run: Run, name: str, facts: Facts) -> str:
@@ -66,7 +66,7 @@ class Publish:
                 run.model.push_to_hub(
                     name,
                     private=self.private or None,
-                    commit_message="Share with ndm",
+                    commit_message="Publish with ndm",
                     model_card_kwargs={"facts": facts},
                 )
             )
@@ -75,7 +75,7 @@ class Publish:
             raise InputError(
                 f"{self.destination}, which cannot be pushed ({why})",
                 "a name of yours on a hub that can be reached",
-                "log in with: hf auth login, or share to a folder",
+                "log in with: hf auth login, or publish to a folder",
             ) from error
 
 

@@ -69,7 +69,7 @@ class Axis:
         if name in self._files():
             if theirs:
                 warnings.warn(
-                    f"the {self.kind} {name} is ours, not that of {_package(theirs[0])}: say {theirs[0].value} for that",
+                    f"the {self.kind} {name} is ours; for that of {_package(theirs[0])} say {theirs[0].value}",
                     stacklevel=2,
                 )
             return self._ours(name)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
+from ndm.base.axes import SAMPLERS
 from ndm.base.errors import InputError
 from ndm.base.seeds import check_seed
 from ndm.bounds.bound import MOST_TIMESTEPS
 from ndm.data import DataSet
-from ndm.samplers import sampler_for
 from ndm.settings import Options, fits, parsed, read, written
 from ndm.training.averages.profiles import exponent
 
@@ -90,8 +90,9 @@ class Config:
     average_lengths: tuple[float, ...] = ()
     """Keep averages of these relative lengths as well, e.g. 0.05 0.1: ndm average makes one of any length of them. Each
     takes the memory of the weights once more."""
-    importance: bool = True
-    """Sample t by the running second moments of the loss; --no-importance: uniform low-discrepancy t."""
+    time_sampler: str = "importance"
+    """Where the loss is evaluated in time: importance, by its running second moments, or low_discrepancy, evenly (a
+    file of ndm/bounds/time_samplers)."""
     precision: Literal["float32", "bf16"] = "float32"
     """Of the networks; the schedule, the posterior and the bound are always float32 at least."""
     seed: int = 0
@@ -147,7 +148,7 @@ class Config:
         if self.patience is not None and not self.validate_every:
             raise InputError(f"patience = {self.patience} without validation", "both", "give validate_every as well")
         check_seed(self.seed)
-        sampler_for(self.sampler)
+        SAMPLERS.find(self.sampler)
         if self.threads is not None and self.threads > _MOST_THREADS:
             raise InputError(f"threads = {self.threads}", f"at most {_MOST_THREADS}")
         for name in (

@@ -79,7 +79,7 @@ def read_times(folder: Path) -> Importance | None:
     """The density of t that training learned; None if it sampled t uniformly. Raises `InputError` as `read_state`."""
     with readable(folder):
         state = load_file(folder / _TIMES)
-        if not state:
+        if "moments.value" not in state:
             return None
         time_sampler = Importance(len(state["moments.value"]))
         time_sampler.load_state_dict(state)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ndm.ode.dequantisation import Dequantisation
 
 import ndm
 from ndm.base.part import Part
@@ -16,7 +17,6 @@ from ndm.bounds import importance_weighted, time_samplers
 from ndm.bounds.time_samplers import TimeSampler
 from ndm.cli.main import _COMMANDS
 from ndm.ode import divergences, solvers
-from ndm.ode.dequantisation import Dequantisation
 from ndm.ode.divergences import Divergence
 from ndm.ode.solvers import Solver
 from ndm.process import basis
@@ -33,7 +33,6 @@ NAMES_EXCUSED: dict[str, str] = {
     "FullResolution": "a network: any function will do",
     "HiddenLayer": "a network: any function will do",
     "ConvolutionalLayer": "a network: any function will do",
-    "sampler_for": "a choice by name",
     "DataSet": "reads data: tests/data",
     "Split": "reads data: tests/data",
     "Whole": "reads data: tests/data",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ndm.ode.dequantisation import Dequantisation
+from ndm.ode.dequantisations import Dequantisation
 
 import ndm
 from ndm.base.part import Part
@@ -19,7 +19,7 @@ from ndm.cli.main import _COMMANDS
 from ndm.ode import divergences, solvers
 from ndm.ode.divergences import Divergence
 from ndm.ode.solvers import Solver
-from ndm.process import basis
+from ndm.process import bases
 from ndm.samplers import Sampler, grids
 
 HERE, ROOT = Path(__file__).parent, Path(ndm.__file__).parent
@@ -120,7 +120,7 @@ def assert_held(what: str, everything: set[str], held: set[str], excused: dict[s
 
 
 PACKAGES = [value for name in ndm.__all__ if inspect.ismodule(value := getattr(ndm, name))]
-PACKAGES += [basis, divergences, grids, importance_weighted, solvers, time_samplers]
+PACKAGES += [bases, divergences, grids, importance_weighted, solvers, time_samplers]
 KINDS = (Part, Sampler, Solver, TimeSampler, Divergence, Dequantisation, grids.Optimised)
 
 

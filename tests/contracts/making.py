@@ -29,7 +29,7 @@ FOUND: dict[str, dict[str, type]] = {
     "reverse_step": discover("ndm.parts.reverse_steps", ReverseStep),
     "sampler": discover("ndm.samplers", Sampler),
 }
-# A callable predictor is made from the user's function instead of an event shape, and has tests of its own.
+# A callable predictor is made from the user's function instead of an event shape, and has other tests.
 MODEL_PARTS = [(kind, name) for kind in FOUND if kind != "sampler" for name in FOUND[kind] if name != "callable"]
 
 

@@ -121,5 +121,5 @@ def _serve(connection: Connection, index: int) -> None:
                 )
             try:
                 connection.send(outcome)
-            except BrokenPipeError:  # whoever asked is gone
+            except BrokenPipeError:  # the parent process is gone
                 return

@@ -80,7 +80,7 @@ def _held_out(job: Walk | Floor) -> Tensor:
 
 @lru_cache(maxsize=_KEPT)
 def _grids(folder: Path, data: str) -> dict[str, Grid]:
-    """Those for that model: one of them is dear, and remembers what it has computed."""
+    """The grids for that model, one of which is expensive and cached."""
     return {name: kind.for_model(_load(folder), load_once(data).event_shape) for name, kind in GRIDS.every().items()}
 
 

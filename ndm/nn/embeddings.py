@@ -1,4 +1,4 @@
-"""What a network is told beside its input: the time, and the label where there is one."""
+"""Embeddings of the time, of the label and of fine structure of the input."""
 
 import math
 
@@ -17,10 +17,10 @@ _LOWEST, _HIGHEST = 1.0, 100.0
 
 
 class FourierFeatures(nn.Module):
-    """x (B, D) -> [x, sin(w_k x), cos(w_k x)]_k, (B, D (1 + 2 num)), for `num` frequencies from 1 to `highest`.
+    """Fourier features of the input, for structure finer than a network would learn from x alone.
 
-    Structure finer than the network would otherwise see: networks learn smooth functions first (Tancik et al., 2020,
-    https://arxiv.org/abs/2006.10739).
+    x (B, D) -> [x, sin(w_k x), cos(w_k x)]_k, (B, D (1 + 2 num)), for `num` frequencies from 1 to `highest`. Networks
+    learn smooth functions first (Tancik et al., 2020, https://arxiv.org/abs/2006.10739).
     """
 
     frequencies: Tensor
@@ -35,7 +35,7 @@ class FourierFeatures(nn.Module):
 
 
 class LabelEmbedding(nn.Module):
-    """Labels (B,), int64 in 0..num_classes-1 -> (B, width); no label, None or -1 (`NO_LABEL`) -> a learned row.
+    """Embed labels (B,), int64 in 0..num_classes-1, as (B, width); no label, None or -1, is a learned row too.
 
     The learned row for "no label" lets one network be both conditional and unconditional, as classifier-free
     guidance needs (Ho and Salimans, 2022, https://arxiv.org/abs/2207.12598). With num_classes = 0 labels are
@@ -50,7 +50,7 @@ class LabelEmbedding(nn.Module):
         self.rows = nn.Embedding(num_classes + 1, width) if num_classes else None
 
     def forward(self, cond: Tensor | None, batch: int) -> Tensor | float:
-        """cond (batch,) or None -> (batch, width), or what broadcasts to it."""
+        """Embed cond (batch,) or None as (batch, width), or as a row that broadcasts to it."""
         if cond is None:
             return 0.0 if self.rows is None else self.rows.weight[-1]
         self.check_kind(cond, batch)
@@ -77,7 +77,7 @@ class LabelEmbedding(nn.Module):
             )
 
     def check_kind(self, cond: Tensor, batch: int) -> None:
-        """`check` without a look at the values."""
+        """Raise `InputError` for labels of another type or shape, without reading their values."""
         if self.rows is None:
             raise InputError(
                 "labels in cond",
@@ -94,7 +94,7 @@ class LabelEmbedding(nn.Module):
 
 
 class TimeEmbedding(nn.Module):
-    """Times t (B,) in [0, 1], and labels (B,) or None -> (B, width).
+    """Embed times t (B,) in [0, 1] and labels (B,) or None as (B, width).
 
     [sin(w_k t), cos(w_k t)]_k -> linear -> + label -> SiLU -> linear -> SiLU: the sinusoidal features of Vaswani
     et al. (2017, https://arxiv.org/abs/1706.03762), with w_k for times in [0, 1].
@@ -119,7 +119,7 @@ class TimeEmbedding(nn.Module):
 def check_labels(model: nn.Module, cond: Tensor | None, number: int) -> None:
     """Raise `InputError` unless there is one label for each of `number` examples, or None for all.
 
-    The networks of the model say which labels there are; what else a callable takes for each example is its own.
+    The networks of the model check which labels there are; a callable predictor checks its condition itself.
     """
     if cond is None:
         return

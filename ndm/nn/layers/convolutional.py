@@ -1,4 +1,4 @@
-"""Two convolutions."""
+"""A layer of two convolutions, for images."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ from ndm.nn.network import check_events, check_sizes, checked_event_shape, zero_
 
 
 class ConvolutionalLayer(Layer):
-    """h(x) = W_2 silu(W_1 x + b_1 + label) + b_2 with 3x3 convolutions W: (B, C, H, W) -> (B, num_outputs, C, H, W).
+    """Two 3x3 convolutions, h(x) = W_2 silu(W_1 x + b_1 + label) + b_2: (B, C, H, W) -> (B, num_outputs, C, H, W).
 
-    As `HiddenLayer`, where an output sees the 5x5 pixels around it, and all pixels share the weights. A fresh layer is
-    exactly 0. Raises `InputError` for events that are no images, batches of another shape, and for labels when
-    num_classes = 0.
+    Like `HiddenLayer`, but an output sees only the 5x5 pixels around it, with the same weights at all pixels. A fresh
+    layer is exactly 0. Raises `InputError` for events that are not images, batches of another shape, and for labels
+    when num_classes = 0.
     """
 
     def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 32, num_classes: int = 0) -> None:
@@ -35,7 +35,7 @@ class ConvolutionalLayer(Layer):
         self.leave = zero_init(nn.Conv2d(width, num_outputs * channels, 3, padding=1))
 
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
-        """x (B, *event_shape), labels cond (B,) or None -> (B, num_outputs, *event_shape)."""
+        """Compute h for x (B, *event_shape) and labels cond (B,) or None: (B, num_outputs, *event_shape)."""
         check_events(x, self.event_shape)
         label = torch.as_tensor(self.label(cond, x.shape[0])).to(x)
         h = nn.functional.silu(self.enter(x) + label[..., None, None])

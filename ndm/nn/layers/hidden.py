@@ -1,4 +1,4 @@
-"""A hidden layer."""
+"""A perceptron with one hidden layer."""
 
 import math
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {"silu": nn.SiLU, "none": nn.Identity
 
 
 class HiddenLayer(Layer):
-    """h(x) = W_2 f(W_1 x + b_1 + label) + b_2, flattened: x (B, *event_shape) -> (B, num_outputs, *event_shape).
+    """One hidden layer on the flattened event, h(x) = W_2 f(W_1 x + b_1 + label) + b_2.
 
-    The h_k of a transform on a basis of time, F(x, t) = x + sum_k b_k(t) h_k(x): the time is in the b_k, so this
-    is no `Network` and takes none, and one evaluation serves every t. f is silu, or nothing: then h is linear, a
-    matrix of rank `width`. A fresh layer is exactly 0: F starts as the identity. Raises `InputError` for batches of
-    another shape, and for labels when num_classes = 0.
+    x (B, *event_shape) -> (B, num_outputs, *event_shape): the h_k of F(x, t) = x + sum_k b_k(t) h_k(x). The time is in
+    the b_k, so that one evaluation serves every t. f is silu, or nothing: then h is linear, a matrix of rank `width`.
+    A fresh layer is exactly 0: F starts as the identity. Raises `InputError` for batches of another shape, and for
+    labels when num_classes = 0.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class HiddenLayer(Layer):
         self.leave = zero_init(nn.Linear(width, num_outputs * size))
 
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
-        """x (B, *event_shape), labels cond (B,) or None -> (B, num_outputs, *event_shape)."""
+        """Compute h for x (B, *event_shape) and labels cond (B,) or None: (B, num_outputs, *event_shape)."""
         check_events(x, self.event_shape)
         h = self.activation(self.enter(x.flatten(1)) + self.label(cond, x.shape[0]))
         return self.leave(h).unflatten(1, (self.num_outputs, *self.event_shape))

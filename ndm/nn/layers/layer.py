@@ -1,4 +1,4 @@
-"""What a layer is: a network of an event alone, without time."""
+"""The interface of a layer: a network of an event without time."""
 
 from abc import ABC, abstractmethod
 
@@ -8,12 +8,13 @@ from ndm.base.part import Part
 
 
 class Layer(Part, ABC):
-    """x (B, *event_shape), labels cond (B,) or None -> (B, num_outputs, *event_shape): the h_k of F = x + sum b_k h_k.
+    """A network of an event without time: the h_k of F(x, t) = x + sum_k b_k(t) h_k(x).
 
-    A fresh layer is exactly 0. A subclass is one file in `ndm/nn/layers`, with a constructor of `event_shape`,
-    `num_outputs`, `num_classes` and its own options.
+    x (B, *event_shape), labels cond (B,) or None -> (B, num_outputs, *event_shape). A fresh layer is exactly 0. A
+    subclass is one file in `ndm/nn/layers`, with a constructor of `event_shape`, `num_outputs`, `num_classes` and its
+    options.
     """
 
     @abstractmethod
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
-        """h, (B, num_outputs, *event_shape)."""
+        """Compute h, (B, num_outputs, *event_shape)."""

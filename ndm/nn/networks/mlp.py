@@ -12,7 +12,7 @@ from ndm.nn.network import Network, check_sizes, zero_init
 
 
 class ResidualBlock(Block):
-    """h + W_2 silu((1 + scale) W_1 h + shift): h (B, width), the embedding (B, embedding_width) -> (B, width).
+    """A residual block, h + W_2 silu((1 + scale) W_1 h + shift): h (B, width), (B, embedding_width) -> (B, width).
 
     (scale, shift) is linear in the embedding: FiLM (Perez et al., 2018, https://arxiv.org/abs/1709.07871).
     """
@@ -24,6 +24,7 @@ class ResidualBlock(Block):
         self.leave = Linear(width, width)
 
     def compute(self, h: Tensor, embedding: Tensor) -> Tensor:
+        """Compute the block: h (B, width), the embedding (B, embedding_width) -> (B, width)."""
         scale, shift = self.modulation(embedding).chunk(2, dim=1)
         return h + self.leave(silu(modulate(self.enter(h), scale, shift)))
 
@@ -31,8 +32,8 @@ class ResidualBlock(Block):
 class MLP(Network):
     """Residual perceptron on flattened events: x (B, *event_shape), t (B,) -> (B, num_outputs, *event_shape).
 
-    `depth` residual blocks of `width` units; an embedding of time, and of the label where there is one, as wide as they
-    are or of `embedding_width`, scales and shifts every block.
+    `depth` residual blocks of `width` units. An embedding of time, and of the label where there is one, as wide as the
+    blocks or of `embedding_width`, scales and shifts every block.
     No normalisation: with few blocks it only costs time, and a derivative through it cannot be compiled. With
     `num_frequencies` the input comes with that many Fourier features, up to the angular frequency `max_frequency`:
     for data with fine structure.

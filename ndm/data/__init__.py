@@ -2,8 +2,8 @@
 
 A module of this package that has `NAME` and `load() -> DataSet` is a data set; one that has `SUFFIXES` and
 `load_file(path) -> Whole` is a file format, and one that has `holds(path) -> bool` and `load_folder(path)` a kind of
-folder, which may have splits of its own. Their keyword arguments are the options of the data. All are found by looking:
-a new one is one new file.
+folder, which may come in splits. Their keyword arguments are the options of the data. All are found by looking: a new
+one is one new file.
 """
 
 import inspect
@@ -21,7 +21,7 @@ __all__ = ["DataSet", "Split", "Whole", "load", "names", "options_of", "read", "
 
 
 def load(name_or_path: str, options: Mapping[str, Any] | None = None) -> DataSet:
-    """The data set called `name_or_path`, or the file or folder at that path, read with `options` and split.
+    """Load the data set called `name_or_path`, or the file or folder at that path, with `options`, in splits.
 
     Raises `InputError` for an unknown name, format or option, and for files that hold no usable data.
     """
@@ -29,7 +29,7 @@ def load(name_or_path: str, options: Mapping[str, Any] | None = None) -> DataSet
 
 
 def read(name_or_path: str, options: Mapping[str, Any] | None = None) -> Whole | DataSet:
-    """As `load`, but what has no splits of its own is whole: for those who evaluate all of it."""
+    """Load data like `load`, but leave them whole unless they come in splits: for evaluating all of them."""
     loader, arguments = _loader(name_or_path)
     if unknown := sorted(set(options or {}) - set(known := _options(loader))):
         raise InputError(
@@ -39,13 +39,13 @@ def read(name_or_path: str, options: Mapping[str, Any] | None = None) -> Whole |
 
 
 def source_of(name_or_path: str) -> str:
-    """The name, or the whole path: what finds the same data from any folder."""
+    """The name, or the absolute path, which finds the same data from any folder."""
     is_path = name_or_path not in names() and Path(name_or_path).exists()
     return str(Path(name_or_path).resolve()) if is_path else name_or_path
 
 
 def options_of(name_or_path: str) -> list[str]:
-    """The names of the options with which data can be read; raises `InputError` for an unknown name or format."""
+    """List the options with which data can be read; raises `InputError` for an unknown name or format."""
     return _options(_loader(name_or_path)[0])
 
 
@@ -55,7 +55,7 @@ def _options(loader: Callable[..., Whole | DataSet]) -> list[str]:
 
 
 def _loader(name_or_path: str) -> tuple[Callable[..., Whole | DataSet], list[Any]]:
-    """What reads these data, and the arguments that say where they are."""
+    """The function that reads these data, and its arguments that say where they are."""
     known, path = data_sets(), Path(name_or_path)
     if not name_or_path.strip():
         raise InputError("no name of data", f"one of {', '.join(known)}, or a file")
@@ -84,12 +84,12 @@ def _loader(name_or_path: str) -> tuple[Callable[..., Whole | DataSet], list[Any
 
 
 def _absent(path: Path) -> str:
-    """What those who look for data in a folder say of one in which they find none."""
+    """Say what a folder holds in which no kind of data is found."""
     return ", ".join(module.absent(path) for module in _readers() if hasattr(module, "absent"))
 
 
 def names() -> dict[str, str]:
-    """The one-line description of every data set, by name."""
+    """The one-line descriptions of all data sets, by name."""
     return {name: (module.__doc__ or "").partition("\n")[0] for name, module in data_sets().items()}
 
 

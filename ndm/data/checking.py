@@ -1,4 +1,4 @@
-"""What `ndm data` asks of data: whether they are here, what they hold, and which checksums are published for them."""
+"""Checks of `ndm data`: whether data are on this machine, what they hold, and which checksums are published."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from ndm.data.sets._supplied import find_any, folders
 
 
 def findings(x: Examples) -> tuple[float, float, float]:
-    """Least, largest and mean value, every example fetched and therefore decoded."""
+    """Compute least, largest and mean value; every example is fetched and therefore decoded."""
     parts = [
         (float(part.min()), float(part.max()), float(part.mean(dtype=np.float64)), len(part)) for _, part in chunks(x)
     ]
@@ -20,9 +20,9 @@ def findings(x: Examples) -> tuple[float, float, float]:
 
 
 def archives(name: str) -> list[tuple[Path, str]]:
-    """The files of the data set that are here and have a published sha256, which is too slow to compute at each load.
+    """The files of the data set on this machine whose sha256 is published but too slow to compute at each load.
 
-    Those of the other sets have theirs verified whenever they are loaded.
+    The checksums of other sets are verified whenever they are loaded.
     """
     known = getattr(data_sets().get(name), "ARCHIVES", {})
     places = folders(*data_sets()[name].FOLDERS) if known else []
@@ -30,7 +30,7 @@ def archives(name: str) -> list[tuple[Path, str]]:
 
 
 def is_here(name: str) -> bool:
-    """Whether the files of the data set are on this machine; those that travel with the package always are."""
+    """Whether the files of the data set are on this machine; those of the package always are."""
     module = data_sets()[name]
     if not hasattr(module, "FIRST"):
         return True

@@ -1,4 +1,4 @@
-"""What every data set is: checked examples, whole or in three fixed splits, and what is known about their density."""
+"""Data sets: checked examples, whole or in three fixed splits, and what is known about their density."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from ndm.data.remarks import remarks
 
 
 def parted(files: np.ndarray, sizes: Sequence[int], name: str) -> list[np.ndarray]:
-    """Positions in random order, always the same, in parts of these sizes, or nearly: those of one file in one part.
+    """Split positions at random, always alike, into parts of about these sizes, with those of one file in one part.
 
     Frames of an animation are so alike that a model that was trained on some has seen the others. Raises `InputError`
     where there are fewer of `files` (N,) than parts.
@@ -46,7 +46,7 @@ FEWEST = 10  # below this an 80/10/10 split has an empty part
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Examples `x` (N, *event), in memory or not, and their class numbers `y` (N,), or None without labels.
+    """One split: examples `x` (N, *event), in memory or not, and class numbers `y` (N,), or None without labels.
 
     The number of an example without a class is -1.
     """
@@ -58,18 +58,18 @@ class Split:
         return len(self.x)
 
     def order(self) -> np.ndarray:
-        """A random order of the examples, (N,), always the same.
+        """Make a random order of the examples, (N,), always the same.
 
         Toys have their classes in turn, so that neighbours are less alike than independent examples.
         """
         return np.random.default_rng(0).permutation(len(self))
 
     def batches(self, batch_size: int, seed: int, *, flip: bool = False) -> Batches:
-        """The examples to train on, step by step, in an order that belongs to the seed."""
+        """Make the batches to train on, in an order that is a function of the seed."""
         return Batches(self, batch_size, seed, flip=flip)
 
     def every(self) -> Examples:
-        """All examples; raises `InputError` where only some of them can be had."""
+        """Return all examples; raises `InputError` where only some of them are in memory."""
         found: Examples = self.x
         return found
 
@@ -82,11 +82,11 @@ class Split:
 class DataSet:
     """Three splits of one data set, checked when it is made.
 
-    name, source   what it is called, where it comes from and under which licence
+    name, source   its name; where it comes from, and under which licence
     num_levels     images, uint8 (N, C, H, W) of values 0..num_levels-1; None: real, float32 (N, *event)
     num_classes    labels are integers (N,) in 0..num_classes-1, or -1 for no class; 0: there are no labels
     log_density    where the truth is known: x (N, *event) -> log p(x) in nats, float64 (N,)
-    notes          what is said of the data wherever they are used; the `remarks` on train are added
+    notes          notes that are printed wherever the data are used; the `remarks` on train are added
     reading        the options with which other data are read as these were, e.g. columns by name
     columns        of a table, the names of its dimensions
 
@@ -127,11 +127,11 @@ class DataSet:
         return self.num_levels is not None
 
     def divided(self) -> "DataSet":
-        """Itself: it is in splits already."""
+        """Return itself: it is in splits already."""
         return self
 
     def whole(self) -> "Whole":
-        """The splits one after the other; raises `InputError` where one of them is streamed."""
+        """Join the splits, one after the other; raises `InputError` where one of them is streamed."""
         splits = [self.split(name) for name in SPLITS]
         y = None if self.num_classes == 0 else np.concatenate([split.y for split in splits if split.y is not None])
         return Whole(
@@ -145,7 +145,7 @@ class DataSet:
         )
 
     def split(self, name: str) -> Split:
-        """The split called `name`."""
+        """Return the split called `name`."""
         if name not in SPLITS:
             raise InputError(f"split {name!r}", "one of " + ", ".join(SPLITS))
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
@@ -174,7 +174,7 @@ class Whole:
     """All examples of a file or a folder, in its order, before they are split.
 
     name, source, num_levels, notes, reading, columns   as of `DataSet`; no remarks are made of them
-    left_out    what is there besides and is in no example: names of columns, of splits
+    left_out    names of columns and splits that exist and are in no example
     files       (N,) the number of the file of each example, where some come from one: they are not divided
     objection   why no model can be trained on these; one that was trained on others can be evaluated on them
     """
@@ -196,14 +196,14 @@ class Whole:
         return self.examples.x.shape[1:]
 
     def whole(self) -> "Whole":
-        """Itself."""
+        """Return itself: it is whole already."""
         return self
 
     def divided(self) -> DataSet:
-        """80 % train, 10 % validation, 10 % test, by a permutation that depends only on how many there are.
+        """Split into 80 % train, 10 % validation, 10 % test, by a permutation that depends only on their number.
 
-        What comes from one file stays together. Raises `InputError` for too few examples or files, and where no model
-        can be trained on them.
+        Examples of one file stay together. Raises `InputError` for too few examples or files, and where no model can
+        be trained on them.
         """
         return self._divided
 
@@ -239,7 +239,7 @@ class Whole:
 
 
 def cut(x: Examples, y: np.ndarray | None, sizes: tuple[int, int, int]) -> tuple[Split, Split, Split]:
-    """Train, validation and test, in the order of the rows."""
+    """Cut rows into train, validation and test, in their order."""
     ends = np.cumsum((0, *sizes))
     train, validation, test = (
         Split(rows_of(x, slice(start, end)), None if y is None else y[start:end]) for start, end in pairwise(ends)

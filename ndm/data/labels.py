@@ -1,4 +1,4 @@
-"""From labels as they are stored, of any format, to class numbers."""
+"""Conversion of labels in any format to class numbers."""
 
 import datetime
 import math
@@ -22,7 +22,7 @@ _LIKE_MISSING = {"na", "n/a", "<na>", "nan", "nat", "null", "none", "nil", "?", 
 def classes(
     labels: Iterable[Any] | None, where: Callable[[int], str], *, unlabelled: Any = None, missing: int | None = None
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Class numbers 0, 1, ... of the labels, int64 (N,), and what is to be said of them; None of data without labels.
+    """Number the classes of labels 0, 1, ..., int64 (N,), with notes on them; None for data without labels.
 
     Numbers come first, in their order, whether they are stored as such or as text; then words, in alphabetical order.
     None, NaN, NaT, empty text and the word nan among numbers are missing labels, and so is the number `missing`: by
@@ -91,13 +91,13 @@ def _number(word: str) -> Decimal | None:
 
 
 def place_of(word: str) -> tuple[bool, Decimal, str]:
-    """Where it stands among others: numbers first."""
+    """The sort key of a label: numbers first."""
     number = _number(word)
     return number is None, number or Decimal(0), word
 
 
 def _absent(counts: Counter[str | None], missing: int | None) -> set[str | None]:
-    """Those of the words that are no label."""
+    """Find the words that are missing labels."""
     found: set[str | None] = {word for word in counts if word is None}
     numbers = {word: number for word in counts if word is not None and (number := _number(word)) is not None}
     words = counts.keys() - numbers.keys() - {None}
@@ -109,7 +109,7 @@ def _absent(counts: Counter[str | None], missing: int | None) -> set[str | None]
 
 
 def _remarks(order: list[str], counts: Counter[str | None]) -> list[str]:
-    """What may be another mistake: words that stand for a missing label, numbers written in two ways, no classes."""
+    """Remarks on possible mistakes: words for a missing label, numbers written in two ways, no classes."""
     notes = [
         f"the label {word!r} ({counts[word]} times) counts as a class: leave it empty where it means no label"
         for word in order

@@ -14,7 +14,7 @@ _TIMES = [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
 class ProgressPictures:
-    """Samples of the run's sampler, always from the same noise, and F(x, t) of the same validation examples.
+    """Draws samples, always from the same noise, and F(x, t) of the same validation examples.
 
     Raises `InputError` for data that cannot be pictured.
     """
@@ -26,7 +26,7 @@ class ProgressPictures:
 
     @torch.no_grad()
     def __call__(self, model: NeuralDiffusion) -> dict[str, bytes]:
-        """The pictures as PNG, by name; a path that F = x leaves still is none."""
+        """Draw the pictures as PNG, by name; that of the path is left out for F = x."""
         kind = SAMPLERS.find(self.config.sampler)
         sampler = kind(model, self.config.timesteps) if self.config.timesteps else kind(model)
         number = _IMAGES if self.data.is_image else _POINTS
@@ -41,7 +41,7 @@ class ProgressPictures:
 
 @torch.no_grad()
 def paths(model: NeuralDiffusion, x: torch.Tensor, times: list[float]) -> np.ndarray:
-    """F(x, t) at every time, (len(times), N, *event)."""
+    """Compute F(x, t) at every time, (len(times), N, *event)."""
     device = next(model.parameters()).device
     curve = model.curve(x.to(device))
     return torch.stack([curve(torch.tensor(t, device=device)) for t in times]).cpu().numpy()

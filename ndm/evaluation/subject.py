@@ -1,4 +1,4 @@
-"""What is evaluated: a split of the run's own data, or other data, whole, read as the run's own were."""
+"""The examples that are evaluated: a split of the run's data, or other data, read like the run's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Subject:
 
     @property
     def x(self) -> Examples:
-        """All of them, or the first `limit`."""
+        """The examples: all, or the first `limit`."""
         return self._split.x if self.limit is None else self._split.x[: self.limit]
 
     @property
@@ -40,12 +40,12 @@ class Subject:
 
     @property
     def num_of_split(self) -> int:
-        """How many there are without a limit."""
+        """The number of examples without the limit."""
         return len(self._split)
 
     @property
     def fingerprint(self) -> str:
-        """That of the data, which tells them from others of their name."""
+        """The fingerprint of the data, which tells them from others of the same name."""
         if self.split == ALL and not self.is_own:
             return self.data.whole().fingerprint()
         return self.data.divided().fingerprint()
@@ -68,7 +68,7 @@ class Subject:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is to be said of the data, with the remarks on them."""
+        """The notes and remarks on the data."""
         if self.split != ALL or isinstance(self.data, DataSet):
             return self.data.divided().notes
         few = self.num_of_split < FEWEST  # which are alike by chance
@@ -76,7 +76,7 @@ class Subject:
 
     @property
     def remark(self) -> str | None:
-        """What is to be said of a bound on them."""
+        """A remark on a bound on these examples, if one is needed."""
         if not self.is_own or self.split != ALL:
             return None
         train = len(self.data.divided().train)
@@ -84,10 +84,10 @@ class Subject:
 
 
 def subject(run: Run, name: str | None, options: Mapping[str, Any], split: str | None, limit: int | None) -> Subject:
-    """The run's own data, or those called `name`, read with `options` where they are given and like its own otherwise.
+    """Load the run's data, or those called `name`, read with `options` if given and like the run's otherwise.
 
-    Of its own the test split, and all of others, unless a `split` is named. Raises `InputError` for data that cannot
-    be had, or that the model cannot take.
+    The test split of the run's data, or all of other data, unless a `split` is named. Raises `InputError` for data
+    that cannot be loaded, or that the model cannot take.
     """
     if split not in (None, ALL, *SPLITS):
         raise InputError(f"split {split!r}", "one of " + ", ".join((*SPLITS, ALL)))
@@ -107,7 +107,7 @@ def subject(run: Run, name: str | None, options: Mapping[str, Any], split: str |
 
 
 def _is(data: Whole | DataSet, fingerprint: str) -> bool:
-    """Whether the data are those of that fingerprint; what cannot be split is of none."""
+    """Whether the data have that fingerprint; data that cannot be split have none."""
     try:
         return data.divided().fingerprint() == fingerprint
     except InputError:
@@ -115,9 +115,9 @@ def _is(data: Whole | DataSet, fingerprint: str) -> bool:
 
 
 def _alike(place: str, given: Mapping[str, Any], reading: Mapping[str, Any]) -> tuple[Whole | DataSet, str]:
-    """Data read by `reading`, the options by which the run's own are read, but for what is `given`; and how, in words.
+    """Read data by `reading`, the options of the run's data, except for what is `given`; and say how, in words.
 
-    Columns are matched by name. Where the names are given, or there are none, they are matched by their places.
+    Columns are matched by name. Where names are given, or there are none, they are matched by position.
     """
     known, own = options_of(place), reading.get("columns", [])
     options = {name: value for name, value in reading.items() if name in known}
@@ -160,6 +160,6 @@ def _alike(place: str, given: Mapping[str, Any], reading: Mapping[str, Any]) -> 
 
 
 def _renamed(name: str, stands_for: Mapping[str, str]) -> str:
-    """The column that stands for column `name`, or for the one that it is a part of, as v[0] is of v."""
+    """Find the column that stands for column `name`, or for the one that it is a part of, as v[0] is of v."""
     stem, bracket, place = (name, "", "") if name in stands_for else name.rpartition("[")
     return stands_for[stem] + bracket + place

@@ -1,4 +1,4 @@
-"""What a user sees while training: a bar on a terminal, a line now and then in a log file."""
+"""Progress of a long command: a bar on a terminal, a line now and then in a log file."""
 
 import contextlib
 import time
@@ -11,7 +11,7 @@ _LINE_EVERY = 15.0  # seconds, where there is no terminal to draw a bar on
 
 
 class ProgressBar:
-    """A bar from 0 to 1 with a status text; use as a context manager. What cannot be shown stops nothing."""
+    """A progress bar from 0 to 1 with a status text; use as a context manager. Errors of showing it are ignored."""
 
     def __init__(self, what: str, console: Console | None = None) -> None:
         self.what = what
@@ -42,7 +42,7 @@ class ProgressBar:
             self.bar.stop()
 
     def update(self, fraction: float, status: str) -> None:
-        """Show how far it is."""
+        """Show the progress and the status."""
         with contextlib.suppress(OSError):
             if self.live:
                 self.bar.update(self.task, completed=fraction, status=status)

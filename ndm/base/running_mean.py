@@ -1,4 +1,4 @@
-"""Averages that follow a model while it trains."""
+"""Running averages of statistics while a model trains."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 
 class RunningMean(nn.Module):
-    """The mean of what each of N bins has seen: the plain mean at first, then an exponential average.
+    """The running mean of values in each of N bins: the plain mean at first, then an exponential average.
 
-    A bin that has seen n values weighs a batch of m new ones by max(m / (n + m), 1 - decay).
+    A bin with n values so far gives a batch of m new ones the weight max(m / (n + m), 1 - decay).
 
     Args:
         shape: (N, *value), a value for each bin.
@@ -27,7 +27,7 @@ class RunningMean(nn.Module):
 
     @torch.no_grad()
     def update(self, index: Tensor, values: Tensor) -> None:
-        """Take `values` (B, *value) for the bins `index` (B,)."""
+        """Update the means with `values` (B, *value) for the bins `index` (B,)."""
         sums = torch.zeros_like(self.value).index_add(0, index, values.to(self.value.dtype))
         new = torch.bincount(index, minlength=len(self.value))
         if self._seen is None:
@@ -45,9 +45,10 @@ class RunningMean(nn.Module):
 
 @contextlib.contextmanager
 def as_one_batch(module: nn.Module, total: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Within, what the running means of `module` see waits, and is taken at the end as one batch, in shares or not.
+    """Collect the updates of all running means of `module` within, and apply them at the end as one batch.
 
-    `total` adds up what several processes have seen; they must all have seen something, or none.
+    So a batch in slices gives the same means. `total` adds up the values of several processes: all of them must have
+    some, or none.
     """
     means = [part for part in module.modules() if isinstance(part, RunningMean)]
     for mean in means:

@@ -8,9 +8,7 @@ from ndm.bounds.time_samplers.low_discrepancy import LowDiscrepancy
 from ndm.bounds.time_samplers.time_sampler import TimeSampler
 
 _UNIFORM_SHARE = 0.1  # of the density, so that 1 / r stays below 10 where the moments are underestimated
-# of the density, so that 1 / r stays below 10 where the moments are underestimated
 _WARM_UP = 10  # observations that every bin needs before its moment is used
-# observations that every bin needs before its moment is used
 
 
 class Importance(TimeSampler):

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 import ndm
-from ndm.ode.divergences import DIVERGENCES
+from ndm.base import axes
 
 from .exact import Known, gaussian, three_levels, two_gaussians
+
+DIVERGENCES = axes.DIVERGENCES.every()
 
 EVENT = (2,)
 TIMESTEPS = 3
@@ -162,7 +164,7 @@ def test_the_kinetic_energy(known, mode):
     assert_mean(draws[:, None], expected, mode, largest_error=0.1)
 
 
-@pytest.mark.law("NeuralDiffusion", "Bound", "LowDiscrepancy", "GaussianDecoder", "ScalingTransform")
+@pytest.mark.law("NeuralDiffusion", "Bound", "bound", "LowDiscrepancy", "GaussianDecoder", "ScalingTransform")
 @pytest.mark.parametrize("timesteps", [None, 1, TIMESTEPS])
 def test_a_draw_of_the_bound(known, x, mode, timesteps):
     model, num = mode.model(known), 8000

@@ -10,11 +10,11 @@ from rich.table import Table
 
 from ndm.base.errors import InputError
 from ndm.base.files import sha256
+from ndm.base.settings import Options
 from ndm.data import DataSet, load, names
 from ndm.data.checking import archives, findings, is_here
 from ndm.data.dataset import SPLITS
 from ndm.data.labels import NO_CLASS
-from ndm.settings import Options
 
 
 @dataclass(frozen=True)

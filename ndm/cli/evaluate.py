@@ -17,6 +17,7 @@ from ndm.base.memory import require_memory
 from ndm.base.precision import precision_of
 from ndm.base.processes import Processes
 from ndm.base.seeds import check_seed
+from ndm.base.settings import Options
 from ndm.bounds.importance_weighted import check_draws
 from ndm.bounds.units import unit
 from ndm.cli.arguments import RunFolder
@@ -34,7 +35,6 @@ from ndm.ode.dequantisations import dequantisation_for
 from ndm.ode.divergences import divergence_for
 from ndm.ode.solvers.names import solver_for
 from ndm.runs.run import Run, open_run
-from ndm.settings import Options
 
 _OF_THE_ODE = (
     "divergence",

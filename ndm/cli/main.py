@@ -25,7 +25,7 @@ from ndm.commands.benchmark import Benchmark, check_name
 from ndm.config import BUDGET, Config
 from ndm.data import load
 from ndm.recipes import recipe
-from ndm.runs.saving import SavingError
+from ndm.runs.writing import SavingError
 
 _COMMANDS = {
     kind.__name__.lower(): kind for kind in (Train, Evaluate, Average, Sample, Report, Publish, Data, Benchmark)

@@ -14,8 +14,8 @@ from ndm.evaluation.figures import check_picture, comparison, filmstrip, order, 
 from ndm.evaluation.kept import of_other_weights, of_the_model
 from ndm.evaluation.progress import paths
 from ndm.evaluation.report import page
+from ndm.runs.metrics import read_metrics
 from ndm.runs.run import Run, open_run
-from ndm.training.monitors.metrics import read_metrics
 
 _TIMES = [0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0]
 _TIMES_OF_POINTS = [0.0, 0.25, 0.5, 0.75, 1.0]

@@ -56,6 +56,6 @@ def _table(evaluation: dict[str, Any]) -> str:
     rows += [(name, f"{terms[name]:.4f}") for name in ("prior", "diffusion", "reconstruction")]
     body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
     body += f"<tr><td>parameters</td><td>{evaluation['parameters']:,}</td></tr>"
-    some = "the first " * (evaluation.get("limit") is not None)
+    some = "the first " * (evaluation["limit"] is not None)
     about = f"{evaluation['split']}, {some}{evaluation['num_examples']} examples, {kind}, {terms['draws']} draws"
     return f"<table><tr><th>{html.escape(about)}</th><th>{evaluation['unit']}</th></tr>{body}</table>"

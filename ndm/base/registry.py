@@ -8,6 +8,11 @@ from types import ModuleType
 from ndm.base.errors import InputError
 
 
+def load(module: str) -> ModuleType:
+    """A module that is imported when it is needed: at the top of another it would be loaded with that."""
+    return importlib.import_module(module)
+
+
 def modules(package: str) -> dict[str, ModuleType]:
     """Every public module of a package, by module name."""
     path = importlib.import_module(package).__path__

@@ -1,50 +1,35 @@
 """ndm data"""
 
-from dataclasses import dataclass, field
-from typing import Annotated, Literal
-
 import numpy as np
-import tyro
 from rich.console import Console
 from rich.table import Table
 
 from ndm.base.errors import InputError
 from ndm.base.files import sha256
+from ndm.cli.arguments.data import Data
 from ndm.data import DataSet, load, names
 from ndm.data.checking import archives, findings, is_here
 from ndm.data.dataset import SPLITS
 from ndm.data.labels import NO_CLASS
-from ndm.settings import Options
 
 
-@dataclass(frozen=True)
-class Data:
-    """What data there are, and whether they are whole."""
-
-    action: tyro.conf.Positional[Literal["list", "check"]]
-    """list: the data sets that are known. check: read all of DATA and say what was found."""
-    data: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="DATA")] = None
-    """Of check: a name, a file or a folder."""
-    data_options: Options = field(default_factory=dict)
-    """How the data are read, as in ndm train."""
-
-    def run(self) -> int:
-        """Print the table."""
-        if self.action == "check":
-            name = self.data or ""
-            check(name, load(name, self.data_options))
-            return 0
-        if self.data is not None or self.data_options:
-            raise InputError("ndm data list with more words", "ndm data list", "to read data: ndm data check DATA")
-        table = Table("name", "here", "what it is")
-        for name, description in names().items():
-            table.add_row(name, "yes" if is_here(name) else "no", description)
-        Console().print(table)
-        print(
-            "or a file: .npy, or .npz with key x (uint8: images; floating point: real-valued data); .csv, .parquet; "
-            "or a folder of images; or hub:OWNER/NAME of Hugging Face"
-        )
+def run(told: Data) -> int:
+    """List, or check."""
+    if told.action == "check":
+        name = told.data or ""
+        check(name, load(name, told.data_options))
         return 0
+    if told.data is not None or told.data_options:
+        raise InputError("ndm data list with more words", "ndm data list", "to read data: ndm data check DATA")
+    table = Table("name", "here", "what it is")
+    for name, description in names().items():
+        table.add_row(name, "yes" if is_here(name) else "no", description)
+    Console().print(table)
+    print(
+        "or a file: .npy, or .npz with key x (uint8: images; floating point: real-valued data); .csv, .parquet; "
+        "or a folder of images; or hub:OWNER/NAME of Hugging Face"
+    )
+    return 0
 
 
 def check(name: str, data: DataSet) -> None:

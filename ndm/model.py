@@ -13,7 +13,7 @@ from ndm.base.shapes import like_event
 from ndm.nn.embeddings import check_labels
 from ndm.parts.decoders import Decoder
 from ndm.parts.predictors import Predictor
-from ndm.parts.predictors.callable import CallablePredictor
+from ndm.parts.predictors._callable import CallablePredictor
 from ndm.parts.reverse_steps import ReverseStep
 from ndm.parts.reverse_steps.posterior import PosteriorReverseStep
 from ndm.parts.schedules import NoiseLevel, Schedule

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 import torch
 from making import disturbed
+from ndm.parts.parameterisations.names import PARAMETERISATIONS, parameterisation_for
 from torch import Tensor, nn
 from torch.export import Dim
 
 import ndm
 from ndm.base import registry
 from ndm.nn.network_for import network_for
-from ndm.parts.parameterisations.names import PARAMETERISATIONS, parameterisation_for
 from ndm.parts.predictors import Predictor
 from ndm.parts.predictors._callable import CallablePredictor
 from ndm.parts.schedules import Schedule

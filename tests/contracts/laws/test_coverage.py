@@ -16,7 +16,7 @@ from ndm.bounds import importance_weighted, time_samplers
 from ndm.bounds.time_samplers import TimeSampler
 from ndm.cli.words import commands
 from ndm.ode import divergences, solvers
-from ndm.ode.dequantisation import Dequantisation
+from ndm.ode.dequantisations import Dequantisation
 from ndm.ode.divergences import Divergence
 from ndm.ode.solvers import Solver
 from ndm.process import basis

@@ -10,10 +10,11 @@ import itertools
 import pkgutil
 import shutil
 import textwrap
+import types
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any, Required, TypedDict, get_type_hints
+from typing import Annotated, Any, Required, TypedDict, Union, get_args, get_origin, get_type_hints
 
 import tyro
 
@@ -90,10 +91,11 @@ def settings(kind: type) -> Any:
 
     Their help is the text below each field, with its default.
     """
-    types, about = get_type_hints(kind, include_extras=True), documentation(kind)
+    kinds, about = get_type_hints(kind, include_extras=True), documentation(kind)
     given = {}
     for field in dataclasses.fields(kind):
-        told = Annotated[types[field.name], tyro.conf.arg(help=about[field.name], help_behavior_hint=_default(field))]
+        help_ = tyro.conf.arg(help=about[field.name], help_behavior_hint=_default(field))
+        told = Annotated[_union(kinds[field.name]), help_]
         given[field.name] = told if _has_default(field) else Required[told]
     return TypedDict(f"{kind.__name__}Given", given, total=False)  # type: ignore[operator]
 
@@ -110,6 +112,13 @@ def documentation(kind: type) -> dict[str, str]:
         and isinstance(text, ast.Expr)
         and isinstance(text.value, ast.Constant)
     }
+
+
+def _union(kind: Any) -> Any:
+    """X | Y as Union[X, Y], for which tyro does not load typeguard: a third of the time that parsing takes."""
+    if get_origin(kind) is Annotated:
+        return Annotated[_union(kind.__origin__), *kind.__metadata__]
+    return Union[get_args(kind)] if isinstance(kind, types.UnionType) else kind  # noqa: UP007
 
 
 def _has_default(field: dataclasses.Field[Any]) -> bool:

@@ -34,12 +34,14 @@ class Axis:
         package: where ours are: each public file but that of `base` is a choice of that name. None where the names are
             those of another library's table.
         base: "module:Class", of which a file defines one concrete subclass: the choice. Without it, the module is.
+        given: the arguments that whoever makes it gives it, which are therefore no options.
     """
 
     kind: str
     group: str
     package: str | None = None
     base: str | None = None
+    given: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
         """Everything that can be chosen by one word."""

@@ -19,7 +19,7 @@ def check_options(axis: Axis, name: str | None, options: Mapping[str, Any]) -> N
     """
     named = [name] if name is not None else axis.names()
     known = [_known(axis, each, options) for each in named]
-    what = f"the {axis.kind} {name}" if name is not None else f"any {axis.kind}"
+    what = f"any {axis.kind}" if name is None else f"the {name} {axis.kind}"
     for option, value in options.items():
         found = [each[option] for each in known if each is not None and option in each]
         if not found and None not in known:

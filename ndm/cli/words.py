@@ -100,10 +100,9 @@ def settings(kind: type, choices: Mapping[str, Axis] = MappingProxyType({})) -> 
     kinds, about = get_type_hints(kind, include_extras=True), documentation(kind)
     given = {}
     for field in dataclasses.fields(kind):
-        help_ = tyro.conf.arg(help=about[field.name], help_behavior_hint=_default(field))
-        told = Annotated[_union(kinds[field.name]), help_]
-        if field.name in choices:
-            told = Annotated[told, one_of(choices[field.name])]
+        marks = [tyro.conf.arg(help=about[field.name], help_behavior_hint=_default(field))]
+        marks += [one_of(choices[field.name])] * (field.name in choices)
+        told: Any = Annotated[_union(kinds[field.name]), *marks]
         given[field.name] = told if _has_default(field) else Required[told]
     return TypedDict(f"{kind.__name__}Given", given, total=False)  # type: ignore[operator]
 

@@ -98,6 +98,11 @@ class Part(nn.Module):
             raise InputError(f"{cls.__name__} by its name alone", f"its {', '.join(missing)}", "make it in Python")
         return cls(**arguments)
 
+    @classmethod
+    def takes(cls, name: str) -> bool:
+        """Whether `from_spec` has an option of that name."""
+        return name in options_of(cls)
+
     def check_fit(self, parts: Mapping[str, Any]) -> None:
         """Raise `InputError` where a model of these parts, this among them, cannot work; the model asks once."""
 

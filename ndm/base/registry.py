@@ -101,12 +101,17 @@ class Axis:
         return {name: self.find(name) for name in self.names()}
 
     def make(self, name: str, spec: Any, options: Mapping[str, Any] | None = None, **parts: Any) -> Any:
-        """The part called `name` for a `Spec`, with `options` of the user's and other `parts` that it is made for."""
+        """The part called `name` for a `Spec`, with `options` of the user's.
+
+        Of `parts`, what it is made for beside the spec, it gets those that it asks for by name.
+        """
         if given := sorted(parts.keys() & (options or {})):
             raise InputError(
                 f"the option {given[0]} for the {self.kind} {name}", "options of the part alone", "leave it out"
             )
-        return self.find(name).from_spec(spec, **parts, **(options or {}))
+        kind = self.find(name)
+        asked = {part: value for part, value in parts.items() if kind.takes(part)}
+        return kind.from_spec(spec, **asked, **(options or {}))
 
     def setting(self, name: str, **options: Any) -> Setting:
         """The choice of `name`, with options, as users write it: for advice."""

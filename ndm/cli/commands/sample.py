@@ -11,7 +11,7 @@ def run(told: Sample) -> int:
     with Processes() as processes:
         processes.by_first(lambda: samples.check_out(told.out, told.num))
         with processes.agreed():
-            opened = open_run(told.run_folder, told.checkpoint)
+            opened = open_run(told.run_folder, told.checkpoint, told.allow)
             samples.check_room(told.out, opened, told.num)
         x = samples.draw(opened, told.num, processes, told.sampler, told.steps, told.eta, told.grid, told.seed)
         processes.by_first(lambda: samples.write(x, told.out, opened))

@@ -11,7 +11,7 @@ _BISECTIONS = 60  # halvings of [0, 1]: past the resolution of float64
 
 
 class UniformGamma(Grid):
-    """Equal steps of gamma."""
+    """The grid of equal steps of gamma."""
 
     def __call__(self, schedule: Schedule, steps: int) -> Tensor:
         return uniform_gamma(schedule, steps)

@@ -1,4 +1,4 @@
-"""The command line: ndm train | evaluate | average | sample | report | share | data | benchmark."""
+"""The command line: ndm train | evaluate | average | sample | report | share | data."""
 
 import contextlib
 import dataclasses
@@ -21,15 +21,12 @@ from ndm.cli.report import Report
 from ndm.cli.sample import Sample
 from ndm.cli.train import Train
 from ndm.cli.usage import UsageError, in_one_line
-from ndm.commands.benchmark import Benchmark, check_name
 from ndm.config import BUDGET, Config
 from ndm.data import load
 from ndm.recipes import recipe
 from ndm.runs.writing import SavingError
 
-_COMMANDS = {
-    kind.__name__.lower(): kind for kind in (Train, Evaluate, Average, Sample, Report, Publish, Data, Benchmark)
-}
+_COMMANDS = {kind.__name__.lower(): kind for kind in (Train, Evaluate, Average, Sample, Report, Publish, Data)}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -82,7 +79,6 @@ def _run(words: list[str]) -> int:
         print(__version__)
         return 0
     warnings.showwarning = _warn  # type: ignore[assignment]
-    check_name(words)
     asks_for_help = not {"-h", "--help"}.isdisjoint(words)
     command = _parse(words, Config() if asks_for_help else Config(schedule="", transform="", volatility=""))
     if isinstance(command, Train):  # what is not given comes from the recipe, which the data may choose

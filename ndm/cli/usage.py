@@ -41,5 +41,5 @@ def _parts(lines: list[str], command: str) -> Iterator[str]:
         yield f"perhaps you meant {lines[lines.index(_SUGGESTIONS) + 1]}"
     for line in lines[:-3:-1]:  # below the last of them is the frame
         if line.endswith("--help"):
-            words = line[line.index("ndm ") :]
+            words = line.rpartition(" run ")[2]
             yield f"see ndm {command} --help" if command and words == "ndm --help" else f"see {words}"

@@ -6,8 +6,8 @@ import pytest
 import torch
 from small import JOB
 
-from ndm.benchmarks.comparison.ablated import TRAINERS
-from ndm.benchmarks.comparison.execute import configuration
+from benchmarks.engine.contenders import TRAINERS
+from benchmarks.engine.training import configuration
 from ndm.bounds.bound import Bound
 from ndm.data import load
 from ndm.training.trainer import Trainer

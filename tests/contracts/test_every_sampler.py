@@ -6,11 +6,11 @@ import sys
 import pytest
 import torch
 from making import EVENTS, FOUND, disturbed, each, make, partner, tiny_model
+from ndm.samplers.grids.uniform import uniform_gamma
 
 import ndm
 from ndm.base.errors import InputError
 from ndm.samplers.grids.optimised import grids_for
-from ndm.samplers.grids.uniform import uniform_gamma
 from ndm.samplers.sampler import Grid
 
 each_sampler = each("sampler")

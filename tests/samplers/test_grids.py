@@ -5,13 +5,13 @@ from itertools import combinations, pairwise
 import pytest
 import torch
 from exact_models import assert_close, gaussian_model, squashing_model
+from ndm.samplers.grids.uniform import uniform_gamma, uniform_time
 from torch import Tensor
 
 import ndm
 from ndm.base.errors import InputError
 from ndm.parts.schedules import Schedule
 from ndm.samplers.grids.optimised import shortest_path
-from ndm.samplers.grids.uniform import uniform_gamma, uniform_time
 
 DATA = torch.tensor([[2.3]], dtype=torch.float64)
 

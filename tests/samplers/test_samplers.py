@@ -8,13 +8,13 @@ import pytest
 import torch
 import torchsde
 from exact_models import assert_close, gaussian_model, growth, squashing_model
+from ndm.samplers.grids.uniform import uniform_gamma, uniform_time
 from torch import Tensor
 
 import ndm
 from ndm.base.noise import sample_noise
 from ndm.base.registry import discover
 from ndm.samplers import Sampler
-from ndm.samplers.grids.uniform import uniform_gamma, uniform_time
 from ndm.samplers.sde import WhiteNoise
 
 SAMPLERS = discover("ndm.samplers", Sampler)

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from ndm.samplers.grids.uniform import uniform_gamma, uniform_time
 from torch import Tensor, nn
 
 import ndm
@@ -12,7 +13,6 @@ from ndm.parts.reverse_steps import ReverseStep
 from ndm.parts.reverse_steps.mixture import MixtureReverseStep
 from ndm.parts.reverse_steps.moments import MomentsReverseStep
 from ndm.parts.time_functions import Pieces
-from ndm.samplers.grids.uniform import uniform_gamma, uniform_time
 from ndm.samplers.sampler import Grid
 
 from .chains import (

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ndm.ode.dequantisations import Dequantisation
 
 import ndm
 from ndm.base.part import Part
@@ -17,6 +16,7 @@ from ndm.bounds import importance_weighted, time_samplers
 from ndm.bounds.time_samplers import TimeSampler
 from ndm.cli.main import _COMMANDS
 from ndm.ode import divergences, solvers
+from ndm.ode.dequantisations import Dequantisation
 from ndm.ode.divergences import Divergence
 from ndm.ode.solvers import Solver
 from ndm.process import bases
@@ -54,7 +54,6 @@ COMMANDS_EXCUSED = {
     "report": "shows what evaluate wrote: tests/cli/test_end_to_end.py",
     "publish": "copies what evaluate wrote: tests/cli/test_publish.py",
     "data": "reads data: tests/data",
-    "benchmark": "studies: tests/benchmarks",
 }
 REGISTRIES_EXCUSED = {
     "ndm.nn": "networks: any function will do",
@@ -63,7 +62,6 @@ REGISTRIES_EXCUSED = {
     "activation": "networks: any function will do",
     "tracker": "shows numbers of others",
     "recipe": "names parts: tests/unification",
-    "benchmark": "studies: tests/benchmarks",
     "ndm.parts.predictors": "beside those of forms, the excused names above",
     "method of torchsde": "a library's: tests/samplers/test_samplers.py",
 }
@@ -95,8 +93,6 @@ def registries() -> set[str]:
     """Everything that the source chooses from by name: packages, and kinds of `choose`."""
     found = set()
     for path in sorted(ROOT.rglob("*.py")):
-        if "benchmarks" in path.parts:  # studies, which have tests of their own
-            continue
         module = ".".join(("ndm", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from ndm.samplers.grids.uniform import uniform_gamma, uniform_time
 from scipy.interpolate import RectBivariateSpline
 from torch import Tensor
 
@@ -14,7 +15,6 @@ from ndm.base.registry import discover
 from ndm.parts.reverse_steps.mixture import MixtureReverseStep
 from ndm.parts.reverse_steps.moments import MomentsReverseStep
 from ndm.samplers import Sampler
-from ndm.samplers.grids.uniform import uniform_gamma, uniform_time
 
 from .chains import cdf, chain_model, expectation, interpolated, latent, quantile
 

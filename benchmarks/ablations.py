@@ -18,14 +18,14 @@ _TERMS = ("without_prior", "without_diffusion", "without_reconstruction")
 _STEPS = ("steps_moments", "steps_learned", "steps_posterior")
 IN_CHAINS = (
     *("default", "identity", "schedule_fixed", "schedule_ends", "scale_of_one_function", "volatility_constant"),
-    *(*_STEPS, *(f"identity_{name}" for name in _STEPS), "time_basis_steps_learned"),
-    *("time_basis_control_steps_learned", "order_given", "order_found", "frequencies", "uniform_times"),
-    *("series", "time_basis_width_32", "time_basis_width_512", "time_basis_convolutional"),
-    *("time_basis_monomials", "time_basis_pieces", "time_basis_sigmoids", "alternating", *_TERMS),
+    *(*_STEPS, *(f"identity_{name}" for name in _STEPS), "series_steps_learned"),
+    *("series_control_steps_learned", "order_given", "order_found", "frequencies", "uniform_times"),
+    *("series", "series_width_32", "series_width_512", "series_convolutional"),
+    *("series_monomials", "series_pieces", "series_sigmoids", "alternating", *_TERMS),
 )
 IN_CONTINUOUS_TIME = (
     *("scaling", "identity", "schedule_fixed", "volatility_constant", "uniform_times", "series", *_TERMS),
-    *("schedule_shape", "time_basis_eta_quarter", "time_basis_eta_4", "time_basis_open"),
+    *("schedule_shape", "series_eta_quarter", "series_eta_4", "series_open"),
     *("residual", "residual_gate_interpolation", "residual_gate_variance"),
 )
 

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from ndm.training.monitors.watching import high_water_mark
 
 from benchmarks.engine.aggregate import Row
 from benchmarks.engine.contenders import network_options
@@ -33,6 +32,7 @@ from ndm.model import NeuralDiffusion
 from ndm.recipes import recipe
 from ndm.samplers.ancestral import Ancestral
 from ndm.training.build import build_model, make_time_sampler
+from ndm.training.monitors.statistics import high_water_mark
 from ndm.training.optimizer import make_optimizer
 from ndm.training.start import prepare_network
 
@@ -88,7 +88,7 @@ class Overhead(Study):
     rounds: int = 20
     """How often every step is timed; one more round, the first, is not counted."""
     only: tuple[str, ...] = ()
-    """Only these entries (and identity), e.g. default time_basis_direct."""
+    """Only these entries (and identity), e.g. default series_direct."""
 
     def check(self) -> None:
         if self.rounds < 1:

@@ -19,7 +19,7 @@ from ndm.evaluation.figures import png
 PAIR = ("default", "identity")
 IN_THE_LIMIT = ("scaling", "identity")  # of many steps, where the default is F = x itself
 LARGER = ("control", "identity_larger")
-PATHS = ("series", "time_basis_control")
+PATHS = ("series", "series_control")
 
 PLAN = (
     Case(
@@ -28,7 +28,7 @@ PLAN = (
             Block((1, 2, 4, 8), PAIR, seeds=3, seconds=20),
             Block((16, 64, None), IN_THE_LIMIT, seeds=3, seconds=20),
             Block((32, 256), ("identity",), seeds=3, seconds=20),
-            Block((4,), (*LARGER, *PATHS, "time_basis_linear", "residual"), seeds=3, seconds=20),
+            Block((4,), (*LARGER, *PATHS, "series_linear", "residual"), seeds=3, seconds=20),
             Block((8,), LARGER, seeds=3, seconds=20),
             Block((None,), ("identity_larger", *PATHS, "residual"), seeds=3, seconds=20),
             Block((4,), PAIR, seeds=3, seconds=40),

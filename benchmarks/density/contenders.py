@@ -51,9 +51,15 @@ class NeuralDiffusionContender(Contender):
             generator = torch.Generator().manual_seed(0)
             return nelbo(model, x, draws=_DRAWS, density=density, generator=generator).total
 
-        log_prob = partial(log_prob, model, solver=solver)
         sampler = Ode(model, solver=solver)
-        return Fitted(model, trainer.step, repr(solver), log_prob, lambda shape, seed: sampler(shape, seed=seed), bound)
+        return Fitted(
+            model,
+            trainer.step,
+            repr(solver),
+            partial(log_prob, model, solver=solver),
+            lambda shape, seed: sampler(shape, seed=seed),
+            bound,
+        )
 
 
 CONTENDERS: dict[str, Contender] = {

@@ -73,9 +73,9 @@ CONTENDERS: dict[str, Change] = {
     "identity": _IDENTITY,
     "identity_larger": larger(_IDENTITY),
     "series": series(),
-    "time_basis_linear": series(activation="none"),  # a matrix of rank 128 for each k
-    "time_basis_control": _BASIS_CONTROL,
-    "time_basis_quiet": with_eta(0.3),  # a predicted curve is right for the eta of its bound: here one near 0
+    "series_linear": series(activation="none"),  # a matrix of rank 128 for each k
+    "series_control": _BASIS_CONTROL,
+    "series_quiet": with_eta(0.3),  # a predicted curve is right for the eta of its bound: here one near 0
     "residual": residual(),
     "schedule_fixed": change(_SCALING, schedule="linear"),
     "schedule_ends": change(_SCALING, schedule="learned_linear"),
@@ -88,23 +88,23 @@ CONTENDERS: dict[str, Change] = {
     "identity_steps_moments": with_steps("moments", _IDENTITY),
     "identity_steps_learned": with_steps("learned", _IDENTITY),
     "identity_steps_posterior": with_steps("posterior", _IDENTITY),
-    "time_basis_steps_learned": with_steps("learned", series()),
-    "time_basis_control_steps_learned": with_steps("learned", _BASIS_CONTROL),
+    "series_steps_learned": with_steps("learned", series()),
+    "series_control_steps_learned": with_steps("learned", _BASIS_CONTROL),
     "order_given": change(_SCALING, transform_rate=0.0),  # the order that it starts from, which is not learned
     "order_found": _FOUND,
     "frequencies": change(transform="scaling", transform_options={"basis": "frequency"}),  # blurring, learned
-    "uniform_times": change(_SCALING, importance=False),
-    "time_basis_width_32": series(width=32),
-    "time_basis_width_512": series(width=512),
-    "time_basis_convolutional": series(layer="convolutional", width=32),
-    "time_basis_monomials": series(functions="monomials"),
-    "time_basis_pieces": series(functions="pieces"),
-    "time_basis_sigmoids": series(functions="sigmoids"),
-    "time_basis_eta_quarter": with_eta(0.25),
-    "time_basis_eta_4": with_eta(4.0),
+    "uniform_times": change(_SCALING, time_sampler="low_discrepancy"),
+    "series_width_32": series(width=32),
+    "series_width_512": series(width=512),
+    "series_convolutional": series(layer="convolutional", width=32),
+    "series_monomials": series(functions="monomials"),
+    "series_pieces": series(functions="pieces"),
+    "series_sigmoids": series(functions="sigmoids"),
+    "series_eta_quarter": with_eta(0.25),
+    "series_eta_4": with_eta(4.0),
     "residual_gate_interpolation": residual(gate="interpolation"),
     "residual_gate_variance": residual(gate="variance"),
-    "time_basis_open": series(),
+    "series_open": series(),
     "alternating": _SCALING,
     "without_prior": _SCALING,
     "without_diffusion": _SCALING,
@@ -153,7 +153,7 @@ class OpenTrainer(Trainer):
 
 # Those whose training differs, and not their model. All are evaluated on the whole bound.
 TRAINERS: dict[str, Callable[..., Trainer]] = {
-    "time_basis_open": OpenTrainer,
+    "series_open": OpenTrainer,
     "alternating": AlternatingTrainer,
     "without_prior": without("prior"),
     "without_diffusion": without("diffusion"),

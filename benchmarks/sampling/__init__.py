@@ -18,16 +18,16 @@ from benchmarks.engine.study import Report, Stage, Trainings
 from benchmarks.engine.training import FIGURES, configuration, execute, load_once
 from benchmarks.sampling.output import DISTANCES, markdown, panels, picture
 from benchmarks.sampling.ways import Evaluations, Way, distinct_grids, ways
+from ndm.base.axes import GRIDS
 from ndm.base.errors import InputError
 from ndm.base.registry import optional
 from ndm.base.seeds import mix
 from ndm.model import NeuralDiffusion
-from ndm.samplers.grids.optimised import grids_for
 from ndm.samplers.sampler import Grid, Sampler
 
 EVALUATIONS = (2, 4, 6, 8, 10, 12, 16, 32, 64)
 TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-5)
-PATHS: Mapping[str, tuple[float | None, ...]] = {"time_basis_quiet": (1.0, None), "identity": (1.0,)}
+PATHS: Mapping[str, tuple[float | None, ...]] = {"series_quiet": (1.0, None), "identity": (1.0,)}
 """The contenders by the volatilities that are walked, None: the model's own; that of F = x is 1."""
 _PROJECTIONS = 128
 _VALIDATION = 1  # so that the noise of trials is not that of walks
@@ -279,7 +279,7 @@ def _held_out(job: Walk | Floor) -> Tensor:
 @lru_cache(maxsize=_KEPT)
 def _grids(folder: Path, data: str) -> dict[str, Grid]:
     """Those for that model: one of them takes long, and remembers what it has computed."""
-    return grids_for(_load(folder), load_once(data).event_shape)
+    return {name: kind.for_model(_load(folder), load_once(data).event_shape) for name, kind in GRIDS.every().items()}
 
 
 @lru_cache(maxsize=_KEPT)

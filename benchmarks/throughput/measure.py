@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from ndm.training.monitors.watching import high_water_mark
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
@@ -23,13 +22,15 @@ from benchmarks.engine.images import noise_images
 from benchmarks.engine.job import Task
 from benchmarks.engine.machine import machine
 from benchmarks.peers.unets import PEERS, flops, sized
-from ndm.bounds.bound import bound
+from ndm.base.noise import BatchSlice
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.parts.predictors._network import NetworkPredictor
 from ndm.recipes.cifar10 import RECIPE as CIFAR10
 from ndm.training.build import build_model, make_time_sampler
+from ndm.training.monitors.statistics import high_water_mark
+from ndm.training.objective import Objective
 from ndm.training.optimizer import make_optimizer
 
 _WARM_UP, _REPEATS, _LAST = 2, 5, "_channels_last"
@@ -127,12 +128,13 @@ def _train(job: SpeedJob, case: Case, rank: int, meeting: str) -> Row:
         torch.cuda.set_device(device)
     before = high_water_mark()
     raw = make(case, job.entry).to(device)
-    model: nn.Module = raw
+    config = replace(case.config, precision="bf16" if job.precision == "bf16" else "float32")
+    model: nn.Module = Objective(raw, make_time_sampler(case.config).to(device), config)
     if job.processes > 1:
         backend = "nccl" if device.type == "cuda" else "gloo"
         dist.init_process_group(backend, init_method=meeting, rank=rank, world_size=job.processes)
-        model = DistributedDataParallel(raw)
-    optimizer, times = make_optimizer(raw, case.config), make_time_sampler(case.config).to(device)
+        model = DistributedDataParallel(model)
+    optimizer, generator = make_optimizer(raw, case.config), torch.Generator(device).manual_seed(rank)
     batches = case.data().train.batches(case.batch_size, seed=rank)
 
     def step(number: int) -> float:
@@ -140,8 +142,8 @@ def _train(job: SpeedJob, case: Case, rank: int, meeting: str) -> Row:
         began = time.perf_counter()
         x = raw.decoder.from_raw(batches[number]).to(device)
         waited = time.perf_counter() - began
-        with torch.autocast(device.type, torch.bfloat16, enabled=job.precision == "bf16"):
-            loss = bound(model, x, None, None, times).total.mean() / x[0].numel()
+        terms, _ = model(x, BatchSlice(0, len(x), len(x)), generator)
+        loss = terms.total.mean() / x[0].numel()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -9,6 +9,7 @@ from benchmarks.__main__ import main
 from benchmarks.engine.contenders import network_options
 from benchmarks.engine.images import noise_images
 from benchmarks.peers.unets import flops
+from ndm.base.spec import Spec
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.nn.network_for import network_for
@@ -26,7 +27,7 @@ def small(name: str) -> tuple[Config, DataSet]:
 def test_a_step_with_f_of_x_costs_what_its_network_costs():
     """But for the gradient in the image, which the learned ends of gamma ask for: of 15 channels to 16."""
     config, data = small("any")
-    network = flops(network_for((3, 16, 16), **network_options(config)))
+    network = flops(network_for(Spec((3, 16, 16)), **network_options(config)))
     assert compute.step_flops(config, data) == network + 2 * 9 * 15 * 16 * 16 * 16
 
 

@@ -60,14 +60,12 @@ def test_f_of_the_denoisers_size_doubles_the_parameters_and_half_its_width_adds_
 
 
 def test_the_command_line_measures_what_it_is_asked_for(small, tmp_path, capsys):
-    words = f"overhead --rounds 1 --only time_basis_direct --out {tmp_path}".split()
+    words = f"overhead --rounds 1 --only series_direct --out {tmp_path}".split()
     assert main(words) == 0
     (row,) = read_rows(tmp_path / "rows.jsonl.gz").values()
-    assert set(row["entries"]) == {"identity", "time_basis_direct"}
+    assert set(row["entries"]) == {"identity", "series_direct"}
     out = capsys.readouterr().out
-    assert (
-        "`python -m benchmarks overhead --rounds 1 --only time_basis_direct`" in out and "| time_basis_direct |" in out
-    )
+    assert "`python -m benchmarks overhead --rounds 1 --only series_direct`" in out and "| series_direct |" in out
     before = (tmp_path / "rows.jsonl").read_bytes()
     assert main(words) == 0 and (tmp_path / "rows.jsonl").read_bytes() == before  # nothing is done twice
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from ndm.samplers.grids.uniform import GRIDS
 from test_command import call
 
 import ndm
@@ -18,12 +17,15 @@ from benchmarks.engine.rows import read_rows
 from benchmarks.sampling import Case, Walk, best_grids, distances, measure, trainings, trials, walks
 from benchmarks.sampling.output import DISTANCES, markdown, panels, picture
 from benchmarks.sampling.ways import Evaluations, Way, distinct_grids, evaluations_of, ways
+from ndm.base.axes import SAMPLERS
 from ndm.base.errors import InputError
-from ndm.base.registry import discover, optional
+from ndm.base.registry import optional
+from ndm.base.spec import Spec
 from ndm.data import load
 from ndm.ode.solvers.adaptive import Adaptive
-from ndm.samplers import Sampler
+from ndm.samplers.grids import UniformGamma, UniformTime
 
+EQUAL = {"time": UniformTime(), "gamma": UniformGamma()}
 FIXED = [way for way in ways((1.0, None)) if not way.is_adaptive]
 CASE = Case(
     "moons",
@@ -59,7 +61,7 @@ def gaussian_points(data, number: int, seed: int) -> torch.Tensor:
 
 def test_every_sampler_is_a_way_with_each_volatility_that_it_takes():
     names = [way.name for way in ways((1.0, None))]
-    assert {way.sampler for way in ways((1.0,))} == set(discover("ndm.samplers", Sampler))
+    assert {way.sampler for way in ways((1.0,))} == set(SAMPLERS.names())
     assert len(names) == len(set(names))
     assert {"ancestral, eta = 1", "ancestral, own eta", "deterministic", "heun", "ode"} <= set(names)
     assert Way("ode").is_adaptive and not Way("heun").is_adaptive
@@ -96,8 +98,8 @@ def test_nobody_is_counted_once_the_count_is_over():
 
 
 def test_grids_that_visit_the_same_times_are_one():
-    assert list(distinct_grids(GRIDS, ndm.schedules.LinearSchedule(), 8)) == ["time"]
-    assert list(distinct_grids(GRIDS, ndm.schedules.CosineSchedule(), 8)) == list(GRIDS)
+    assert list(distinct_grids(EQUAL, ndm.schedules.LinearSchedule(), 8)) == ["time"]
+    assert list(distinct_grids(EQUAL, ndm.schedules.CosineSchedule(), 8)) == list(EQUAL)
 
 
 def test_data_are_as_far_from_data_as_their_error_allows():
@@ -132,7 +134,9 @@ def test_more_evaluations_of_a_perfect_model_approach_the_floor(way):
 def model_folder(tmp_path_factory) -> Path:
     """A folder of models with one that is not trained, called `small`."""
     folder = tmp_path_factory.mktemp("models")
-    predictor = ndm.DirectPredictor.for_events((2,), ndm.IdentityTransform(), network="mlp", width=8, depth=1)
+    predictor = ndm.DirectPredictor.from_spec(
+        Spec((2,)), transform=ndm.IdentityTransform(), network="mlp", width=8, depth=1
+    )
     model = ndm.NeuralDiffusion(
         ndm.schedules.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder()
     )
@@ -254,9 +258,9 @@ def test_the_command_trains_samples_resumes_and_takes_new_samplers(monkeypatch, 
     kept = read_rows(out / "rows.jsonl.gz").values()
     measured = [row for row in kept if "evaluations_made" in row]
     found = panels(measured, [row for row in kept if "way" not in row and "contender" not in row])
-    assert {panel.contender for panel in found} == {"time_basis_quiet", "identity"}
+    assert {panel.contender for panel in found} == {"series_quiet", "identity"}
     for panel in found:
-        etas = (1.0, None) if panel.contender == "time_basis_quiet" else (1.0,)
+        etas = (1.0, None) if panel.contender == "series_quiet" else (1.0,)
         assert set(panel.ways) == {way.name for way in ways(etas)}
         assert panel.floor["sliced_wasserstein"].value > 0 and panel.samples == 60
     assert all(row["evaluations_made"] <= row["evaluations"] for row in measured if row["evaluations"])

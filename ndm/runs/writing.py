@@ -1,4 +1,4 @@
-"""Write what is whole or absent: folders with a checksum for each file, and the one error of a disk that is full."""
+"""Write what is whole or absent: folders with a checksum for each file; a disk that is full is a `SavingError`."""
 
 import contextlib
 import json
@@ -9,14 +9,10 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from ndm.base.errors import InputError, remedy, why
+from ndm.base.errors import InputError, SavingError, remedy, why
 from ndm.base.files import read_json, sha256
 
 _CHECKSUMS = "checksums.json"
-
-
-class SavingError(OSError):
-    """A part of a run that cannot be written, e.g. on a full disk: what was saved before it is as it was."""
 
 
 @contextlib.contextmanager

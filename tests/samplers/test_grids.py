@@ -11,6 +11,8 @@ from torch import Tensor
 import ndm
 from ndm.base.errors import InputError
 from ndm.parts.schedules import Schedule
+from ndm.samplers._times import uniform_time
+from ndm.samplers.grids import uniform_gamma
 from ndm.samplers.grids.optimised import shortest_path
 
 DATA = torch.tensor([[2.3]], dtype=torch.float64)

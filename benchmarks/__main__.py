@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import tyro
+from ndm.cli.usage import UsageError, in_one_line
 
 from ndm.base.errors import InputError
 from ndm.base.registry import choose
-from ndm.cli.usage import UsageError, in_one_line
 
 _FOLDER = Path(__file__).parent
 _SHARED = ("engine", "peers")  # what studies are made of

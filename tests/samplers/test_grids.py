@@ -5,7 +5,6 @@ from itertools import combinations, pairwise
 import pytest
 import torch
 from exact_models import assert_close, gaussian_model, squashing_model
-from ndm.samplers.grids.uniform import uniform_gamma, uniform_time
 from torch import Tensor
 
 import ndm

@@ -57,7 +57,7 @@ def test_a_run_folder_holds_what_is_documented(run):
     assert {path.name for path in (run / "state").iterdir()} == {
         "weights.safetensors",
         "optimizer.safetensors",
-        "times.safetensors",
+        "time_sampler.safetensors",
         "progress.json",
     }
     assert json.loads((run / "state" / "progress.json").read_text()).keys() >= {"step", "seconds", "examples"}
@@ -176,7 +176,7 @@ FILES = [
     "model/model.safetensors",
     "state/weights.safetensors",
     "state/optimizer.safetensors",
-    "state/times.safetensors",
+    "state/time_sampler.safetensors",
     "state/progress.json",
 ]
 

@@ -200,7 +200,7 @@ import sys
 from ndm.cli.main import main
 from pathlib import Path
 from typing import Any
-from ndm.training.metrics import Metrics
+from ndm.training.monitors.metrics import Metrics
 write = Metrics.write
 def full(metrics, step, values):
     metrics.path = Path("/dev/full") if step == 3 else metrics.path

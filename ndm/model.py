@@ -7,13 +7,14 @@ from torch import Tensor
 
 from ndm.base.errors import InputError
 from ndm.base.modes import callers_autocast, undisturbed, usable
+from ndm.base.part import Part
 from ndm.base.precision import check_noise, check_tensors, holds, in_precision
 from ndm.base.pretrained import Pretrained
 from ndm.base.shapes import like_event
 from ndm.nn.embeddings import check_labels
 from ndm.parts.decoders import Decoder
 from ndm.parts.predictors import Predictor
-from ndm.parts.predictors.callable import CallablePredictor
+from ndm.parts.predictors._callable import CallablePredictor
 from ndm.parts.reverse_steps import ReverseStep
 from ndm.parts.reverse_steps.posterior import PosteriorReverseStep
 from ndm.parts.schedules import NoiseLevel, Schedule
@@ -44,6 +45,9 @@ class NeuralDiffusion(Pretrained):
         decoder: p(x | z_0).
         volatility: eta(t); 1 (DDPM's) if not given.
         reverse_step: the variance of p(z_s | z_t) at a finite number of steps; q's own if not given.
+
+    Raises:
+        InputError: for parts that do not fit each other.
     """
 
     def __init__(
@@ -62,6 +66,21 @@ class NeuralDiffusion(Pretrained):
         self.decoder = decoder
         self.volatility = volatility or ConstantVolatility(1.0)
         self.reverse_step = reverse_step or PosteriorReverseStep()
+        self._check_fit()
+
+    def _check_fit(self) -> None:
+        """Raise `InputError` where parts do not fit each other: what each of them asks for, and events of one shape."""
+        parts: dict[str, Part] = {name: part for name, part in self.named_children() if isinstance(part, Part)}
+        for part in parts.values():
+            part.check_fit(parts)
+        shapes = {
+            f"a {name} for events of shape {shape}": shape
+            for name, part in parts.items()
+            for module in part.modules()
+            if isinstance(shape := getattr(module, "event_shape", None), tuple)
+        }
+        if len(set(shapes.values())) > 1:
+            raise InputError(", ".join(shapes), "one shape", "make all parts for the same events")
 
     def checked(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """The data x (B, *event), in float32 at least.
@@ -215,7 +234,7 @@ class NeuralDiffusion(Pretrained):
         step: Tensor | None = None,
         timesteps: int | None = None,
     ) -> Gaussian | Mixture:
-        """p(z_s | z_t) from q's step at the predicted curve: `reverse_step`, told what the predictor needs_posterior.
+        """p(z_s | z_t) from q's step at the predicted curve: `reverse_step`, with p(x | z_t) if it needs that.
 
         `step` and `timesteps` say which step of which chain it is, where it is one with the model's own volatility.
         """

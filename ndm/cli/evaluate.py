@@ -31,7 +31,7 @@ from ndm.evaluation.estimates import (
 from ndm.evaluation.kept import keep
 from ndm.evaluation.subject import Subject, subject
 from ndm.evaluation.wasserstein import require_transport
-from ndm.ode.dequantisation import dequantisation_for
+from ndm.ode.dequantisations import dequantisation_for
 from ndm.ode.divergences import divergence_for
 from ndm.ode.solvers.names import solver_for
 from ndm.runs.run import Run, open_run

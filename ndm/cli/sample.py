@@ -9,17 +9,15 @@ from typing import Literal
 
 import numpy as np
 
+from ndm.base.axes import GRIDS, SAMPLERS
 from ndm.base.errors import InputError
 from ndm.base.files import require_writable, write_atomically
 from ndm.base.memory import require_memory
 from ndm.base.processes import Processes
-from ndm.base.registry import choose
 from ndm.base.seeds import check_seed
 from ndm.cli.arguments import RunFolder
 from ndm.evaluation.figures import check_picture, picture_of
 from ndm.runs.run import Run, open_run
-from ndm.samplers import sampler_for
-from ndm.samplers.grids.optimised import grids_for
 
 _BATCH = 256
 _COPIES = 3  # of all samples: in batches, together, and as they are written
@@ -109,8 +107,8 @@ def draw(
     with processes.agreed():
         check_seed(seed)
         sampler = sampler or run.config["sampler"]
-        kind = sampler_for(sampler)
-        chosen = choose("grid", grid, grids_for(run.model, run.event_shape))
+        kind = SAMPLERS.find(sampler)
+        chosen = GRIDS.find(grid).for_model(run.model, run.event_shape)
         if eta is not None and "eta" not in inspect.signature(kind).parameters:
             raise InputError(f"--eta for the {sampler} sampler", "a sampler with a volatility", "leave it out")
         options = {} if eta is None else {"eta": eta}

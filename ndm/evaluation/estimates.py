@@ -19,7 +19,7 @@ from ndm.bounds.shared_noise import Mean, mean_over_rows
 from ndm.bounds.units import in_unit
 from ndm.evaluation.wasserstein import squared_wasserstein
 from ndm.model import NeuralDiffusion
-from ndm.ode.dequantisation import Dequantisation
+from ndm.ode.dequantisations import Dequantisation
 from ndm.ode.divergences import Divergence
 from ndm.ode.likelihood import decode, encode, ode_likelihood, owners_of_noise
 from ndm.ode.solvers import Solver

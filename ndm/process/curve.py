@@ -36,7 +36,7 @@ class Curve(ABC):
 
 @dataclass(frozen=True)
 class Posterior:
-    """What a predictor needs_posterior of x, dimension by dimension, and how the curve of x follows it.
+    """What a predictor says of x, dimension by dimension, and how the curve of x follows it.
 
     A change d of x_i moves F_i(., t) by d response_i(t): exact where F is linear and diagonal.
     """

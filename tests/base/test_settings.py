@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ndm.base.settings import _parse_options
-from ndm.data.formats.numerals import number_of
+from ndm.data.formats.columns import number_of
 
 
 def value(text: str):

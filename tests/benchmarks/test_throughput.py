@@ -16,7 +16,7 @@ from ndm.benchmarks.throughput import Throughput
 from ndm.bounds.bound import bound
 from ndm.cli.main import main
 from ndm.data import DataSet, Split
-from ndm.nn.unet import UNet
+from ndm.nn.networks.unet import UNet
 
 
 def tiny_images() -> DataSet:

@@ -5,15 +5,15 @@ from collections.abc import Callable
 import pytest
 import torch
 from making import disturbed
+from ndm.parts.parameterisations.names import PARAMETERISATIONS, parameterisation_for
 from torch import Tensor, nn
 from torch.export import Dim
 
 import ndm
 from ndm.base import registry
 from ndm.nn.network_for import network_for
-from ndm.parts.parameterisations.names import PARAMETERISATIONS, parameterisation_for
 from ndm.parts.predictors import Predictor
-from ndm.parts.predictors.callable import CallablePredictor
+from ndm.parts.predictors._callable import CallablePredictor
 from ndm.parts.schedules import Schedule
 
 CLASSES = 3
@@ -33,7 +33,7 @@ class Program(nn.Module):
 
 
 def velocity(model: ndm.NeuralDiffusion, z_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
-    """All of the forward path: schedule, network, form, curve, and their derivatives in t."""
+    """All of the forward path: schedule, network, parameterisation, curve, and their derivatives in t."""
     return model.predicted_velocity(z_t, t, cond)
 
 
@@ -94,11 +94,11 @@ def test_every_predictor(name, event_shape, num_classes):
 
 
 @pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
-def test_every_form_and_a_step(form):
+def test_every_form_and_a_step(parameterisation):
     """The mean of the deterministic step from t to t / 2, through a learned scale of each dimension."""
     predictor = ndm.DirectPredictor(
-        network(POINTS, parameterisation_for(form, POINTS, 5, None).num_outputs, 0),
-        parameterisation_for(form, POINTS, 5, None),
+        network(POINTS, parameterisation_for(parameterisation, POINTS, 5, None).num_outputs, 0),
+        parameterisation_for(parameterisation, POINTS, 5, None),
     )
     model = disturbed(
         ndm.NeuralDiffusion(
@@ -138,7 +138,7 @@ def test_a_network_alone(kind):
 
 
 def test_the_program_takes_other_images_and_frequencies():
-    transform = ndm.transforms.ScalingTransform(IMAGES, ndm.process.basis.CosineBasis(8, 8))
+    transform = ndm.transforms.ScalingTransform(IMAGES, ndm.process.bases.CosineBasis(8, 8))
     model = disturbed(
         ndm.NeuralDiffusion(
             ndm.schedules.LinearSchedule(-6.0, 4.0),

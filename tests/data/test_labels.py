@@ -88,7 +88,7 @@ LABELS = {
 }
 
 
-@pytest.mark.parametrize("parameterisation", FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("name", LABELS)
 def test_the_same_labels_have_the_same_numbers_in_every_format(tmp_path, form, name):
     labels, numbers = LABELS[name]
@@ -98,7 +98,7 @@ def test_the_same_labels_have_the_same_numbers_in_every_format(tmp_path, form, n
     assert numbered(found) == {i: numbers[i % 4] for i in range(NUM)}
 
 
-@pytest.mark.parametrize("parameterisation", FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("labels", [[3, 1, 2], ["3", "1", "cat"]], ids=["numbers", "words"])
 def test_a_missing_label_is_refused_with_its_row_or_kept_as_no_class(tmp_path, form, labels):
     with_gaps = [None if i % 10 == 4 else labels[i % 3] for i in range(NUM)]
@@ -118,7 +118,7 @@ def test_a_missing_label_is_refused_with_its_row_or_kept_as_no_class(tmp_path, f
         data.load(path, options | {"unlabelled": "drop"})
 
 
-@pytest.mark.parametrize("parameterisation", [as_parquet, as_npz, as_export])
+@pytest.mark.parametrize("form", [as_parquet, as_npz, as_export])
 def test_data_without_labels_have_none_to_keep(tmp_path, form):
     path, _ = form(tmp_path, [1, 2] * (NUM // 2))
     if form is as_npz:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
-from ndm.parts.transforms.diagonal import DiagonalTransform
-from ndm.process.basis import CosineBasis
+from ndm.parts.transforms._diagonal import DiagonalTransform
+from ndm.process.bases import CosineBasis
 
 
 class BlurringTransform(DiagonalTransform):
@@ -33,18 +33,6 @@ class BlurringTransform(DiagonalTransform):
         self.sigma_blur_max, self.d_min = sigma_blur_max, d_min
         self.basis: CosineBasis = CosineBasis(*(1, *event_shape)[-2:])
         self.event_shape = tuple(event_shape)
-
-    @classmethod
-    def for_events(
-        cls,
-        event_shape: tuple[int, ...],
-        *,
-        timesteps: int | None = None,
-        num_classes: int = 0,
-        sigma_blur_max: float = 20.0,
-        d_min: float = 1e-3,
-    ) -> "BlurringTransform":
-        return cls(event_shape, sigma_blur_max, d_min)
 
     @property
     def frequencies(self) -> Tensor:

@@ -6,26 +6,14 @@ import torch
 from torch import Tensor
 
 from ndm.autodiff.derivative import with_velocity
+from ndm.base.axes import GATES
 from ndm.base.errors import InputError
-from ndm.base.registry import choose
+from ndm.base.spec import Spec
 from ndm.nn.network import Network
 from ndm.nn.network_for import network_for
-from ndm.parts.transforms.gates import (
-    EncoderGate,
-    Gate,
-    InterpolationGate,
-    TimeGate,
-    VarianceGate,
-)
+from ndm.parts.gates import Gate, TimeGate
 from ndm.parts.transforms.transform import Transform
 from ndm.process.curve import Curve, LineCurve, RememberedCurve
-
-GATES: dict[str, type[Gate]] = {
-    "time": TimeGate,
-    "variance": VarianceGate,
-    "encoder": EncoderGate,
-    "interpolation": InterpolationGate,
-}
 
 
 class ResidualTransform(Transform):
@@ -48,19 +36,16 @@ class ResidualTransform(Transform):
         self.gate = gate or TimeGate()
 
     @classmethod
-    def for_events(
+    def made_for(
         cls,
-        event_shape: tuple[int, ...],
+        spec: Spec,
         *,
-        timesteps: int | None = None,
-        num_classes: int = 0,
         gate: str = "time",
         gate_options: dict[str, Any] | None = None,
         **options: Any,
     ) -> "ResidualTransform":
         """`options` are those of the network."""
-        opened = choose("gate", gate, GATES)(**(gate_options or {}))
-        return cls(network_for(event_shape, num_classes=num_classes, **options), opened)
+        return cls(network_for(spec, **options), GATES.make(gate, spec, gate_options))
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         return RememberedCurve(ResidualCurve(self, x, cond))

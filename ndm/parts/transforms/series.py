@@ -4,18 +4,13 @@ from typing import Any
 
 from torch import Tensor
 
+from ndm.base.axes import LAYERS, TIME_FUNCTIONS
 from ndm.base.errors import InputError
 from ndm.base.part import Part
-from ndm.base.registry import choose
-from ndm.nn.shallow import ConvolutionalLayer, HiddenLayer
-from ndm.parts.time_functions import FUNCTIONS, BasisCurve, TimeFunctions
+from ndm.base.spec import Spec
+from ndm.parts.time_functions import BasisCurve, TimeFunctions
 from ndm.parts.transforms.transform import Transform
 from ndm.process.curve import Curve
-
-_LAYERS: dict[str, type[HiddenLayer | ConvolutionalLayer]] = {
-    "hidden": HiddenLayer,
-    "convolutional": ConvolutionalLayer,
-}
 
 
 class SeriesTransform(Transform):
@@ -36,21 +31,18 @@ class SeriesTransform(Transform):
         self.num_heads = functions.num
 
     @classmethod
-    def for_events(
+    def made_for(
         cls,
-        event_shape: tuple[int, ...],
+        spec: Spec,
         *,
-        timesteps: int | None = None,
-        num_classes: int = 0,
         functions: str = "bumps",
         num_functions: int = 3,
         layer: str = "hidden",
         **options: Any,
     ) -> "SeriesTransform":
         """`options` are those of the layer: width, and activation for the hidden one."""
-        chosen = choose("functions of time", functions, FUNCTIONS)(num_functions)
-        h = choose("layer", layer, _LAYERS)(event_shape, num_functions, num_classes=num_classes, **options)
-        return cls(h, chosen)
+        chosen = TIME_FUNCTIONS.make(functions, spec, num=num_functions)
+        return cls(LAYERS.make(layer, spec, options, num_outputs=num_functions), chosen)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         h = self.h(x, cond).to(x.dtype)

@@ -1,49 +1,16 @@
-"""Where in [0, 1] the integrand of the bound is evaluated: any density gives the same mean, some give less noise."""
-
-from abc import ABC, abstractmethod
+"""Times where the loss is large."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ndm.base.running_mean import RunningMean
+from ndm.bounds.time_samplers.low_discrepancy import LowDiscrepancy
+from ndm.bounds.time_samplers.time_sampler import TimeSampler
 
 _UNIFORM_SHARE = 0.1  # of the density, so that 1 / r stays below 10 where the moments are underestimated
+# of the density, so that 1 / r stays below 10 where the moments are underestimated
 _WARM_UP = 10  # observations that every bin needs before its moment is believed
-
-
-class TimeSampler(nn.Module, ABC):
-    """Draws u in [0, 1) with density r(u), for the unbiased estimate of an integral, E[ l(u) / r(u) ]."""
-
-    @abstractmethod
-    def forward(self, num: int, like: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """u and r(u), each (num,), of the type and on the device of `like`."""
-
-    def observe(self, u: Tensor, integrand: Tensor) -> None:
-        """Take note, while training, of l(u), (B,)."""
-
-
-class LowDiscrepancy(TimeSampler):
-    """u_i = (u_0 + i / num) mod 1: uniform each, and evenly spread together.
-
-    Source: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630, appendix I.1.
-    """
-
-    def forward(self, num: int, like: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        u = _random((), like, generator) + torch.arange(num, dtype=like.dtype, device=like.device) / num
-        return u % 1, torch.ones_like(u)
-
-
-class Stratified(TimeSampler):
-    """Each run of `draws` neighbours in the batch (the draws of one example) is spread evenly, on its own offset."""
-
-    def __init__(self, draws: int) -> None:
-        super().__init__()
-        self.draws = draws
-
-    def forward(self, num: int, like: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        offsets = _random((num // self.draws, 1), like, generator)
-        u = (offsets + torch.arange(self.draws, dtype=like.dtype, device=like.device) / self.draws) % 1
-        return u.flatten(), torch.ones_like(u.flatten())
+# observations that every bin needs before its moment is believed
 
 
 class Importance(TimeSampler):
@@ -79,7 +46,3 @@ class Importance(TimeSampler):
 
     def observe(self, u: Tensor, integrand: Tensor) -> None:
         self.moments.update((u * self.num_bins).long().clamp(0, self.num_bins - 1), integrand.double() ** 2)
-
-
-def _random(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:
-    return torch.rand(shape, dtype=like.dtype, device=like.device, generator=generator)

@@ -23,7 +23,7 @@ from ndm.data.formats.images import Images, Policy
 from ndm.data.formats.npz import array_of
 from ndm.data.formats.stores import Tar, damaged
 from ndm.data.lazy import Joined, at_hand, option, rows_of
-from ndm.data.sets.supplied import VARIABLE, find_any, folders
+from ndm.data.sets._supplied import VARIABLE, find_any, folders
 
 CLASSES = 1000
 ADVICE = f"put the official files of the release into ${VARIABLE}/"

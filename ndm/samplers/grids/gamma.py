@@ -1,22 +1,20 @@
-"""Time grids: the times that a sampler visits, from 1 down to 0."""
+"""Equal steps of gamma."""
 
 import torch
 from torch import Tensor
 
-from ndm.base.errors import InputError
-from ndm.base.shapes import check_count
 from ndm.parts.schedules import Schedule
+from ndm.samplers._times import NO_SIGNAL, check_steps
+from ndm.samplers.grids.grid import Grid
 
-NO_SIGNAL = 20.0  # gamma
-_MOST_STEPS = 1_000_000
-_SAME = 1e-6  # of times
 _BISECTIONS = 60  # halvings of [0, 1]: past the resolution of float64
 
 
-def uniform_time(schedule: Schedule, steps: int) -> Tensor:
-    """Equal steps of t, (steps + 1,) in float64."""
-    check_steps(steps)
-    return torch.arange(steps, -1, -1, dtype=torch.float64) / steps
+class UniformGamma(Grid):
+    """Equal steps of gamma."""
+
+    def __call__(self, schedule: Schedule, steps: int) -> Tensor:
+        return uniform_gamma(schedule, steps)
 
 
 def uniform_gamma(schedule: Schedule, steps: int) -> Tensor:
@@ -37,20 +35,3 @@ def uniform_gamma(schedule: Schedule, steps: int) -> Tensor:
     times = (low + high) / 2
     times[0], times[-1] = 1.0, 0.0
     return times
-
-
-def chain_of(times: Tensor) -> int | None:
-    """T, where the times of a grid are k / T, as single precision sees them; None where it is no chain's."""
-    steps = len(times) - 1
-    equal = torch.arange(steps, -1, -1, dtype=torch.float64) / max(steps, 1)
-    return steps if torch.allclose(times.detach().double().cpu(), equal, rtol=0, atol=_SAME) else None
-
-
-GRIDS = {"time": uniform_time, "gamma": uniform_gamma}
-
-
-def check_steps(steps: int) -> None:
-    """Raise `InputError` for less than one step, and for more than any use has."""
-    check_count("steps", steps)
-    if not 1 <= steps <= _MOST_STEPS:
-        raise InputError(f"{steps} sampling steps", f"at least 1 and at most {_MOST_STEPS}")

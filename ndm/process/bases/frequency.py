@@ -1,42 +1,14 @@
-"""Orthogonal coordinates of an event: a transformation or a variance that is diagonal is diagonal in one of these.
-
-White noise is white in every orthogonal basis, so a process may be run, coordinate by coordinate, in any of them.
-"""
+"""The frequencies of an image or a signal."""
 
 import math
-from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
 
-from ndm.base.part import Part
+from ndm.base.errors import InputError
 from ndm.base.precision import matmul
-
-
-class Basis(Part, ABC):
-    """An orthogonal matrix B on events: `forward` gives the coordinates B x, `inverse` gives B^T c."""
-
-    @abstractmethod
-    def forward(self, x: Tensor) -> Tensor:
-        """B x, (B, *event) -> (B, *event)."""
-
-    @abstractmethod
-    def inverse(self, coordinates: Tensor) -> Tensor:
-        """B^T c, (B, *event) -> (B, *event)."""
-
-    def scale(self, weights: Tensor, x: Tensor) -> Tensor:
-        """B^T diag(weights) B x."""
-        return self.inverse(weights * self(x))
-
-
-class StandardBasis(Basis):
-    """B = I: the event's own coordinates (pixels)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
-
-    def inverse(self, coordinates: Tensor) -> Tensor:
-        return coordinates
+from ndm.base.spec import Spec
+from ndm.process.bases.basis import Basis
 
 
 class CosineBasis(Basis):
@@ -54,6 +26,14 @@ class CosineBasis(Basis):
         self.columns: Tensor
         self.register_constant("rows", _cosine_matrix(height))
         self.register_constant("columns", _cosine_matrix(width))
+
+    @classmethod
+    def made_for(cls, spec: Spec) -> "CosineBasis":
+        if len(spec.event_shape) < 2:
+            raise InputError(
+                f"frequencies of events of shape {tuple(spec.event_shape)}", "images", "use the pixel basis"
+            )
+        return cls(*spec.event_shape[-2:])
 
     def frequencies(self) -> Tensor:
         """The eigenvalues of minus the Laplacian, (pi k / H)^2 + (pi l / W)^2, (H, W), on a grid of unit spacing."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from ndm.base.shapes import like_event
 from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms.transform import Transform
-from ndm.process.basis import StandardBasis
+from ndm.process.bases import StandardBasis
 from ndm.process.curve import Curve, RememberedCurve
 
 

@@ -11,7 +11,7 @@ from ndm.base.errors import InputError
 from ndm.nn.attention import ImageNorm
 from ndm.nn.embeddings import TimeEmbedding
 from ndm.nn.network import Network, check_sizes, zero_init
-from ndm.nn.unet import ResidualBlock, conv3x3
+from ndm.nn.networks.unet import ResidualBlock, conv3x3
 
 _MOST_OCTAVE = 16  # float32 has no digits left for faster waves
 

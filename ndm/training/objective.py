@@ -12,7 +12,7 @@ from ndm.ode.kinetic_energy import kinetic_energy
 
 
 class Objective(nn.Module):
-    """x (B, *event) -> the bound of each example in nats and, where it has a weight, the kinetic energy, (B,).
+    """x (B, *event) and cond, labels or None -> the bound of each in nats and, where it has a weight, the energy, (B,).
 
     A gradient that is synchronised as it arises, or a weight that is gathered where it is used, must belong to the
     forward pass of the module that is wrapped. Parts that are wrapped by themselves would also be entered with dual
@@ -25,10 +25,10 @@ class Objective(nn.Module):
         self.timesteps, self.has_energy = config.timesteps, bool(config.kinetic_weight)
         self.autocast = config.precision == "bf16"
 
-    def forward(self, x: Tensor, batch_slice: BatchSlice, generator: torch.Generator) -> tuple[Bound, Tensor | None]:
+    def forward(
+        self, x: Tensor, cond: Tensor | None, batch_slice: BatchSlice, generator: torch.Generator
+    ) -> tuple[Bound, Tensor | None]:
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.autocast):
-            terms = bound(self.model, x, None, self.timesteps, self.time_sampler, generator, batch_slice)
-            energy = (
-                kinetic_energy(self.model, x, generator=generator, batch_slice=batch_slice) if self.has_energy else None
-            )
+            terms = bound(self.model, x, cond, self.timesteps, self.time_sampler, generator, batch_slice)
+            energy = kinetic_energy(self.model, x, cond, generator, batch_slice) if self.has_energy else None
         return terms, energy

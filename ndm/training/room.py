@@ -126,6 +126,6 @@ def _kept(terms: Objective, x: Tensor) -> int:
 
     generator = torch.Generator(x.device).manual_seed(0)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        result = terms(x, BatchSlice(0, len(x), len(x)), generator)
+        result = terms(x, None, BatchSlice(0, len(x), len(x)), generator)
     del result
     return sum(found.values())

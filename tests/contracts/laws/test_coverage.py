@@ -58,7 +58,6 @@ COMMANDS_EXCUSED = {
     "report": "shows what evaluate wrote: tests/cli/test_end_to_end.py",
     "publish": "copies what evaluate wrote: tests/cli/test_publish.py",
     "data": "reads data: tests/data",
-    "benchmark": "studies: tests/benchmarks",
 }
 REGISTRIES_EXCUSED = {
     "network": "networks: any function will do",
@@ -101,7 +100,7 @@ def covered(kind: str) -> set[str]:
 def registries() -> set[str]:
     """Everything that is chosen by name: the kinds of the axes, and of `choose`, whose tables are other libraries'."""
     found = {axis.kind for axis in AXES}
-    for path in sorted(path for path in ROOT.rglob("*.py") if "benchmarks" not in path.parts):
+    for path in sorted(ROOT.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if (
                 isinstance(node, ast.Call)

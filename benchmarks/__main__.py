@@ -7,11 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-import tyro
-from ndm.cli.usage import UsageError, in_one_line
-
 from ndm.base.errors import InputError
 from ndm.base.registry import choose
+from ndm.cli.words import UsageError, parse
 
 _FOLDER = Path(__file__).parent
 _SHARED = ("engine", "peers")  # what studies are made of
@@ -47,8 +45,9 @@ def main(words: list[str] | None = None) -> int:
             raise InputError("no name of a study", "one of " + ", ".join(known))
         name, *options = words
         choose("study", name, known)
-        command = in_one_line(lambda: tyro.cli(study(name), prog=f"python -m benchmarks {name}", args=options), "")
-        code: int = command.run()
+        kind = study(name)
+        command = parse(kind, f"python -m benchmarks {name}", options, kind.__doc__)
+        code: int = 0 if command is None else command.run()
         return code
     except (InputError, UsageError) as error:
         print(f"benchmarks: error: {error}", file=sys.stderr)

@@ -60,7 +60,7 @@ def test_belief_is_bayes_rule(gamma, shape) -> None:
     ).exp()
     assert_close(density, expected[::50], rtol=1e-7, atol=1e-9)
     assert_close(posterior.mean, torch.trapezoid(expected * x, LINE, dim=0), rtol=1e-7)
-    spread = torch.trapezoid(posterior * (x - posterior.mean) ** 2, LINE, dim=0)
+    spread = torch.trapezoid(expected * (x - posterior.mean) ** 2, LINE, dim=0)
     assert_close(posterior.variance, spread, rtol=1e-6)
 
 

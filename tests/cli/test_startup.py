@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import tyro
 from calling import ndm as call
 
 import ndm
@@ -58,13 +59,13 @@ def test_wrong_words_of_train_need_no_torch(empty, words):
 
 @pytest.mark.parametrize("name", sorted({*commands()} - {"train"}))
 def test_a_command_loads_the_words_of_no_other(empty, name):
-    test = f"import sys, ndm.cli; ndm.cli.main(['{name}', '--unheard']); print([m for m in sys.modules if '.cli.arg' in m])"
+    test = f"import sys, ndm.cli; ndm.cli.main(['{name}', '-x']); print([m for m in sys.modules if '.cli.arg' in m])"
     done = subprocess.run([sys.executable, "-c", test], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == str(["ndm.cli.arguments", f"ndm.cli.arguments.{name}"]), done.stderr
 
 
 def test_the_package_imports_what_is_asked_for():
-    test = "import sys, ndm; print('torch' in sys.modules); ndm.Curve; print('torch' in sys.modules, 'ndm.ode' in sys.modules)"
+    test = "import sys, ndm; m = sys.modules; print('torch' in m); ndm.Curve; print('torch' in m, 'ndm.ode' in m)"
     done = subprocess.run([sys.executable, "-c", test], capture_output=True, text=True, timeout=120)
     assert done.stdout.split() == ["False", "True", "False"], done.stderr
 
@@ -136,10 +137,7 @@ def test_every_option_is_of_a_type_that_words_have():
 
 
 def test_words_are_parsed_once(empty, monkeypatch):
-    calls = []
-    parsed = __import__("tyro").cli
-    monkeypatch.setattr(
-        "tyro.cli", lambda *args, **settings: calls.append(settings["args"]) or parsed(*args, **settings)
-    )
+    calls, parsed = [], tyro.cli
+    monkeypatch.setattr(tyro, "cli", lambda *args, **named: calls.append(named["args"]) or parsed(*args, **named))
     assert call("train moons --max-steps 1 --predictor-options width=8 depth=1 --dry-run").code == 0
     assert len(calls) == 1

@@ -1,14 +1,13 @@
 """The command line of the studies: python -m benchmarks NAME [options]; NAME is that of a file or folder here."""
 
 import ast
-import importlib
 import inspect
 import os
 import sys
 from pathlib import Path
 
 from ndm.base.errors import InputError
-from ndm.base.registry import choose
+from ndm.base.registry import choose, load
 from ndm.cli.words import UsageError, parse
 
 _FOLDER = Path(__file__).parent
@@ -27,7 +26,7 @@ def studies() -> dict[str, str]:
 
 def study(name: str) -> type:
     """The command of a study: the first class of its module with a method `run`, whose fields are its options."""
-    module = importlib.import_module(f"benchmarks.{name}")
+    module = load(f"benchmarks.{name}")
     own = [kind for kind in vars(module).values() if inspect.isclass(kind) and kind.__module__ == module.__name__]
     return next(kind for kind in own if hasattr(kind, "run"))
 

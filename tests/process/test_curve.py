@@ -1,4 +1,4 @@
-"""Curves are vectors: sums, differences and multiples, their values and velocities, and where they have closed forms."""
+"""Curves are vectors: sums, differences and multiples with their velocities, and where they have closed forms."""
 
 import operator
 from functools import lru_cache

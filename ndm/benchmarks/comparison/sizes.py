@@ -40,7 +40,7 @@ def num_parameters(config: Config, data: DataSet) -> int:
 def step_seconds(config: Config, data: DataSet) -> float:
     """CPU seconds of one forward and backward pass of a batch: the median of several."""
     model, times = build_model(config, data), make_time_sampler(config)
-    x = model.decoder.from_raw(data.train.batches(config.batch_size, seed=0)[0])
+    x = model.decoder.from_raw(data.train.batches(config.batch_size, seed=0)[0].x)
     seconds = []
     for _ in range(_TIMED_STEPS):
         began = time.process_time()

@@ -84,7 +84,7 @@ def _train(job: SpeedJob, case: Case, rank: int, meeting: str) -> Row:
     def step(number: int) -> float:
         """Train; the seconds until its batch was on the device."""
         began = time.perf_counter()
-        x = raw.decoder.from_raw(batches[number]).to(device)
+        x = raw.decoder.from_raw(batches[number].x).to(device)
         waited = time.perf_counter() - began
         with torch.autocast(device.type, torch.bfloat16, enabled=job.precision == "bf16"):
             loss = bound(model, x, None, None, times).total.mean() / x[0].numel()

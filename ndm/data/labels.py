@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ndm.base.errors import InputError
-from ndm.data.formats.numerals import number_of
+from ndm.data.formats.columns import number_of
 from ndm.data.lazy import option
 
 NO_CLASS = -1  # in place of a class number, of an example without a label

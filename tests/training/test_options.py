@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndm.data.formats.numerals import number_of
+from ndm.data.formats.columns import number_of
 from ndm.settings import _parse_options
 
 

@@ -1,7 +1,8 @@
-"""From the columns of a table, whatever stored them, to numbers: one column for each number of an example."""
+"""Numbers of a table as they are written, and columns whose cells are lists as several columns."""
 
 import datetime
 import math
+import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import chain
@@ -10,7 +11,18 @@ from typing import Any
 import numpy as np
 
 from ndm.base.errors import InputError
-from ndm.data.formats.numerals import number_of
+
+_NUMBER = re.compile(r"[ \t]*[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|nan|inf|infinity)[ \t]*", re.IGNORECASE)
+
+
+def number_of(text: str) -> float | None:
+    """The number that `text` is, or None: it may have a sign, a point, an exponent, and blanks around it.
+
+    The words nan, inf and infinity are the numbers that are not finite. Not read are `3_21`, `0x1F`, `1,5` and
+    the digits of other alphabets.
+    """
+    return float(text) if _NUMBER.fullmatch(text) else None
+
 
 Where = Callable[[int], str]
 

@@ -15,12 +15,11 @@ import numpy as np
 from PIL import Image
 
 from ndm.base.errors import InputError
-from ndm.data.dataset import DataSet, Split, Whole
+from ndm.data.dataset import DataSet, Split, Whole, parted
 from ndm.data.formats.stores import Folder, Walk
 from ndm.data.formats.survey import Surveyed, images_of
 from ndm.data.hub import datasets as hub
 from ndm.data.labels import Labels, classes, place_of
-from ndm.data.parting import parted
 
 SUFFIXES_OF_IMAGES = set(Image.registered_extensions())
 PARTS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}

@@ -18,10 +18,9 @@ from ndm.base.errors import InputError, refused
 from ndm.base.memory import require_memory
 from ndm.base.registry import optional
 from ndm.data.dataset import LABEL, Whole
-from ndm.data.formats.columns import expanded, numbers
+from ndm.data.formats.columns import expanded, number_of, numbers
 from ndm.data.formats.dequantise import dequantised, listed
 from ndm.data.formats.examples import real_values, unresolved, whole
-from ndm.data.formats.numerals import number_of
 from ndm.data.labels import classes
 
 _AS_TEXT = 5  # bytes of memory for each of a file, at least: every cell is an object of Python

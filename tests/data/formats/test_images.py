@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from ndm import data
 from ndm.base.errors import InputError
 from ndm.data import lazy
-from ndm.data.parting import parted
+from ndm.data.dataset import parted
 
 RNG = np.random.RandomState(0)
 NUM = 12

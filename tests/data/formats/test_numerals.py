@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ndm import data
 from ndm.base.errors import InputError
-from ndm.data.formats.numerals import number_of
+from ndm.data.formats.columns import number_of
 
 STRANGE = [
     "3_21",

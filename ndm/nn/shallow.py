@@ -9,19 +9,19 @@ from torch import Tensor, nn
 from ndm.base.errors import InputError
 from ndm.base.part import Part
 from ndm.base.registry import choose
-from ndm.nn.embeddings import LabelEmbedding
+from ndm.nn.embeddings import condition_embedding
 from ndm.nn.network import check_events, check_sizes, checked_event_shape, zero_init
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"silu": nn.SiLU, "none": nn.Identity}
 
 
 class HiddenLayer(Part):
-    """h(x) = W_2 f(W_1 x + b_1 + label) + b_2, flattened: x (B, *event_shape) -> (B, num_outputs, *event_shape).
+    """h(x) = W_2 f(W_1 x + b_1 + condition) + b_2, flattened: x (B, *event_shape) -> (B, num_outputs, *event_shape).
 
     The h_k of a transform on a basis of time, F(x, t) = x + sum_k b_k(t) h_k(x): the time is in the b_k, so this
     is no `Network` and takes none, and one evaluation serves every t. f is silu, or nothing: then h is linear, a
     matrix of rank `width`. A fresh layer is exactly 0: F starts as the identity. Raises `InputError` for batches of
-    another shape, and for labels when num_classes = 0.
+    another shape, and for a condition that it was not made for.
     """
 
     def __init__(
@@ -31,34 +31,42 @@ class HiddenLayer(Part):
         width: int = 128,
         num_classes: int = 0,
         activation: str = "silu",
+        num_values: int = 0,
     ) -> None:
         super().__init__()
         check_sizes(width=width)
         self.event_shape = checked_event_shape(event_shape)
         self.num_outputs = num_outputs
-        self.num_classes = num_classes
+        self.num_classes, self.num_values = num_classes, num_values
         self.activation = choose("activation", activation, _ACTIVATIONS)()
         size = math.prod(self.event_shape)
         self.enter = nn.Linear(size, width)
-        self.label = LabelEmbedding(num_classes, width)
+        self.condition = condition_embedding(num_classes, num_values, width)
         self.leave = zero_init(nn.Linear(width, num_outputs * size))
 
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
-        """x (B, *event_shape), labels cond (B,) or None -> (B, num_outputs, *event_shape)."""
+        """x (B, *event_shape), cond as a `Network` takes it, or None -> (B, num_outputs, *event_shape)."""
         check_events(x, self.event_shape)
-        h = self.activation(self.enter(x.flatten(1)) + self.label(cond, x.shape[0]))
+        h = self.activation(self.enter(x.flatten(1)) + self.condition(cond, x.shape[0]))
         return self.leave(h).unflatten(1, (self.num_outputs, *self.event_shape))
 
 
 class ConvolutionalLayer(Part):
-    """h(x) = W_2 silu(W_1 x + b_1 + label) + b_2 with 3x3 convolutions W: (B, C, H, W) -> (B, num_outputs, C, H, W).
+    """h(x) = W_2 silu(W_1 x + b_1 + condition) + b_2, 3x3 convolutions W: (B, C, H, W) -> (B, num_outputs, C, H, W).
 
     As `HiddenLayer`, where an output sees the 5x5 pixels around it, and all pixels share the weights. A fresh layer is
-    exactly 0. Raises `InputError` for events that are no images, batches of another shape, and for labels when
-    num_classes = 0.
+    exactly 0. Raises `InputError` for events that are no images, batches of another shape, and for a condition that it
+    was not made for.
     """
 
-    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 32, num_classes: int = 0) -> None:
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        num_outputs: int = 1,
+        width: int = 32,
+        num_classes: int = 0,
+        num_values: int = 0,
+    ) -> None:
         super().__init__()
         check_sizes(width=width)
         self.event_shape = checked_event_shape(event_shape)
@@ -67,15 +75,15 @@ class ConvolutionalLayer(Part):
                 f"events of shape {self.event_shape} for convolutions", "images (C, H, W)", "choose the hidden layer"
             )
         self.num_outputs = num_outputs
-        self.num_classes = num_classes
+        self.num_classes, self.num_values = num_classes, num_values
         channels = self.event_shape[0]
         self.enter = nn.Conv2d(channels, width, 3, padding=1)
-        self.label = LabelEmbedding(num_classes, width)
+        self.condition = condition_embedding(num_classes, num_values, width)
         self.leave = zero_init(nn.Conv2d(width, num_outputs * channels, 3, padding=1))
 
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
-        """x (B, *event_shape), labels cond (B,) or None -> (B, num_outputs, *event_shape)."""
+        """x (B, *event_shape), cond as a `Network` takes it, or None -> (B, num_outputs, *event_shape)."""
         check_events(x, self.event_shape)
-        label = torch.as_tensor(self.label(cond, x.shape[0])).to(x)
-        h = nn.functional.silu(self.enter(x) + label[..., None, None])
+        condition = torch.as_tensor(self.condition(cond, x.shape[0])).to(x)
+        h = nn.functional.silu(self.enter(x) + condition[..., None, None])
         return self.leave(h).unflatten(1, (self.num_outputs, *self.event_shape[:1]))

@@ -51,13 +51,14 @@ class NetworkPredictor(Predictor):
         transform: Transform,
         num_levels: int | None = None,
         num_classes: int = 0,
+        num_values: int = 0,
         parameterisation: str = "scaled",
         parameterisation_options: dict[str, Any] | None = None,
         **options: Any,
     ) -> Self:
         chosen = parameterisation_for(parameterisation, event_shape, num_levels, parameterisation_options)
         num_outputs = chosen.num_outputs + cls.num_heads(transform)
-        return cls(network_for(event_shape, num_outputs, num_classes, **options), chosen)
+        return cls(network_for(event_shape, num_outputs, num_classes, num_values, **options), chosen)
 
     def initialise(self, x: Tensor) -> None:
         self.parameterisation.initialise(x)

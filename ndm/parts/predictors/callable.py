@@ -27,6 +27,7 @@ class CallablePredictor(Predictor):
         transform: Transform,
         num_levels: int | None = None,
         num_classes: int = 0,
+        num_values: int = 0,
         **options: Any,
     ) -> "CallablePredictor":
         raise InputError("a callable predictor by name", "direct or plug_in", "pass the function in Python")

@@ -26,6 +26,7 @@ class Predictor(Part, ABC):
         transform: Transform,
         num_levels: int | None = None,
         num_classes: int = 0,
+        num_values: int = 0,
         **options: Any,
     ) -> "Predictor":
         """The predictor of this transformation's curves, for data of `num_levels` levels (None: real values).

@@ -41,6 +41,7 @@ class BlurringTransform(DiagonalTransform):
         *,
         timesteps: int | None = None,
         num_classes: int = 0,
+        num_values: int = 0,
         sigma_blur_max: float = 20.0,
         d_min: float = 1e-3,
     ) -> "BlurringTransform":

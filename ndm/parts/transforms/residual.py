@@ -54,13 +54,14 @@ class ResidualTransform(Transform):
         *,
         timesteps: int | None = None,
         num_classes: int = 0,
+        num_values: int = 0,
         gate: str = "time",
         gate_options: dict[str, Any] | None = None,
         **options: Any,
     ) -> "ResidualTransform":
         """`options` are those of the network."""
         opened = choose("gate", gate, GATES)(**(gate_options or {}))
-        return cls(network_for(event_shape, num_classes=num_classes, **options), opened)
+        return cls(network_for(event_shape, num_classes=num_classes, num_values=num_values, **options), opened)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         return RememberedCurve(ResidualCurve(self, x, cond))

@@ -64,6 +64,7 @@ class ScalingTransform(DiagonalTransform):
         *,
         timesteps: int | None = None,
         num_classes: int = 0,
+        num_values: int = 0,
         basis: str = "pixel",
         functions: str = "pieces",
         num_functions: int | None = None,

@@ -42,6 +42,7 @@ class SeriesTransform(Transform):
         *,
         timesteps: int | None = None,
         num_classes: int = 0,
+        num_values: int = 0,
         functions: str = "bumps",
         num_functions: int = 3,
         layer: str = "hidden",
@@ -49,7 +50,8 @@ class SeriesTransform(Transform):
     ) -> "SeriesTransform":
         """`options` are those of the layer: width, and activation for the hidden one."""
         chosen = choose("functions of time", functions, FUNCTIONS)(num_functions)
-        h = choose("layer", layer, _LAYERS)(event_shape, num_functions, num_classes=num_classes, **options)
+        sizes = {"num_classes": num_classes, "num_values": num_values}
+        h = choose("layer", layer, _LAYERS)(event_shape, num_functions, **sizes, **options)
         return cls(h, chosen)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:

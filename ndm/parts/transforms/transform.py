@@ -12,9 +12,11 @@ from ndm.parts.schedules import NoiseLevel
 from ndm.process.basis import Basis, StandardBasis
 from ndm.process.curve import ConstantCurve, Curve
 
+_OF_ALL = ("num_classes", "num_values", "timesteps")
+
 
 class Transform(Part, ABC):
-    """F(x, t) with F(x, 0) = x, optionally given a condition (a class label).
+    """F(x, t) with F(x, 0) = x, optionally given a condition: labels (B,) or real values (B, C).
 
     Why F(x, 0) = x: the decoder then sees z_0 = alpha_0 x + sigma_0 eps, so that no term of the bound can be bought
     by hiding x. Source: Bartosh, Vetrov, Naesseth, Neural Diffusion Models (2024), https://arxiv.org/abs/2310.08337.
@@ -38,9 +40,10 @@ class Transform(Part, ABC):
     def for_events(cls, event_shape: tuple[int, ...], *args: Any, **kwargs: Any) -> "Transform":
         """The transformation for events of this shape; a subclass names its options.
 
-        All take `num_classes`, and `timesteps`, the T of the chain that is trained (None: continuous time).
+        All take `num_classes` and `num_values`, of the condition, and `timesteps`, the T of the chain that is trained
+        (None: continuous time).
         """
-        return cls(**{name: value for name, value in kwargs.items() if name not in ("num_classes", "timesteps")})
+        return cls(**{name: value for name, value in kwargs.items() if name not in _OF_ALL})
 
     @abstractmethod
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:

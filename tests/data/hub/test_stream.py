@@ -109,7 +109,7 @@ def test_flips_turn_half_and_leave_the_order(places):
     found = data.load(places["export"], OF_IMAGES)
     plain, flipped, turned = found.train.batches(8, seed=0), found.train.batches(8, seed=0, flip=True), 0
     for step in range(50):
-        for x, y in zip(plain[step], flipped[step], strict=True):
+        for x, y in zip(plain[step].x, flipped[step].x, strict=True):
             assert (x == y).all() or (x[..., ::-1] == y).all()
             turned += not (x == y).all()
     assert 150 < turned < 250  # 200 of 400 in the mean, standard deviation 10

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     """A public name. They are imported with the first that is asked for, so that `ndm --help` needs no torch."""
-    if not name.startswith("_"):
+    if name == "__all__" or not name.startswith("_"):
         public = import_module("ndm.public")
-        if name in public.__all__:
+        if name in ("__all__", *public.__all__):
             return getattr(public, name)
     raise AttributeError(f"module 'ndm' has no attribute {name!r}")
 

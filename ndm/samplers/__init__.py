@@ -1,9 +1,28 @@
 """Samplers, one file each: ways to walk from noise to data."""
 
 from ndm.base.registry import choose, discover
+from ndm.samplers.ancestral import Ancestral
+from ndm.samplers.deterministic import Deterministic
+from ndm.samplers.exponential import Exponential
+from ndm.samplers.heun import Heun
+from ndm.samplers.multistep import Multistep
+from ndm.samplers.multistep_third import ThirdOrderMultistep
+from ndm.samplers.ode import Ode
 from ndm.samplers.sampler import Sampler
+from ndm.samplers.sde import Sde
 
-__all__ = ["Sampler", "sampler_for"]
+__all__ = [
+    "Ancestral",
+    "Deterministic",
+    "Exponential",
+    "Heun",
+    "Multistep",
+    "Ode",
+    "Sampler",
+    "Sde",
+    "ThirdOrderMultistep",
+    "sampler_for",
+]
 
 
 def sampler_for(name: str) -> type[Sampler]:

@@ -230,7 +230,7 @@ def test_noise_is_judged_in_the_precision_that_computes(make) -> None:
             with pytest.raises(ndm.InputError, match=r"2\.1e-09|1e-09"):
                 ndm.bound(model, x.float())
     with pytest.raises(ndm.InputError, match="in float64; expected at least"):
-        plain_model(ndm.schedules.LinearSchedule(-75.0))(x)
+        ndm.bound(plain_model(ndm.schedules.LinearSchedule(-75.0)), x)
 
 
 def test_noise_is_judged_beside_the_size_of_the_data() -> None:
@@ -246,7 +246,7 @@ def test_noise_is_judged_beside_the_size_of_the_data() -> None:
         lambda z_t, t, cond: z_t,
         ndm.GaussianDecoder(scale=1e5),
     ).float()
-    assert scaled(1e5 * x.float()).total.isfinite().all()
+    assert ndm.bound(scaled, 1e5 * x.float()).total.isfinite().all()
 
 
 def test_all_that_draw_latents_judge_the_noise() -> None:

@@ -29,7 +29,8 @@ def case(request) -> tuple[str, ndm.NeuralDiffusion, Tensor]:
 def draws(model: ndm.NeuralDiffusion, x: Tensor) -> Tensor:
     """One draw of every term of both bounds, from a fixed generator."""
     bounds = [
-        model.eval()(x, timesteps=steps, generator=torch.Generator().manual_seed(1)) for steps in (None, TIMESTEPS)
+        ndm.bound(model.eval(), x, timesteps=steps, generator=torch.Generator().manual_seed(1))
+        for steps in (None, TIMESTEPS)
     ]
     return torch.stack([getattr(bound, term) for bound in bounds for term in TERMS])
 
@@ -39,7 +40,7 @@ def test_both_bounds_are_three_finite_terms_for_each_example(case, training):
     _, model, x = case
     is_table = isinstance(model.reverse_step, TabulatedReverseStep)  # of TIMESTEPS steps alone
     for timesteps in (None, TIMESTEPS) if is_table else (None, 1, TIMESTEPS):
-        bound = model.train(training)(x, timesteps=timesteps)
+        bound = ndm.bound(model.train(training), x, timesteps=timesteps)
         assert all(getattr(bound, term).shape == (BATCH,) for term in TERMS)
         assert bound.total.isfinite().all() and (bound.prior >= 0).all()
         torch.testing.assert_close(bound.total, bound.prior + bound.diffusion + bound.reconstruction)
@@ -58,7 +59,7 @@ def test_the_diffusion_term_of_mixtures_is_a_divergence_in_the_mean():
 
 def test_the_loss_has_a_gradient_in_every_part(case):
     kind, model, x = case
-    model.train()(x, timesteps=TIMESTEPS if kind == "reverse_step" else None).total.mean().backward()
+    ndm.bound(model.train(), x, timesteps=TIMESTEPS if kind == "reverse_step" else None).total.mean().backward()
     for name, parameter in getattr(model, kind).named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
 
@@ -130,7 +131,7 @@ def test_what_was_noted_while_training_is_saved_too(case, tmp_path):
     """Running estimates are part of the model."""
     _, model, x = case
     for timesteps in (None, TIMESTEPS):
-        model.train()(x, timesteps=timesteps)
+        ndm.bound(model.train(), x, timesteps=timesteps)
     model.save_pretrained(tmp_path)
     assert torch.equal(draws(ndm.NeuralDiffusion.from_pretrained(tmp_path), x), draws(model, x))
 

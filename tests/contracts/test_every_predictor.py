@@ -91,13 +91,13 @@ def test_labels_reach_the_network(name):
 
 @pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
 @pytest.mark.parametrize("event_shape", EVENTS, ids=str)
-def test_a_form_is_a_belief_about_every_dimension(form, event_shape):
+def test_a_form_is_a_belief_about_every_dimension(parameterisation, event_shape):
     """At the level of each example, or of each dimension; the direct predictor's curve carries it, a plugged-in one
 
     only its mean, which is where the curve starts.
     """
     transform = make("transform", "scaling", event_shape).double()
-    options = {"parameterisation": form, "num_levels": 17, "network": "mlp", "width": 16, "depth": 1}
+    options = {"parameterisation": parameterisation, "num_levels": 17, "network": "mlp", "width": 16, "depth": 1}
     z_t, t, zero = torch.randn(BATCH, *event_shape, dtype=torch.float64), times(), torch.zeros(BATCH).double()
     level, seen = SCHEDULE(t), transform.seen(SCHEDULE(t), t)
     for name in NAMED:
@@ -108,7 +108,9 @@ def test_a_form_is_a_belief_about_every_dimension(form, event_shape):
             torch.testing.assert_close(posterior.log_weights.exp().sum(-1), torch.ones_like(z_t))
             for value in (posterior.mean, posterior.variance, predictor.parameterisation.network_input(z_t, at)):
                 assert value.shape == z_t.shape and value.isfinite().all()
-            assert (posterior.variance >= 0).all() and (form not in POINTS or (posterior.variance == 0).all())
+            assert (posterior.variance >= 0).all() and (
+                parameterisation not in POINTS or (posterior.variance == 0).all()
+            )
             alone = predictor.parameterisation.posterior(
                 z_t[:1], outputs[:1], NoiseLevel(*(value[:1] for value in vars(at).values()))
             )
@@ -122,10 +124,10 @@ def test_a_form_is_a_belief_about_every_dimension(form, event_shape):
 
 @pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
 @pytest.mark.parametrize("name", NAMED)
-def test_a_form_is_chosen_by_name(name, form, tmp_path):
+def test_a_form_is_chosen_by_name(name, parameterisation, tmp_path):
     """Its model predicts, is finite for both bounds, and is saved and made again."""
-    predictor = make("predictor", name, (3,), parameterisation=form, num_levels=17)
-    assert type(predictor.parameterisation) is PARAMETERISATIONS[form]
+    predictor = make("predictor", name, (3,), parameterisation=parameterisation, num_levels=17)
+    assert type(predictor.parameterisation) is PARAMETERISATIONS[parameterisation]
     decoder = ndm.DiscretisedDecoder(17)
     x = decoder.from_integers(torch.arange(BATCH * 3).reshape(BATCH, 3))
     predictor.initialise(x)

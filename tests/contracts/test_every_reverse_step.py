@@ -104,7 +104,7 @@ def test_it_takes_note_and_stays_a_distribution(case):
 
 
 def test_a_table_refuses_every_step_but_those_of_its_chain(case):
-    """Whatever needs no table has the same form for every step, of a chain or not."""
+    """Whatever needs no table has the same parameterisation for every step, of a chain or not."""
     reverse_step, event_shape = case
     deviation, q = centred(event_shape), steps_of_q(event_shape)[1]
     reverse_step.require_chain(TIMESTEPS)
@@ -194,14 +194,14 @@ def test_beliefs_that_nobody_has_are_refused_in_one_line(name):
 
 @pytest.mark.parametrize("name", BELIEVED)
 @pytest.mark.parametrize("parameterisation", ["categorical", "gaussian_mixture", "scaled"])
-def test_beliefs_serve_chains_of_any_length(name, form, recwarn):
+def test_beliefs_serve_chains_of_any_length(name, parameterisation, recwarn):
     """The bound and the sampler of one model at any T, silently; a point as a posterior means q's own variance."""
     decoder = ndm.DiscretisedDecoder(5)
     model = tiny_model(
         (3,),
         reverse_step=make("reverse_step", name, (3,)),
         decoder=decoder,
-        predictor=make("predictor", "direct", (3,), parameterisation=form, num_levels=5),
+        predictor=make("predictor", "direct", (3,), parameterisation=parameterisation, num_levels=5),
     ).eval()
     x = decoder.from_integers(torch.randint(0, 5, (BATCH, 3)))
     for timesteps in (1, TIMESTEPS, 11):
@@ -211,7 +211,7 @@ def test_beliefs_serve_chains_of_any_length(name, form, recwarn):
         p = model.reverse_kernel(z_t, predicted := model.predict(z_t, torch.ones(BATCH)), k, timesteps)
         q = model.posterior(z_t, predicted, k / timesteps, torch.ones(BATCH))
         same = bool(((p.log_prob(z_t) - q.log_prob(z_t)).abs() < 1e-4 * q.log_prob(z_t).abs()).all())
-        assert same == (form == "scaled")
+        assert same == (parameterisation == "scaled")
     assert not list(recwarn)
 
 

@@ -33,7 +33,7 @@ class Program(nn.Module):
 
 
 def velocity(model: ndm.NeuralDiffusion, z_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
-    """All of the forward path: schedule, network, form, curve, and their derivatives in t."""
+    """All of the forward path: schedule, network, parameterisation, curve, and their derivatives in t."""
     return model.predicted_velocity(z_t, t, cond)
 
 
@@ -94,11 +94,11 @@ def test_every_predictor(name, event_shape, num_classes):
 
 
 @pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
-def test_every_form_and_a_step(form):
+def test_every_form_and_a_step(parameterisation):
     """The mean of the deterministic step from t to t / 2, through a learned scale of each dimension."""
     predictor = ndm.DirectPredictor(
-        network(POINTS, parameterisation_for(form, POINTS, 5, None).num_outputs, 0),
-        parameterisation_for(form, POINTS, 5, None),
+        network(POINTS, parameterisation_for(parameterisation, POINTS, 5, None).num_outputs, 0),
+        parameterisation_for(parameterisation, POINTS, 5, None),
     )
     model = disturbed(
         ndm.NeuralDiffusion(

@@ -130,7 +130,7 @@ def test_bound_is_that_of_the_data_in_its_own_units(scaled) -> None:
         model = ndm.NeuralDiffusion(
             ndm.schedules.LinearSchedule(), ndm.IdentityTransform(), lambda z, t, c: z.tanh(), decoder
         )
-        return model.eval()(x, generator=torch.Generator().manual_seed(0)).total
+        return ndm.bound(model.eval(), x, generator=torch.Generator().manual_seed(0)).total
 
     x = torch.randn(7, 2)
     ours = total(scaled, scaled.destandardise(x))

@@ -66,29 +66,29 @@ def test_bound_of_levels_is_their_entropy(process, timesteps) -> None:
 @pytest.mark.parametrize("process", MARKOV)
 @pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
 @pytest.mark.parametrize("timesteps", [1, 2, 5])
-def test_bound_is_tight_for_any_ends(process, form, timesteps) -> None:
+def test_bound_is_tight_for_any_ends(process, parameterisation, timesteps) -> None:
     """E[NELBO] = I(z_0; x) + KL(q(z_1) || p(z_1)) + L_rec for levels and for real values: the steps cost nothing."""
-    model = exact_model(PARAMETERISATIONS[form](), NARROW, *MARKOV[process](), MixtureReverseStep())
-    num, atol = (80, 1e-8) if form == "levels" else (30, 1e-5)  # errors of the trapezoidal rule
+    model = exact_model(PARAMETERISATIONS[parameterisation](), NARROW, *MARKOV[process](), MixtureReverseStep())
+    num, atol = (80, 1e-8) if parameterisation == "levels" else (30, 1e-5)  # errors of the trapezoidal rule
     assert_close(expected_bound(model, timesteps, num).total, least_bound(model), rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
-def test_least_bound_is_that_of_the_data_where_the_ends_lose_nothing(form) -> None:
+def test_least_bound_is_that_of_the_data_where_the_ends_lose_nothing(parameterisation) -> None:
     """E[-log p(x)], by torch.distributions for the real values: what the bounds above come down to."""
     expected = entropy_of_levels()
-    if form == "gaussians":
+    if parameterisation == "gaussians":
         data, (x, weights) = data_of(gaussians_form()), data_grid(gaussians_form(), 200)
         density = MixtureSameFamily(Categorical(SHARES.expand(2, 3)), Normal(data.means, data.variances.sqrt()))
         expected = -(weights @ density.log_prob(x).sum(1))
-    assert_close(least_bound(exact_model(PARAMETERISATIONS[form](), WIDE)), expected, rtol=0, atol=1e-4)
+    assert_close(least_bound(exact_model(PARAMETERISATIONS[parameterisation](), WIDE)), expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("process", NOT_MARKOV)
 @pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
-def test_bound_is_loose_otherwise(process, form) -> None:
+def test_bound_is_loose_otherwise(process, parameterisation) -> None:
     """Where z_t says something of x that z_s does not, even the exact posterior pays: the volatility has to match."""
-    model = exact_model(PARAMETERISATIONS[form](), NARROW, *NOT_MARKOV[process](), MixtureReverseStep())
+    model = exact_model(PARAMETERISATIONS[parameterisation](), NARROW, *NOT_MARKOV[process](), MixtureReverseStep())
     assert expected_bound(model, 3, num=30).total > least_bound(model) + 0.01
 
 
@@ -104,9 +104,11 @@ def test_gaussian_steps_cost_more_for_real_values_too() -> None:
 @pytest.mark.parametrize("reverse_step", [MixtureReverseStep, MomentsReverseStep])
 @pytest.mark.parametrize("process", MARKOV | NOT_MARKOV)
 @pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
-def test_discrete_bound_tends_to_the_continuous_one(form, process, reverse_step) -> None:
+def test_discrete_bound_tends_to_the_continuous_one(parameterisation, process, reverse_step) -> None:
     """Identity 1: T KL(t - 1/T, t) / l(t) = 1 + c / T + O(1 / T^2), the KL averaged over z_s."""
-    model = exact_model(PARAMETERISATIONS[form](), NARROW, *(MARKOV | NOT_MARKOV)[process](), reverse_step())
+    model = exact_model(
+        PARAMETERISATIONS[parameterisation](), NARROW, *(MARKOV | NOT_MARKOV)[process](), reverse_step()
+    )
     t, nodes, weights = torch.tensor([0.24, 0.48, 0.84]), *normal_grid(40)  # no knot k / 3 of F lies in a step
     x, noise = torch.tensor([[-1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), torch.randn(3, 2)
     limit = continuous_integrand(model, model.curve(x), t, noise, None)
@@ -135,9 +137,11 @@ def posteriors(model: ndm.NeuralDiffusion, x: Tensor, noise: Tensor, s: Tensor, 
 
 @pytest.mark.parametrize("process", MARKOV | NOT_MARKOV)
 @pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
-def test_deviation_is_centred_and_its_gain_that_of_the_mean(form, process) -> None:
+def test_deviation_is_centred_and_its_gain_that_of_the_mean(parameterisation, process) -> None:
     """gain_i (x_i - x^_i), gain = alpha_s w(s) - c alpha_t w(t), c = (sigma_s / sigma_t) exp(-D / 2)."""
-    model = exact_model(PARAMETERISATIONS[form](), NARROW, *(MARKOV | NOT_MARKOV)[process](), MixtureReverseStep())
+    model = exact_model(
+        PARAMETERISATIONS[parameterisation](), NARROW, *(MARKOV | NOT_MARKOV)[process](), MixtureReverseStep()
+    )
     s, t = torch.tensor([0.1, 0.3, 0.8]), torch.tensor([0.2, 0.9, 1.0])
     x, deviation = posteriors(model, torch.randn(3, 2), torch.randn(3, 2), s, t)
     assert_close(deviation.mean, 0.0)
@@ -160,9 +164,11 @@ def test_deviation_is_centred_and_its_gain_that_of_the_mean(form, process) -> No
 
 
 @pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
-def test_moments_are_those_of_the_mixture(form) -> None:
+def test_moments_are_those_of_the_mixture(parameterisation) -> None:
     """w = v + Var(deviation), around the same mean."""
-    model = exact_model(PARAMETERISATIONS[form](), NARROW, *MARKOV["scaling-markov"](), MixtureReverseStep())
+    model = exact_model(
+        PARAMETERISATIONS[parameterisation](), NARROW, *MARKOV["scaling-markov"](), MixtureReverseStep()
+    )
     z_t, step = torch.randn(4, 2), torch.arange(4)
     s, t = step / 4, (step + 1) / 4
     predicted = model.predict(z_t, t)
@@ -220,10 +226,12 @@ def test_samples_of_few_steps_have_the_histogram_of_the_data(timesteps) -> None:
 @pytest.mark.parametrize("reverse_step", [MixtureReverseStep, MomentsReverseStep])
 @pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
 @pytest.mark.parametrize("timesteps", [1, 30, 1000])
-def test_single_precision(form, reverse_step, timesteps) -> None:
+def test_single_precision(parameterisation, reverse_step, timesteps) -> None:
     """gamma from -13.3 to 5: the mean over all steps agrees in float32 and float64 to 3e-5."""
-    model = exact_model(PARAMETERISATIONS[form](), (-13.3, 5.0), *MARKOV["scaling-markov"](), reverse_step())
-    data, k = data_of(PARAMETERISATIONS[form]()), torch.multinomial(SHARES, 10_000, replacement=True)
+    model = exact_model(
+        PARAMETERISATIONS[parameterisation](), (-13.3, 5.0), *MARKOV["scaling-markov"](), reverse_step()
+    )
+    data, k = data_of(PARAMETERISATIONS[parameterisation]()), torch.multinomial(SHARES, 10_000, replacement=True)
     x = data.means.mT[k] + data.variances.sqrt().mT[k] * torch.randn(10_000, 2)
     noise, noise_s = torch.randn(2, 10_000, 2)
     means = []
@@ -245,11 +253,13 @@ def test_single_precision(form, reverse_step, timesteps) -> None:
 
 @pytest.mark.parametrize("reverse_step", [MixtureReverseStep, MomentsReverseStep])
 @pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
-def test_mixed_precision_leaves_the_bound_alone(form, reverse_step) -> None:
+def test_mixed_precision_leaves_the_bound_alone(parameterisation, reverse_step) -> None:
     """Under autocast a network that says nothing says exactly nothing, and Bayes' rule is not rounded."""
     torch.set_default_dtype(torch.float32)
-    model = exact_model(PARAMETERISATIONS[form](), NARROW, *MARKOV["scaling-markov"](), reverse_step()).float()
-    x = data_of(PARAMETERISATIONS[form]()).means.mT[torch.randint(0, 3, (64,))].float()
+    model = exact_model(
+        PARAMETERISATIONS[parameterisation](), NARROW, *MARKOV["scaling-markov"](), reverse_step()
+    ).float()
+    x = data_of(PARAMETERISATIONS[parameterisation]()).means.mT[torch.randint(0, 3, (64,))].float()
 
     def total() -> Tensor:
         return ndm.bound(model, x, timesteps=4, generator=torch.Generator().manual_seed(0)).total

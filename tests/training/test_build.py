@@ -29,7 +29,7 @@ def test_every_recipe_makes_a_model(name):
     x = model.decoder.from_raw(data.train.x[:4])
     assert ndm.bound(model, x).total.isfinite().all() and ndm.bound(model, x, timesteps=5).total.isfinite().all()
     few = build_model(replace(RECIPES[name], timesteps=3), data)
-    assert few.reverse_step.needs_posterior and few(x, timesteps=3).total.isfinite().all()
+    assert few.reverse_step.needs_posterior and ndm.bound(few, x, timesteps=3).total.isfinite().all()
     assert recipes.recipe(name, data) is RECIPES[name]
     assert RECIPES[name].max_steps or RECIPES[name].max_seconds
 

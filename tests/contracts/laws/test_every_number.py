@@ -162,7 +162,7 @@ def test_the_kinetic_energy(known, mode):
     assert_mean(draws[:, None], expected, mode, largest_error=0.1)
 
 
-@pytest.mark.law("NeuralDiffusion", "Bound", "LowDiscrepancy", "GaussianDecoder", "ScalingTransform")
+@pytest.mark.law("NeuralDiffusion", "Bound", "bound", "LowDiscrepancy", "GaussianDecoder", "ScalingTransform")
 @pytest.mark.parametrize("timesteps", [None, 1, TIMESTEPS])
 def test_a_draw_of_the_bound(known, x, mode, timesteps):
     model, num = mode.model(known), 8000

@@ -23,7 +23,7 @@ from ndm.parts.volatilities import Volatility
 from .exact import ExactPredictor, Known, gaussian, three_levels, two_gaussians
 
 SCHEDULES, TRANSFORMS, VOLATILITIES = (
-    discover(f"ndm.{kind}", base)
+    discover(f"ndm.parts.{kind}", base)
     for kind, base in (("schedules", Schedule), ("transforms", Transform), ("volatilities", Volatility))
 )
 LEVELS = torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64)
@@ -152,7 +152,9 @@ class ExactNetwork(Network):
         return ((wanted - at_0) / (at_1 - at_0))[:, None]
 
 
-@pytest.mark.law("DirectPredictor", registry="parameterisation")
+@pytest.mark.law(
+    "DirectPredictor", *(kind.__name__ for kind in PARAMETERISATIONS.values()), registry="parameterisation"
+)
 @pytest.mark.parametrize("name", PARAMETERISATIONS)
 def test_every_form_says_what_is_known(name):
     """Forms of a point by a network that knows, forms of a whole posterior by themselves: one density, one bound."""

@@ -70,6 +70,8 @@ def other_than_own(run: Run, evaluation: dict[str, Any]) -> str | None:
         return f"an evaluation of other data ({evaluation['data']})"
     if evaluation["split"] != "test":
         return f"an evaluation of {evaluation['split']}, not of test"
+    if (given := evaluation.get("given")) is not None:
+        return f"an evaluation under {_words(given) or 'no condition'}"
     if timesteps != run.config["timesteps"]:
         return f"an evaluation {'in continuous time' if timesteps is None else f'at T = {timesteps}'}"
     return None
@@ -125,10 +127,21 @@ def _place(folder: Path, result: dict[str, Any]) -> Path:
     """DATA-SPLIT-T-CHECKPOINT.json, with a digest where other data of the same name have the file without."""
     timesteps = result["nelbo"]["timesteps"]
     part = result["split"] + ("" if result["limit"] is None else f"_first{result['num_examples']}")
-    rest = f"{part}-{'continuous' if timesteps is None else f'T{timesteps}'}-{result['checkpoint']}.json"
-    name = re.sub(r"[^\w.]+", "_", result["data"]).strip("_.") or "data"
+    given = "" if result.get("given") is None else f"-given_{_safe(_words(result['given'])) or 'nothing'}"
+    rest = f"{part}-{'continuous' if timesteps is None else f'T{timesteps}'}-{result['checkpoint']}{given}.json"
+    name = _safe(result["data"]) or "data"
     path = folder / f"{name}-{rest}"
     there = _there(path)
     if path.exists() and (there is None or there["fingerprint"] != result["fingerprint"]):
         return folder / f"{name}_{result['fingerprint']}-{rest}"
     return path
+
+
+def _safe(words: str) -> str:
+    """The words as a part of a name of a file."""
+    return re.sub(r"[^\w.]+", "_", words).strip("_.")
+
+
+def _words(given: dict[str, Any]) -> str:
+    """A condition that was given, as label=cat."""
+    return ",".join(f"{name}={value}" for name, value in given.items())

@@ -26,7 +26,7 @@ class Network(Part, ABC):
     `num_values` and its own options, and a method `heads`.
     """
 
-    def __init__(self, event_shape: Sequence[int], num_outputs: int, num_classes: int, num_values: int) -> None:
+    def __init__(self, event_shape: Sequence[int], num_outputs: int, num_classes: int, num_values: int = 0) -> None:
         super().__init__()
         self.event_shape = checked_event_shape(event_shape)
         self.num_outputs = num_outputs

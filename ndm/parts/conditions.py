@@ -77,14 +77,6 @@ class LabelCondition(Condition):
         """The names of numbers (n,); that of no class is empty."""
         return [self.classes[number] if number != NO_LABEL else "" for number in cond.tolist()]
 
-    def draw(self, number: int, generator: torch.Generator) -> Tensor:
-        """Class numbers (number,) in the proportions of the training data, -1 for no class among them."""
-        if not self.frequencies:
-            raise InputError("labels drawn for a model without frequencies of its classes", "labels that are named")
-        weights = torch.tensor(self.frequencies, dtype=torch.float64)
-        drawn = torch.multinomial(weights, number, replacement=True, generator=generator)
-        return torch.where(drawn == len(self.classes), NO_LABEL, drawn)
-
     def check(self, cond: Tensor, number: int) -> None:
         check_labels_kind(cond, number)
         check_labels_in_range(cond, len(self.classes))

@@ -13,8 +13,10 @@ from ndm.base.registry import choose, discover
 from ndm.bounds.time_samplers import Importance, LowDiscrepancy, TimeSampler
 from ndm.config import Config
 from ndm.data import DataSet
+from ndm.data.labels import NO_CLASS
 from ndm.data.lazy import moments
 from ndm.model import NeuralDiffusion
+from ndm.parts.conditions import Condition, LabelCondition, ValueCondition
 from ndm.parts.decoders import Decoder
 from ndm.parts.decoders.discretised import DiscretisedDecoder
 from ndm.parts.decoders.gaussian import GaussianDecoder
@@ -31,10 +33,12 @@ _FEW_STEPS = 8  # for which a learned path pays: docs/results/does-it-pay.md
 
 def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     """The model that `config` names, for events like those of `data`; raises `InputError` for unknown names."""
-    shape = data.event_shape
+    shape, condition = data.event_shape, condition_for(config, data)
+    num_classes, num_values = (0, 0) if condition is None else condition.sizes
+    sizes = {"num_classes": num_classes, "num_values": num_values}
     chosen = config.transform or _path_that_pays(config.timesteps)
     transform = _find("transform", "ndm.parts.transforms", Transform, chosen)
-    make_transform = partial(transform.for_events, timesteps=config.timesteps)
+    make_transform = partial(transform.for_events, timesteps=config.timesteps, **sizes)
     path: Transform = _make(f"{chosen} transform", make_transform, config.transform_options, shape)
     config = _complete(config, path)
     schedule = _find("schedule", "ndm.parts.schedules", Schedule, config.schedule)
@@ -47,7 +51,7 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
         transform=path,
         predictor=_make(
             f"{config.predictor} predictor",
-            predictor.for_events,
+            partial(predictor.for_events, **sizes),
             parameterisation | config.predictor_options,
             shape,
             path,
@@ -56,6 +60,7 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
         decoder=decoder_for(data),
         volatility=_make(f"{config.volatility} volatility", volatility.for_events, config.volatility_options, shape),
         reverse_step=_make("reverse step", reverse_step.for_events, {}, shape, config.timesteps),
+        condition=condition,
     )
     # A volatility that does not suit the transformation, or has no noise, says so now and not at the first step.
     model.volatility.require_noise()
@@ -127,16 +132,43 @@ def decoder_for(data: DataSet) -> Decoder:
     return GaussianDecoder(torch.from_numpy(loc).float(), torch.from_numpy(scale).float())
 
 
+def condition_for(config: Config, data: DataSet) -> Condition | None:
+    """What the model is told of each example; None for nothing.
+
+    Classes have their frequencies in the training split, and real values its means and standard deviations.
+    """
+    if tuple(config.condition) != data.condition:
+        raise InputError(
+            f"condition = {tuple(config.condition)} for {data.name}, read with {data.condition}",
+            "the same",
+            "read them with ndm.data.load(name, options, condition)",
+        )
+    cond = data.train.cond
+    if cond is None:
+        return None
+    if cond.ndim == 1:
+        counts = np.bincount(np.where(cond == NO_CLASS, data.num_classes, cond), minlength=data.num_classes + 1)
+        return LabelCondition(data.classes, tuple((counts / len(cond)).tolist()))
+    loc, scale = moments(cond)
+    if not (scale > 0).all():
+        raise InputError(
+            f"the condition {data.condition[int((scale == 0).argmax())]} of {data.name}, which never changes in train",
+            "a condition that varies",
+            "leave it out: it tells the model nothing",
+        )
+    return ValueCondition(data.condition, tuple(loc.tolist()), tuple(scale.tolist()))
+
+
 def _find(kind: str, package: str, base: type, name: str | None) -> Any:
     return choose(kind, str(name), discover(package, base))
 
 
 def _make(kind: str, maker: Any, options: dict[str, Any], *arguments: Any) -> Any:
-    if reserved := {"timesteps", "num_classes"} & set(options):
+    if reserved := {"timesteps", "num_classes", "num_values"} & set(options):
         raise InputError(
             f"the option {min(reserved)} for the {kind}",
             "options of the part alone",
-            "it follows from --timesteps and the data",
+            "it follows from --timesteps, --condition and the data",
         )
     try:
         return maker(*arguments, **options)

@@ -103,7 +103,9 @@ def of_table(
         columns=tuple(noisy),
         notes=(*labels.notes, *notes),
         left_out=tuple(name for name in table if name not in (*names, *given)),
-        reading={"columns": names, "dimensions": list(noisy), "dequantise": noise},
+        reading={"columns": names, "dimensions": list(noisy), "dequantise": noise}
+        | ({"label": label} if condition and not given else {})
+        | ({"unlabelled": unlabelled} if condition and not given and unlabelled else {}),
         objection=unchanging(path, values) or of_condition,
         classes=labels.names,
         condition=condition,

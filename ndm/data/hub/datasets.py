@@ -168,7 +168,7 @@ def _load(
         256,
         about,
         (*found_labels.notes, *pictures.notes, *notes),
-        {"image": image} | pictures.reading,
+        {"image": image} | pictures.reading | ({"label": label} if condition else {}),
         left_out=left_out,
         files=pictures.files,
         classes=found_labels.names,

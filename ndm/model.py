@@ -14,7 +14,7 @@ from ndm.nn.embeddings import ConditionEmbedding, check_condition
 from ndm.parts.conditions import Condition
 from ndm.parts.decoders import Decoder
 from ndm.parts.predictors import Predictor
-from ndm.parts.predictors.callable import CallablePredictor
+from ndm.parts.predictors._callable import CallablePredictor
 from ndm.parts.reverse_steps import ReverseStep
 from ndm.parts.reverse_steps.posterior import PosteriorReverseStep
 from ndm.parts.schedules import NoiseLevel, Schedule

@@ -8,8 +8,8 @@ from ndm.bounds.importance_weighted import importance_weighted
 from ndm.bounds.nelbo import Estimate, nelbo
 from ndm.bounds.units import bits_per_dim
 from ndm.model import NeuralDiffusion
-from ndm.nn.mlp import MLP
-from ndm.nn.unet import UNet
+from ndm.nn.networks.mlp import MLP
+from ndm.nn.networks.unet import UNet
 from ndm.ode.kinetic_energy import kinetic_energy
 from ndm.ode.likelihood import decode, encode, log_prob, ode_likelihood
 from ndm.ode.transport import transport

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ndm.cli.main import main
+from ndm.cli import main
 
 TINY_MLP = "--predictor-options width=16 depth=1 --batch-size 16 --log-every 1"
 TINY_UNET = "--predictor-options channels=8 multipliers=[1,2] --batch-size 16 --log-every 1"

@@ -189,7 +189,7 @@ def small_transform(name: str, event_shape: tuple[int, ...] = (3,)) -> Transform
         "identity": lambda: ndm.IdentityTransform(),
         "scaling": lambda: ndm.transforms.ScalingTransform(event_shape),
         "frequency": lambda: ndm.transforms.ScalingTransform(
-            event_shape, ndm.process.basis.CosineBasis(*event_shape[-2:])
+            event_shape, ndm.process.bases.CosineBasis(*event_shape[-2:])
         ),
         "series": lambda: ndm.SeriesTransform(
             ndm.nn.HiddenLayer(event_shape, 3, width=16), ndm.time_functions.IntegratedBumps(3)

@@ -18,7 +18,7 @@ from typing import Any
 sys.argv = ["ndm"]  # it is the program
 
 from ndm.base import progress  # noqa: E402
-from ndm.cli.main import main  # noqa: E402
+from ndm.cli import main  # noqa: E402
 
 progress._LINE_EVERY = math.inf  # a busy machine would make them say how far they are
 

@@ -10,7 +10,7 @@ import torch
 
 import ndm.parts.transforms
 from ndm.base.registry import discover, modules
-from ndm.cli.main import main
+from ndm.cli import main
 from ndm.parts.transforms import Transform
 
 ROOT = Path(__file__).parent.parent
@@ -75,7 +75,7 @@ def test_the_table_of_special_cases_has_every_known_model():
 @pytest.mark.parametrize("name", special_cases())
 def test_the_options_in_the_table_are_the_recipe(name, data, monkeypatch):
     configs = []
-    monkeypatch.setattr("ndm.cli.train.dry_run", lambda config, data, console: configs.append(config))
+    monkeypatch.setattr("ndm.cli.commands.train.dry_run", lambda config, data, console: configs.append(config))
     options = " ".join(special_cases()[name][0]).split()
     for words in (["--recipe", name], options):
         assert main(["train", data, "--dry-run", *words]) == 0

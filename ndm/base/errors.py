@@ -43,6 +43,10 @@ class InputError(ValueError):
         return type(self), (self.got, self.expected, self.advice)
 
 
+class SavingError(OSError):
+    """A part of a run that cannot be written, e.g. on a full disk: what was saved before it is as it was."""
+
+
 def refused(what: object, done: str, error: Exception, expected: str, advice: str = "") -> InputError:
     """The `InputError` of something, a path, that cannot be `done` (read, written): why, and what to do about that.
 

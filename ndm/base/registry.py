@@ -1,11 +1,149 @@
-"""Find implementations by the file they live in: a new part is one new file and no other edit."""
+"""What there is to choose from, by name: our files, entry points of other people's packages, and `module:Class`.
 
+One `Axis` for every kind of choice (`ndm.base.axes` lists them). Its names are read from the folder and from the
+metadata of installed packages: nothing is imported before something is chosen.
+"""
+
+import ast
 import importlib
 import inspect
 import pkgutil
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, distributions
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from ndm.base.errors import InputError
+from ndm.base.errors import InputError, reason
+
+_GROUPS = "ndm."  # what the groups of entry points begin with
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One kind of choice: a new one is one new file, and no other edit.
+
+    Args:
+        kind: what a choice is called in messages, e.g. schedule.
+        group: of the entry points by which other people's packages add theirs, e.g. ndm.schedules.
+        package: where ours are: each public file but that of `base` is a choice of that name. None where the names are
+            those of another library's table.
+        base: "module:Class", of which a file defines one concrete subclass: the choice. Without it, the module is.
+    """
+
+    kind: str
+    group: str
+    package: str | None = None
+    base: str | None = None
+
+    def names(self) -> list[str]:
+        """Everything that can be chosen by one word."""
+        return sorted({*self._files(), *self._foreign()})
+
+    def summaries(self) -> dict[str, str]:
+        """The first line of each file's docstring, and the package of what comes from elsewhere, by name."""
+        ours = {name: _first_line(path) for name, path in self._files().items()}
+        theirs = {name: "of the package " + ", ".join(map(_package, each)) for name, each in self._foreign().items()}
+        return dict(sorted((theirs | ours).items()))
+
+    def find(self, name: str, more: Mapping[str, Any] | None = None, allow: Sequence[str] | None = None) -> Any:
+        """The choice called `name`; only its file is imported.
+
+        Args:
+            name: of a file, of an entry point, or `module:Class`.
+            more: choices of another library, by their names.
+            allow: where the name comes from a file that was loaded: modules outside of ndm that may be imported for it.
+                None where the caller has named it.
+
+        Raises:
+            InputError: for an unknown name, which lists the known, and for what is no choice of this kind.
+        """
+        more = more or {}
+        if name in more:
+            return more[name]
+        theirs = self._foreign().get(name, [])
+        if name in self._files():
+            if theirs:
+                warnings.warn(
+                    f"the {self.kind} {name} is ours; for that of {_package(theirs[0])} say {theirs[0].value}",
+                    stacklevel=2,
+                )
+            return self._ours(name)
+        if len(theirs) > 1:
+            raise InputError(
+                f"the {self.kind} {name!r}, which {' and '.join(map(_package, theirs))} have",
+                "the name of one",
+                f"say {' or '.join(each.value for each in theirs)}",
+            )
+        if theirs:
+            return self._checked(name, _imported(f"the {self.kind} {name!r} of {_package(theirs[0])}", theirs[0].load))
+        if ":" in name:
+            module, _, attribute = name.partition(":")
+            if allow is not None:
+                require_allowed(f"the {self.kind} {name!r}", module, allow)
+            return self._checked(name, _imported(f"the {self.kind} {name!r}", lambda: _attribute(module, attribute)))
+        raise InputError(f"{self.kind} {name!r}", "one of " + ", ".join(sorted({*self.names(), *more})))
+
+    def every(self) -> dict[str, Any]:
+        """All choices by name, imported."""
+        return {name: self.find(name) for name in self.names()}
+
+    def make(self, name: str, spec: Any, options: Mapping[str, Any] | None = None, **parts: Any) -> Any:
+        """The part called `name` for a `Spec`, with `options` of the user's and other `parts` that it is made for."""
+        if given := sorted(parts.keys() & (options or {})):
+            raise InputError(
+                f"the option {given[0]} for the {self.kind} {name}", "options of the part alone", "leave it out"
+            )
+        return self.find(name).from_spec(spec, **parts, **(options or {}))
+
+    def _files(self) -> dict[str, Path]:
+        """Our files by the name of the choice."""
+        if self.package is None:
+            return {}
+        base = (self.base or "").partition(":")[0]
+        found = {
+            info.name: Path(info.module_finder.path, f"{info.name}.py")  # type: ignore[union-attr]
+            for info in pkgutil.iter_modules(_folders(self.package))
+            if not info.ispkg and not info.name.startswith("_")
+        }
+        return {name: path for name, path in found.items() if f"{self.package}.{name}" != base}
+
+    def _foreign(self) -> dict[str, list[EntryPoint]]:
+        return _installed().get(self.group, {})
+
+    def _ours(self, name: str) -> Any:
+        module = importlib.import_module(f"{self.package}.{name}")
+        if self.base is None:
+            return module
+        base = _attribute(*self.base.split(":"))
+        for candidate in vars(module).values():
+            if _is_choice(candidate, base) and candidate.__module__ == module.__name__:
+                return candidate
+        raise TypeError(f"{module.__name__} defines no {base.__name__} that is complete")
+
+    def _checked(self, name: str, found: Any) -> Any:
+        """What is not ours; raises `InputError` for what is no choice of this kind."""
+        if self.base is not None and not _is_choice(found, base := _attribute(*self.base.split(":"))):
+            raise InputError(
+                f"{name!r} for the {self.kind}", f"a class derived from {base.__name__}, with all its methods"
+            )
+        return found
+
+
+def choose(kind: str, name: str, known: Mapping[str, Any]) -> Any:
+    """`known[name]`, a table of another library; raises `InputError` that lists what is known."""
+    if name not in known:
+        raise InputError(f"{kind} {name!r}", "one of " + ", ".join(sorted(known)))
+    return known[name]
+
+
+def load(module: str) -> ModuleType:
+    """A module that is imported when it is needed: at the top of another it would be loaded with that."""
+    return importlib.import_module(module)
 
 
 def modules(package: str) -> dict[str, ModuleType]:
@@ -48,11 +186,25 @@ def discover(package: str, base: type) -> dict[str, type]:
     return found
 
 
-def choose(kind: str, name: str, known: dict):
-    """`known[name]`, or an `InputError` that lists what is known."""
-    if name not in known:
-        raise InputError(f"{kind} {name!r}", "one of " + ", ".join(sorted(known)))
-    return known[name]
+def require_allowed(what: str, module: str, allow: Sequence[str]) -> None:
+    """Raise `InputError` where a file asks for a module that is not imported yet, and that the caller does not allow.
+
+    A name in `allow` stands for that module and all within it.
+    """
+    if module not in sys.modules and not any(module == each or module.startswith(f"{each}.") for each in allow):
+        raise InputError(
+            f"{what}, which names the module {module}",
+            "parts of ndm, of packages that are installed with entry points, and of modules that the caller allows",
+            f"allow it if you trust it: {module.partition('.')[0]}",
+        )
+
+
+def import_installed(package: str) -> None:
+    """Import what the installed package of that name adds to us by entry points."""
+    for group in _installed().values():
+        for each in (each for found in group.values() for each in found):
+            if each.module.partition(".")[0] == package:
+                _imported(f"{each.value} of {_package(each)}", each.load)
 
 
 def optional(package: str, extra: str) -> ModuleType:
@@ -68,3 +220,55 @@ def optional(package: str, extra: str) -> ModuleType:
         raise InputError(
             f"no package {package!r}", f"an installation with the extra {extra!r}", f"pip install 'ndm[{extra}]'"
         ) from error
+
+
+@cache
+def _installed() -> dict[str, dict[str, list[EntryPoint]]]:
+    """The entry points of installed packages that are meant for us: by group, then by name."""
+    found: dict[str, dict[str, list[EntryPoint]]] = {}
+    seen = set()  # a package may be on the path twice: the first counts
+    for package in distributions():
+        text = package.read_text("entry_points.txt") or ""
+        if f"[{_GROUPS}" in text and package.name not in seen:
+            seen.add(package.name)
+            for each in (each for each in package.entry_points if each.group.startswith(_GROUPS)):
+                found.setdefault(each.group, {}).setdefault(each.name, []).append(each)
+    return found
+
+
+def _package(each: EntryPoint) -> str:
+    return each.dist.name if each.dist else each.module
+
+
+def _folders(package: str) -> list[str]:
+    """Where the files of a package are; it is not imported for that, which would import others."""
+    if package in sys.modules:
+        return list(sys.modules[package].__path__)
+    parent, _, name = package.rpartition(".")
+    return [str(Path(folder, name)) for folder in _folders(parent)]
+
+
+def _attribute(module: str, attribute: str) -> Any:
+    found: Any = importlib.import_module(module)
+    for part in attribute.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _imported(what: str, load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{what}, which cannot be imported ({reason(error)})",
+            "MODULE:CLASS of a package that is installed, or whose folder is on PYTHONPATH",
+        ) from error
+
+
+def _is_choice(candidate: Any, base: type) -> bool:
+    return inspect.isclass(candidate) and issubclass(candidate, base) and not inspect.isabstract(candidate)
+
+
+def _first_line(path: Path) -> str:
+    """The first line of a file's docstring."""
+    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]

@@ -2,6 +2,6 @@
 
 import sys
 
-from ndm.cli.main import main
+from ndm.cli import main
 
 sys.exit(main())

@@ -7,7 +7,7 @@ import numpy as np
 from ndm.base.errors import InputError
 from ndm.data import data_sets
 from ndm.data.lazy import Examples, chunks
-from ndm.data.sets.supplied import find_any, folders
+from ndm.data.sets._supplied import find_any, folders
 
 
 def findings(x: Examples) -> tuple[float, float, float]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ndm.base.noise import sample_noise
+from ndm.base.precision import precision_of
 from ndm.base.processes import Processes
 from ndm.base.seeds import mix
 from ndm.bounds.importance_weighted import importance_weighted
@@ -19,16 +20,18 @@ from ndm.bounds.shared_noise import Mean, mean_over_rows
 from ndm.bounds.units import in_unit
 from ndm.evaluation.wasserstein import squared_wasserstein
 from ndm.model import NeuralDiffusion
-from ndm.ode.dequantisation import Dequantisation
-from ndm.ode.divergences import Divergence
+from ndm.ode.dequantisations import Dequantisation, dequantisation_for
+from ndm.ode.divergences import Divergence, divergence_for
 from ndm.ode.likelihood import decode, encode, ode_likelihood, owners_of_noise
 from ndm.ode.solvers import Solver
 from ndm.ode.solvers.adaptive import Adaptive
+from ndm.ode.solvers.names import solver_for
 from ndm.ode.transport import transport
 from ndm.runs.run import Run
 
 _CHUNK = 64  # examples that draw from one generator, of which a process has some
 _TOGETHER = 256  # examples that are integrated together, at most
+_MOST_FOR_EXACT = 16  # dimensions, each a backward pass for every evaluation
 _MOST_PATHS = 2000  # the exact transport between two samples is cubic in their size
 
 
@@ -175,6 +178,37 @@ class OdeEstimator(Estimator):
             "round_trip_error": float(squares.mean().sqrt()),
             "seconds": time.monotonic() - began,
         }
+
+
+def ode_estimator(
+    run: Run,
+    *,
+    divergence: str | None = None,
+    probes: int | None = None,
+    solver: str = "dopri5",
+    ode_steps: int | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    dequantisation: str | None = None,
+    dequantisation_draws: int = 1,
+    float64: bool = False,
+    seed: int = 0,
+) -> OdeEstimator:
+    """The estimator that is named so; the divergence is exact for up to 16 dimensions, unless probes are asked for.
+
+    Raises `InputError` for what cannot be asked of the run's model, before anything is computed.
+    """
+    exact = math.prod(run.event_shape) <= _MOST_FOR_EXACT and probes is None
+    estimator = OdeEstimator(
+        divergence_for(divergence or ("exact" if exact else "hutchinson"), probes),
+        solver_for(solver, ode_steps, rtol, atol),
+        dequantisation_for(dequantisation, run.model.decoder),
+        dequantisation_draws,
+        torch.float64 if float64 else precision_of(run.model, torch.float32),
+        seed,
+    )
+    estimator.check(run)
+    return estimator
 
 
 @dataclass(frozen=True)

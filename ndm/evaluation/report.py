@@ -1,11 +1,27 @@
-"""One self-contained HTML page about a run."""
+"""RUN/report: pictures of a run, and one self-contained HTML page about it."""
 
 import base64
 import html
+from pathlib import Path
 from typing import Any
 
-from ndm.base.files import read_text
-from ndm.runs.run import Run
+import numpy as np
+import torch
+
+from ndm.base.files import make_folder, read_text, require_writable, write_atomically
+from ndm.base.processes import Processes
+from ndm.data import DataSet
+from ndm.evaluation.figures import check_picture, comparison, filmstrip, order, training_curve
+from ndm.evaluation.kept import of_other_weights, of_the_model
+from ndm.evaluation.progress import paths
+from ndm.evaluation.samples import draw
+from ndm.runs.run import Run, open_run
+from ndm.training.monitors.metrics import read_metrics
+
+_TIMES = [0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0]
+_TIMES_OF_POINTS = [0.0, 0.25, 0.5, 0.75, 1.0]
+_IMAGES, _ROWS, _MOST_POINTS = 64, 4, 10_000
+_MOST_PANELS = 8
 
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}
 img{max-width:100%;display:block;margin:.5rem 0 1.5rem}table{border-collapse:collapse}
@@ -59,3 +75,61 @@ def _table(evaluation: dict[str, Any]) -> str:
     some = "the first " * (evaluation.get("limit") is not None)
     about = f"{evaluation['split']}, {some}{evaluation['num_examples']} examples, {kind}, {terms['draws']} draws"
     return f"<table><tr><th>{html.escape(about)}</th><th>{evaluation['unit']}</th></tr>{body}</table>"
+
+
+def report(folder: Path, processes: Processes, seed: int = 0, steps: int | None = None) -> dict[str, Path]:
+    """Write RUN/report for the run in `folder`; its files by name: index, the page, and the pictures.
+
+    Args:
+        seed: of the samples.
+        steps: of the run's sampler; by default the T that the model was trained with, or the sampler's own number.
+    """
+    with processes.agreed():
+        run = open_run(folder)
+        require_writable(folder / "report" / "index.html")
+        data = run.data()
+        check_picture(run.event_shape, run.config["data"]["num_levels"])
+    num = _IMAGES if run.is_image else min(_MOST_POINTS, len(data.train))
+    x = draw(run, num, processes, steps=steps, seed=seed)
+    return processes.by_first(lambda: _write(run, data, x))
+
+
+def _write(run: Run, data: DataSet, x: np.ndarray) -> dict[str, Path]:
+    """Picture the run and its samples x."""
+    pictures = _pictures(run, data, x)
+    folder = run.folder / "report"
+    make_folder(folder)
+    written = {"index": folder / "index.html"} | {name: folder / f"{name}.png" for name in pictures}
+    for name, content in pictures.items():
+        write_atomically(written[name], content)
+    found = of_the_model(run)
+    stale = None if found is None else of_other_weights(run, found)
+    write_atomically(written["index"], page(run, found, stale, pictures).encode())
+    return written
+
+
+def _pictures(run: Run, data: DataSet, x: np.ndarray) -> dict[str, bytes]:
+    """The pictures of the page as PNG, by name."""
+    about = run.config["data"]
+    beside = (data.test if run.is_image else data.train).x[: len(x)]
+    pictures = {"samples": comparison(beside, x, about)}
+    shown = run.examples(data, "test")[: _ROWS if run.is_image else _MOST_POINTS]
+    times = _TIMES if run.is_image else _TIMES_OF_POINTS
+    if ((frames := paths(run.model, shown, times)) != frames[0]).any():  # F = x is no sight
+        pictures["filmstrip"] = filmstrip(frames, times)
+    steps = min(run.config["timesteps"] or _MOST_PANELS, _MOST_PANELS)
+    falling = [1 - k / steps for k in range(steps + 1)]
+    if run.is_image and (gammas := _clocks(run, falling)) is not None:
+        pictures["order"] = order(gammas, falling)
+    lines = read_metrics(run.folder / "metrics.jsonl")
+    if lines:
+        pictures["training"] = training_curve(lines)
+    return pictures
+
+
+@torch.no_grad()
+def _clocks(run: Run, times: list[float]) -> np.ndarray | None:
+    """gamma_i(t) of every dimension, (len(times), *event), where F gives each a noise schedule of its own."""
+    t = torch.tensor(times, device=run.device)
+    gamma = run.model.transform.seen(run.model.schedule(t), t).gamma
+    return gamma.cpu().numpy() if gamma.ndim > 1 else None

@@ -1,6 +1,6 @@
 """Choose a network for events of a shape."""
 
-from ndm.base.registry import choose, discover
+from ndm.base.axes import NETWORKS
 from ndm.nn.network import Network
 
 
@@ -12,11 +12,11 @@ def network_for(
     network: str = "",
     **options,
 ) -> Network:
-    """The network called `network` (a file of `ndm.nn`), or by default a U-Net for images and an MLP for the rest.
+    """The network called `network` (a file of `ndm.nn.networks`); by default a U-Net for images, an MLP for the rest.
 
     Raises `InputError` for a name that is not known.
     """
     is_image = len(event_shape) == 3 and min(event_shape[1:]) >= 8
     name = network or ("unet" if is_image else "mlp")
-    known = discover("ndm.nn", Network)
-    return choose("network", name, known).for_events(event_shape, num_outputs, num_classes, num_values, **options)
+    found: Network = NETWORKS.find(name).for_events(event_shape, num_outputs, num_classes, num_values, **options)
+    return found

@@ -16,7 +16,7 @@ from ndm.base.seeds import check_seed
 from ndm.base.shapes import check_batch_size
 from ndm.bounds.shared_noise import Mean, mean_over_rows, standard_errors
 from ndm.model import NeuralDiffusion
-from ndm.ode.dequantisation import Dequantisation, dequantisation_for, without_noise
+from ndm.ode.dequantisations import Dequantisation, dequantisation_for, without_noise
 from ndm.ode.divergences import Divergence, divergence_for, quadratic_forms
 from ndm.ode.solvers import Solver
 from ndm.ode.solvers.adaptive import Adaptive

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ndm.base.shapes import sum_event
-from ndm.process.basis import Basis, StandardBasis
+from ndm.process.bases import Basis, StandardBasis
 
 _STANDARD = StandardBasis()
 

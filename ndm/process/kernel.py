@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ndm.process.basis import Basis
+from ndm.process.bases import Basis
 from ndm.process.curve import Curve, Posterior
 from ndm.process.gaussian import Gaussian
 from ndm.process.mixture import Mixture

@@ -4,11 +4,12 @@ A file holds `RECIPE`, a `Config` made for some data, or `MODEL`, the settings t
 data: they go on top of the recipe of the data, which keeps its network, its budget and its learning rate.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from ndm.base.registry import choose, modules
-from ndm.config import Config
+from ndm.config import BUDGET, Config
 from ndm.data import DataSet
 
 _SMALLEST_FOR_UNET = 8  # pixels
@@ -22,6 +23,26 @@ def recipe(name: str | None, data: DataSet) -> Config:
         return _of_model(_for_data(data, known), model)
     found: Config = chosen.RECIPE if chosen else _for_data(data, known)
     return found
+
+
+def configured(name: str | None, data: DataSet, given: Mapping[str, Any]) -> Config:
+    """`recipe(name, data)`, and on top the settings that are `given`.
+
+    A budget takes the place of the recipe's. Options are added to those of the recipe, unless they are of another part
+    than the recipe's; those of the predictor are its network's, which every predictor has.
+    """
+    config = recipe(name, data)
+    if any(given.get(limit) is not None for limit in BUDGET):
+        config = replace(config, **dict.fromkeys(BUDGET))
+    options = {}
+    for part in ("schedule", "transform", "volatility", "predictor"):
+        recipes, wanted = getattr(config, f"{part}_options"), given.get(f"{part}_options", {})
+        if part == "predictor":
+            is_another = wanted.get("network", recipes.get("network")) != recipes.get("network")
+        else:
+            is_another = part in given and given[part] != getattr(config, part)
+        options[f"{part}_options"] = wanted if is_another else recipes | wanted
+    return replace(config, **{**given, **options})
 
 
 def _for_data(data: DataSet, known: dict[str, Any]) -> Config:

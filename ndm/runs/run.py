@@ -96,7 +96,9 @@ class Run:
         try:
             numbers[there] = condition.numbers([data.classes[number] for number in there])
         except InputError as error:
-            raise InputError(f"{data.name} with {error.got}", error.expected, "the model knows no other class") from None
+            raise InputError(
+                f"{data.name} with {error.got}", error.expected, "the model knows no other class"
+            ) from None
         return torch.from_numpy(numbers[cond])
 
     def as_input(self, x: Examples) -> Tensor:

@@ -6,12 +6,8 @@ from collections.abc import Callable, Iterator
 
 from safetensors import SafetensorError
 
-from ndm.base.errors import InputError, is_out_of_memory, reason, remedy, why
+from ndm.base.errors import InputError, SavingError, is_out_of_memory, reason, remedy, why
 from ndm.base.processes import Processes
-
-
-class SavingError(OSError):
-    """A part of a run that cannot be written, e.g. on a full disk: what was saved before it is as it was."""
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from torch import Tensor
 from ndm.base.noise import Noise
 from ndm.model import NeuralDiffusion
 from ndm.parts.volatilities.constant import ConstantVolatility
-from ndm.samplers.grids.uniform import chain_of, uniform_time
+from ndm.samplers._times import chain_of, uniform_time
 from ndm.samplers.sampler import Grid, Sampler
 
 

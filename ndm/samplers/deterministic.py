@@ -4,7 +4,7 @@ from torch import Tensor
 
 from ndm.model import NeuralDiffusion
 from ndm.parts.volatilities.constant import ConstantVolatility
-from ndm.samplers.grids.uniform import uniform_time
+from ndm.samplers._times import uniform_time
 from ndm.samplers.sampler import Grid, Sampler
 
 

@@ -1,8 +1,8 @@
 """The deterministic process by extrapolation of the predicted curve: second order for one evaluation a step."""
 
 from ndm.model import NeuralDiffusion
+from ndm.samplers._times import uniform_time
 from ndm.samplers.exponential import Exponential
-from ndm.samplers.grids.uniform import uniform_time
 from ndm.samplers.sampler import Grid
 
 

@@ -5,7 +5,7 @@ from torch import Tensor
 from ndm.model import NeuralDiffusion
 from ndm.ode.likelihood import carry
 from ndm.ode.solvers import Solver
-from ndm.samplers.grids.uniform import uniform_time
+from ndm.samplers._times import uniform_time
 from ndm.samplers.sampler import Grid, Sampler
 
 

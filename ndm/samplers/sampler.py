@@ -14,7 +14,7 @@ from ndm.base.noise import Noise, sample_noise
 from ndm.base.seeds import check_generator, check_seed
 from ndm.model import NeuralDiffusion
 from ndm.parts.schedules import Schedule
-from ndm.samplers.grids.uniform import uniform_time
+from ndm.samplers._times import uniform_time
 
 Grid = Callable[[Schedule, int], Tensor]
 

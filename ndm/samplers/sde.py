@@ -12,8 +12,8 @@ from ndm.base.registry import choose, optional
 from ndm.base.shapes import like_event
 from ndm.model import NeuralDiffusion
 from ndm.parts.volatilities import Volatility
+from ndm.samplers._times import NO_SIGNAL, uniform_time
 from ndm.samplers.exponential import Exponential
-from ndm.samplers.grids.uniform import NO_SIGNAL, uniform_time
 from ndm.samplers.sampler import Grid
 
 _STABLE = 4.0  # of (1 + eta) (gamma_t - gamma_s): twice the rate at which the drift draws back, in one step

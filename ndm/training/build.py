@@ -25,7 +25,7 @@ from ndm.parts.reverse_steps import ReverseStep
 from ndm.parts.schedules import Schedule
 from ndm.parts.transforms import Transform
 from ndm.parts.volatilities import Volatility
-from ndm.process.basis import StandardBasis
+from ndm.process.bases import StandardBasis
 
 _SEEN = 2**26  # values of the first training examples that a predictor may see before training: 256 MiB
 _FEW_STEPS = 8  # for which a learned path pays: docs/results/does-it-pay.md

@@ -11,10 +11,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from ndm.autodiff.checkpointed import Block, checkpoint_activations
 from ndm.autodiff.derivative import with_velocity
 from ndm.base.errors import InputError
-from ndm.nn.mlp import MLP
+from ndm.nn.layers import HiddenLayer
 from ndm.nn.network import Network
-from ndm.nn.shallow import HiddenLayer
-from ndm.nn.unet import UNet
+from ndm.nn.networks.mlp import MLP
+from ndm.nn.networks.unet import UNet
 
 NETWORKS = {
     "unet": lambda: UNet((3, 8, 8), num_outputs=2, channels=16, multipliers=(1, 2), attention=(4,), num_classes=3),

@@ -12,7 +12,7 @@ from small import PLAN
 from ndm.benchmarks import benchmarks, pays
 from ndm.benchmarks.comparison.execute import configuration, execute
 from ndm.benchmarks.comparison.plan import measurements
-from ndm.cli.main import main
+from ndm.cli import main
 from ndm.data import load
 from ndm.training.trainer import Trainer
 

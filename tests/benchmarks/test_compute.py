@@ -7,7 +7,7 @@ import pytest
 from ndm.benchmarks import compute
 from ndm.benchmarks.comparison.contenders import network_options
 from ndm.benchmarks.speed.peers import flops
-from ndm.cli.main import main
+from ndm.cli import main
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.nn.network_for import network_for

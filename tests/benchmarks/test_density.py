@@ -23,7 +23,7 @@ from ndm.benchmarks.densities.ours import configured
 from ndm.benchmarks.peers import flow_matching, nsf
 from ndm.benchmarks.peers.flow_matching import FittedVelocity
 from ndm.benchmarks.peers.peer import FittedPeer, Peer
-from ndm.cli.main import main
+from ndm.cli import main
 from ndm.data import DataSet, Split, load
 from ndm.parts.decoders import Decoder
 from ndm.parts.decoders.gaussian import GaussianDecoder

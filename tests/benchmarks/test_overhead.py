@@ -11,7 +11,7 @@ from compiling import needs_compiler
 from ndm.base.errors import InputError
 from ndm.benchmarks import overhead
 from ndm.benchmarks._peak_memory import peak_memory_mib
-from ndm.cli.main import main
+from ndm.cli import main
 from ndm.data import DataSet, Split
 
 

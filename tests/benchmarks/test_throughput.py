@@ -14,9 +14,9 @@ from ndm.benchmarks.speed.peak import measured, stated
 from ndm.benchmarks.speed.peers import PEERS, flops, sized
 from ndm.benchmarks.throughput import Throughput
 from ndm.bounds.bound import bound
-from ndm.cli.main import main
+from ndm.cli import main
 from ndm.data import DataSet, Split
-from ndm.nn.unet import UNet
+from ndm.nn.networks.unet import UNet
 
 
 def tiny_images() -> DataSet:

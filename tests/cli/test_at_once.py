@@ -43,7 +43,7 @@ def test_evaluations_reports_averages_and_shares_at_once(program):
     for words in ("evaluate run --draws 2 --limit 8", "report run --steps 2"):
         assert [end[::2] for end in program(words, words)] == [(0, ""), (0, "")], words
     json.loads(Path("run/evaluation.json").read_text())
-    for words in ("average run averaged --lengths 0.07", "share run shared"):
+    for words in ("average run averaged --lengths 0.07", "publish run shared"):
         ends = program(words, words)
         assert 0 in [code for code, _, _ in ends], ends
         for code, _, err in ends:

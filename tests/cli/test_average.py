@@ -60,7 +60,7 @@ def test_every_reader_of_runs_takes_the_folder_and_training_does_not(kept):
         "evaluate out --draws 2",
         "sample out --num 3 --steps 2 --out x.npz",
         "report out --steps 2",
-        "share out shared",
+        "publish out shared",
     ):
         assert ndm(words).code == 0, words
     with np.load("x.npz") as samples:

@@ -17,7 +17,7 @@ READERS = (
     "evaluate points --draws 2",
     "sample points --num 2 --steps 2 --out x.npz",
     "report points --steps 2",
-    "share points shared",
+    "publish points shared",
     "average points averaged",
     TRAIN,
 )

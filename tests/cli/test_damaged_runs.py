@@ -79,17 +79,17 @@ def test_text_that_is_not_utf_8_is_named(workplace, name):
     [{"nelbo": 3}, {"nelbo": {}}, {"training": {"step": "x"}}, {"num_examples": "many"}, {"unit": None}, {"ode": {}}],
     ids=str,
 )
-def test_an_evaluation_of_other_fields_is_refused_by_report_and_share(workplace, change):
+def test_an_evaluation_of_other_fields_is_refused_by_report_and_publish(workplace, change):
     assert ndm("evaluate points --draws 2").code == 0
     path = Path("points/evaluation.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    for words in (REPORT, "share points shared"):
+    for words in (REPORT, "publish points shared"):
         assert f"got {path}, which cannot be read (no {next(iter(change))}" in refused(words)
     assert not Path("shared").exists()
 
 
 def test_what_cannot_be_written_is_said_before_the_work(workplace, monkeypatch):
-    for place in ("ndm.evaluation.estimates.nelbo", "ndm.cli.sample.draw", "ndm.cli.report.draw"):
+    for place in ("ndm.evaluation.estimates.nelbo", "ndm.evaluation.samples.draw", "ndm.evaluation.report.draw"):
         monkeypatch.setattr(place, lambda *_, **__: pytest.fail("done in vain"))
     Path("points/evaluation.json").mkdir()
     Path("points/report").write_text("mine")
@@ -98,7 +98,7 @@ def test_what_cannot_be_written_is_said_before_the_work(workplace, monkeypatch):
         ("evaluate points", "points/evaluation.json"),
         ("report points", "points/report/index.html"),
         ("sample points --out x.npz", "x.npz"),
-        ("share points points.npz/s", "points.npz/s"),
+        ("publish points points.npz/s", "points.npz/s"),
     ):
         said = refused(words)
         assert f"got {path}, which cannot be " in said and said.endswith("move it away, or choose another name\n"), said

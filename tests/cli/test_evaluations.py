@@ -102,7 +102,7 @@ def test_the_card_and_the_report_take_that_of_the_model_alone(workplace, change,
     total = f"{found['nelbo']['total']:.4f}"
     found = found | {name: found[name] | value if isinstance(value, dict) else value for name, value in change.items()}
     path.write_text(json.dumps(found))
-    result = ndm("share points shared")
+    result = ndm("publish points shared")
     assert result.code == 0 and said in result.err
     card = Path("shared/README.md").read_text()
     assert "has not been evaluated" in card and total not in card and "model-index" not in card
@@ -116,7 +116,7 @@ def test_the_card_has_the_test_split_whatever_was_evaluated_after_it(workplace):
     total = read(evaluate(""))["nelbo"]["total"]
     evaluate(f"--data {others('others.npz', 5)}")
     evaluate("--timesteps 7")
-    assert ndm("share points shared").err == ""
+    assert ndm("publish points shared").err == ""
     fields = yaml.safe_load(Path("shared/README.md").read_text().split("---\n")[1])
     (result,) = fields["model-index"][0]["results"]
     assert result["metrics"][0]["value"] == total
@@ -125,7 +125,7 @@ def test_the_card_has_the_test_split_whatever_was_evaluated_after_it(workplace):
 
 def test_a_part_of_the_split_is_said_to_be_one(workplace):
     evaluate("--limit 3")
-    assert ndm("share points shared").code == 0
+    assert ndm("publish points shared").code == 0
     assert "points.npz, test, the first 3 examples" in Path("shared/README.md").read_text()
     assert ndm("report points --steps 2").code == 0
     assert "test, the first 3 examples" in Path("points/report/index.html").read_text()
@@ -136,7 +136,7 @@ def test_an_evaluation_of_other_weights_of_the_same_step_is_known_as_one(workpla
     found = read(path)
     found["training"]["weights"] = "0" * 16
     path.write_text(json.dumps(found))
-    assert "an evaluation of other weights of step 4" in ndm("share points shared").err
+    assert "an evaluation of other weights of step 4" in ndm("publish points shared").err
     assert ndm("report points --steps 2").code == 0
     assert "An evaluation of other weights of step 4" in Path("points/report/index.html").read_text()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from calling import forked
 
-from ndm.cli.main import main
+from ndm.cli import main
 
 HERE = Path(__file__).parent
 # A signal at the import that is named, sent by the process itself.
@@ -33,7 +33,7 @@ TRAIN = (
     [
         ("numpy", "SIGINT", ["-m", "ndm.cli"]),
         ("torch._C", "SIGINT", ["ndm"]),
-        ("ndm.cli.publish", "SIGTERM", ["-m", "ndm.cli"]),
+        ("ndm.cli.commands.train", "SIGTERM", ["-m", "ndm.cli"]),
     ],
 )
 def test_while_it_is_imported(empty, name, number, program):

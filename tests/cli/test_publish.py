@@ -16,7 +16,7 @@ import ndm as library
 from ndm import NeuralDiffusion
 from ndm.base.errors import InputError
 from ndm.base.model_card import Facts, model_card
-from ndm.cli.publish import command
+from ndm.evaluation.publish import command
 from ndm.runs.run import open_run
 
 FILES = {"README.md", "config.json", "model.safetensors"}
@@ -28,7 +28,7 @@ def front_matter(card: str) -> dict:
 
 def test_a_shared_folder_loads_samples_and_says_what_it_is(workplace):
     assert ndm("evaluate images --draws 2 --limit 3").code == 0
-    result = ndm("share images shared --licence apache-2.0")
+    result = ndm("publish images shared --licence apache-2.0")
     assert result.code == 0 and result.err == "" and set(content(Path("shared"))) == FILES
     text = Path("shared/README.md").read_text()
     names: dict = {}
@@ -56,7 +56,7 @@ def test_the_command_on_the_card_trains_the_same_configuration(workplace, run):
 
 
 def test_weights_that_are_not_those_of_the_card_are_refused(workplace):
-    assert ndm("share points shared").code == 0
+    assert ndm("publish points shared").code == 0
     path = Path("shared/model.safetensors")
     whole = path.read_bytes()
     path.write_bytes(whole[:-50] + bytes([whole[-50] ^ 1]) + whole[-49:])
@@ -81,7 +81,7 @@ def test_without_its_data_the_command_states_every_setting(workplace):
 
 
 def test_what_is_missing_is_said_here_and_on_the_card(workplace):
-    result = ndm("share points shared")
+    result = ndm("publish points shared")
     assert result.code == 0 and "no evaluation" in result.err and result.err.count("\n") == 1
     text = Path("shared/README.md").read_text()
     assert "has not been evaluated" in text and "model-index" not in text and "license" not in front_matter(text)
@@ -91,7 +91,7 @@ def test_an_evaluation_of_other_weights_is_left_out(workplace):
     assert ndm("evaluate points --draws 2 --limit 3").code == 0
     options = "--predictor-options width=16 depth=1 --batch-size 16 --log-every 1"
     assert ndm(f"train points.npz --run points --max-steps 6 {options}").code == 0
-    assert "an evaluation of step 4 alone, not 6" in ndm("share points shared").err
+    assert "an evaluation of step 4 alone, not 6" in ndm("publish points shared").err
     assert "has not been evaluated" in Path("shared/README.md").read_text()
 
 
@@ -99,7 +99,7 @@ def test_an_evaluation_of_other_weights_is_left_out(workplace):
 def test_what_is_there_is_not_overwritten(workplace, make):
     make()
     before = content(workplace)
-    result = ndm("share points there")
+    result = ndm("publish points there")
     assert result.code == 2 and "new or empty" in result.err and content(workplace) == before
 
 
@@ -109,7 +109,7 @@ def test_a_failure_leaves_no_folder(workplace, monkeypatch):
 
     monkeypatch.setattr("ndm.base.pretrained.save_file", fail)
     before = content(workplace)
-    result = ndm("share points shared")
+    result = ndm("publish points shared")
     assert result.code == 2 and "No space left" in result.err and content(workplace) == before
 
 
@@ -125,7 +125,7 @@ def test_a_push_sends_the_three_files_in_one_commit(workplace, monkeypatch):
 
     monkeypatch.setattr(HfApi, "create_repo", lambda self, **options: sent.update(made=options) or Repository)
     monkeypatch.setattr(HfApi, "upload_folder", upload)
-    result = ndm("share points hub:me/mine --private")
+    result = ndm("publish points hub:me/mine --private")
     assert result.code == 0 and "https://hub.example/me/mine/commit/1" in result.out
     assert sent.keys() == FILES | {"made", "options"} and sent["made"]["private"] is True
     assert 'from_pretrained("me/mine")' in sent["README.md"].decode() and sent["options"]["repo_id"] == "me/mine"
@@ -141,18 +141,18 @@ def test_errors_of_the_hub_are_one_line(workplace, monkeypatch, error):
         raise error
 
     monkeypatch.setattr(HfApi, "create_repo", fail)
-    result = ndm("share points hub:me/mine")
+    result = ndm("publish points hub:me/mine")
     assert result.code == 2 and str(error) in result.err and "hf auth login" in result.err
     assert len([line for line in result.err.splitlines() if line.startswith("ndm: error")]) == 1
 
 
 def test_a_name_that_the_hub_cannot_have_is_refused_before_it_is_asked(workplace):
-    result = ndm("share points hub:a/b/c")
+    result = ndm("publish points hub:a/b/c")
     assert result.code == 2 and "a/b/c" in result.err
 
 
 def test_a_folder_that_is_no_run_is_refused(workplace):
-    assert ndm("share nothing shared").code == 2 and not Path("shared").exists()
+    assert ndm("publish nothing shared").code == 2 and not Path("shared").exists()
 
 
 def test_a_card_without_facts_says_so():

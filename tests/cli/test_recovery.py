@@ -14,7 +14,7 @@ from PIL import Image
 
 import ndm.parts.transforms
 from ndm.base.part import Part
-from ndm.cli.main import main
+from ndm.cli import main
 from ndm.training.trainer import Trainer
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -239,7 +239,7 @@ def test_what_the_command_does_not_say_comes_from_the_recipe_option_by_option(tm
 
 
 def test_a_folder_for_samples_is_asked_for_before_they_are_drawn(run, capsys, monkeypatch):
-    monkeypatch.setattr("ndm.cli.sample.draw", lambda *_: pytest.fail("drawn in vain"))
+    monkeypatch.setattr("ndm.evaluation.samples.draw", lambda *_: pytest.fail("drawn in vain"))
     assert "make missing first" in refused(capsys, "sample", "run", "--out", "missing/x.npz")
 
 

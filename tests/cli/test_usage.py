@@ -15,11 +15,11 @@ from rich.console import Console
 
 from ndm.base.progress import ProgressBar
 from ndm.base.version import __version__
-from ndm.cli.average import Average
-from ndm.cli.evaluate import Evaluate
-from ndm.cli.report import Report
-from ndm.cli.sample import Sample
-from ndm.cli.train import Train
+from ndm.cli.arguments.average import Average
+from ndm.cli.arguments.evaluate import Evaluate
+from ndm.cli.arguments.report import Report
+from ndm.cli.arguments.sample import Sample
+from ndm.cli.arguments.train import Train
 from ndm.config import Config
 
 POSITIONAL = ("run_folder", "destination")

@@ -157,7 +157,7 @@ def test_every_model_part_is_covered():
     [
         lambda: ndm.GaussianDecoder(0.1, (0.3, 0.7)),
         lambda: ndm.schedules.DdpmSchedule(),
-        lambda: ndm.process.basis.CosineBasis(4, 6),
+        lambda: ndm.process.bases.CosineBasis(4, 6),
         lambda: ndm.transforms.BlurringTransform((2, 4, 6)),
     ],
     ids=["gaussian", "ddpm", "basis", "blurring"],

@@ -3,11 +3,11 @@
 import pytest
 import torch
 from making import BATCH, EVENTS, FOUND, disturbed, make, times, tiny_model
+from ndm.parts.parameterisations.names import PARAMETERISATIONS
 from torch import Tensor
 
 import ndm
 from ndm.base.errors import InputError
-from ndm.parts.parameterisations.names import PARAMETERISATIONS
 from ndm.parts.predictors import Predictor
 from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms import Transform

@@ -3,12 +3,12 @@
 import pytest
 import torch
 from making import BATCH, EVENTS, FOUND, TIMESTEPS, each, make, tiny_model
+from ndm.samplers.grids.uniform import uniform_gamma
 
 import ndm
 from ndm.base.errors import InputError
 from ndm.parts.reverse_steps import ReverseStep
 from ndm.process.mixture import Mixture
-from ndm.samplers.grids.uniform import uniform_gamma
 
 STEPS = torch.tensor([0, 1, 2, 1])
 BELIEVED = [name for name, part in FOUND["reverse_step"].items() if part.needs_posterior]
@@ -174,7 +174,7 @@ def test_continuous_time_is_accepted_or_refused_with_advice(case):
 def test_beliefs_that_nobody_has_are_refused_in_one_line(name):
     """Of a plug-in predictor or a function, and in the frequencies of an image; by the bound and by samplers."""
     reverse_step, image = make("reverse_step", name, (1, 4, 4)), (1, 4, 4)
-    frequencies = ndm.transforms.ScalingTransform(image, ndm.process.basis.CosineBasis(4, 4))
+    frequencies = ndm.transforms.ScalingTransform(image, ndm.process.bases.CosineBasis(4, 4))
     direct = make("predictor", "direct", image, parameterisation="gaussian_mixture")
     for got, advice, parts in (
         ("a predictor that has none", "--predictor direct", {"predictor": make("predictor", "plug_in", image)}),

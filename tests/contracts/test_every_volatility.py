@@ -12,7 +12,7 @@ from ndm.base.shapes import like_event
 from ndm.parts.schedules import Schedule
 from ndm.parts.time_functions import FUNCTIONS
 from ndm.parts.transforms import Transform
-from ndm.parts.transforms.diagonal import DiagonalTransform
+from ndm.parts.transforms._diagonal import DiagonalTransform
 from ndm.parts.volatilities import Volatility
 
 SCHEDULE = ndm.schedules.LinearSchedule(-8.0, 5.0)

@@ -5,15 +5,15 @@ from collections.abc import Callable
 import pytest
 import torch
 from making import disturbed
+from ndm.parts.parameterisations.names import PARAMETERISATIONS, parameterisation_for
 from torch import Tensor, nn
 from torch.export import Dim
 
 import ndm
 from ndm.base import registry
 from ndm.nn.network_for import network_for
-from ndm.parts.parameterisations.names import PARAMETERISATIONS, parameterisation_for
 from ndm.parts.predictors import Predictor
-from ndm.parts.predictors.callable import CallablePredictor
+from ndm.parts.predictors._callable import CallablePredictor
 from ndm.parts.schedules import Schedule
 
 CLASSES = 3
@@ -138,7 +138,7 @@ def test_a_network_alone(kind):
 
 
 def test_the_program_takes_other_images_and_frequencies():
-    transform = ndm.transforms.ScalingTransform(IMAGES, ndm.process.basis.CosineBasis(8, 8))
+    transform = ndm.transforms.ScalingTransform(IMAGES, ndm.process.bases.CosineBasis(8, 8))
     model = disturbed(
         ndm.NeuralDiffusion(
             ndm.schedules.LinearSchedule(-6.0, 4.0),

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import ndm
-from ndm.nn.mlp import MLP
+from ndm.nn.networks.mlp import MLP
 
 COMMIT = "0123456789" * 4
 QUESTION = "HEAD /owner/name/resolve/main/config.json"

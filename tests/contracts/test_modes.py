@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from making import BATCH, FOUND, MODEL_PARTS, TIMESTEPS, data_for, disturbed, make, tiny_model
+from ndm.samplers.grids.uniform import uniform_gamma
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
@@ -23,7 +24,6 @@ from ndm.parts.predictors import Predictor
 from ndm.parts.schedules import Schedule
 from ndm.parts.transforms import Transform
 from ndm.process.curve import Curve
-from ndm.samplers.grids.uniform import uniform_gamma
 from ndm.samplers.heun import Heun
 
 pytestmark = pytest.mark.filterwarnings("ignore:steps too large for sde", "ignore:the reverse steps are those of")

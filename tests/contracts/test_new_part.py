@@ -11,7 +11,7 @@ import ndm.parts.transforms
 import ndm.samplers
 from ndm.base.part import Part
 from ndm.base.registry import discover
-from ndm.cli.main import main
+from ndm.cli import main
 from ndm.config import Config
 from ndm.data import DataSet, Split
 from ndm.parts.transforms import Transform

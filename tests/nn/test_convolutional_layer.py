@@ -8,7 +8,7 @@ from torch.nn.functional import conv2d, silu
 import ndm
 from ndm.base.errors import InputError
 from ndm.base.part import Part
-from ndm.nn.shallow import ConvolutionalLayer
+from ndm.nn.layers import ConvolutionalLayer
 
 SHAPE = (2, 9, 9)
 

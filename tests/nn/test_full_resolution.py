@@ -5,7 +5,7 @@ import torch
 from torch.func import jvp
 
 from ndm.base.errors import InputError
-from ndm.nn.full_resolution import FullResolution, Waves
+from ndm.nn.networks.full_resolution import FullResolution, Waves
 
 
 def test_waves_tell_neighbouring_levels_apart():

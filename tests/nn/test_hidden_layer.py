@@ -7,7 +7,7 @@ from torch.func import jvp
 
 from ndm.base.errors import InputError
 from ndm.base.part import Part
-from ndm.nn.shallow import HiddenLayer
+from ndm.nn.layers import HiddenLayer
 
 
 @pytest.mark.parametrize("shape", [(2,), (1, 8, 8)])

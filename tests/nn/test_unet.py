@@ -7,7 +7,7 @@ from torch import nn
 from ndm.autodiff.derivative import with_velocity
 from ndm.base.errors import InputError
 from ndm.nn.attention import SelfAttention
-from ndm.nn.unet import UNet
+from ndm.nn.networks.unet import UNet
 
 
 def perturbed(network: UNet) -> UNet:

@@ -47,7 +47,7 @@ def test_the_path_starts_at_the_data(random) -> None:
     """F(x, 0) = x to the last bit, whatever the parameters."""
     transform, x = random
     for zero in (torch.zeros(()), torch.zeros(len(x))):
-        if isinstance(transform.basis, ndm.process.basis.CosineBasis):
+        if isinstance(transform.basis, ndm.process.bases.CosineBasis):
             assert_close(transform(x, zero), x, atol=1e-14)
         else:
             assert torch.equal(transform(x, zero), x)
@@ -98,7 +98,7 @@ def test_residual_is_its_formula(gate) -> None:
 def test_scaling_in_frequency_is_blurring_diffusion() -> None:
     """F = B^T exp(-frequency tau(t)) B x, with B the orthonormal DCT-II of SciPy."""
     fft = pytest.importorskip("scipy.fft")
-    basis, x = ndm.process.basis.CosineBasis(8, 6), torch.randn(3, 2, 8, 6)
+    basis, x = ndm.process.bases.CosineBasis(8, 6), torch.randn(3, 2, 8, 6)
     transform = ndm.transforms.ScalingTransform((2, 8, 6), basis, ndm.time_functions.Monomials(2))
     with torch.no_grad():
         transform.log_scale[1] = -basis.frequencies()  # tau = t^2

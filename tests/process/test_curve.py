@@ -12,7 +12,7 @@ from ndm.parts.predictors.direct import DirectPredictor
 from ndm.parts.schedules.linear import LinearSchedule
 from ndm.parts.time_functions import BasisCurve, Monomials
 from ndm.parts.transforms import Transform
-from ndm.parts.transforms.diagonal import ScaledCurve
+from ndm.parts.transforms._diagonal import ScaledCurve
 from ndm.process.curve import CombinedCurve, ConstantCurve, Curve, LineCurve, ProductCurve, RememberedCurve
 
 BATCH, EVENT = 4, (2, 8, 8)

@@ -9,10 +9,10 @@ from torch.distributions import MultivariateNormal, kl_divergence
 import ndm
 from ndm.bounds.bound import discrete_integrand
 from ndm.parts.reverse_steps import ReverseStep
-from ndm.process.basis import Basis
+from ndm.process.bases import Basis
 
 IMAGE, T = (1, 2, 3), 6
-BASES = {"standard": ndm.process.basis.StandardBasis, "cosine": lambda: ndm.process.basis.CosineBasis(2, 3)}
+BASES = {"standard": ndm.process.bases.StandardBasis, "cosine": lambda: ndm.process.bases.CosineBasis(2, 3)}
 
 
 def random_gaussian(basis: Basis) -> ndm.Gaussian:
@@ -37,7 +37,7 @@ def test_gaussian_is_torchs_multivariate_normal(basis) -> None:
 
 def test_gaussian_divergence_by_monte_carlo() -> None:
     """KL = E[log q - log p] over samples of q, within 4 standard errors."""
-    q, p = random_gaussian(ndm.process.basis.CosineBasis(2, 3)), random_gaussian(ndm.process.basis.CosineBasis(2, 3))
+    q, p = random_gaussian(ndm.process.bases.CosineBasis(2, 3)), random_gaussian(ndm.process.bases.CosineBasis(2, 3))
     p = ndm.Gaussian(p.mean, p.std, q.basis)
     z = q.sample(torch.randn(20_000, *IMAGE))
     draws = q.log_prob(z) - p.log_prob(z)

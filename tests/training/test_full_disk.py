@@ -12,7 +12,7 @@ import safetensors.torch
 from tiny import POINTS, content, points
 
 from ndm.base.errors import InputError
-from ndm.cli.main import main
+from ndm.cli import main
 from ndm.runs import checkpoint
 from ndm.runs.saving import SavingError
 from ndm.training import state

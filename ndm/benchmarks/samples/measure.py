@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ndm.base.axes import GRIDS
 from ndm.base.errors import InputError
 from ndm.base.seeds import mix
 from ndm.benchmarks.comparison.execute import load_once
@@ -17,7 +18,6 @@ from ndm.benchmarks.samples.distances import distances
 from ndm.benchmarks.samples.jobs import Floor, Walk
 from ndm.benchmarks.samples.ways import Evaluations, distinct_grids
 from ndm.model import NeuralDiffusion
-from ndm.samplers.grids.optimised import grids_for
 from ndm.samplers.sampler import Grid, Sampler
 
 _VALIDATION = 1  # so that the noise of trials is not that of walks
@@ -81,7 +81,7 @@ def _held_out(job: Walk | Floor) -> Tensor:
 @lru_cache(maxsize=_KEPT)
 def _grids(folder: Path, data: str) -> dict[str, Grid]:
     """Those for that model: one of them is dear, and remembers what it has computed."""
-    return grids_for(_load(folder), load_once(data).event_shape)
+    return {name: kind.for_model(_load(folder), load_once(data).event_shape) for name, kind in GRIDS.every().items()}
 
 
 @lru_cache(maxsize=_KEPT)

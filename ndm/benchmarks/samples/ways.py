@@ -17,7 +17,7 @@ from ndm.parts.decoders.gaussian import GaussianDecoder
 from ndm.parts.schedules import Schedule
 from ndm.parts.schedules.linear import LinearSchedule
 from ndm.parts.transforms.identity import IdentityTransform
-from ndm.samplers.grids.uniform import uniform_time
+from ndm.samplers._times import uniform_time
 from ndm.samplers.sampler import Grid, Sampler
 
 _SAME = 1e-5  # of times

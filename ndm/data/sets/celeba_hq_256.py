@@ -8,7 +8,7 @@ from ndm.data.dataset import DataSet, Split
 from ndm.data.formats.images import Images, Policy
 from ndm.data.formats.stores import Folder, Zip
 from ndm.data.lazy import at_hand
-from ndm.data.sets.supplied import VARIABLE, find_any, folders
+from ndm.data.sets._supplied import VARIABLE, find_any, folders
 
 NAME = "celeba_hq_256"
 SOURCE = "Karras et al., CelebA-HQ, 2018, https://arxiv.org/abs/1710.10196, at 256 pixels"

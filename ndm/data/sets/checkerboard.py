@@ -3,7 +3,7 @@
 import numpy as np
 
 from ndm.data.dataset import DataSet
-from ndm.data.sets.toys import SIZES, stream, toy
+from ndm.data.sets._toys import SIZES, stream, toy
 
 NAME = "checkerboard"
 SOURCE = "as in FFJORD, 2019, https://arxiv.org/abs/1810.01367"

@@ -12,7 +12,7 @@ from ndm.base.errors import InputError
 from ndm.data.dataset import DataSet, Split
 from ndm.data.formats.pickles import unpickled
 from ndm.data.formats.stores import damaged
-from ndm.data.sets.supplied import VARIABLE, find_any, folders
+from ndm.data.sets._supplied import VARIABLE, find_any, folders
 
 NAME = "cifar10"
 SOURCE = "Krizhevsky, CIFAR-10, 2009, https://www.cs.toronto.edu/~kriz/cifar.html"

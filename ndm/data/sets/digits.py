@@ -1,7 +1,7 @@
 """Handwritten digits, 1797 grey images of 8 x 8 pixels and 17 levels, 10 classes."""
 
 from ndm.data.dataset import DataSet
-from ndm.data.sets.vendored import load_vendored
+from ndm.data.sets._vendored import load_vendored
 
 NAME = "digits"
 SOURCE = "Alpaydin, Kaynak, UCI, 1998, https://doi.org/10.24432/C50P49, CC BY 4.0, via scikit-learn 1.9.1"

@@ -8,7 +8,7 @@ import numpy as np
 from ndm.base.errors import InputError
 from ndm.data.dataset import DataSet, Split
 from ndm.data.formats import idx
-from ndm.data.sets.supplied import VARIABLE, find, folders
+from ndm.data.sets._supplied import VARIABLE, find, folders
 
 NAME = "fashion_mnist"
 FOLDERS = ("fashion-mnist", "fashion_mnist")

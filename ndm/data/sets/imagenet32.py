@@ -3,7 +3,7 @@
 from typing import Any
 
 from ndm.data.dataset import DataSet
-from ndm.data.sets import imagenet
+from ndm.data.sets import _imagenet as imagenet
 
 NAME = "imagenet32"
 FOLDERS, FIRST = imagenet.folder_names(32), imagenet.first_files(32)
@@ -18,5 +18,5 @@ ARCHIVES = {
 
 
 def load(*, release: Any = None) -> DataSet:
-    """Images (3, 32, 32), uint8, of the `release` that is named, old or new; see `ndm.data.sets.imagenet`."""
+    """Images (3, 32, 32), uint8, of the `release` that is named, old or new; see `ndm.data.sets._imagenet`."""
     return imagenet.read(32, release)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ndm.data.dataset import DataSet
-from ndm.data.sets import imagenet
+from ndm.data.sets import _imagenet as imagenet
 
 NAME = "imagenet64"
 FOLDERS, FIRST = imagenet.folder_names(64), imagenet.first_files(64)
@@ -16,5 +16,5 @@ ARCHIVES = {
 
 
 def load(*, release: Any = None) -> DataSet:
-    """Images (3, 64, 64), uint8, of the `release` that is named, old or new; see `ndm.data.sets.imagenet`."""
+    """Images (3, 64, 64), uint8, of the `release` that is named, old or new; see `ndm.data.sets._imagenet`."""
     return imagenet.read(64, release)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ndm.data.dataset import DataSet
 from ndm.data.sets import fashion_mnist
-from ndm.data.sets.supplied import VARIABLE, folders
+from ndm.data.sets._supplied import VARIABLE, folders
 
 NAME = "mnist"
 FOLDERS, FIRST = ("mnist", "MNIST/raw"), fashion_mnist.FIRST

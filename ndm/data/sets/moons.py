@@ -3,7 +3,7 @@
 import numpy as np
 
 from ndm.data.dataset import DataSet
-from ndm.data.sets.toys import labels, log_normal, stream, toy
+from ndm.data.sets._toys import labels, log_normal, stream, toy
 
 NAME = "moons"
 SOURCE = "scikit-learn's make_moons (2011), scaled as in FFJORD, 2019, https://arxiv.org/abs/1810.01367"

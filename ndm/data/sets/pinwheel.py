@@ -13,7 +13,7 @@ one equation in a, a = (R(phi(a, y)) x / 2)_1. The Jacobian determinant of f -> 
 import numpy as np
 
 from ndm.data.dataset import DataSet
-from ndm.data.sets.toys import labels, log_normal, stream, toy
+from ndm.data.sets._toys import labels, log_normal, stream, toy
 
 NAME = "pinwheel"
 SOURCE = "Johnson 2016, https://arxiv.org/abs/1603.06277; FFJORD 2019, https://arxiv.org/abs/1810.01367"

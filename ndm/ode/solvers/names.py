@@ -1,5 +1,6 @@
 """Solvers by the names of their methods."""
 
+from ndm.base.axes import SOLVERS
 from ndm.base.errors import InputError
 from ndm.ode.solvers.adaptive import METHODS as ADAPTIVE
 from ndm.ode.solvers.adaptive import Adaptive
@@ -12,14 +13,20 @@ def solver_for(
     method: str = "dopri5", steps: int | None = None, rtol: float | None = None, atol: float | None = None
 ) -> Solver:
     """The solver of that method; raises `InputError` for unknown ones, and for what a method does not take."""
+    found = SOLVERS.find(method, ADAPTIVE | FIXED)
+    given = {name: value for name, value in (("steps", steps), ("rtol", rtol), ("atol", atol)) if value is not None}
     if method in FIXED:
         if rtol is not None or atol is not None:
             raise InputError(f"a tolerance for {method}", "a number of steps alone", "dopri5 takes tolerances")
         return Fixed(100 if steps is None else steps, method)
-    if method not in ADAPTIVE:
-        raise InputError(f"the method {method!r}", "one of " + ", ".join([*ADAPTIVE, *FIXED]))
-    if steps is not None:
-        raise InputError(
-            f"{steps} steps for {method}, which chooses its own", "tolerances alone", "rk4 takes a number of steps"
-        )
-    return Adaptive(method, 1e-5 if rtol is None else rtol, 1e-5 if atol is None else atol)
+    if method in ADAPTIVE:
+        if steps is not None:
+            raise InputError(
+                f"{steps} steps for {method}, which chooses its own", "tolerances alone", "rk4 takes a number of steps"
+            )
+        return Adaptive(method, 1e-5 if rtol is None else rtol, 1e-5 if atol is None else atol)
+    try:
+        solver: Solver = found(**given)
+    except TypeError as error:
+        raise InputError(f"{', '.join(given)} for {method}", "what it takes", str(error)) from error
+    return solver

@@ -1,6 +1,6 @@
 """Predictors, one file each: the model's guess of the curve of x, from z_t."""
 
-from ndm.parts.predictors.callable import CallablePredictor
+from ndm.parts.predictors._callable import CallablePredictor
 from ndm.parts.predictors.direct import DirectPredictor
 from ndm.parts.predictors.encoded import EncodedPredictor
 from ndm.parts.predictors.plug_in import PlugInPredictor

@@ -5,11 +5,11 @@ from typing import Any, Self
 from torch import Tensor
 
 from ndm.autodiff.derivative import require_gradient
+from ndm.base.axes import PARAMETERISATIONS
 from ndm.base.errors import InputError
 from ndm.nn.network import Network
 from ndm.nn.network_for import network_for
-from ndm.parts.parameterisations.names import parameterisation_for
-from ndm.parts.parameterisations.parameterisation import Parameterisation, ScaledParameterisation
+from ndm.parts.parameterisations import Parameterisation, ScaledParameterisation
 from ndm.parts.predictors.predictor import Predictor
 from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms import Transform
@@ -56,7 +56,9 @@ class NetworkPredictor(Predictor):
         parameterisation_options: dict[str, Any] | None = None,
         **options: Any,
     ) -> Self:
-        chosen = parameterisation_for(parameterisation, event_shape, num_levels, parameterisation_options)
+        chosen = PARAMETERISATIONS.find(parameterisation).for_events(
+            event_shape, num_levels, **(parameterisation_options or {})
+        )
         num_outputs = chosen.num_outputs + cls.num_heads(transform)
         return cls(network_for(event_shape, num_outputs, num_classes, num_values, **options), chosen)
 

@@ -5,10 +5,10 @@ from torch import Tensor
 
 from ndm.base.errors import InputError
 from ndm.base.shapes import like_event
+from ndm.parts.gates import EncoderGate
 from ndm.parts.predictors._network import NetworkPredictor
 from ndm.parts.schedules import NoiseLevel, Schedule
 from ndm.parts.transforms import Transform
-from ndm.parts.transforms.gates import EncoderGate
 from ndm.process.curve import Curve, LineCurve
 
 _SAME = 1e-3  # of gamma

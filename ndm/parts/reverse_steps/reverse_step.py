@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ndm.base.errors import InputError
 from ndm.base.part import Part
-from ndm.process.basis import StandardBasis
+from ndm.process.bases import StandardBasis
 from ndm.process.gaussian import Gaussian
 from ndm.process.mixture import Mixture
 

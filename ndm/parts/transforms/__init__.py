@@ -1,7 +1,7 @@
 """Transformations F(x, t), one file each: what the path of the data is."""
 
+from ndm.parts.transforms._diagonal import DiagonalTransform, Scale, ScaledCurve
 from ndm.parts.transforms.blurring import BlurringTransform
-from ndm.parts.transforms.diagonal import DiagonalTransform, Scale, ScaledCurve
 from ndm.parts.transforms.identity import IdentityTransform
 from ndm.parts.transforms.residual import ExpandedCurve, ResidualCurve, ResidualTransform
 from ndm.parts.transforms.scaling import ScalingTransform

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
-from ndm.parts.transforms.diagonal import DiagonalTransform
-from ndm.process.basis import CosineBasis
+from ndm.parts.transforms._diagonal import DiagonalTransform
+from ndm.process.bases import CosineBasis
 
 
 class BlurringTransform(DiagonalTransform):

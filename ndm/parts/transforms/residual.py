@@ -6,26 +6,13 @@ import torch
 from torch import Tensor
 
 from ndm.autodiff.derivative import with_velocity
+from ndm.base.axes import GATES
 from ndm.base.errors import InputError
-from ndm.base.registry import choose
 from ndm.nn.network import Network
 from ndm.nn.network_for import network_for
-from ndm.parts.transforms.gates import (
-    EncoderGate,
-    Gate,
-    InterpolationGate,
-    TimeGate,
-    VarianceGate,
-)
+from ndm.parts.gates import Gate, TimeGate
 from ndm.parts.transforms.transform import Transform
 from ndm.process.curve import Curve, LineCurve, RememberedCurve
-
-GATES: dict[str, type[Gate]] = {
-    "time": TimeGate,
-    "variance": VarianceGate,
-    "encoder": EncoderGate,
-    "interpolation": InterpolationGate,
-}
 
 
 class ResidualTransform(Transform):
@@ -60,7 +47,7 @@ class ResidualTransform(Transform):
         **options: Any,
     ) -> "ResidualTransform":
         """`options` are those of the network."""
-        opened = choose("gate", gate, GATES)(**(gate_options or {}))
+        opened = GATES.find(gate)(**(gate_options or {}))
         return cls(network_for(event_shape, num_classes=num_classes, num_values=num_values, **options), opened)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:

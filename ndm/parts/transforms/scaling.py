@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor, nn
 
+from ndm.base.axes import TIME_FUNCTIONS
 from ndm.base.errors import InputError
 from ndm.base.precision import matmul
-from ndm.base.registry import choose
-from ndm.parts.time_functions import FUNCTIONS, Monomials, TimeFunctions
-from ndm.parts.transforms.diagonal import DiagonalTransform
-from ndm.parts.transforms.orders import interleaved
-from ndm.process.basis import Basis, CosineBasis, StandardBasis
+from ndm.parts.time_functions import Monomials, TimeFunctions
+from ndm.parts.transforms._diagonal import DiagonalTransform
+from ndm.parts.transforms._orders import interleaved
+from ndm.process.bases import Basis, CosineBasis, StandardBasis
 
 _CONTINUOUS = 4  # functions of time in continuous time
 _MOST = 16  # functions of time by default, however many the steps
@@ -81,9 +81,7 @@ class ScalingTransform(DiagonalTransform):
         if timesteps is not None and timesteps <= _FEW:
             rate = max(_LEAST_RATE, min(_MOST_RATE, _RATE_OF_ONE_STEP / timesteps))
             lead = _LEAD if lead is None and basis == "pixel" else lead
-        return cls(
-            event_shape, chosen, choose("functions of time", functions, FUNCTIONS)(num_functions), rate, lead or 0.0
-        )
+        return cls(event_shape, chosen, TIME_FUNCTIONS.find(functions)(num_functions), rate, lead or 0.0)
 
     @property
     def knots(self) -> tuple[float, ...]:

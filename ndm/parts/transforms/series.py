@@ -4,18 +4,12 @@ from typing import Any
 
 from torch import Tensor
 
+from ndm.base.axes import LAYERS, TIME_FUNCTIONS
 from ndm.base.errors import InputError
 from ndm.base.part import Part
-from ndm.base.registry import choose
-from ndm.nn.shallow import ConvolutionalLayer, HiddenLayer
-from ndm.parts.time_functions import FUNCTIONS, BasisCurve, TimeFunctions
+from ndm.parts.time_functions import BasisCurve, TimeFunctions
 from ndm.parts.transforms.transform import Transform
 from ndm.process.curve import Curve
-
-_LAYERS: dict[str, type[HiddenLayer | ConvolutionalLayer]] = {
-    "hidden": HiddenLayer,
-    "convolutional": ConvolutionalLayer,
-}
 
 
 class SeriesTransform(Transform):
@@ -49,9 +43,9 @@ class SeriesTransform(Transform):
         **options: Any,
     ) -> "SeriesTransform":
         """`options` are those of the layer: width, and activation for the hidden one."""
-        chosen = choose("functions of time", functions, FUNCTIONS)(num_functions)
+        chosen = TIME_FUNCTIONS.find(functions)(num_functions)
         sizes = {"num_classes": num_classes, "num_values": num_values}
-        h = choose("layer", layer, _LAYERS)(event_shape, num_functions, **sizes, **options)
+        h = LAYERS.find(layer)(event_shape, num_functions, **sizes, **options)
         return cls(h, chosen)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:

@@ -9,7 +9,7 @@ from torch import Tensor
 from ndm.base.part import Part
 from ndm.base.precision import check_tensors
 from ndm.parts.schedules import NoiseLevel
-from ndm.process.basis import Basis, StandardBasis
+from ndm.process.bases import Basis, StandardBasis
 from ndm.process.curve import ConstantCurve, Curve
 
 _OF_ALL = ("num_classes", "num_values", "timesteps")

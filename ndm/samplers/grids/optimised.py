@@ -12,15 +12,16 @@ from ndm.base.shapes import sum_event
 from ndm.model import NeuralDiffusion
 from ndm.parts.schedules import Schedule
 from ndm.parts.volatilities.constant import ConstantVolatility
-from ndm.samplers.grids.uniform import GRIDS, check_steps, uniform_gamma, uniform_time
+from ndm.samplers._times import check_steps, uniform_time
+from ndm.samplers.grids.gamma import uniform_gamma
+from ndm.samplers.grids.grid import Grid
 from ndm.samplers.multistep_third import ThirdOrderMultistep
-from ndm.samplers.sampler import Grid
 
 _APART = 1e-5  # of fine times, at least: so that single precision can divide their intervals
 _SHARE = 4  # fine times for each step, at least
 
 
-class Optimised:
+class Optimised(Grid):
     """The times, of a fine grid, between which a deterministic process makes the least sum of squared errors at t = 0.
 
     Some samples walk down the fine grid. The step from t to s along the curve predicted at z_t misses z_s by
@@ -62,6 +63,10 @@ class Optimised:
         if samples < 2 or fine < _SHARE:
             raise InputError(f"{samples} samples on {fine} fine steps", f"at least 2 and {_SHARE}")
         self.model, self.shape, self.cond, self.fine, self.seed = model, (samples, *event_shape), cond, fine, seed
+
+    @classmethod
+    def for_model(cls, model: NeuralDiffusion, event_shape: tuple[int, ...]) -> "Optimised":
+        return cls(model, event_shape)
 
     def __call__(self, schedule: Schedule, steps: int) -> Tensor:
         check_steps(steps)
@@ -118,8 +123,3 @@ def shortest_path(lengths: Tensor, steps: int) -> list[int]:
     for origin in reversed(came_from):
         path.append(int(origin[path[-1]]))
     return [0, *reversed(path)]
-
-
-def grids_for(model: NeuralDiffusion, event_shape: tuple[int, ...]) -> dict[str, Grid]:
-    """Every grid by its name, for that model."""
-    return {**GRIDS, "optimised": Optimised(model, event_shape)}

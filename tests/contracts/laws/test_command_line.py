@@ -12,7 +12,7 @@ import torch
 from launching import together
 
 import ndm
-from ndm.cli.main import main
+from ndm.cli import main
 from ndm.data import load
 from ndm.parts.parameterisations.gaussian_mixture import GaussianMixtureParameterisation
 from ndm.parts.schedules import Schedule

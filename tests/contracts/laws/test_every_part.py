@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 import torch
+from ndm.parts.parameterisations.names import PARAMETERISATIONS
 from torch import Tensor, nn
 
 import ndm
@@ -12,7 +13,6 @@ from ndm.nn.network import Network
 from ndm.ode.solvers.adaptive import METHODS as ADAPTIVE
 from ndm.ode.solvers.fixed import METHODS as FIXED
 from ndm.ode.solvers.names import solver_for
-from ndm.parts.parameterisations.names import PARAMETERISATIONS
 from ndm.parts.parameterisations.parameterisation import PointParameterisation
 from ndm.parts.schedules import Schedule
 from ndm.parts.time_functions import FUNCTIONS

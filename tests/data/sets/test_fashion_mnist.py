@@ -10,7 +10,7 @@ from ndm import data
 from ndm.base.errors import InputError
 from ndm.data.dataset import SPLITS
 from ndm.data.sets import fashion_mnist, fashion_mnist_16
-from ndm.data.sets.supplied import AbsentFiles, folders
+from ndm.data.sets._supplied import AbsentFiles, folders
 from ndm.recipes import recipe
 
 CONTENTS = {name: idx(array) for name, array in arrays().items()}

@@ -22,7 +22,7 @@ from ndm.data.formats.images import Images, Policy
 from ndm.data.formats.pickles import unpickled
 from ndm.data.formats.stores import Tar
 from ndm.data.sets import celeba_hq_256, cifar10, imagenet, mnist
-from ndm.data.sets.imagenet import Counts
+from ndm.data.sets._imagenet import Counts
 
 RNG = np.random.RandomState(0)
 

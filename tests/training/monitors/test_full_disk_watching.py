@@ -15,7 +15,7 @@ import pytest
 from launching import together
 from tiny import lines, tensors
 
-from ndm.cli.main import main
+from ndm.cli import main
 from ndm.runs import checkpoint
 from ndm.training.monitors.metrics import Metrics
 from ndm.training.objective import Terms

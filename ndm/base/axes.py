@@ -1,0 +1,62 @@
+"""Every kind of choice there is, as data: where its files are, and the entry points of other people's packages."""
+
+from ndm.base.registry import Axis
+
+SCHEDULES = Axis("schedule", "ndm.schedules", "ndm.parts.schedules", "ndm.parts.schedules.schedule:Schedule")
+TRANSFORMS = Axis("transform", "ndm.transforms", "ndm.parts.transforms", "ndm.parts.transforms.transform:Transform")
+PREDICTORS = Axis("predictor", "ndm.predictors", "ndm.parts.predictors", "ndm.parts.predictors.predictor:Predictor")
+PARAMETERISATIONS = Axis(
+    "parameterisation",
+    "ndm.parameterisations",
+    "ndm.parts.parameterisations",
+    "ndm.parts.parameterisations.parameterisation:Parameterisation",
+)
+DECODERS = Axis("decoder", "ndm.decoders", "ndm.parts.decoders", "ndm.parts.decoders.decoder:Decoder")
+VOLATILITIES = Axis(
+    "volatility", "ndm.volatilities", "ndm.parts.volatilities", "ndm.parts.volatilities.volatility:Volatility"
+)
+REVERSE_STEPS = Axis(
+    "reverse step", "ndm.reverse_steps", "ndm.parts.reverse_steps", "ndm.parts.reverse_steps.reverse_step:ReverseStep"
+)
+GATES = Axis("gate", "ndm.gates", "ndm.parts.gates", "ndm.parts.gates.gate:Gate")
+TIME_FUNCTIONS = Axis(
+    "functions of time",
+    "ndm.time_functions",
+    "ndm.parts.time_functions",
+    "ndm.parts.time_functions.time_functions:TimeFunctions",
+)
+BASES = Axis("basis", "ndm.bases", "ndm.process.bases", "ndm.process.bases.basis:Basis")
+NETWORKS = Axis("network", "ndm.networks", "ndm.nn.networks", "ndm.nn.network:Network")
+LAYERS = Axis("layer", "ndm.layers", "ndm.nn.layers", "ndm.nn.layers.layer:Layer")
+PARTS = (
+    SCHEDULES,
+    TRANSFORMS,
+    PREDICTORS,
+    PARAMETERISATIONS,
+    DECODERS,
+    VOLATILITIES,
+    REVERSE_STEPS,
+    GATES,
+    TIME_FUNCTIONS,
+    BASES,
+    NETWORKS,
+    LAYERS,
+)
+
+TIME_SAMPLERS = Axis(
+    "time sampler", "ndm.time_samplers", "ndm.bounds.time_samplers", "ndm.bounds.time_samplers.time_sampler:TimeSampler"
+)
+DIVERGENCES = Axis("divergence", "ndm.divergences", "ndm.ode.divergences", "ndm.ode.divergences.divergence:Divergence")
+DEQUANTISATIONS = Axis(
+    "dequantisation",
+    "ndm.dequantisations",
+    "ndm.ode.dequantisations",
+    "ndm.ode.dequantisations.dequantisation:Dequantisation",
+)
+SOLVERS = Axis("method", "ndm.solvers", base="ndm.ode.solvers.solver:Solver")  # ours are the methods of torchdiffeq
+SAMPLERS = Axis("sampler", "ndm.samplers", "ndm.samplers", "ndm.samplers.sampler:Sampler")
+GRIDS = Axis("grid", "ndm.grids", "ndm.samplers.grids", "ndm.samplers.grids.grid:Grid")
+DATA_SETS = Axis("data", "ndm.data", "ndm.data.sets")  # modules with a function `load`
+RECIPES = Axis("recipe", "ndm.recipes", "ndm.recipes")  # modules with RECIPE or MODEL
+TRACKERS = Axis("tracker", "ndm.trackers", base="accelerate.tracking:GeneralTracker")  # ours are those of Accelerate
+AXES = (*PARTS, TIME_SAMPLERS, DIVERGENCES, DEQUANTISATIONS, SOLVERS, SAMPLERS, GRIDS, DATA_SETS, RECIPES, TRACKERS)

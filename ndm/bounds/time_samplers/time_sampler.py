@@ -1,0 +1,17 @@
+"""What a sampler of times is: where in [0, 1] the integrand of the bound is evaluated."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+
+class TimeSampler(nn.Module, ABC):
+    """Draws u in [0, 1) with density r(u), for the unbiased estimate of an integral, E[ l(u) / r(u) ]."""
+
+    @abstractmethod
+    def forward(self, num: int, like: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """u and r(u), each (num,), of the type and on the device of `like`."""
+
+    def observe(self, u: Tensor, integrand: Tensor) -> None:
+        """Take note, while training, of l(u), (B,)."""

@@ -1,0 +1,22 @@
+"""Write the averaged model of a run, with a card: config.json, model.safetensors, README.md."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from ndm.cli.words import RunFolder
+
+
+@dataclass(frozen=True)
+class Publish:
+    """What `ndm publish` is told."""
+
+    run_folder: RunFolder
+    """The folder of the run."""
+    destination: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DESTINATION")]
+    """A folder that is new or empty, or hub:OWNER/NAME to push it to the Hugging Face hub."""
+    licence: str | None = None
+    """For the card, e.g. apache-2.0."""
+    private: bool = False
+    """Make a new repository of the hub a private one."""

@@ -1,0 +1,32 @@
+"""Train a model on DATA. The same command again resumes it; Ctrl-C saves first.
+
+What is not given comes from the recipe, and what the recipe leaves open has the defaults that are shown.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from ndm.cli.words import settings
+from ndm.config import Config
+
+_Settings: Any = settings(Config)
+
+
+@dataclass(frozen=True)
+class Train:
+    """What `ndm train` is told."""
+
+    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
+    """A name (see: ndm data list), a file or a folder of images."""
+    run_folder: Annotated[Path | None, tyro.conf.arg(name="run")] = None
+    """Where the run is kept; runs/DATA by default."""
+    recipe: str | None = None
+    """What to start from (a file of ndm/recipes): a configuration, or a known model such as ddpm, on top of that of the
+    data; by default the one made for the data."""
+    dry_run: bool = False
+    """Print the configuration, the parameters of each part, the FLOPs of a step and the time it will take."""
+    config: tyro.conf.OmitArgPrefixes[_Settings] = field(default_factory=dict)
+    """The settings that are given."""

@@ -1,0 +1,53 @@
+"""ndm train"""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from ndm.base.errors import InputError
+from ndm.cli.arguments.train import Train
+from ndm.cli.lines import say_notes
+from ndm.config import Config
+from ndm.data import DataSet, load, source_of
+from ndm.evaluation.progress import ProgressPictures
+from ndm.recipes import configured
+from ndm.runs.checkpoint import saved_step
+from ndm.training.dry_run import dry_run
+from ndm.training.trainer import Trainer
+
+
+def run(told: Train) -> int:
+    """Train on DATA: exit code 0 when the budget is spent, 1 when a signal stopped it."""
+    data = load(told.data, told.config.get("data_options"))
+    config = configured(told.recipe, data, told.config)
+    if told.dry_run:
+        dry_run(config, data, Console())
+        say_notes(data.name, data.notes)
+        return 0
+    folder = told.run_folder or Path("runs") / Path(told.data).stem
+    source = source_of(told.data)
+    if Path(source).is_dir() and folder.resolve().is_relative_to(source):  # the next start would read it
+        raise InputError(f"the run folder {folder} within the data {source}", "one beside them", "say --run FOLDER")
+    try:
+        return _train(config, data, folder, source)
+    except KeyboardInterrupt:
+        if step := saved_step(folder):
+            raise KeyboardInterrupt(f"{folder} is saved up to step {step}, and the same command resumes") from None
+        raise
+
+
+def _train(config: Config, data: DataSet, folder: Path, source: str) -> int:
+    draw = ProgressPictures(config, data) if config.pictures_every else None
+    trainer = Trainer(config, data, folder, source, draw=draw)
+    say_notes(data.name, data.notes)
+    with trainer.processes:
+        say = print if trainer.processes.is_main else lambda _: None
+        if trainer.step:
+            say(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far)")
+        elif (folder / "metrics.jsonl").exists():
+            say(f"{folder} was stopped before its first checkpoint: it begins again, metrics.jsonl as well")
+        if not trainer.fit():
+            say(f"stopped and saved at step {trainer.step}: the same command resumes")
+            return 1
+        say(f"trained for {trainer.step} steps, {trainer.seconds:.0f} s; next: ndm evaluate {folder}")
+    return 0

@@ -1,0 +1,27 @@
+"""Lines beside the results, on standard error: of errors, warnings, and notes on data."""
+
+import contextlib
+import sys
+from typing import Any
+
+from ndm.base import launcher
+
+
+def say(message: str) -> None:
+    """A line that names the program, and the process where there are several."""
+    who = f"process {launcher.rank()}: " if launcher.rank() else ""
+    with contextlib.suppress(OSError):  # a log that takes no more
+        print(f"ndm: {who}{message}", file=sys.stderr)
+
+
+def warn(message: Warning | str, category: type[Warning], *_: Any) -> None:
+    """Our own warnings are a line for the user; those of libraries are none of their business."""
+    if category is UserWarning:
+        with contextlib.suppress(OSError):
+            print(f"ndm: warning: {message}", file=sys.stderr)
+
+
+def say_notes(name: str, notes: tuple[str, ...]) -> None:
+    """A line for each note on the data called `name`; the first process alone says it."""
+    for note in notes if launcher.rank() == 0 else ():
+        say(f"note: {name}: {note}")

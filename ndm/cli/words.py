@@ -1,0 +1,156 @@
+"""Words of the command line: the commands that there are, and what is told to one of them."""
+
+import ast
+import contextlib
+import dataclasses
+import difflib
+import inspect
+import io
+import itertools
+import pkgutil
+import shutil
+import textwrap
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Annotated, Any, Required, TypedDict, get_type_hints
+
+import tyro
+
+from ndm.base.errors import InputError
+
+RunFolder = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+
+_ARGUMENTS = Path(__file__).with_name("arguments")
+_HELP = {"-h", "--help"}
+_FRAME = "╭╮╰╯│─ "
+_SUGGESTIONS = "Perhaps you meant:"
+
+
+class UsageError(Exception):
+    """Words that are no command; its message is one line."""
+
+
+def commands() -> dict[str, str]:
+    """What every command does, in one line, by name: the first lines of the files of `ndm/cli/arguments`."""
+    names = sorted(info.name for info in pkgutil.iter_modules([str(_ARGUMENTS)]))
+    trees = {name: ast.parse((_ARGUMENTS / f"{name}.py").read_text(encoding="utf-8")) for name in names}
+    return {name: (ast.get_docstring(tree) or "").partition("\n")[0] for name, tree in trees.items()}
+
+
+def asks_for_help(words: Sequence[str]) -> bool:
+    """Whether one of the words does."""
+    return not _HELP.isdisjoint(words)
+
+
+def overview() -> str:
+    """What there is to call, for a terminal of this width."""
+    known, columns = commands(), shutil.get_terminal_size().columns
+    width = max(map(len, known)) + 4
+    lines = [
+        textwrap.fill(
+            about,
+            columns,
+            initial_indent=f"  {name}".ljust(width),
+            subsequent_indent=" " * width,
+            break_on_hyphens=False,
+        )
+        for name, about in known.items()
+    ]
+    about = "Neural Diffusion Models: diffusion models that learn the path as well."
+    return "\n".join(
+        [
+            "usage: ndm COMMAND ...",
+            "",
+            about,
+            "",
+            *lines,
+            "",
+            "ndm COMMAND --help says more; ndm --version: which it is",
+        ]
+    )
+
+
+def choose_command(words: Sequence[str]) -> str:
+    """The command that the words begin with; raises `InputError` where there is none."""
+    known = commands()
+    expected = "one of " + ", ".join(known)
+    if not words:
+        raise InputError("no command", expected, "see ndm --help")
+    if words[0] not in known:
+        near = difflib.get_close_matches(words[0], known, 1)
+        raise InputError(
+            f"command {words[0]!r}", expected, f"perhaps you meant {near[0]}" if near else "see ndm --help"
+        )
+    return words[0]
+
+
+def settings(kind: type) -> Any:
+    """The type of what is given of the fields of a dataclass: a dictionary without those that are not.
+
+    Their help is the text below each field, with its default.
+    """
+    types, about = get_type_hints(kind, include_extras=True), documentation(kind)
+    given = {}
+    for field in dataclasses.fields(kind):
+        told = Annotated[types[field.name], tyro.conf.arg(help=about[field.name], help_behavior_hint=_default(field))]
+        given[field.name] = told if _has_default(field) else Required[told]
+    return TypedDict(f"{kind.__name__}Given", given, total=False)  # type: ignore[operator]
+
+
+def documentation(kind: type) -> dict[str, str]:
+    """The text below each field of a class, by the field's name."""
+    (tree,) = ast.parse(inspect.getsource(kind)).body
+    assert isinstance(tree, ast.ClassDef)
+    return {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in itertools.pairwise(tree.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    return not (field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING)
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    """What a field is if it is not given; nothing where that is no value."""
+    if field.default in (dataclasses.MISSING, None, ()):
+        return ""
+    shown = " ".join(map(str, field.default)) if isinstance(field.default, tuple) else str(field.default)
+    return f"(default: {shown})"
+
+
+def parse(kind: type, name: str, words: Sequence[str], description: str | None) -> Any:
+    """What the words tell a command, a `kind`; None where they ask for help, which is then on the screen.
+
+    tyro explains wrong words in a box: of that the `UsageError` has the objection, the best suggestion, and where to
+    find help, in one line.
+    """
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(printed):
+            given = tyro.cli(settings(kind), prog=f"ndm {name}", args=words, description=description)
+            return kind(**given)
+    except SystemExit as stopped:
+        if stopped.code == 0:
+            return None
+    raise UsageError(summary(printed.getvalue()))
+
+
+def summary(box: str) -> str:
+    """The objection that a box of tyro's shows, its best suggestion, and where to find help."""
+    _, *lines = (line.strip(_FRAME) for line in box.splitlines())  # a frame alone, a rule and a blank line are ""
+    return "; ".join(filter(None, _parts(lines)))
+
+
+def _parts(lines: list[str]) -> Iterator[str]:
+    yield " ".join(takewhile(bool, lines)).removeprefix("Error parsing ").replace(" (required)", "").rstrip(".")
+    if _SUGGESTIONS in lines:
+        yield f"perhaps you meant {lines[lines.index(_SUGGESTIONS) + 1]}"
+    for line in lines[:-3:-1]:  # below the last of them is the frame
+        if line.endswith("--help"):
+            yield f"see {line[line.index('ndm ') :]}"

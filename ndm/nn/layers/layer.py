@@ -1,0 +1,19 @@
+"""What a layer is: a network of an event alone, without time."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from ndm.base.part import Part
+
+
+class Layer(Part, ABC):
+    """x (B, *event_shape), cond as a `Network` takes it, or None -> (B, num_outputs, *event_shape): the h_k of a series.
+
+    A fresh layer is exactly 0. A subclass is one file in `ndm/nn/layers`, with a constructor of `event_shape`,
+    `num_outputs`, `num_classes`, `num_values` and its own options.
+    """
+
+    @abstractmethod
+    def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
+        """h, (B, num_outputs, *event_shape)."""

@@ -1,0 +1,51 @@
+"""What a dequantisation is: from data to z_0, whose density the ODE has."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+from ndm.base.axes import DEQUANTISATIONS
+from ndm.base.errors import InputError
+from ndm.base.noise import Noise
+from ndm.parts.decoders import Decoder
+from ndm.parts.decoders.discretised import DiscretisedDecoder
+from ndm.parts.schedules import NoiseLevel
+
+
+def without_noise(x: Tensor, decoder: Decoder, level: NoiseLevel) -> Tensor:
+    """z_0 = alpha_0 x', x' the standardised data, for data x (B, *event) and the noise level at t = 0."""
+    return level.alpha * decoder.standardise(x)
+
+
+class Dequantisation(ABC):
+    """z_0 and log w with log p(x) = log p(z_0) + log w, or >= in the mean where z_0 is drawn.
+
+    Attributes:
+        name: what results say.
+        is_drawn: whether z_0 holds noise, so that the mean over draws is a lower bound.
+    """
+
+    name: ClassVar[str]
+    is_drawn = True
+
+    @abstractmethod
+    def check(self, decoder: Decoder, draws: int) -> None:
+        """Raise `InputError` for data that it is not for, and a number of draws that it does not have."""
+
+    @abstractmethod
+    def __call__(self, x: Tensor, decoder: Decoder, level: NoiseLevel, noise: Noise) -> tuple[Tensor, Tensor]:
+        """z_0 (B, *event) and log w (B,) of data x (B, *event), for the noise level at t = 0, of fields ()."""
+
+
+def check_draws(draws: int) -> None:
+    if draws < 1:
+        raise InputError(f"{draws} draws of the dequantisation", "at least 1")
+
+
+def dequantisation_for(name: str | None, decoder: Decoder) -> Dequantisation:
+    """The one called `name`; by default none for real values, and the noise of q(z_0 | x) for data with levels."""
+    if name is None:
+        name = "posterior" if isinstance(decoder, DiscretisedDecoder) else "none"
+    chosen: Dequantisation = DEQUANTISATIONS.find(name)()
+    return chosen

@@ -1,0 +1,15 @@
+"""The trace by Gaussian probes."""
+
+from torch import Tensor
+
+from ndm.base.noise import Noise
+from ndm.ode.divergences.hutchinson import Hutchinson
+
+
+class Gaussian(Hutchinson):
+    """e_i ~ N(0, 1)."""
+
+    name = "hutchinson, Gaussian"
+
+    def draw(self, noise: Noise) -> Tensor:
+        return noise.normal()

@@ -1,0 +1,35 @@
+"""What a gate is: how a network enters the path of x, shut at t = 0."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from ndm.base.part import Part
+from ndm.base.shapes import like_event
+
+
+class Gate(Part, ABC):
+    """(x, N(x, t), t) -> F(x, t), with F(x, 0) = x, and F = x as long as N = 0."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, update: Tensor, t: Tensor) -> Tensor:
+        """F(x, t), (B, *event)."""
+
+    @abstractmethod
+    def velocity(self, x: Tensor, update: Tensor, update_prime: Tensor, t: Tensor) -> Tensor:
+        """dF/dt, (B, *event), where N(x, t) has the velocity `update_prime`."""
+
+
+class ScalarGate(Gate):
+    """F = x + s(t) N."""
+
+    @abstractmethod
+    def opening(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """s(t), 0 at t = 0, and s'(t), each shaped like t."""
+
+    def forward(self, x: Tensor, update: Tensor, t: Tensor) -> Tensor:
+        return x + like_event(self.opening(t)[0], x) * update
+
+    def velocity(self, x: Tensor, update: Tensor, update_prime: Tensor, t: Tensor) -> Tensor:
+        opening, opening_prime = self.opening(t)
+        return like_event(opening_prime, x) * update + like_event(opening, x) * update_prime

@@ -1,0 +1,15 @@
+"""A gate that opens like the variance of the noise."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ndm.parts.gates.gate import ScalarGate
+
+
+class VarianceGate(ScalarGate):
+    """F = x + sin^2(pi t / 2) N: the gate is the variance sigma_t^2 of the cosine schedule."""
+
+    def opening(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.sin(math.pi / 2 * t) ** 2, math.pi / 2 * torch.sin(math.pi * t)

@@ -1,0 +1,38 @@
+"""The network predicts what the best linear guess of x misses, at unit scale."""
+
+from torch import Tensor
+
+from ndm.base.errors import InputError
+from ndm.base.shapes import like_event
+from ndm.parts.parameterisations.parameterisation import PointParameterisation
+from ndm.parts.schedules import NoiseLevel
+
+
+class ScaledParameterisation(PointParameterisation):
+    """Input and output of unit variance, for data of standard deviation s, at every noise level:
+
+    input  = z_t / r,   r^2 = alpha^2 s^2 + sigma^2
+    x^     = (alpha s^2 / r^2) z_t + (sigma s / r) output
+
+    x^ is the best linear guess plus a correction that is no larger than that guess's error. Equal to
+    `VParameterisation` up to the sign of the output when s = 1 and alpha^2 + sigma^2 = 1.
+    Source: Karras et al., EDM (2022), https://arxiv.org/abs/2206.00364, table 1.
+    """
+
+    def __init__(self, data_std: float = 1.0) -> None:
+        super().__init__()
+        if not data_std > 0:
+            raise InputError(f"data_std = {data_std}", "a number > 0")
+        self.data_std = data_std
+
+    def _norm(self, level: NoiseLevel) -> Tensor:
+        return (level.alpha**2 * self.data_std**2 + level.sigma**2).sqrt()
+
+    def network_input(self, z_t: Tensor, level: NoiseLevel) -> Tensor:
+        return z_t / like_event(self._norm(level), z_t)
+
+    def x_hat(self, z_t: Tensor, outputs: Tensor, level: NoiseLevel) -> Tensor:
+        norm = self._norm(level)
+        skip = level.alpha * self.data_std**2 / norm**2
+        gain = level.sigma * self.data_std / norm
+        return like_event(skip, z_t) * z_t + like_event(gain, z_t) * outputs[:, 0]

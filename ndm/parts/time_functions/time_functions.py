@@ -1,0 +1,66 @@
+"""What functions of time are: K functions b_k(t) with b_k(0) = 0, and curves made of them."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from ndm.base.errors import InputError
+from ndm.base.part import Part
+from ndm.base.shapes import like_event
+from ndm.process.curve import Curve, Operation, times
+
+_MOST = 10_000
+
+
+class TimeFunctions(Part, ABC):
+    """K functions b_k(t) with b_k(0) = 0."""
+
+    def __init__(self, num: int) -> None:
+        super().__init__()
+        if not isinstance(num, int) or not 1 <= num <= _MOST:
+            raise InputError(f"{num} functions of time", f"a whole number from 1 to {_MOST}")
+        self.num = num
+
+    @abstractmethod
+    def forward(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """b_k(t) and b'_k(t), each shaped like t with one more axis K."""
+
+    def value(self, t: Tensor) -> Tensor:
+        """b_k(t) alone."""
+        return self(t)[0]
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Times inside (0, 1) at which a velocity jumps; none by default."""
+        return ()
+
+
+class BasisCurve(Curve):
+    """t -> x + sum_k b_k(t) h_k, with velocity sum_k b'_k(t) h_k."""
+
+    def __init__(self, x: Tensor, h: Tensor, functions: TimeFunctions) -> None:
+        self.x = x  # (B, *event)
+        self.h = h  # (B, K, *event)
+        self.functions = functions
+
+    def _combine(self, weights: Tensor) -> Tensor:
+        """sum_k weights_k h_k, weights (B, K) or (K,); elementwise, so that mixed precision leaves it alone."""
+        weights = weights.expand(self.h.shape[0], -1)
+        return (like_event(weights, self.h) * self.h).sum(1)
+
+    def __call__(self, t: Tensor) -> Tensor:
+        return self.x + self._combine(self.functions(t)[0])
+
+    def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        b, b_prime = self.functions(t)
+        return self.x + self._combine(b), self._combine(b_prime)
+
+    def __mul__(self, factor: float | Tensor) -> Curve:
+        if isinstance(factor, Tensor) and factor.ndim > 1:  # (B, *event) does not broadcast against (B, K, *event)
+            return super().__mul__(factor)
+        return BasisCurve(times(factor, self.x), times(factor, self.h), self.functions)
+
+    def combined(self, operation: Operation, other: Curve) -> Curve:
+        if isinstance(other, BasisCurve) and other.functions is self.functions:
+            return BasisCurve(operation(self.x, other.x), operation(self.h, other.h), self.functions)
+        return super().combined(operation, other)

@@ -1,0 +1,32 @@
+"""The times of a chain, 1 down to 0 in equal steps: where samplers walk unless they are told otherwise."""
+
+import torch
+from torch import Tensor
+
+from ndm.base.errors import InputError
+from ndm.base.shapes import check_count
+from ndm.parts.schedules import Schedule
+
+NO_SIGNAL = 20.0  # gamma
+_MOST_STEPS = 1_000_000
+_SAME = 1e-6  # of times
+
+
+def uniform_time(schedule: Schedule, steps: int) -> Tensor:
+    """Equal steps of t, (steps + 1,) in float64."""
+    check_steps(steps)
+    return torch.arange(steps, -1, -1, dtype=torch.float64) / steps
+
+
+def chain_of(times: Tensor) -> int | None:
+    """T, where the times of a grid are k / T, as single precision sees them; None where it is no chain's."""
+    steps = len(times) - 1
+    equal = torch.arange(steps, -1, -1, dtype=torch.float64) / max(steps, 1)
+    return steps if torch.allclose(times.detach().double().cpu(), equal, rtol=0, atol=_SAME) else None
+
+
+def check_steps(steps: int) -> None:
+    """Raise `InputError` for less than one step, and for more than any use has."""
+    check_count("steps", steps)
+    if not 1 <= steps <= _MOST_STEPS:
+        raise InputError(f"{steps} sampling steps", f"at least 1 and at most {_MOST_STEPS}")

@@ -8,11 +8,8 @@ from typing import Any, Literal, get_type_hints
 
 from ndm.base.errors import InputError
 from ndm.base.seeds import check_seed
-from ndm.bounds.bound import MOST_TIMESTEPS
+from ndm.base.settings import Options, fits, parsed, read, written
 from ndm.data import DataSet
-from ndm.samplers import sampler_for
-from ndm.settings import Options, fits, parsed, read, written
-from ndm.training.averages.profiles import exponent
 
 _MOST_THREADS = 1024
 
@@ -120,7 +117,7 @@ class Config:
     """CPU threads; PyTorch's own choice if not given."""
 
     def check(self) -> None:
-        """Raise `InputError` for a setting that cannot be."""
+        """Raise `InputError` for a setting that cannot be; what names stand for is checked where it is made."""
         for name in (
             "max_steps",
             "max_seconds",
@@ -138,16 +135,9 @@ class Config:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"{name} = {value}", "a positive number")
-        if self.timesteps is not None and self.timesteps > MOST_TIMESTEPS:
-            raise InputError(
-                f"timesteps = {self.timesteps}",
-                f"at most {MOST_TIMESTEPS}",
-                "leave it out for infinitely many: continuous time",
-            )
         if self.patience is not None and not self.validate_every:
             raise InputError(f"patience = {self.patience} without validation", "both", "give validate_every as well")
         check_seed(self.seed)
-        sampler_for(self.sampler)
         if self.threads is not None and self.threads > _MOST_THREADS:
             raise InputError(f"threads = {self.threads}", f"at most {_MOST_THREADS}")
         for name in (
@@ -164,8 +154,6 @@ class Config:
         for name, decay in (("ema_decay", self.ema_decay), ("betas", self.betas[0]), ("betas", self.betas[1])):
             if not 0 <= decay < 1:
                 raise InputError(f"{name} = {getattr(self, name)}", "at least 0 and below 1")
-        for length in self.average_lengths:
-            exponent(length)
         if len(set(self.average_lengths)) < len(self.average_lengths):
             raise InputError(f"average_lengths = {self.average_lengths}", "each of them once")
 
@@ -206,24 +194,6 @@ _MAY_CHANGE = {
     "pictures_every",
     "tracker",
 }
-# Settings that came later: a run from before them has their defaults.
-LATER = {"data_options": {}, "tracker": [], "average_lengths": []} | {
-    name: getattr(Config, name)
-    for name in (
-        "sampler",
-        "kinetic_weight",
-        "accumulate",
-        "parallel",
-        "checkpointing",
-        "compile",
-        "flip",
-        "validate_every",
-        "validation_limit",
-        "patience",
-        "pictures_every",
-    )
-}
-
 _DATA_MAY_CHANGE = {"name", "from", "source"}  # where they are; what they are, the fingerprint says
 
 
@@ -233,9 +203,9 @@ def read_yaml(path: Path, trained: str | None = None) -> dict[str, Any]:
     They are the same but for what may change. Raises `InputError`, naming the first setting that is unknown, missing,
     of a wrong type or another than was trained.
     """
-    values = _complete(path, read(path))
+    values = _checked(path, read(path))
     if trained is not None:
-        before = _complete(path, parsed(trained))
+        before = _checked(path, parsed(trained))
         _compare(path, values, before, _MAY_CHANGE | {"data"})
         _compare(path, values["data"], before["data"], _DATA_MAY_CHANGE, "data.")
     kinds = get_type_hints(Config, include_extras=True)
@@ -251,11 +221,11 @@ def read_yaml(path: Path, trained: str | None = None) -> dict[str, Any]:
     return values
 
 
-def _complete(path: Path, values: Any) -> dict[str, Any]:
-    """A configuration with the settings that came later."""
+def _checked(path: Path, values: Any) -> dict[str, Any]:
+    """Values that are those of a configuration by their form."""
     if not isinstance(values, dict) or not isinstance(values.get("data"), dict):
         raise InputError(f"{path}, which is not a configuration", "the file that ndm train wrote", "restore it")
-    return LATER | values
+    return values
 
 
 def _compare(

@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 
 from ndm.base.errors import InputError, refused
 from ndm.base.files import new_folder, write_atomically
-from ndm.runs.saving import SavingError, saving
+from ndm.runs.writing import SavingError, saving
 
 CAUSES = {
     errno.EISDIR: "a file, not a folder",

@@ -2,12 +2,24 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ndm.base.errors import InputError
 from ndm.base.seeds import mix
+
+
+def check_generator(generator: Any) -> None:
+    """Raise `InputError` for a generator that is not PyTorch's; None stands for its global one."""
+    if not isinstance(generator, torch.Generator | None):
+        raise InputError(
+            f"a {type(generator).__name__} for generator",
+            "a torch.Generator",
+            "make one: torch.Generator().manual_seed(0)",
+        )
 
 
 @dataclass(frozen=True)

@@ -41,11 +41,17 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
 
     @classmethod
     def from_pretrained(
-        cls, pretrained_model_name_or_path: str | Path, *, map_location: str = "cpu", **hub_options: Any
+        cls,
+        pretrained_model_name_or_path: str | Path,
+        *,
+        map_location: str = "cpu",
+        digest: str | None = None,
+        **hub_options: Any,
     ) -> Self:
         """The part saved in a folder, or as OWNER/NAME of the Hugging Face hub, ready for evaluation.
 
         Args:
+            digest: sha256 of the file of weights, from a caller who has read it already.
             hub_options: of `huggingface_hub.hf_hub_download`, e.g. `revision` and `token`. The hub is asked once.
 
         Raises:
@@ -56,7 +62,7 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
         config_file, file = model_files(source, (CONFIG, WEIGHTS), hub_options)
         try:
             config = parse_json(config_file.read_text(encoding="utf-8"))
-            weights, digest = load_file(file, device=map_location), sha256(file)
+            weights, digest = load_file(file, device=map_location), digest or sha256(file)
         except InputError:
             raise
         except (OSError, ValueError, SafetensorError) as error:
@@ -64,7 +70,7 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
                 f"a model in {source}", "read", error, f"{CONFIG} and {WEIGHTS}, whole", "copy or download it again"
             ) from error
         try:
-            if isinstance(config, dict) and config.pop(DIGEST, digest) != digest:  # older models have none
+            if isinstance(config, dict) and config.pop(DIGEST, None) != digest:
                 raise InputError(
                     f"{WEIGHTS}, altered or of another model",
                     f"that of {CONFIG}, by its sha256",

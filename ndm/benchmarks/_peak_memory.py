@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ndm.autodiff.derivative import with_velocity
-from ndm.training.monitors.watching import high_water_mark
+from ndm.training.monitors.statistics import high_water_mark
 
 _MIB = 2**20
 

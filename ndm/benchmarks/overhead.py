@@ -34,7 +34,7 @@ from ndm.recipes import recipe
 from ndm.samplers.ancestral import Ancestral
 from ndm.training.build import build_model, make_time_sampler
 from ndm.training.optimizer import make_optimizer
-from ndm.training.prepare import prepare_network
+from ndm.training.start import prepare_network
 
 _T = 8  # steps of the chain whose training is measured too
 _REFERENCE = "identity"

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from ndm.base.errors import InputError
 from ndm.base.modes import undisturbed
-from ndm.base.noise import BatchSlice
-from ndm.base.seeds import check_generator
+from ndm.base.noise import BatchSlice, check_generator
 from ndm.base.shapes import check_count, like_event, sum_event
 from ndm.bounds.time_samplers import LowDiscrepancy, TimeSampler
 from ndm.model import NeuralDiffusion

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ndm.base.errors import InputError
 from ndm.base.modes import evaluating, undisturbed
-from ndm.base.seeds import check_generator
+from ndm.base.noise import check_generator
 from ndm.base.shapes import check_batch_size, check_count
 from ndm.bounds.bound import MOST_TIMESTEPS
 from ndm.model import NeuralDiffusion

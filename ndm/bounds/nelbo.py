@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ndm.base.errors import InputError
 from ndm.base.modes import evaluating, undisturbed
+from ndm.base.noise import check_generator
 from ndm.base.precision import check_tensors
-from ndm.base.seeds import check_generator
 from ndm.base.shapes import check_batch_size, check_count
 from ndm.bounds.bound import Bound, bound
 from ndm.bounds.time_samplers import Importance, Stratified, TimeSampler

@@ -18,11 +18,10 @@ from ndm.base.seeds import check_seed
 from ndm.bounds.units import in_unit, unit
 from ndm.evaluation.estimates import BoundEstimator
 from ndm.runs import checkpoint
+from ndm.runs.checkpoint import OF_READERS
 from ndm.runs.folder import AVERAGE
 from ndm.runs.run import Run, open_run
-from ndm.training.averages.power import averaged, snapshots
-from ndm.training.averages.profiles import exponent
-from ndm.training.state import OF_READERS
+from ndm.training.averages.power import averaged, exponent, snapshots
 
 
 def average(

@@ -27,8 +27,9 @@ _EVALUATED = {  # what the page and the card show of it
     "unit": str,
     "split": str,
     "num_examples": int,
+    "limit": int | None,
     "parameters": int,
-    "training": {"step": int},
+    "training": {"step": int, "weights": str},
     "nelbo": dict.fromkeys(
         ("total", "standard_error", "standard_error_of_draws", "prior", "diffusion", "reconstruction"), _NUMBER
     )
@@ -82,7 +83,7 @@ def of_other_weights(run: Run, evaluation: dict[str, Any]) -> str | None:
     then, now = evaluation["training"]["step"], run.progress["step"]
     if then != now:
         return f"of step {then:,} alone, not {now:,}"
-    return None if evaluation["training"].get("weights") == run.weights else f"of other weights of step {now:,}"
+    return None if evaluation["training"]["weights"] == run.weights else f"of other weights of step {now:,}"
 
 
 def _standing(run: Run, evaluation: dict[str, Any] | None) -> tuple[bool, int]:
@@ -90,7 +91,7 @@ def _standing(run: Run, evaluation: dict[str, Any] | None) -> tuple[bool, int]:
     if evaluation is None or other_than_own(run, evaluation) is not None:
         return False, 0
     latest = newest(run.folder)
-    is_latest = latest is not None and evaluation["training"].get("weights") == weights_of(latest / "model")
+    is_latest = latest is not None and evaluation["training"]["weights"] == weights_of(latest / "model")
     return is_latest, evaluation["num_examples"]
 
 

@@ -15,8 +15,8 @@ from ndm.evaluation.figures import check_picture, comparison, filmstrip, order, 
 from ndm.evaluation.kept import of_other_weights, of_the_model
 from ndm.evaluation.progress import paths
 from ndm.evaluation.samples import draw
+from ndm.runs.metrics import read_metrics
 from ndm.runs.run import Run, open_run
-from ndm.training.monitors.metrics import read_metrics
 
 _TIMES = [0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0]
 _TIMES_OF_POINTS = [0.0, 0.25, 0.5, 0.75, 1.0]
@@ -72,7 +72,7 @@ def _table(evaluation: dict[str, Any]) -> str:
     rows += [(name, f"{terms[name]:.4f}") for name in ("prior", "diffusion", "reconstruction")]
     body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
     body += f"<tr><td>parameters</td><td>{evaluation['parameters']:,}</td></tr>"
-    some = "the first " * (evaluation.get("limit") is not None)
+    some = "the first " * (evaluation["limit"] is not None)
     about = f"{evaluation['split']}, {some}{evaluation['num_examples']} examples, {kind}, {terms['draws']} draws"
     return f"<table><tr><th>{html.escape(about)}</th><th>{evaluation['unit']}</th></tr>{body}</table>"
 

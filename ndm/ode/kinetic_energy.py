@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ndm.base.modes import undisturbed
-from ndm.base.noise import BatchSlice
-from ndm.base.seeds import check_generator
+from ndm.base.noise import BatchSlice, check_generator
 from ndm.base.shapes import sum_event
 from ndm.bounds.time_samplers import LowDiscrepancy
 from ndm.model import NeuralDiffusion

@@ -5,16 +5,27 @@ RUN/checkpoints/00002000/state/   weights, optimiser and t-sampler as safetensor
 RUN/checkpoints/00002000/checksums.json
 RUN/model, RUN/state              links to those of the latest
 RUN/best                          link to the checkpoint of the best validation, where there was one
+
+The state is written by training; readers of a run need two of its files, progress.json and time_sampler.safetensors.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from ndm.base.errors import InputError
-from ndm.runs.saving import saving
-from ndm.runs.whole_folder import remove_folder, steps, verified, write_folder
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from ndm.base.errors import InputError, refused
+from ndm.base.files import parse_json
+from ndm.base.pretrained import WEIGHTS
+from ndm.bounds.time_samplers import Importance
+from ndm.runs.writing import checksums, remove_folder, saving, steps, verified, write_folder
 
 _KEPT = 2
+TIMES, PROGRESS = "time_sampler.safetensors", "progress.json"
+OF_READERS = (TIMES, PROGRESS)  # what those who do not train on need of the state
 
 
 def of_step(run: Path, step: int) -> Path:
@@ -75,6 +86,11 @@ def best(run: Path) -> Path | None:
     return verified(found[0], "say --checkpoint latest")
 
 
+def weights_digest(found: Path) -> str:
+    """The sha256 of the averaged weights of a checkpoint that was verified."""
+    return checksums(found, "restore it")[f"model/{WEIGHTS}"]
+
+
 def latest(run: Path) -> Path | None:
     """The newest checkpoint of a run, its checksums verified; None where there is none.
 
@@ -95,3 +111,43 @@ def _link(run: Path, name: str, target: Path) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(target)
     link.replace(run / name)
+
+
+@contextlib.contextmanager
+def readable(folder: Path) -> Iterator[None]:
+    """Within, files that are missing or not what was written are an `InputError`; their checksums may be right."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, SafetensorError) as error:
+        raise refused(
+            folder,
+            "read",
+            error,
+            "the state of training as it was saved",
+            f"restore it, or delete {folder.parent} to go back to the checkpoint before it",
+        ) from error
+
+
+def read_times(folder: Path) -> Importance | None:
+    """The density of t that training learned; None if it sampled t uniformly. Raises `InputError` as `readable`."""
+    with readable(folder):
+        state = load_file(folder / TIMES)
+        if not state:
+            return None
+        time_sampler = Importance(len(state["moments.value"]))
+        time_sampler.load_state_dict(state)
+        return time_sampler
+
+
+def read_progress(folder: Path) -> dict[str, Any]:
+    """How far training was, and its configuration as YAML text. Raises `InputError` as `readable`."""
+    with readable(folder):
+        progress: dict[str, Any] = parse_json((folder / PROGRESS).read_text(encoding="utf-8"))
+        if not isinstance(progress, dict):
+            raise ValueError(f"{PROGRESS} is {progress!r}")
+        for name, kind in {"step": int, "seconds": int | float, "examples": int, "configuration": str}.items():
+            if not isinstance(progress.get(name), kind):
+                raise ValueError(f"{name} in {PROGRESS} is {progress.get(name)!r}")
+    return progress

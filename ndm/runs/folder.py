@@ -10,8 +10,7 @@ from ndm.base.errors import InputError, refused
 from ndm.base.files import is_temporary, make_folder, read_text, write_atomically
 from ndm.base.processes import Processes
 from ndm.config import check_same
-from ndm.runs.checkpoint import latest, saved_step
-from ndm.training.state import read_progress
+from ndm.runs.checkpoint import latest, read_progress, saved_step
 
 CONFIGURATION, _LOCK = "config.yaml", ".lock"
 AVERAGE = "average.json"  # what ndm average says of a folder that it made

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
-from ndm.base.pretrained import weights_of
 from ndm.bounds.time_samplers import Importance
 from ndm.config import read_yaml
 from ndm.data import DataSet, Whole, read
@@ -18,9 +17,8 @@ from ndm.data.lazy import Examples
 from ndm.model import NeuralDiffusion
 from ndm.parts.conditions import LabelCondition
 from ndm.parts.decoders.discretised import DiscretisedDecoder
-from ndm.runs.checkpoint import best, latest, newest
+from ndm.runs.checkpoint import best, latest, newest, read_progress, read_times, weights_digest
 from ndm.runs.folder import CONFIGURATION, left_of_checkpoints
-from ndm.training.state import read_progress, read_times
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,8 @@ def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> 
             kind = f"checkpoint any more (its {left} is there)"
         raise InputError(f"{folder}, which has no {kind}", "a run that has been trained")
     device = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
-    model = NeuralDiffusion.from_pretrained(found / "model", map_location=device)
+    digest = weights_digest(found)
+    model = NeuralDiffusion.from_pretrained(found / "model", map_location=device, digest=digest)
     levels = model.decoder.num_levels if isinstance(model.decoder, DiscretisedDecoder) else None
     if levels != config["data"]["num_levels"]:
         raise InputError(
@@ -136,6 +135,6 @@ def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> 
         config,
         progress,
         read_times(found / "state"),
-        weights_of(found / "model"),
+        digest[:16],
         found == newest(folder),
     )

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ndm.base.errors import InputError
 from ndm.base.modes import evaluating, undisturbed
-from ndm.base.noise import Noise, sample_noise
-from ndm.base.seeds import check_generator, check_seed
+from ndm.base.noise import Noise, check_generator, sample_noise
+from ndm.base.seeds import check_seed
 from ndm.model import NeuralDiffusion
 from ndm.parts.schedules import Schedule
 from ndm.samplers._times import uniform_time

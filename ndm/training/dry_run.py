@@ -11,21 +11,18 @@ from ndm.base.noise import BatchSlice
 from ndm.bounds.bound import bound
 from ndm.config import Config
 from ndm.data import DataSet
-from ndm.training.build import build_model, make_time_sampler
+from ndm.training.build import make_time_sampler
 from ndm.training.optimizer import make_optimizer
-from ndm.training.room import parameters_fit, require_room
+from ndm.training.room import require_room
+from ndm.training.start import check, new_model
 
 _TIMED_STEPS = 5
 
 
 def dry_run(config: Config, data: DataSet, console: Console) -> None:
     """Print the resolved configuration, the parameters of each part, the FLOPs of a step and the expected time."""
-    config.check()
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    with parameters_fit(config):
-        model = build_model(config, data)
+    check(config)
+    model = new_model(config, data)
     require_room(model, config, data, [BatchSlice(0, config.batch_size, config.batch_size)])
     print(config.to_yaml(data, data.name).rstrip())
 

@@ -1,4 +1,4 @@
-"""The terms of the objective, as one module: what wraps it has the whole model within, derivatives in t included."""
+"""The training objective as one module: what wraps it has the whole model within, derivatives in t included."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from ndm.model import NeuralDiffusion
 from ndm.ode.kinetic_energy import kinetic_energy
 
 
-class Terms(nn.Module):
+class Objective(nn.Module):
     """x (B, *event) -> the bound of each example in nats and, where it has a weight, the kinetic energy, (B,).
 
     A gradient that is synchronised as it arises, or a weight that is gathered where it is used, must belong to the

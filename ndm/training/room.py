@@ -19,7 +19,7 @@ from ndm.config import Config
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.training.build import make_time_sampler
-from ndm.training.objective import Terms
+from ndm.training.objective import Objective
 
 _SOME = 2  # examples
 _BESIDE = 1.4  # what a step holds for a moment, as a factor on what it keeps
@@ -87,7 +87,7 @@ def step_bytes(model: NeuralDiffusion, config: Config, data: DataSet, numbers: S
     What is kept is linear in the number of examples: it is measured for two and for four of them. Blocks that are
     computed again keep their inputs, and one of them at a time all that it computes.
     """
-    terms = Terms(model, make_time_sampler(config), config)
+    terms = Objective(model, make_time_sampler(config), config)
     x = model.decoder.from_raw(data.train.x[: 2 * _SOME])
     x = x[torch.arange(2 * _SOME) % len(x)].to(next(model.parameters()).device)
     was_training, blocks = model.training, [part for part in terms.modules() if isinstance(part, Block)]
@@ -110,7 +110,7 @@ def step_bytes(model: NeuralDiffusion, config: Config, data: DataSet, numbers: S
     return _BESIDE * example * max(numbers) + batch
 
 
-def _kept(terms: Terms, x: Tensor) -> int:
+def _kept(terms: Objective, x: Tensor) -> int:
     """Bytes that autograd keeps of a step on x, parameters apart."""
     own = {p.untyped_storage().data_ptr() for p in terms.parameters()}
     found: dict[int, int] = {}

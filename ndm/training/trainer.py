@@ -1,4 +1,4 @@
-"""The training loop: the full bound, nothing left out, and nothing lost."""
+"""The training loop: the full bound is trained, and a run that is stopped goes on as if it had not been."""
 
 import contextlib
 import math
@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ndm.base.errors import InputError
 from ndm.base.files import make_folder
 from ndm.base.noise import BatchSlice
+from ndm.base.pretrained import WEIGHTS
 from ndm.base.processes import Processes
 from ndm.base.running_mean import as_one_batch
 from ndm.base.seeds import mix
@@ -21,27 +23,23 @@ from ndm.config import Config
 from ndm.data import DataSet
 from ndm.data.batches import Prefetched
 from ndm.data.lazy import Examples
-from ndm.model import NeuralDiffusion
 from ndm.runs import checkpoint
+from ndm.runs.checkpoint import readable
 from ndm.runs.folder import alone, check_folder, locked
-from ndm.runs.saving import last_resort
-from ndm.training.averages.ema import ExponentialMovingAverage
-from ndm.training.averages.power import PowerAverages
-from ndm.training.build import build_model, make_time_sampler
-from ndm.training.failure import keep_batch, what_failed
-from ndm.training.interruption import Interruption
-from ndm.training.monitors.metrics import Metrics
+from ndm.training.averages.running import ExponentialMovingAverage, PowerAverages
+from ndm.training.build import make_time_sampler
+from ndm.training.calendar import Calendar
+from ndm.training.ending import Interruption, keep_batch, last_resort, what_failed
+from ndm.training.monitors.metrics import Metrics, Trackers
 from ndm.training.monitors.pictures import Draw, Pictures
-from ndm.training.monitors.statistics import COLLAPSED, path_statistics
-from ndm.training.monitors.trackers import Trackers
+from ndm.training.monitors.statistics import COLLAPSED, LossBins, gradient_norms, memory, path_statistics
 from ndm.training.monitors.validation import Validation
-from ndm.training.monitors.watching import LossBins, gradient_norms, memory
-from ndm.training.objective import Terms
+from ndm.training.objective import Objective
 from ndm.training.optimizer import make_optimizer, set_learning_rate
 from ndm.training.parallel import WAYS, Parallel, load, make_accelerator, whole
-from ndm.training.prepare import prepare_network
-from ndm.training.room import parameters_fit, require_room
-from ndm.training.state import read_state, readable, write_state
+from ndm.training.room import require_room
+from ndm.training.start import check, new_model, prepare_network
+from ndm.training.state import read_state, write_state
 
 
 class Trainer:
@@ -71,35 +69,35 @@ class Trainer:
         clock: Callable[[], float] = time.monotonic,
         draw: Draw | None = None,
     ) -> None:
-        config.check()
+        check(config)
         if config.max_steps is None and config.max_seconds is None:
             raise InputError("no budget", "max_steps, max_seconds or both")
-        if config.threads is not None:
-            torch.set_num_threads(config.threads)
         self.config, self.data, self.run, self.clock = config, data, run, clock
         self.text = config.to_yaml(data, source or data.name)
         latest = check_folder(run, self.text)
+        # Who trains: the processes, and how they share a batch and the model.
         self.accelerator, self.interruption, self.processes = make_accelerator(), Interruption(), Processes().join()
         self.slices = self.processes.slices(config.batch_size, config.accumulate)
         self.parallel: Parallel = WAYS[config.parallel](self.accelerator)
-        torch.manual_seed(config.seed)
-        with parameters_fit(config):
-            self.raw_model = build_model(config, data)  # without what is wrapped around it
+        # What is trained: the model, its averages and the objective that is wrapped around it.
+        self.raw_model = new_model(config, data)  # without what is wrapped around it
         self.ema = ExponentialMovingAverage(self.raw_model, config.ema_decay)
         self.averages = PowerAverages(self.raw_model, config.average_lengths)
         prepare_network(self.raw_model, config)
         require_room(self.raw_model, config, data, self.slices)
         self.time_sampler = make_time_sampler(config)
         self.bins = LossBins(self.time_sampler)
-        self.terms = self.parallel.prepare(Terms(self.raw_model, self.bins, config))
+        self.terms = self.parallel.prepare(Objective(self.raw_model, self.bins, config))
         self.parallel.share(nn.Sequential(self.ema.model, *self.averages.models))
         self.optimizer = make_optimizer(self.raw_model, config)
         self.batches = data.train.batches(config.batch_size, config.seed, flip=config.flip)
         self.step, self.seconds, self.began = 0, 0.0, clock()
         self.terms_of_shares: list[dict[str, Tensor]] = []  # (B,) each, of the latest step
+        # What is watched and written.
+        self.calendar = Calendar(config, draws=draw is not None)
         self.metrics = Metrics(run, data)
         self.validation = Validation(config, data)
-        self.pictures = Pictures(run, config.pictures_every, draw)
+        self.pictures = Pictures(run, draw) if draw is not None else None
         self.trackers = Trackers(config.tracker, run, self.text)
         if latest is not None:
             with locked(run, self.processes):
@@ -144,31 +142,22 @@ class Trainer:
                 self.step += 1
                 self.seconds, stopped = values.pop("seconds"), values.pop("interrupted") > 0
                 self.metrics.add(values)
-                if self.validation.due(self.step):
+                if self.calendar.validation(self.step):
                     self._validate()
                 rate = (self.step - first) * self.config.batch_size / (self.seconds - before)
                 status = f"{self.metrics.recent_total:.3f} {self.metrics.unit}  {rate:.0f}/s{self.validation.status}"
                 bar.update(self.fraction, status)
-                if self.validation.due(self.step) or self.step % self.config.log_every == 0:
+                if self.calendar.line(self.step):
                     with self.processes.agreed():
                         self._log({"examples_per_second": rate, "waiting": batches.waited})
-                if self.pictures.due(self.step):
+                if self.calendar.pictures(self.step):
                     self._draw()
-                if self.validation.is_best(self.step) or self.step % self.config.save_every == 0:
+                if self.calendar.checkpoint(self.step) or self.validation.is_best(self.step):
                     self.save()
             self.save()
             with self.processes.agreed():
                 if stopped and not self.done and batches.fails(self.step):
                     batches.get(self.step)
-
-    def _validate(self) -> None:
-        """The value of validation, by the first process, known to all."""
-        model = self.parallel.plain(self.ema.model)
-        self.validation.take(self.step, self.processes.by_first(lambda: self.validation.measure(self.step, model)))
-
-    def _draw(self) -> None:
-        model = self.parallel.plain(self.ema.model)
-        self.processes.by_first(lambda: self.pictures(self.step, model, self.metrics.writer))
 
     @property
     def done(self) -> bool:
@@ -180,6 +169,8 @@ class Trainer:
         """The share of the budget that is spent."""
         spent = ((self.step, self.config.max_steps), (self.seconds, self.config.max_seconds))
         return max(used / budget for used, budget in spent if budget is not None)
+
+    # The step
 
     def objective(self, bound: Bound) -> Tensor:
         """What is minimised, (B,): the bound, all of its terms alike."""
@@ -199,61 +190,6 @@ class Trainer:
     def _as_input(self, x: Examples) -> Tensor:
         """Examples as the model takes them, on its device."""
         return self.raw_model.decoder.from_raw(x).to(self.accelerator.device)
-
-    def save(self) -> None:
-        """Write the checkpoint of this step, if there is none; raises `FloatingPointError` if it would hold a NaN."""
-        if not self.step:  # nothing is trained yet
-            return
-        weights, averaged = whole(self.raw_model.state_dict()), self.parallel.plain(self.ema.model)
-        averages = self.averages.state()
-        moments = {
-            name: whole(self.optimizer.state.get(weight, {})) for name, weight in self.raw_model.named_parameters()
-        }
-        bins = self._total(self.bins.sums).tolist()
-        data = {
-            piece: number for found in self.processes.gather(self.batches.state()) for piece, number in found.items()
-        }
-        for name, value in weights.items():
-            if not torch.isfinite(value).all():
-                raise FloatingPointError(f"{name} is not finite after step {self.step}: the checkpoint is not written")
-
-        def write(folder: Path) -> None:
-            averaged.save_pretrained(folder / "model")
-            progress = {
-                "step": self.step,
-                "seconds": self.seconds,
-                "examples": self.step * self.config.batch_size,
-                "metrics": self.metrics.state(),
-                "validation": self.validation.state(),
-                "bins": bins,
-                "data": data,
-                "configuration": self.text,
-            }
-            write_state(folder / "state", weights, moments, self.time_sampler.state_dict(), progress)
-            self.averages.write(folder / "state", averages)
-
-        def save() -> None:
-            checkpoint.save(self.run, self.step, write)
-            self._settle()
-
-        self.processes.by_first(save)
-
-    def _settle(self) -> None:
-        """What follows the checkpoint of this step."""
-        self.validation.mark(self.run)
-        self.averages.keep(self.run, self.step, self.config.save_every)
-
-    def _resume(self, folder: Path) -> None:
-        progress = read_state(folder / "state", self.raw_model, self.optimizer, self.time_sampler)
-        load(self.ema.model, NeuralDiffusion.from_pretrained(folder / "model").state_dict())
-        self.step, self.seconds = progress["step"], progress["seconds"]
-        with readable(folder / "state"):
-            self.metrics.load(self.step, progress["metrics"])
-            self.batches.load(progress.get("data", {}))
-            self.validation.load(progress.get("validation"))
-            if self.processes.is_main:  # the sums of all: the others begin anew
-                self.bins.load(progress.get("bins"))
-        self.averages.read(folder / "state")
 
     def _train_step(self, pieces: list[Tensor]) -> dict[str, float]:
         """One step on its `own_batch`; the means over the batch of all that was computed, the same in every process."""
@@ -315,6 +251,18 @@ class Trainer:
         kept = keep_batch(self.run / f"failure-{self.step:08d}.npz", batch, self.terms_of_shares, self.processes)
         raise FloatingPointError(f"the {what} is not finite at step {self.step}; {kept}")
 
+    # What is due after some steps
+
+    def _validate(self) -> None:
+        """The value of validation, by the first process, known to all."""
+        model = self.parallel.plain(self.ema.model)
+        self.validation.take(self.step, self.processes.by_first(lambda: self.validation.measure(self.step, model)))
+
+    def _draw(self) -> None:
+        pictures, model = self.pictures, self.parallel.plain(self.ema.model)
+        assert pictures is not None
+        self.processes.by_first(lambda: pictures(self.step, model, self.metrics.writer))
+
     def _log(self, pace: dict[str, float]) -> None:
         """A line of metrics, from what all processes have seen."""
         model, means = self.parallel.plain(self.raw_model), self.metrics.means()
@@ -330,3 +278,61 @@ class Trainer:
         self.trackers.log(line)
         if (ratio := path["variance_ratio"]) < COLLAPSED:
             warnings.warn(f"F has collapsed: Var F / Var x = {ratio:.2g} at t = 1/2, step {self.step}", stacklevel=2)
+
+    # The state on the disk
+
+    def save(self) -> None:
+        """Write the checkpoint of this step, if there is none; raises `FloatingPointError` if it would hold a NaN."""
+        if not self.step:  # nothing is trained yet
+            return
+        weights, averaged = whole(self.raw_model.state_dict()), self.parallel.plain(self.ema.model)
+        averages = self.averages.state()
+        moments = {
+            name: whole(self.optimizer.state.get(weight, {})) for name, weight in self.raw_model.named_parameters()
+        }
+        bins = self._total(self.bins.sums).tolist()
+        data = {
+            piece: number for found in self.processes.gather(self.batches.state()) for piece, number in found.items()
+        }
+        for name, value in weights.items():
+            if not torch.isfinite(value).all():
+                raise FloatingPointError(f"{name} is not finite after step {self.step}: the checkpoint is not written")
+
+        def write(folder: Path) -> None:
+            averaged.save_pretrained(folder / "model")
+            progress = {
+                "step": self.step,
+                "seconds": self.seconds,
+                "examples": self.step * self.config.batch_size,
+                "metrics": self.metrics.state(),
+                "validation": self.validation.state(),
+                "bins": bins,
+                "data": data,
+                "configuration": self.text,
+            }
+            write_state(folder / "state", weights, moments, self.time_sampler.state_dict(), progress)
+            self.averages.write(folder / "state", averages)
+
+        def save() -> None:
+            checkpoint.save(self.run, self.step, write)
+            self._settle()
+
+        self.processes.by_first(save)
+
+    def _settle(self) -> None:
+        """What follows the checkpoint of this step."""
+        self.validation.mark(self.run)
+        self.averages.keep(self.run, self.step, self.config.save_every)
+
+    def _resume(self, folder: Path) -> None:
+        """Go on from a checkpoint, whose checksums are right."""
+        progress = read_state(folder / "state", self.raw_model, self.optimizer, self.time_sampler)
+        self.step, self.seconds = progress["step"], progress["seconds"]
+        with readable(folder / "state"):
+            load(self.ema.model, load_file(folder / "model" / WEIGHTS))
+            self.metrics.load(self.step, progress["metrics"])
+            self.batches.load(progress["data"])
+            self.validation.load(progress["validation"])
+            if self.processes.is_main:  # the sums of all: the others begin anew
+                self.bins.load(progress["bins"])
+        self.averages.read(folder / "state")

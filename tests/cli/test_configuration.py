@@ -9,8 +9,8 @@ import pytest
 import yaml
 from calling import TINY_MLP, content, ndm
 
+from ndm.base.settings import fits, parsed, written
 from ndm.config import Config
-from ndm.settings import fits, parsed, written
 
 TRAIN = f"train points.npz --run points --max-steps 4 {TINY_MLP}"
 READERS = (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from calling import TINY_MLP, ndm
 
-from ndm.training.objective import Terms
+from ndm.training.objective import Objective
 
 MORE = f"train points.npz --run points --max-steps 6 {TINY_MLP}"
 REPORT = "report points --steps 2"
@@ -132,7 +132,7 @@ def test_what_memory_does_not_hold_is_refused_before_it_is_taken(workplace, monk
 
 
 def test_memory_that_runs_out_while_training_is_a_line_and_the_last_step_is_saved(workplace, monkeypatch):
-    original, calls = Terms.forward, []
+    original, calls = Objective.forward, []
 
     def greedy(terms, *arguments):
         calls.append(arguments)
@@ -141,7 +141,7 @@ def test_memory_that_runs_out_while_training_is_a_line_and_the_last_step_is_save
         return original(terms, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Terms, "forward", greedy)
+        patch.setattr(Objective, "forward", greedy)
         result = ndm(f"train points.npz --run new --max-steps 4 {TINY_MLP}")
     assert result.code == 1 and result.err.count("\n") == 1
     assert result.err.startswith("ndm: error: memory ran out (") and "what was saved before is whole" in result.err

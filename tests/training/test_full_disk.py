@@ -14,7 +14,7 @@ from tiny import POINTS, content, points
 from ndm.base.errors import InputError
 from ndm.cli import main
 from ndm.runs import checkpoint
-from ndm.runs.saving import SavingError
+from ndm.runs.writing import SavingError
 from ndm.training import state
 from ndm.training.trainer import Trainer
 

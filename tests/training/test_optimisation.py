@@ -12,7 +12,7 @@ from tiny import POINTS, points
 from ndm.base.errors import InputError
 from ndm.data import Split
 from ndm.data.batches import Batches
-from ndm.training.averages.ema import ExponentialMovingAverage
+from ndm.training.averages.running import ExponentialMovingAverage
 from ndm.training.build import build_model
 from ndm.training.optimizer import make_optimizer, set_learning_rate
 from ndm.training.trainer import Trainer

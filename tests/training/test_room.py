@@ -12,7 +12,7 @@ from tiny import IMAGES, POINTS, images, points
 from ndm.base.errors import InputError
 from ndm.training import room
 from ndm.training.build import build_model
-from ndm.training.prepare import prepare_network
+from ndm.training.start import prepare_network
 from ndm.training.trainer import Trainer
 
 GIB = 2**30
@@ -22,7 +22,7 @@ import sys, torch
 sys.path.insert(0, {here!r})
 from pathlib import Path
 from test_room import CASES
-from ndm.training.loop import Trainer
+from ndm.training.trainer import Trainer
 from ndm.training.room import step_bytes
 config, data = CASES[{name!r}]
 trainer = Trainer(config, data, Path({folder!r}))

@@ -16,7 +16,7 @@ from ndm.benchmarks.comparison.rows import Rows
 from ndm.benchmarks.comparison.sizes import search
 from ndm.benchmarks.comparison.stage import Row, check_whole, rows_of, run_stage
 from ndm.benchmarks.comparison.workers import Workers
-from ndm.config import LATER
+from ndm.config import Config
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def check_same(jobs: Sequence[Job], rows: Rows, method: Method = BOUNDS) -> None
     for job in jobs:
         if job.key in rows.by_key:
             now = json.loads(json.dumps(method.configuration(job)))
-            before = LATER | rows.by_key[job.key]["config"]
+            before = json.loads(json.dumps(asdict(Config()))) | rows.by_key[job.key]["config"]
             changed = [name for name in now if now[name] != before.get(name)]
             if changed:
                 raise InputError(

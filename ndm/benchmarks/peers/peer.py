@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ndm.benchmarks.densities.contender import Contender, Fitted
 from ndm.data import DataSet
 from ndm.parts.decoders import Decoder
-from ndm.training.averages.ema import ExponentialMovingAverage
+from ndm.training.averages.running import ExponentialMovingAverage
 from ndm.training.build import decoder_for
 from ndm.training.optimizer import cosine, warm_up
 

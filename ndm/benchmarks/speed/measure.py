@@ -20,7 +20,7 @@ from ndm.benchmarks.speed.entries import CASES, Case, make
 from ndm.benchmarks.speed.peak import measured, stated, synchronise
 from ndm.bounds.bound import bound
 from ndm.training.build import make_time_sampler
-from ndm.training.monitors.watching import high_water_mark
+from ndm.training.monitors.statistics import high_water_mark
 from ndm.training.optimizer import make_optimizer
 
 _WARM_UP = 2

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ndm.settings import Options
+from ndm.base.settings import Options
 
 
 @dataclass(frozen=True)

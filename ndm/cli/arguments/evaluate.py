@@ -6,8 +6,8 @@ The file is RUN/evaluation.json, or one of RUN/evaluations for anything but the 
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ndm.base.settings import Options
 from ndm.cli.words import RunFolder
-from ndm.settings import Options
 
 
 @dataclass(frozen=True)

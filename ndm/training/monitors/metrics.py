@@ -1,22 +1,33 @@
-"""metrics.jsonl and TensorBoard: the means of every term since the last line."""
+"""The lines of a run's metrics, the means of every term since the last line, and where they go.
+
+They are written to RUN/metrics.jsonl and RUN/tensorboard, and sent to services (W&B, MLflow, ...) through Accelerate's
+trackers.
+"""
 
 import contextlib
 import json
-import math
-import warnings
+import threading
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from ndm.base.errors import refused
-from ndm.base.files import parse_json, write_atomically
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_available_trackers
+from torch.utils.tensorboard import SummaryWriter
+
+from ndm.base.errors import InputError, reason
+from ndm.base.files import write_atomically
+from ndm.base.registry import choose
+from ndm.base.settings import parsed
 from ndm.bounds.units import in_unit, unit
 from ndm.data import DataSet
-from ndm.runs.saving import saving
-from ndm.training.monitors.tensorboard import tensorboard
+from ndm.runs.metrics import bytes_of, line_of, warn_of_damage
+from ndm.runs.writing import saving
+from ndm.training.ending import extra
 
 _RECENT = 100  # steps over which the status shows the mean
-_ZEROS = b"\0 \r\t"
+_THREAD = "tensorboard.summary.writer.event_file_writer"
+_PACKAGES = {"comet_ml": "comet-ml"}
 
 
 class Metrics:
@@ -41,19 +52,19 @@ class Metrics:
         """Go on from `step`; the lines that a broken run wrote after it are dropped at the next start."""
         self.step, self.pending = step, {name: list(values) for name, values in state["pending"].items()}
         self.totals.extend(state["totals"])
-        self.unwritten = state.get("unwritten", [])
+        self.unwritten = list(state["unwritten"])
 
     def __enter__(self) -> Self:
-        before = _content(self.path)
+        before = bytes_of(self.path)
         *lines, torn = before.split(b"\n")
         # What was torn at the end, by a crash, is of a step that is trained again; nothing else that is odd is lost.
-        lines += [torn] if _whole(torn) else []
-        kept = [text for text in lines if not (line := _whole(text)) or line["step"] <= self.step]
+        lines += [torn] if line_of(torn) else []
+        kept = [text for text in lines if not (line := line_of(text)) or line["step"] <= self.step]
         kept += [text.encode() for text in self.unwritten if text.encode() not in kept]
         if (content := b"".join(line + b"\n" for line in kept)) != before:
             with saving(str(self.path)):
                 write_atomically(self.path, content)
-        _warn(self.path, kept, "it stays as it is")
+        warn_of_damage(self.path, kept, "it stays as it is")
         self.unwritten = []
         self.open = contextlib.ExitStack()
         self.writer = self.open.enter_context(tensorboard(self.tensorboard, self.step))
@@ -93,44 +104,93 @@ class Metrics:
         return line
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl; [] without such a file. A warning says how many cannot be read: they are left out.
+@contextlib.contextmanager
+def tensorboard(folder: Path, step: int) -> Iterator[SummaryWriter]:
+    """A writer of what happens from `step` on, closed at the end.
 
-    Raises `InputError` where the file cannot be read at all.
+    Its thread keeps what it cannot write for the next call, which raises it: the traceback that the thread would print
+    as well is left out. Raises `SavingError` at the start, and at the end if nothing else went wrong.
     """
-    texts = _content(path).splitlines()
-    _warn(path, texts, "it is left out")
-    return [line for text in texts if (line := _whole(text))]
+    before = threading.excepthook
 
+    def elsewhere(happened: threading.ExceptHookArgs) -> None:
+        if type(happened.thread).__module__ != _THREAD:
+            before(happened)
 
-def _content(path: Path) -> bytes:
+    threading.excepthook = elsewhere
     try:
-        return path.read_bytes() if path.exists() else b""
-    except OSError as error:
-        raise refused(path, "read", error, "the file that ndm train wrote", "move it away") from error
+        with saving(str(folder)):
+            writer = SummaryWriter(str(folder), purge_step=step)
+        try:
+            yield writer
+        except BaseException:
+            with contextlib.suppress(OSError):
+                writer.close()
+            raise
+        with saving(str(folder)):
+            writer.close()
+    finally:
+        threading.excepthook = before
 
 
-def _warn(path: Path, lines: list[bytes], what: str) -> None:
-    """Say how many of the lines are none, and which is the first."""
-    odd = [number for number, text in enumerate(lines, 1) if text.strip(_ZEROS) and not _whole(text)]
-    if odd:
-        warnings.warn(
-            f"{path}, line {odd[0]}" + f" and {len(odd) - 1} more" * (len(odd) > 1) + f", cannot be read: {what}",
-            stacklevel=3,
-        )
+def make_trackers(names: tuple[str, ...], run: Path) -> list[GeneralTracker]:
+    """The trackers of these names, not yet started.
+
+    Raises `InputError` for a name that Accelerate does not know, and for a package that is not installed.
+    """
+    available = {str(name) for name in get_available_trackers()}
+    known = {name: kind for name, kind in LOGGER_TYPE_TO_CLASS.items() if name != "tensorboard"}  # always written
+    trackers = []
+    for name in dict.fromkeys(names):
+        kind: Any = choose("tracker", name, known)
+        built_in = kind.__module__ == "accelerate.tracking"
+        if built_in and name not in available:
+            package = _PACKAGES.get(name, name)
+            raise InputError(
+                f"tracker {name!r} without the package {package}",
+                "a tracker that is installed",
+                f"pip install {package}",
+            )
+        folder = (str(run / name),) if kind.requires_logging_directory else ()
+        trackers.append(kind(run.name, *folder))
+    return trackers
 
 
-def _whole(text: bytes) -> dict[str, Any] | None:
-    """A line with what is shown of it; None for one that a crash or another program has damaged."""
-    try:
-        line = parse_json(text.strip(_ZEROS).decode())  # a power cut may leave zeros where a line was to be
-        whole = (
-            isinstance(line, dict)
-            and isinstance(line["step"], int)
-            and isinstance(line["unit"], str)
-            and math.isfinite(line["total"])
-            and math.isfinite(line["seconds"])
-        )
-        return line if whole else None
-    except (ValueError, KeyError, TypeError, OverflowError):
-        return None
+class Trackers:
+    """They get every line of metrics; use as a context manager, in which they are started and finished.
+
+    `configuration` is that of the run, YAML. One that cannot be started is an `InputError`; one that fails later is a
+    warning, and the training goes on.
+    """
+
+    def __init__(self, names: tuple[str, ...], run: Path, configuration: str) -> None:
+        self.trackers, self.configuration = make_trackers(names, run), parsed(configuration)
+        self.started: list[GeneralTracker] = []
+
+    def __enter__(self) -> "Trackers":
+        for tracker in self.trackers:
+            try:
+                tracker.start()
+                tracker.store_init_configuration(self.configuration)
+            except Exception as error:  # of a service, its settings or the network
+                self.__exit__()
+                raise InputError(
+                    f"tracker {tracker.name!r}, which cannot be started ({reason(error)[:300]})",
+                    "a service that is set up",
+                    "leave --tracker out to train without",
+                ) from error
+            self.started.append(tracker)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        for tracker in self.started:
+            with extra(f"the tracker {tracker.name} cannot be finished"):
+                tracker.finish()
+        self.started = []
+
+    def log(self, line: dict[str, Any]) -> None:
+        """Send the numbers of a line of metrics."""
+        numbers = {name: value for name, value in line.items() if isinstance(value, float)}
+        for tracker in self.trackers:
+            with extra(f"the tracker {tracker.name} misses the line of step {line['step']}"):
+                tracker.log(numbers, step=line["step"])

@@ -10,27 +10,23 @@ from torch.utils.tensorboard import SummaryWriter
 
 from ndm.base.files import make_folder, write_atomically
 from ndm.model import NeuralDiffusion
-from ndm.runs.saving import extra, saving
+from ndm.runs.writing import saving
+from ndm.training.ending import extra
 
 Draw = Callable[[NeuralDiffusion], dict[str, bytes]]  # a model's pictures as PNG, by name
 
 
 class Pictures:
-    """What `draw` makes of the averaged model every `every` steps; 0 or nothing to draw with: none."""
+    """What `draw` makes of the averaged model."""
 
-    def __init__(self, run: Path, every: int, draw: Draw | None) -> None:
-        self.folder, self.every, self.draw = run / "pictures", every, draw
-
-    def due(self, step: int) -> bool:
-        """Whether `step` is one of the schedule."""
-        return self.draw is not None and bool(self.every) and step % self.every == 0
+    def __init__(self, run: Path, draw: Draw) -> None:
+        self.folder, self.draw = run / "pictures", draw
 
     def __call__(self, step: int, model: NeuralDiffusion, writer: SummaryWriter) -> None:
         """Draw; the randomness of the run is left as it was. What cannot be drawn is a warning.
 
         Raises `SavingError` where there is no room for it.
         """
-        assert self.draw is not None
         with extra(f"the pictures of step {step} cannot be drawn"):
             with torch.random.fork_rng():
                 pictures = self.draw(model)

@@ -13,6 +13,7 @@ from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.runs import checkpoint
 
+_STATE = ("value", "step", "best", "best_step", "since_best")
 _DRAWS = 4  # of (t, z_t) for each example
 _SEED = 0  # of the draws: the same for all runs, so that runs compare too
 
@@ -31,10 +32,6 @@ class Validation:
         self.best: float | None = None
         self.best_step = 0
         self.since_best = 0
-
-    def due(self, step: int) -> bool:
-        """Whether `step` is one of the schedule."""
-        return bool(self.config.validate_every) and step % self.config.validate_every == 0
 
     def measure(self, step: int, model: NeuralDiffusion) -> float:
         """The value of `model`; raises `FloatingPointError` for a bound that is not finite."""
@@ -79,8 +76,9 @@ class Validation:
 
     def state(self) -> dict[str, Any]:
         """What a resumed run needs to go on as an unbroken one."""
-        return {name: getattr(self, name) for name in ("value", "step", "best", "best_step", "since_best")}
+        return {name: getattr(self, name) for name in _STATE}
 
-    def load(self, state: dict[str, Any] | None) -> None:
-        """Take a state back; None is that of a run from before there was validation."""
-        vars(self).update(state or {})
+    def load(self, state: dict[str, Any]) -> None:
+        """Take a state back."""
+        for name in _STATE:
+            setattr(self, name, state[name])

@@ -17,7 +17,7 @@ from ndm.data import load
 from ndm.parts.parameterisations.gaussian_mixture import GaussianMixtureParameterisation
 from ndm.parts.schedules import Schedule
 from ndm.runs.checkpoint import latest
-from ndm.runs.whole_folder import write_folder
+from ndm.runs.writing import write_folder
 
 from .exact import Known, Law, gaussian, two_gaussians
 

@@ -15,12 +15,10 @@ from tiny import POINTS, content, points, signal_at, tensors
 from ndm.base.errors import InputError
 from ndm.runs import checkpoint
 from ndm.runs.run import open_run
-from ndm.runs.saving import SavingError
-from ndm.runs.whole_folder import write_folder
+from ndm.runs.writing import SavingError, write_folder
 from ndm.training.averages import power as averages
-from ndm.training.averages.ema import ExponentialMovingAverage
-from ndm.training.averages.power import PowerAverages, averaged, of_length, snapshots, spacing
-from ndm.training.averages.profiles import Profiles, kept
+from ndm.training.averages.power import Profiles, averaged, kept, of_length, snapshots, spacing
+from ndm.training.averages.running import ExponentialMovingAverage, PowerAverages
 from ndm.training.trainer import Trainer
 
 LENGTHS = (0.05, 0.1)
@@ -162,7 +160,7 @@ def fake_checkpoint(run: Path, step: int) -> int:
 
     def write(temporary: Path) -> None:
         (temporary / "state").mkdir()
-        for name in ("averages.safetensors", "times.safetensors", "progress.json"):
+        for name in ("averages.safetensors", "time_sampler.safetensors", "progress.json"):
             (temporary / "state" / name).write_text(f"{name} of {step}")
 
     write_folder(checkpoint.of_step(run, step), write)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ndm.base.errors import InputError
-from ndm.training.averages.profiles import Profiles, exponent, kept
+from ndm.training.averages.power import Profiles, exponent, kept
 
 LENGTHS = st.floats(0.01, 0.28)
 STEPS = st.integers(1, 10**6)

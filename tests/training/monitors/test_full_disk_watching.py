@@ -18,7 +18,7 @@ from tiny import lines, tensors
 from ndm.cli import main
 from ndm.runs import checkpoint
 from ndm.training.monitors.metrics import Metrics
-from ndm.training.objective import Terms
+from ndm.training.objective import Objective
 
 FULL = Path("/dev/full")
 WORDS = [
@@ -171,14 +171,14 @@ def test_a_failure_whose_batch_finds_no_room_still_says_what_is_not_finite(capfd
     assert main([*WORDS, "--run", "run", "--max-steps", "2"]) == 0
     before = tensors(Path("run"))
     fill(Path("run/.failure-00000002.npz.writing"))
-    forward = Terms.forward
+    forward = Objective.forward
 
     def broken(terms, x, rows, generator):
         bound, energy = forward(terms, x, rows, generator)
         return replace(bound, diffusion=bound.diffusion * float("nan")), energy
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Terms, "forward", broken)
+        patch.setattr(Objective, "forward", broken)
         said = fails_in_one_line([*WORDS, "--run", "run"], capfd)
     assert "the diffusion term is not finite at step 2; its batch, run/failure-00000002.npz" in said
     assert not list(Path("run").glob("*failure*")) and tensors(Path("run")) == before
@@ -196,7 +196,8 @@ def test_a_run_whose_lock_cannot_be_written_is_refused(capfd):
 
 
 NO_ROOM = """
-import sys, ndm.cli
+import sys
+from ndm.cli.main import main
 from pathlib import Path
 from typing import Any
 from ndm.training.metrics import Metrics
@@ -205,7 +206,7 @@ def full(metrics, step, values):
     metrics.path = Path("/dev/full") if step == 3 else metrics.path
     return write(metrics, step, values)
 Metrics.write = full
-sys.exit(ndm.cli.main(sys.argv[1:]))
+sys.exit(main(sys.argv[1:]))
 """
 
 

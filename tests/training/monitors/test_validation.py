@@ -11,13 +11,14 @@ from ndm.bounds.nelbo import nelbo
 from ndm.config import read_yaml
 from ndm.runs import checkpoint
 from ndm.runs.run import open_run
+from ndm.training.calendar import Calendar
 from ndm.training.monitors.validation import Validation
 from ndm.training.trainer import Trainer
 
 
 def scripted(monkeypatch, values: dict[int, float]) -> None:
     """Validations whose values are `values` by step."""
-    monkeypatch.setattr(Validation, "due", lambda validation, step: step in values)
+    monkeypatch.setattr(Calendar, "validation", lambda calendar, step: step in values)
     monkeypatch.setattr(Validation, "measure", lambda validation, step, model: values[step])
 
 

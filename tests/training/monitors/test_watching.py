@@ -13,7 +13,8 @@ from tiny import IMAGES, POINTS, images, lines, points, signal_at, tensors
 from ndm.base.errors import InputError
 from ndm.bounds.time_samplers import LowDiscrepancy
 from ndm.evaluation.progress import ProgressPictures
-from ndm.training.monitors.watching import LossBins, not_finite
+from ndm.training.ending import not_finite
+from ndm.training.monitors.statistics import LossBins
 from ndm.training.trainer import Trainer
 
 
@@ -149,7 +150,7 @@ def test_a_tracker_that_fails_is_a_warning_and_one_that_cannot_start_is_refused(
 
 
 def test_a_tracker_that_is_unknown_or_absent_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("ndm.training.monitors.trackers.get_available_trackers", lambda: [])
+    monkeypatch.setattr("ndm.training.monitors.metrics.get_available_trackers", lambda: [])
     for name, said in (("nobody", "one of aim"), ("wandb", "pip install wandb")):
         with pytest.raises(InputError, match=said):
             Trainer(replace(POINTS, tracker=(name,)), points(), tmp_path / name)

@@ -12,7 +12,7 @@ from torch.autograd import forward_ad
 from ndm.base.errors import InputError
 from ndm.bounds.bound import bound
 from ndm.training.build import build_model
-from ndm.training.prepare import prepare_network
+from ndm.training.start import prepare_network
 
 
 @pytest.mark.parametrize("transform", ["identity", "residual", "series"])

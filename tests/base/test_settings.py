@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ndm.base.settings import _parse_options
 from ndm.data.formats.columns import number_of
-from ndm.settings import _parse_options
 
 
 def value(text: str):

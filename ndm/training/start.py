@@ -1,4 +1,4 @@
-"""How a model's networks are run while training: what is kept for the gradient, and what is compiled."""
+"""How a training starts: its settings are checked, its model is made, and its networks are made ready to train."""
 
 import shutil
 
@@ -6,9 +6,41 @@ import torch
 
 from ndm.autodiff.checkpointed import checkpoint_activations
 from ndm.base.errors import InputError
+from ndm.bounds.bound import MOST_TIMESTEPS
 from ndm.config import Config
+from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.nn.network import Network
+from ndm.samplers import sampler_for
+from ndm.training.averages.power import exponent
+from ndm.training.build import build_model
+from ndm.training.room import parameters_fit
+
+
+def check(config: Config) -> None:
+    """Raise `InputError` for a setting that cannot be, by itself or for what it names."""
+    config.check()
+    if config.timesteps is not None and config.timesteps > MOST_TIMESTEPS:
+        raise InputError(
+            f"timesteps = {config.timesteps}",
+            f"at most {MOST_TIMESTEPS}",
+            "leave it out for infinitely many: continuous time",
+        )
+    sampler_for(config.sampler)
+    for length in config.average_lengths:
+        exponent(length)
+
+
+def new_model(config: Config, data: DataSet) -> NeuralDiffusion:
+    """The model at the start of a training, a function of configuration and data: it sets threads and seeds torch.
+
+    Raises `InputError` for names that are unknown, and for a model that memory does not hold.
+    """
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    with parameters_fit(config):
+        return build_model(config, data)
 
 
 def prepare_network(model: NeuralDiffusion, config: Config) -> None:

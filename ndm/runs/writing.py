@@ -1,15 +1,33 @@
-"""Folders of files that are whole or absent, with a checksum for each file, compared when they are read."""
+"""Write what is whole or absent: folders with a checksum for each file, and the one error of a disk that is full."""
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ndm.base.errors import InputError
+from safetensors import SafetensorError
+
+from ndm.base.errors import InputError, SavingError, remedy, why
 from ndm.base.files import read_json, sha256
 
 _CHECKSUMS = "checksums.json"
+
+
+@contextlib.contextmanager
+def saving(what: str) -> Iterator[None]:
+    """Within, a disk or a folder that takes no more is a `SavingError`, which says so of `what`."""
+    try:
+        yield
+    except (OSError, SafetensorError, InputError) as error:  # safetensors has its own error for a full disk
+        cause = error.__cause__ if isinstance(error, InputError) else error  # as of ndm.base.files
+        if not isinstance(cause, Exception):
+            raise
+        raise SavingError(
+            f"{what} cannot be written ({why(cause)}); what was saved before is whole: {remedy(cause)}, "
+            "and the same command resumes"
+        ) from error
 
 
 def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
@@ -46,9 +64,7 @@ def remove_folder(folder: Path) -> None:
 
 def verified(folder: Path, advice: str) -> Path:
     """The folder, as it was written. Raises `InputError` for a file that is missing, altered or a stranger."""
-    sums = read_json(folder / _CHECKSUMS, "the checksums of a folder as it was saved", advice)
-    if not isinstance(sums, dict) or not sums:
-        raise InputError(f"{folder / _CHECKSUMS}, without checksums", "those of a folder as it was saved", advice)
+    sums = checksums(folder, advice)
     for name, expected in sums.items():
         path = folder / name
         if not path.is_file() or sha256(path) != expected:
@@ -59,6 +75,14 @@ def verified(folder: Path, advice: str) -> Path:
     if strange := there - {_CHECKSUMS} - set(sums):
         raise InputError(f"{folder / min(strange)}, which has no checksum", "the files that were saved", advice)
     return folder
+
+
+def checksums(folder: Path, advice: str) -> dict[str, str]:
+    """The sha256 of every file in a folder, by its path, as it was written. Raises `InputError` where they are lost."""
+    sums: dict[str, str] = read_json(folder / _CHECKSUMS, "the checksums of a folder as it was saved", advice)
+    if not isinstance(sums, dict) or not sums:
+        raise InputError(f"{folder / _CHECKSUMS}, without checksums", "those of a folder as it was saved", advice)
+    return sums
 
 
 def steps(parent: Path) -> list[Path]:

@@ -1,0 +1,102 @@
+"""Averages of the weights that run along with the training, and are a part of its checkpoints."""
+
+import copy
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ndm.model import NeuralDiffusion
+from ndm.runs.checkpoint import readable
+from ndm.training.averages.power import FILE, keep_snapshot, kept, of_length
+from ndm.training.parallel import load, own, whole
+from ndm.training.state import save_tensors
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+class MovingAverage(ABC, Generic[Model]):
+    """m <- d m + (1 - d) w after every step n = 0, 1, ..., d = `kept(n)`. Buffers (running estimates) are copied."""
+
+    def __init__(self, model: Model) -> None:
+        self.model: Model = copy.deepcopy(model).eval().requires_grad_(False)
+
+    @abstractmethod
+    def kept(self, step: int) -> float:
+        """d of step n."""
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Take the weights of `model` after step n."""
+        averages, weights = ([own(p) for p in module.parameters()] for module in (self.model, model))
+        torch._foreach_lerp_(averages, weights, 1 - self.kept(step))
+        for average, value in zip(self.model.buffers(), model.buffers(), strict=True):
+            average.copy_(value)
+
+
+class ExponentialMovingAverage(MovingAverage[Model]):
+    """d = min(decay, (1 + n) / (10 + n)). The warm-up forgets the first weights as fast as they change."""
+
+    def __init__(self, model: Model, decay: float) -> None:
+        super().__init__(model)
+        self.decay = decay
+
+    def kept(self, step: int) -> float:
+        return min(self.decay, (1 + step) / (10 + step))
+
+
+class PowerAverage(MovingAverage[NeuralDiffusion]):
+    """d = (1 - 1/t)^(g + 1) at step t = n + 1: `ndm.training.averages.power`."""
+
+    def __init__(self, model: NeuralDiffusion, length: float) -> None:
+        super().__init__(model)
+        self.length = length
+
+    def kept(self, step: int) -> float:
+        return kept(self.length, step + 1)
+
+
+class PowerAverages:
+    """The running averages of a training, of these relative lengths; without lengths it does nothing."""
+
+    def __init__(self, model: NeuralDiffusion, lengths: tuple[float, ...]) -> None:
+        self.running = [PowerAverage(model, length) for length in lengths]
+
+    @property
+    def models(self) -> list[NeuralDiffusion]:
+        """Those that hold the averages."""
+        return [average.model for average in self.running]
+
+    def update(self, model: NeuralDiffusion, step: int) -> None:
+        """Take the weights after a step."""
+        for average in self.running:
+            average.update(model, step)
+
+    def state(self) -> dict[str, Tensor]:
+        """All of them, whole, as "length:name"; a call of all processes together."""
+        return {
+            f"{average.length}:{name}": value
+            for average in self.running
+            for name, value in whole(average.model.state_dict()).items()
+        }
+
+    def write(self, folder: Path, state: dict[str, Tensor]) -> None:
+        """A state, as a part of a checkpoint's."""
+        if state:
+            save_tensors(state, folder / FILE)
+
+    def read(self, folder: Path) -> None:
+        """Take back what a checkpoint's state has. Raises `InputError` for what cannot be read."""
+        if self.running:
+            with readable(folder):
+                state = load_file(folder / FILE)
+                for average in self.running:
+                    load(average.model, of_length(average.length, state))
+
+    def keep(self, run: Path, last: int, every: int) -> None:
+        """Make a snapshot of the averages of the last checkpoint, of those kept every so many steps."""
+        if self.running:
+            keep_snapshot(run, last, every)

@@ -148,3 +148,13 @@ def given_what(run: Run, told: Told | None) -> dict[str, Any]:
         "condition": None if condition is None else list(condition.names),
         "given": None if told is None else told.given,
     }
+
+
+def given_words(evaluation: dict[str, Any]) -> str:
+    """What an evaluation says of its condition, to follow on other words: nothing where there is none."""
+    names, given = evaluation.get("condition"), evaluation.get("given")
+    if names is None:
+        return ""
+    if given is None:
+        return f", given {', '.join(names)} of each example"
+    return ", given " + (", ".join(f"{name} = {value}" for name, value in given.items()) or "no label")

@@ -40,7 +40,9 @@ class Estimator(ABC):
 
     @abstractmethod
     def __call__(self, run: Run, x: Tensor, cond: Tensor | None, processes: Processes) -> dict[str, Any]:
-        """What evaluation.json says of it, for examples x (N, *event) under their conditions (N, ...) or None. The numbers do not depend on how many processes there are.
+        """What evaluation.json says of it, for examples x (N, *event) and the condition of each, (N, ...), or None.
+
+        The numbers do not depend on how many processes there are.
 
         Raises:
             FloatingPointError: for an example whose estimate is not finite.

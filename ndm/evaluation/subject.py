@@ -91,11 +91,19 @@ class Subject:
         return f"{train} of {self.num_of_split} are the run's own training examples, on which its bound is too good"
 
 
-def subject(run: Run, name: str | None, options: Mapping[str, Any], split: str | None, limit: int | None) -> Subject:
+def subject(
+    run: Run,
+    name: str | None,
+    options: Mapping[str, Any],
+    split: str | None,
+    limit: int | None,
+    needs_condition: bool = True,
+) -> Subject:
     """The run's own data, or those called `name`, read with `options` where they are given and like its own otherwise.
 
-    Of its own the test split, and all of others, unless a `split` is named. Raises `InputError` for data that cannot
-    be had, or that the model cannot take.
+    Of its own the test split, and all of others, unless a `split` is named. Of others the condition of each example is
+    read where the caller `needs_condition`. Raises `InputError` for data that cannot be had, or that the model cannot
+    take.
     """
     if split not in (None, ALL, *SPLITS):
         raise InputError(f"split {split!r}", "one of " + ", ".join((*SPLITS, ALL)))
@@ -110,7 +118,8 @@ def subject(run: Run, name: str | None, options: Mapping[str, Any], split: str |
         found, how = read(place, run.config["data_options"], run.config["condition"]), ""
         if _is(found, about["fingerprint"]):
             return Subject(run.checked(found), split or ALL, True, how, limit)
-    found, how = _alike(place, options, about["reading"], run.config["condition"])
+    condition = run.config["condition"] if needs_condition else ()
+    found, how = _alike(place, options, about["reading"], condition)
     return Subject(run.checked(found), split or ALL, _is(found, about["fingerprint"]), how, limit)
 
 
@@ -127,8 +136,8 @@ def _alike(
 ) -> tuple[Whole | DataSet, str]:
     """Data read by `reading`, the options by which the run's own are read, but for what is `given`; and how, in words.
 
-    Columns are matched by name. Where the names are given, or there are none, they are matched by their places. Those of
-    the `condition` are always matched by name.
+    Columns are matched by name. Where the names are given, or there are none, they are matched by their places. Those
+    of the `condition` are always matched by name.
     """
     known, own = options_of(place), reading.get("columns", [])
     options = {name: value for name, value in reading.items() if name in known}

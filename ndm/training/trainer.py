@@ -22,7 +22,6 @@ from ndm.bounds.bound import Bound
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.data.batches import Prefetched
-from ndm.data.lazy import Examples
 from ndm.runs import checkpoint
 from ndm.runs.checkpoint import readable
 from ndm.runs.folder import alone, check_folder, locked
@@ -34,7 +33,7 @@ from ndm.training.monitors.metrics import Metrics, Trackers
 from ndm.training.monitors.pictures import Draw, Pictures
 from ndm.training.monitors.statistics import COLLAPSED, LossBins, gradient_norms, memory, path_statistics
 from ndm.training.monitors.validation import Validation
-from ndm.training.objective import Objective
+from ndm.training.objective import Inputs, Objective, as_inputs
 from ndm.training.optimizer import make_optimizer, set_learning_rate
 from ndm.training.parallel import WAYS, Parallel, load, make_accelerator, whole
 from ndm.training.room import require_room
@@ -176,22 +175,20 @@ class Trainer:
         """What is minimised, (B,): the bound, all of its terms alike."""
         return bound.total
 
-    def own_batch(self, step: int) -> list[Tensor]:
-        """What this process computes of the batch of a step, a tensor for each of its pieces."""
+    def own_batch(self, step: int) -> list[Inputs]:
+        """What this process computes of the batch of a step: examples and conditions for each of its pieces."""
         return [
-            self._as_input(self.batches.rows(step, batch_slice.first, batch_slice.first + batch_slice.number))
-            for batch_slice in self.slices
+            as_inputs(self.raw_model, *self.batches.rows(step, part.first, part.first + part.number))
+            for part in self.slices
         ]
 
-    def batch(self, step: int) -> Tensor:
-        """The batch of a step, on the CPU; a call of all processes together."""
-        return torch.cat([x for found in self.processes.gather([x.cpu() for x in self.own_batch(step)]) for x in found])
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """x of the batch of a step, and cond where there is one, on the CPU; a call of all processes together."""
+        mine = [[each.cpu() for each in piece if each is not None] for piece in self.own_batch(step)]
+        every = [piece for found in self.processes.gather(mine) for piece in found]
+        return dict(zip(("x", "cond"), map(torch.cat, zip(*every, strict=True)), strict=False))
 
-    def _as_input(self, x: Examples) -> Tensor:
-        """Examples as the model takes them, on its device."""
-        return self.raw_model.decoder.from_raw(x).to(self.accelerator.device)
-
-    def _train_step(self, pieces: list[Tensor]) -> dict[str, float]:
+    def _train_step(self, pieces: list[Inputs]) -> dict[str, float]:
         """One step on its `own_batch`; the means over the batch of all that was computed, the same in every process."""
         step_seed = mix(self.config.seed, self.step)
         rate = set_learning_rate(self.optimizer, self.config, self.step, self.fraction)
@@ -199,14 +196,14 @@ class Trainer:
         sums: dict[str, Tensor] = {}
         self.terms_of_shares.clear()
         with as_one_batch(self.terms, self._total):
-            for batch_slice, x in zip(self.slices, pieces, strict=True):
+            for batch_slice, (x, cond) in zip(self.slices, pieces, strict=True):
                 torch.manual_seed(mix(step_seed, 1 + batch_slice.first))  # of what a share draws for itself
                 generator = torch.Generator(x.device).manual_seed(step_seed)  # of what the whole batch draws
                 unshared = (
                     contextlib.nullcontext() if batch_slice is self.slices[-1] else self.parallel.held_back(self.terms)
                 )
                 with unshared:
-                    for name, value in self._backward(x, batch_slice, generator).items():
+                    for name, value in self._backward(x, cond, batch_slice, generator).items():
                         sums[name] = sums.get(name, 0) + value
         norm = self.parallel.clip(self.terms, self.config.clip * math.log(2))
         values = self._agreed(sums)
@@ -217,9 +214,11 @@ class Trainer:
         self.averages.update(self.raw_model, self.step)
         return values | {"gradient_norm": float(norm), "learning_rate": rate}
 
-    def _backward(self, x: Tensor, batch_slice: BatchSlice, generator: torch.Generator) -> dict[str, Tensor]:
+    def _backward(
+        self, x: Tensor, cond: Tensor | None, batch_slice: BatchSlice, generator: torch.Generator
+    ) -> dict[str, Tensor]:
         """Add the gradient of a share of the batch to that of its process; the sums of all terms over it."""
-        bound, energy = self.terms(x, batch_slice, generator)
+        bound, energy = self.terms(x, cond, batch_slice, generator)
         terms = {"prior": bound.prior, "diffusion": bound.diffusion, "reconstruction": bound.reconstruction}
         loss = self.objective(bound)
         if energy is not None:
@@ -246,7 +245,7 @@ class Trainer:
 
     def _stop(self, values: dict[str, float]) -> None:
         """Raise `FloatingPointError` in every process: what is not finite, and where the batch is saved."""
-        batch = {"x": self.batch(self.step), "t": self.bins.latest}
+        batch = self.batch(self.step) | {"t": self.bins.latest}
         what = what_failed(values, self.raw_model, self.processes)
         kept = keep_batch(self.run / f"failure-{self.step:08d}.npz", batch, self.terms_of_shares, self.processes)
         raise FloatingPointError(f"the {what} is not finite at step {self.step}; {kept}")
@@ -269,8 +268,7 @@ class Trainer:
         bins, norms = self.bins.line(self._total), gradient_norms(self.raw_model, self.parallel.norm)
         if not self.processes.is_main:
             return
-        x = self._as_input(self.batches.shown(self.step))
-        path = path_statistics(model, x)
+        path = path_statistics(model, *as_inputs(model, *self.batches.shown(self.step)))
         line = self.metrics.write(
             self.step,
             means | {"seconds": self.seconds} | pace | path | norms | bins | memory() | self.validation.line(self.step),

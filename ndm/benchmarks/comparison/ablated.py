@@ -24,6 +24,7 @@ from ndm.config import Config
 from ndm.data import DataSet
 from ndm.parts.time_functions import TimeFunctions
 from ndm.parts.transforms.series import SeriesTransform
+from ndm.training.objective import Inputs
 from ndm.training.trainer import Trainer
 
 _PHASE = 50  # steps for which one of the two learns, in alternating training
@@ -73,7 +74,7 @@ def without(term: str) -> type[Trainer]:
 class AlternatingTrainer(Trainer):
     """The path and all the rest learn in turns, for a number of steps each."""
 
-    def _train_step(self, pieces: list[Tensor]) -> dict[str, float]:
+    def _train_step(self, pieces: list[Inputs]) -> dict[str, float]:
         path_learns = self.step // _PHASE % 2 == 1
         for name, parameter in self.raw_model.named_parameters():
             parameter.requires_grad_(name.startswith("transform.") == path_learns)

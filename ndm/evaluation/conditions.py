@@ -103,8 +103,7 @@ def _of_values(condition: ValueCondition, values: Mapping[str, Any]) -> Told:
             raise InputError(f"--values {name}={value}", "a finite number")
         row.append(float(value))
     given = dict(zip(condition.names, row, strict=True))
-    words = ", ".join(f"{name} = {value:g}" for name, value in given.items())
-    return Told(words, given, torch.tensor([row], dtype=torch.float32))
+    return Told(as_words(given), given, torch.tensor([row], dtype=torch.float32))
 
 
 def drawn(run: Run, number: int, seed: int) -> tuple[Tensor | None, str]:
@@ -157,4 +156,10 @@ def given_words(evaluation: dict[str, Any]) -> str:
         return ""
     if given is None:
         return f", given {', '.join(names)} of each example"
-    return ", given " + (", ".join(f"{name} = {value}" for name, value in given.items()) or "no label")
+    return f", given {as_words(given) or 'no label'}"
+
+
+def as_words(given: dict[str, Any], equals: str = " = ") -> str:
+    """A condition that was given, as label = cat."""
+    shown = {name: f"{value:g}" if isinstance(value, float) else value for name, value in given.items()}
+    return ", ".join(f"{name}{equals}{value}" for name, value in shown.items())

@@ -90,8 +90,9 @@ class Config:
     average_lengths: tuple[float, ...] = ()
     """Keep averages of these relative lengths as well, e.g. 0.05 0.1: ndm average makes one of any length of them. Each
     takes the memory of the weights once more."""
-    importance: bool = True
-    """Sample t by the running second moments of the loss; --no-importance: uniform low-discrepancy t."""
+    time_sampler: str = "importance"
+    """Where the loss is evaluated in time: importance, by its running second moments, or low_discrepancy, evenly (a
+    file of ndm/bounds/time_samplers)."""
     precision: Literal["float32", "bf16"] = "float32"
     """Of the networks; the schedule, the posterior and the bound are always float32 at least."""
     seed: int = 0

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from ndm.base.errors import InputError
 from ndm.base.modes import callers_autocast, undisturbed, usable
+from ndm.base.part import Part
 from ndm.base.precision import check_noise, check_tensors, holds, in_precision
 from ndm.base.pretrained import Pretrained
 from ndm.base.shapes import like_event
-from ndm.nn.embeddings import ConditionEmbedding, check_condition
+from ndm.nn.embeddings import check_condition
 from ndm.parts.conditions import Condition
 from ndm.parts.decoders import Decoder
 from ndm.parts.predictors import Predictor
@@ -47,6 +48,9 @@ class NeuralDiffusion(Pretrained):
         reverse_step: the variance of p(z_s | z_t) at a finite number of steps; q's own if not given.
         condition: names and units of what the model is told of each example, cond; if not given, cond goes to F and
             predictor as it is.
+
+    Raises:
+        InputError: for parts that do not fit each other.
     """
 
     def __init__(
@@ -67,18 +71,21 @@ class NeuralDiffusion(Pretrained):
         self.volatility = volatility or ConstantVolatility(1.0)
         self.reverse_step = reverse_step or PosteriorReverseStep()
         self.condition = condition
-        if condition is not None:
-            self._require_networks_for(condition)
+        self._check_fit()
 
-    def _require_networks_for(self, condition: Condition) -> None:
-        """Raise `InputError` where a network of F or of the predictor takes another condition."""
-        for network in self.modules():
-            if isinstance(network, ConditionEmbedding) and network.sizes != condition.sizes:
-                raise InputError(
-                    f"a network for {network.sizes[0]} classes and {network.sizes[1]} values",
-                    f"one for {condition.sizes[0]} and {condition.sizes[1]}, as the condition {condition.names} has",
-                    "make it with these num_classes and num_values",
-                )
+    def _check_fit(self) -> None:
+        """Raise `InputError` where parts do not fit each other: what each of them asks for, and events of one shape."""
+        parts: dict[str, Part] = {name: part for name, part in self.named_children() if isinstance(part, Part)}
+        for part in parts.values():
+            part.check_fit(parts)
+        shapes = {
+            f"a {name} for events of shape {shape}": shape
+            for name, part in parts.items()
+            for module in part.modules()
+            if isinstance(shape := getattr(module, "event_shape", None), tuple)
+        }
+        if len(set(shapes.values())) > 1:
+            raise InputError(", ".join(shapes), "one shape", "make all parts for the same events")
 
     def checked(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """The data x (B, *event), in float32 at least.
@@ -242,7 +249,7 @@ class NeuralDiffusion(Pretrained):
         step: Tensor | None = None,
         timesteps: int | None = None,
     ) -> Gaussian | Mixture:
-        """p(z_s | z_t) from q's step at the predicted curve: `reverse_step`, told what the predictor needs_posterior.
+        """p(z_s | z_t) from q's step at the predicted curve: `reverse_step`, with p(x | z_t) if it needs that.
 
         `step` and `timesteps` say which step of which chain it is, where it is one with the model's own volatility.
         """

@@ -3,6 +3,8 @@
 import errno
 import os
 import re
+from dataclasses import dataclass
+from typing import Self
 
 _CHECK_NAME = "move it away, or choose another name"
 # What the system's refusals ask for, and what to do about them. A missing file is not here: it says what it is for.
@@ -31,12 +33,41 @@ def reason(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
+@dataclass(frozen=True)
+class Setting:
+    """One setting, as it is written in Python and on the command line."""
+
+    in_python: str
+    on_command_line: str
+
+
+class Advice(str):
+    """Advice that names settings: a text in the words of Python, which knows those of the command line as well."""
+
+    on_command_line: str
+
+    @classmethod
+    def of(cls, text: str, *settings: Setting) -> Self:
+        """The text with a setting at each {}."""
+        advice = cls(text.format(*(each.in_python for each in settings)))
+        advice.on_command_line = text.format(*(each.on_command_line for each in settings))
+        return advice
+
+
 class InputError(ValueError):
     """Wrong input or wrong use. The command line prints it as one line and exits with code 2."""
 
     def __init__(self, got: str, expected: str, advice: str = "") -> None:
         self.got, self.expected, self.advice = got, expected, advice
-        super().__init__(f"got {got}; expected {expected}" + (f"; {advice}" if advice else ""))
+        super().__init__(self._line(advice))
+
+    @property
+    def on_command_line(self) -> str:
+        """The line, its advice in the words of the command line."""
+        return self._line(getattr(self.advice, "on_command_line", self.advice))
+
+    def _line(self, advice: str) -> str:
+        return f"got {self.got}; expected {self.expected}" + (f"; {advice}" if advice else "")
 
     def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
         """How it goes from one process to another."""

@@ -1,27 +1,104 @@
 """A model's parts: modules that remember how they were made, so that a model can be saved as data and made again."""
 
 import inspect
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
-from ndm.base.errors import InputError
-from ndm.base.registry import import_parts
+from ndm.base.axes import PARTS
+from ndm.base.errors import InputError, is_out_of_memory
+from ndm.base.registry import import_installed, imported, require_allowed
+from ndm.base.spec import Spec
+
+_SPEC = [field.name for field in fields(Spec)]
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class UnknownOption(InputError):
+    """An option that a part does not have."""
+
+    def __init__(self, kind: str, option: str, known: Sequence[str]) -> None:
+        self.kind, self.option, self.known = kind, option, list(dict.fromkeys(known))
+        super().__init__(
+            f"the option {option} for {kind}", f"one of {', '.join(self.known)}" if self.known else "no options"
+        )
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.kind, self.option, self.known)
 
 
 class Part(nn.Module):
     """An `nn.Module` that records the arguments of its constructor.
 
-    `config` is plain JSON data; `Part.from_config` makes an equal part (with fresh weights) again. Only classes of the
-    packages of parts, and those already imported, can be made: a configuration file never says what to import.
+    `config` is plain JSON data; `Part.from_config` makes an equal part (with fresh weights) again. A class is named
+    there as in Python, those of other packages with their module ("module:Class"), so that two of one name are two.
     """
 
     known: ClassVar[dict[str, type["Part"]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        Part.known[cls.__name__] = cls
+        name = _name_of(cls)
+        if ":" not in name and name in Part.known and Part.known[name].__module__ != cls.__module__:
+            raise TypeError(f"a second {name} in {cls.__module__}: there is one in {Part.known[name].__module__}")
+        Part.known[name] = cls
+
+    @classmethod
+    def from_spec(cls, spec: Spec, **options: Any) -> Self:
+        """The part for data and steps like those of `spec`.
+
+        `options` are those of `made_for`: by default, of the constructor without what the spec says.
+
+        Raises:
+            InputError: for options that it does not have, and for values that they cannot have.
+        """
+        known = options_of(cls)
+        if given := [name for name in options if name in _SPEC]:
+            raise InputError(
+                f"the option {given[0]} for {cls.__name__}",
+                "options of the part alone",
+                "it follows from the data and the number of steps",
+            )
+        if (unknown := [name for name in options if name not in known]) and not passes_on(cls):
+            raise UnknownOption(cls.__name__, unknown[0], list(known))
+        try:
+            return cls.made_for(spec, **options)
+        except UnknownOption as error:
+            if error.option not in unknown:  # one of nested options
+                raise
+            raise UnknownOption(cls.__name__, error.option, [*known, *error.known]) from error
+        except InputError:
+            raise
+        except (TypeError, ValueError, RuntimeError) as error:
+            values = {name: value for name, value in options.items() if not isinstance(value, nn.Module)}
+            if not values or is_out_of_memory(error):
+                raise
+            raise InputError(
+                f"options {values} for {cls.__name__}", "options and values that it takes", str(error).splitlines()[0]
+            ) from error
+
+    @classmethod
+    def made_for(cls, spec: Spec, *args: Any, **options: Any) -> Self:
+        """How `from_spec` makes it: the constructor gets what it asks for by name. Override where that is not enough.
+
+        `**options` in the place of named ones says that they are passed on to another part.
+        """
+        wanted = inspect.signature(cls.__init__).parameters
+        arguments = {name: getattr(spec, name) for name in _SPEC if name in wanted} | options
+        missing = [
+            each.name
+            for each in list(wanted.values())[1:]
+            if each.kind in _BY_NAME and each.default is each.empty and each.name not in arguments
+        ]
+        if missing:
+            raise InputError(f"{cls.__name__} by its name alone", f"its {', '.join(missing)}", "make it in Python")
+        return cls(**arguments)
+
+    def check_fit(self, parts: Mapping[str, Any]) -> None:
+        """Raise `InputError` where a model of these parts, this among them, cannot work; the model asks once."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Part":
         part = super().__new__(cls)
@@ -49,32 +126,70 @@ class Part(nn.Module):
 
     @property
     def config(self) -> dict[str, Any]:
-        """The class name and constructor arguments, as JSON data."""
-        return {"class": type(self).__name__} | {k: _encode(v) for k, v in self.__dict__["_arguments"].items()}
+        """The name of the class and the constructor's arguments, as JSON data."""
+        return {"class": _name_of(type(self))} | {k: _encode(v) for k, v in self.__dict__["_arguments"].items()}
 
     @staticmethod
-    def from_config(config: dict[str, Any]) -> "Part":
-        """Make a part from `config`; raises `InputError` for classes that are not known."""
+    def from_config(config: dict[str, Any], allow: Sequence[str] = ()) -> "Part":
+        """Make a part from `config`.
+
+        Classes are ours, imported already, or of packages that are installed with entry points for us. Nothing else is
+        imported because a file asks for it, but for the modules, and those within them, that the caller has in `allow`.
+
+        Raises:
+            InputError: for other classes, and arguments that they do not take.
+        """
         if not isinstance(config, dict):
             raise InputError(f"a configuration that is a {type(config).__name__}", "an object with the key class")
         arguments = dict(config)
         name = arguments.pop("class", None)
-        if name not in Part.known:
-            import_parts()
-        if name not in Part.known:
-            raise InputError(
-                f"part {name!r} in a configuration",
-                "the class of an imported part",
-                "import the module that defines it first",
-            )
+        kind = _class_called(name, allow)
         try:
-            return Part.known[name](**{k: _decode(v) for k, v in arguments.items()})
+            return kind(**{key: _decode(value, allow) for key, value in arguments.items()})
         except TypeError as error:
             raise InputError(
                 f"arguments {', '.join(arguments) or 'missing'} of {name} in a configuration",
                 "those of its constructor",
                 str(error),
             ) from error
+
+
+def options_of(kind: type[Part]) -> dict[str, inspect.Parameter]:
+    """The options of `from_spec` by name, with types and defaults; without those that are passed on to other parts."""
+    return {each.name: each for each in _parameters(kind) if each.kind in _BY_NAME and each.name not in _SPEC}
+
+
+def passes_on(kind: type[Part]) -> bool:
+    """Whether options that it does not name itself go to a part that it is made of."""
+    return any(each.kind is each.VAR_KEYWORD for each in _parameters(kind))
+
+
+def _parameters(kind: type[Part]) -> list[inspect.Parameter]:
+    is_default = kind.made_for.__func__ is Part.made_for.__func__  # type: ignore[attr-defined]
+    if is_default:
+        return list(inspect.signature(kind.__init__).parameters.values())[1:]
+    return list(inspect.signature(kind.made_for).parameters.values())[1:]  # without spec
+
+
+def _name_of(kind: type[Part]) -> str:
+    """What a configuration calls a class: its name; with its module, where it is none of ours."""
+    return kind.__name__ if kind.__module__.startswith("ndm.") else f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _class_called(name: Any, allow: Sequence[str]) -> type[Part]:
+    """The class of that name in a configuration; raises `InputError` where there is none that may be imported."""
+    module, _, attribute = name.partition(":") if isinstance(name, str) else ("", "", "")
+    if name not in Part.known and attribute:
+        import_installed(module.partition(".")[0])
+        if name not in Part.known:
+            require_allowed(f"a part {name} in a configuration", module, allow)
+            imported(f"the part {name} in a configuration", module)
+    elif name not in Part.known:
+        for axis in PARTS:
+            axis.import_files()
+    if name not in Part.known:
+        raise InputError(f"part {name!r} in a configuration", "the class of a part", "was it made by another version?")
+    return Part.known[name]
 
 
 def _encode(value: Any) -> Any:
@@ -93,9 +208,9 @@ def _encode(value: Any) -> Any:
     )
 
 
-def _decode(value: Any) -> Any:
+def _decode(value: Any, allow: Sequence[str]) -> Any:
     if isinstance(value, dict):
-        return Part.from_config(value)
+        return Part.from_config(value, allow)
     if isinstance(value, list):
-        return tuple(_decode(item) for item in value)
+        return tuple(_decode(item, allow) for item in value)
     return value

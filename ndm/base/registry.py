@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ndm.base.errors import InputError, reason
+from ndm.base.errors import InputError, Setting, reason
 
 _GROUPS = "ndm."  # what the groups of entry points begin with
 
@@ -100,6 +100,20 @@ class Axis:
             )
         return self.find(name).from_spec(spec, **parts, **(options or {}))
 
+    def setting(self, name: str, **options: Any) -> Setting:
+        """The choice of `name`, with options, as users write it: for advice."""
+        argument, kind = self.kind.replace(" ", "_"), self.find(name).__name__
+        flag, words = f"--{self.kind.replace(' ', '-')}", " ".join(f"{key}={value}" for key, value in options.items())
+        if not options:
+            return Setting(f"{argument}={kind}(...)", f"{flag} {name}")
+        named = ", ".join(f"{key}={value!r}" for key, value in options.items())
+        return Setting(f"{argument}={kind}.from_spec(spec, {named})", f"{flag} {name} {flag}-options {words}")
+
+    def import_files(self) -> None:
+        """Import all of ours, files that were added to the folder included."""
+        for name in self._files():
+            importlib.import_module(f"{self.package}.{name}")
+
     def _files(self) -> dict[str, Path]:
         """Our files by the name of the choice."""
         if self.package is None:
@@ -153,39 +167,6 @@ def modules(package: str) -> dict[str, ModuleType]:
     return {name: importlib.import_module(f"{package}.{name}") for name in names}
 
 
-# Where parts live: a model's configuration may name any class in these, and any that is already imported.
-PART_PACKAGES = (
-    "ndm.parts.schedules",
-    "ndm.parts.transforms",
-    "ndm.parts.volatilities",
-    "ndm.parts.predictors",
-    "ndm.parts.decoders",
-    "ndm.parts.reverse_steps",
-    "ndm.nn",
-)
-
-
-def import_parts() -> None:
-    """Import every file of the packages of parts, those that were added to them included."""
-    for package in PART_PACKAGES:
-        modules(package)
-
-
-def discover(package: str, base: type) -> dict[str, type]:
-    """The concrete subclass of `base` that each module of `package` defines, by module name.
-
-    Modules that define no concrete subclass (shared helpers) are left out; the first one defined counts.
-    """
-    found = {}
-    for name, module in modules(package).items():
-        for candidate in vars(module).values():
-            defined_here = inspect.isclass(candidate) and candidate.__module__ == module.__name__
-            if defined_here and issubclass(candidate, base) and not inspect.isabstract(candidate):
-                found[name] = candidate
-                break
-    return found
-
-
 def require_allowed(what: str, module: str, allow: Sequence[str]) -> None:
     """Raise `InputError` where a file asks for a module that is not imported yet, and that the caller does not allow.
 
@@ -205,6 +186,12 @@ def import_installed(package: str) -> None:
         for each in (each for found in group.values() for each in found):
             if each.module.partition(".")[0] == package:
                 _imported(f"{each.value} of {_package(each)}", each.load)
+
+
+def imported(what: str, module: str) -> ModuleType:
+    """The module of that name; raises `InputError` that says for what it was asked, where it cannot be imported."""
+    found: ModuleType = _imported(what, lambda: importlib.import_module(module))
+    return found
 
 
 def optional(package: str, extra: str) -> ModuleType:

@@ -8,6 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ndm.base.errors import InputError
+from ndm.base.spec import Spec
 from ndm.benchmarks.comparison.contenders import network_options
 from ndm.benchmarks.speed.peers import flops
 from ndm.bounds.bound import bound
@@ -99,7 +100,7 @@ def step_flops(config: Config, data: DataSet) -> float:
 def _network_flops(config: Config, event_shape: tuple[int, ...]) -> int:
     """Of an image, forward and backward."""
     with torch.device("meta"):
-        return flops(network_for(event_shape, **network_options(config)))
+        return flops(network_for(Spec(event_shape), **network_options(config)))
 
 
 def _images(name: str, event_shape: tuple[int, ...]) -> DataSet:

@@ -17,10 +17,11 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
+from ndm.base.axes import PREDICTORS, TRANSFORMS
 from ndm.base.errors import InputError
 from ndm.base.files import require_writable, write_atomically
 from ndm.base.progress import ProgressBar
-from ndm.base.registry import choose, discover
+from ndm.base.registry import choose
 from ndm.benchmarks._peak_memory import peak_memory_mib
 from ndm.benchmarks.comparison.contenders import network_options
 from ndm.benchmarks.comparison.machine import machine
@@ -28,8 +29,6 @@ from ndm.bounds.bound import bound
 from ndm.config import Config
 from ndm.data import DataSet, Split, load
 from ndm.model import NeuralDiffusion
-from ndm.parts.predictors import Predictor
-from ndm.parts.transforms import Transform
 from ndm.recipes import recipe
 from ndm.samplers.ancestral import Ancestral
 from ndm.training.build import build_model, make_time_sampler
@@ -118,9 +117,7 @@ def entries(config: Config) -> dict[str, Config]:
         "default": config,
     }
     found["compiled"] = replace(found[_REFERENCE], compile=True)
-    for transform, predictor in product(
-        discover("ndm.parts.transforms", Transform), discover("ndm.parts.predictors", Predictor)
-    ):
+    for transform, predictor in product(TRANSFORMS.names(), PREDICTORS.names()):
         for variant, options in variants.get(transform, {"": {}}).items():
             name = "_".join(filter(None, (transform, variant, predictor)))
             if name != "identity_direct":  # the reference, again

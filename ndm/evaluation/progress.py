@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 
+from ndm.base.axes import SAMPLERS
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.evaluation.figures import by_class, check_picture, filmstrip, picture_of
 from ndm.model import NeuralDiffusion
 from ndm.parts.conditions import LabelCondition
-from ndm.samplers import sampler_for
 from ndm.training.objective import as_inputs
 
 _IMAGES, _ROWS, _POINTS = 36, 4, 1200
@@ -33,7 +33,7 @@ class ProgressPictures:
     @torch.no_grad()
     def __call__(self, model: NeuralDiffusion) -> dict[str, bytes]:
         """The pictures as PNG, by name; a path that F = x leaves still is none."""
-        kind = sampler_for(self.config.sampler)
+        kind = SAMPLERS.find(self.config.sampler)
         sampler = kind(model, self.config.timesteps) if self.config.timesteps else kind(model)
         number = _IMAGES if self.data.is_image else _POINTS
         parts = []

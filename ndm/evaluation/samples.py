@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ndm.base.axes import GRIDS
+from ndm.base.axes import GRIDS, SAMPLERS
 from ndm.base.errors import InputError
 from ndm.base.files import require_writable, write_atomically
 from ndm.base.memory import require_memory
@@ -20,7 +20,6 @@ from ndm.base.seeds import check_seed
 from ndm.evaluation.conditions import Named, drawn, named_arrays
 from ndm.evaluation.figures import by_class, check_picture, picture_of
 from ndm.runs.run import Run
-from ndm.samplers import sampler_for
 
 _BATCH = 256
 _COPIES = 3  # of all samples: in batches, together, and as they are written
@@ -46,7 +45,7 @@ def draw(
     with processes.agreed():
         check_seed(seed)
         sampler = sampler or run.config["sampler"]
-        kind = sampler_for(sampler)
+        kind = SAMPLERS.find(sampler)
         chosen = GRIDS.find(grid).for_model(run.model, run.event_shape)
         if eta is not None and "eta" not in inspect.signature(kind).parameters:
             raise InputError(f"--eta for the {sampler} sampler", "a sampler with a volatility", "leave it out")

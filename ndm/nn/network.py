@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self, TypeVar
+from typing import TypeVar
 
 from torch import Tensor, nn
 
@@ -22,7 +22,7 @@ class Network(Part, ABC):
     Every head has the shape of an event. The heads of a fresh network are exactly 0, so that what is built on
     it starts from a known function. A network must have forward derivatives, in t above all, which can be
     differentiated again: `torch.func.jvp`, then `backward`; the layers of `ndm.autodiff.layers` have cheap ones. A
-    subclass is one file in `ndm/nn`, with a constructor of `event_shape`, `num_outputs`, `num_classes`,
+    subclass is one file in `ndm/nn/networks`, with a constructor of `event_shape`, `num_outputs`, `num_classes`,
     `num_values` and its own options, and a method `heads`.
     """
 
@@ -31,18 +31,6 @@ class Network(Part, ABC):
         self.event_shape = checked_event_shape(event_shape)
         self.num_outputs = num_outputs
         self.num_classes, self.num_values = num_classes, num_values
-
-    @classmethod
-    def for_events(
-        cls,
-        event_shape: Sequence[int],
-        num_outputs: int = 1,
-        num_classes: int = 0,
-        num_values: int = 0,
-        **options: Any,
-    ) -> Self:
-        """The network for events of this shape: `cls(event_shape, ...)`, spelt the same for every subclass."""
-        return cls(event_shape, num_outputs=num_outputs, num_classes=num_classes, num_values=num_values, **options)
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         """Raises `InputError` where the shapes of x, t or cond are not those of the contract."""

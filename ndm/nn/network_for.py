@@ -1,22 +1,20 @@
 """Choose a network for events of a shape."""
 
+from typing import Any
+
 from ndm.base.axes import NETWORKS
+from ndm.base.spec import Spec
 from ndm.nn.network import Network
 
+_SMALLEST_IMAGE = 8  # pixels on a side, of which a U-Net makes sense
 
-def network_for(
-    event_shape: tuple[int, ...],
-    num_outputs: int = 1,
-    num_classes: int = 0,
-    num_values: int = 0,
-    network: str = "",
-    **options,
-) -> Network:
+
+def network_for(spec: Spec, num_outputs: int = 1, network: str = "", **options: Any) -> Network:
     """The network called `network` (a file of `ndm.nn.networks`); by default a U-Net for images, an MLP for the rest.
 
     Raises `InputError` for a name that is not known.
     """
-    is_image = len(event_shape) == 3 and min(event_shape[1:]) >= 8
+    is_image = len(spec.event_shape) == 3 and min(spec.event_shape[1:]) >= _SMALLEST_IMAGE
     name = network or ("unet" if is_image else "mlp")
-    found: Network = NETWORKS.find(name).for_events(event_shape, num_outputs, num_classes, num_values, **options)
+    found: Network = NETWORKS.make(name, spec, options, num_outputs=num_outputs)
     return found

@@ -1,7 +1,8 @@
 """What a model is told of each example, by which its density p(x | cond) is conditional: the class, or real values."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from ndm.base.errors import InputError
 from ndm.base.part import Part
 from ndm.nn.embeddings import (
     NO_LABEL,
+    ConditionEmbedding,
     check_labels_in_range,
     check_labels_kind,
     check_values_finite,
@@ -33,6 +35,15 @@ class Condition(Part, ABC):
     @abstractmethod
     def check(self, cond: Tensor, number: int) -> None:
         """Raise `InputError` unless cond is that of `number` examples."""
+
+    def check_fit(self, parts: Mapping[str, Any]) -> None:
+        for network in (module for part in parts.values() for module in part.modules()):
+            if isinstance(network, ConditionEmbedding) and network.sizes != self.sizes:
+                raise InputError(
+                    f"a network for {network.sizes[0]} classes and {network.sizes[1]} values",
+                    f"one for {self.sizes[0]} and {self.sizes[1]}, as the condition {self.names} has",
+                    "make it with these num_classes and num_values",
+                )
 
     @abstractmethod
     def forward(self, cond: Tensor) -> Tensor:

@@ -56,7 +56,7 @@ Operation = Callable[[Tensor, Tensor], Tensor]  # operator.add or operator.sub: 
 
 @dataclass(frozen=True)
 class Posterior:
-    """What a predictor knows of x, dimension by dimension, and how the curve of x follows it.
+    """What a predictor says of x, dimension by dimension, and how the curve of x follows it.
 
     A change d of x_i moves F_i(., t) by d response_i(t): exact where F is linear and diagonal.
     """

@@ -1,6 +1,6 @@
 """Samplers, one file each: ways to walk from noise to data."""
 
-from ndm.base.registry import choose, discover
+from ndm.samplers import grids
 from ndm.samplers.ancestral import Ancestral
 from ndm.samplers.deterministic import Deterministic
 from ndm.samplers.exponential import Exponential
@@ -21,11 +21,5 @@ __all__ = [
     "Sampler",
     "Sde",
     "ThirdOrderMultistep",
-    "sampler_for",
+    "grids",
 ]
-
-
-def sampler_for(name: str) -> type[Sampler]:
-    """The sampler in the file of that name; raises `InputError` for a name that is unknown."""
-    kind: type[Sampler] = choose("sampler", name, discover(__name__, Sampler))
-    return kind

@@ -2,15 +2,16 @@
 
 import math
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from ndm.base.errors import InputError, is_out_of_memory
-from ndm.base.registry import choose, discover
-from ndm.bounds.time_samplers import Importance, LowDiscrepancy, TimeSampler
+from ndm.base.axes import PREDICTORS, REVERSE_STEPS, SCHEDULES, TIME_SAMPLERS, TRANSFORMS, VOLATILITIES
+from ndm.base.errors import InputError
+from ndm.base.part import options_of
+from ndm.base.spec import Spec
+from ndm.bounds.time_samplers import TimeSampler
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.data.labels import NO_CLASS
@@ -20,11 +21,7 @@ from ndm.parts.conditions import Condition, LabelCondition, ValueCondition
 from ndm.parts.decoders import Decoder
 from ndm.parts.decoders.discretised import DiscretisedDecoder
 from ndm.parts.decoders.gaussian import GaussianDecoder
-from ndm.parts.predictors import Predictor
-from ndm.parts.reverse_steps import ReverseStep
-from ndm.parts.schedules import Schedule
 from ndm.parts.transforms import Transform
-from ndm.parts.volatilities import Volatility
 from ndm.process.bases import StandardBasis
 
 _SEEN = 2**26  # values of the first training examples that a predictor may see before training: 256 MiB
@@ -33,33 +30,19 @@ _FEW_STEPS = 8  # for which a learned path pays: docs/results/does-it-pay.md
 
 def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     """The model that `config` names, for events like those of `data`; raises `InputError` for unknown names."""
-    shape, condition = data.event_shape, condition_for(config, data)
+    condition = condition_for(config, data)
     num_classes, num_values = (0, 0) if condition is None else condition.sizes
-    sizes = {"num_classes": num_classes, "num_values": num_values}
+    spec = Spec(data.event_shape, data.num_levels, num_classes, num_values, config.timesteps)
     chosen = config.transform or _path_that_pays(config.timesteps)
-    transform = _find("transform", "ndm.parts.transforms", Transform, chosen)
-    make_transform = partial(transform.for_events, timesteps=config.timesteps, **sizes)
-    path: Transform = _make(f"{chosen} transform", make_transform, config.transform_options, shape)
+    path: Transform = TRANSFORMS.make(chosen, spec, config.transform_options)
     config = _complete(config, path)
-    schedule = _find("schedule", "ndm.parts.schedules", Schedule, config.schedule)
-    predictor = _find("predictor", "ndm.parts.predictors", Predictor, config.predictor)
-    volatility = _find("volatility", "ndm.parts.volatilities", Volatility, config.volatility)
-    reverse_step = _find("reverse step", "ndm.parts.reverse_steps", ReverseStep, config.reverse_step)
-    parameterisation = {"parameterisation": "gaussian_mixture" if reverse_step.needs_posterior else "scaled"}
     model = NeuralDiffusion(
-        schedule=_make(f"{config.schedule} schedule", schedule, config.schedule_options),
+        schedule=SCHEDULES.make(str(config.schedule), spec, config.schedule_options),
         transform=path,
-        predictor=_make(
-            f"{config.predictor} predictor",
-            partial(predictor.for_events, **sizes),
-            parameterisation | config.predictor_options,
-            shape,
-            path,
-            data.num_levels,
-        ),
+        predictor=PREDICTORS.make(str(config.predictor), spec, _predictor_options(config), transform=path),
         decoder=decoder_for(data),
-        volatility=_make(f"{config.volatility} volatility", volatility.for_events, config.volatility_options, shape),
-        reverse_step=_make("reverse step", reverse_step.for_events, {}, shape, config.timesteps),
+        volatility=VOLATILITIES.make(config.volatility, spec, config.volatility_options),
+        reverse_step=REVERSE_STEPS.make(str(config.reverse_step), spec),
         condition=condition,
     )
     # A volatility that does not suit the transformation, or has no noise, says so now and not at the first step.
@@ -71,24 +54,20 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
             "F has nothing to straighten its paths with: choose another, or leave it out",
         )
     model.volatility.eta(torch.tensor(0.5), model.schedule, model.transform)
-    model.predictor.check(model.schedule, model.transform)
-    if model.reverse_step.needs_posterior:
-        _take_a_step(model, shape)
     # Channels-last weights make convolutions faster, on CPUs and GPUs; nothing else changes.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    some = model.decoder.from_raw(data.train.x[: max(1, _SEEN // math.prod(shape))])
+    some = model.decoder.from_raw(data.train.x[: max(1, _SEEN // math.prod(data.event_shape))])
     model.check_noise(some)
     model.predictor.initialise(model.decoder.standardise(some))
     return model
 
 
-@torch.no_grad()
-def _take_a_step(model: NeuralDiffusion, shape: tuple[int, ...]) -> None:
-    """Raise `InputError` where the predictor has not the posteriors that the reverse step asks for."""
-    z_t, t = torch.zeros(1, *shape), torch.tensor([0.5])
-    model.eval()
-    model.reverse_kernel(z_t, model.predict(z_t, t), torch.tensor([0]), timesteps=2)
-    model.train()
+def _predictor_options(config: Config) -> dict[str, Any]:
+    """The options of the predictor; by default its parameterisation says what the reverse step asks for."""
+    if "parameterisation" not in options_of(PREDICTORS.find(str(config.predictor))):
+        return config.predictor_options
+    needs_posterior = REVERSE_STEPS.find(str(config.reverse_step)).needs_posterior
+    return {"parameterisation": "gaussian_mixture" if needs_posterior else "scaled"} | config.predictor_options
 
 
 def _path_that_pays(timesteps: int | None) -> str:
@@ -114,7 +93,8 @@ def _complete(config: Config, path: Transform) -> Config:
 
 def make_time_sampler(config: Config) -> TimeSampler:
     """Where the loss is evaluated in time."""
-    return Importance() if config.importance else LowDiscrepancy()
+    time_sampler: TimeSampler = TIME_SAMPLERS.find(config.time_sampler)()
+    return time_sampler
 
 
 def decoder_for(data: DataSet) -> Decoder:
@@ -157,26 +137,3 @@ def condition_for(config: Config, data: DataSet) -> Condition | None:
             "leave it out: it tells the model nothing",
         )
     return ValueCondition(data.condition, tuple(loc.tolist()), tuple(scale.tolist()))
-
-
-def _find(kind: str, package: str, base: type, name: str | None) -> Any:
-    return choose(kind, str(name), discover(package, base))
-
-
-def _make(kind: str, maker: Any, options: dict[str, Any], *arguments: Any) -> Any:
-    if reserved := {"timesteps", "num_classes", "num_values"} & set(options):
-        raise InputError(
-            f"the option {min(reserved)} for the {kind}",
-            "options of the part alone",
-            "it follows from --timesteps, --condition and the data",
-        )
-    try:
-        return maker(*arguments, **options)
-    except InputError:
-        raise
-    except (TypeError, ValueError, RuntimeError) as error:
-        if not options or is_out_of_memory(error):
-            raise
-        raise InputError(
-            f"options {options} for the {kind}", "options and values that it takes", str(error).splitlines()[0]
-        ) from error

@@ -5,13 +5,13 @@ import shutil
 import torch
 
 from ndm.autodiff.checkpointed import checkpoint_activations
+from ndm.base.axes import SAMPLERS
 from ndm.base.errors import InputError
 from ndm.bounds.bound import MOST_TIMESTEPS
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.nn.network import Network
-from ndm.samplers import sampler_for
 from ndm.training.averages.power import exponent
 from ndm.training.build import build_model
 from ndm.training.room import parameters_fit
@@ -26,7 +26,7 @@ def check(config: Config) -> None:
             f"at most {MOST_TIMESTEPS}",
             "leave it out for infinitely many: continuous time",
         )
-    sampler_for(config.sampler)
+    SAMPLERS.find(config.sampler)
     for length in config.average_lengths:
         exponent(length)
 

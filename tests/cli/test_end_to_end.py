@@ -197,7 +197,7 @@ def test_what_is_given_goes_on_top_of_the_recipe(workplace):
         "--reverse-step mixture",
         "--timesteps 3 --precision bf16",
         "--precision bf16",
-        "--no-importance --decay constant",
+        "--time-sampler low_discrepancy --decay constant",
     ],
 )
 def test_every_choice_trains_evaluates_and_samples(workplace, options):

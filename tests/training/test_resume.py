@@ -36,7 +36,7 @@ def whole_and_parts(config: Config, data: DataSet, folder: Path, stop: int) -> t
 def two_sittings(tmp_path_factory) -> tuple[Path, Trainer, Trainer]:
     """A U-Net with dropout, importance sampling that has warmed up and cosine decay, stopped between checkpoints."""
     folder = tmp_path_factory.mktemp("runs")
-    config = replace(IMAGES, max_steps=11, save_every=100, decay="cosine", importance=True)
+    config = replace(IMAGES, max_steps=11, save_every=100, decay="cosine", time_sampler="importance")
     return folder, *whole_and_parts(config, images(), folder, stop=7)
 
 

@@ -116,7 +116,7 @@ ABLATED: dict[str, Change] = {
     "order_given": order_given,
     "order_found": order_found,
     "frequencies": frequencies,
-    "uniform_times": settings(importance=False),
+    "uniform_times": settings(time_sampler="low_discrepancy"),
     "series": series,
     "time_basis_width_32": basis(width=32),
     "time_basis_width_512": basis(width=512),

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from ndm.base.registry import discover
+from ndm.benchmarks import discover
 from ndm.benchmarks.densities.contender import Contender
 from ndm.benchmarks.densities.ours import OURS, NeuralDiffusionContender
 

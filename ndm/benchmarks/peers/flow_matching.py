@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ndm.base.errors import InputError
 from ndm.base.noise import example_noise
+from ndm.base.spec import Spec
 from ndm.benchmarks.comparison.contenders import network_options
 from ndm.benchmarks.densities.ours import configured
 from ndm.benchmarks.peers.peer import FittedPeer, Peer
@@ -53,7 +54,7 @@ class FlowMatching(Peer):
         return super().configuration(data, seconds, seed, rate) | {"network": _network_options(data)}
 
     def network(self, data: DataSet) -> nn.Module:
-        return network_for(data.event_shape, **_network_options(data))
+        return network_for(Spec(data.event_shape), **_network_options(data))
 
     def loss(self, network: nn.Module, x: Tensor) -> Tensor:
         t, x_t, velocity = self.matcher().sample_location_and_conditional_flow(torch.randn_like(x), x)

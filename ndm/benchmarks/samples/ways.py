@@ -10,7 +10,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from ndm.base.registry import discover
+from ndm.base.axes import SAMPLERS
 from ndm.model import NeuralDiffusion
 from ndm.ode.solvers.adaptive import Adaptive
 from ndm.parts.decoders.gaussian import GaussianDecoder
@@ -33,7 +33,7 @@ class Way:
     @property
     def kind(self) -> type[Sampler]:
         """Its class."""
-        return discover("ndm.samplers", Sampler)[self.sampler]
+        return SAMPLERS.find(self.sampler)
 
     @property
     def name(self) -> str:
@@ -90,9 +90,7 @@ def evaluations_of(way: Way, steps: int) -> int:
 def ways(etas: Sequence[float | None]) -> list[Way]:
     """All samplers, those that have a volatility with each of `etas`."""
     return [
-        Way(name, eta)
-        for name, kind in discover("ndm.samplers", Sampler).items()
-        for eta in (etas if _takes(kind, "eta") else (None,))
+        Way(name, eta) for name, kind in SAMPLERS.every().items() for eta in (etas if _takes(kind, "eta") else (None,))
     ]
 
 

@@ -1,7 +1,8 @@
-"""Solvers of ordinary differential equations for batches whose examples are solved apart."""
+"""Solvers of ordinary differential equations, one file each: off-the-shelf methods, each example on its own."""
 
 from ndm.ode.solvers.adaptive import Adaptive
 from ndm.ode.solvers.fixed import Fixed
+from ndm.ode.solvers.names import solver_for
 from ndm.ode.solvers.solver import Solution, Solver
 
-__all__ = ["Adaptive", "Fixed", "Solution", "Solver"]
+__all__ = ["Adaptive", "Fixed", "Solution", "Solver", "solver_for"]

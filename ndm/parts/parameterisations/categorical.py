@@ -1,13 +1,13 @@
 """What is believed of data with a finite number of levels: a probability for each level."""
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ndm.base.errors import InputError
 from ndm.base.precision import matmul
+from ndm.base.spec import Spec
 from ndm.parts.decoders.discretised import DiscretisedDecoder
 from ndm.parts.parameterisations.parameterisation import Parameterisation
 from ndm.parts.schedules import NoiseLevel
@@ -35,18 +35,17 @@ class CategoricalParameterisation(Parameterisation):
 
     def __init__(self, event_shape: tuple[int, ...], num_levels: int) -> None:
         super().__init__()
+        self.event_shape = tuple(event_shape)
         self.decoder = DiscretisedDecoder(num_levels)
         self.theta = nn.Parameter(torch.zeros(*event_shape, num_levels))
 
     @classmethod
-    def for_events(
-        cls, event_shape: tuple[int, ...], num_levels: int | None, **options: Any
-    ) -> "CategoricalParameterisation":
-        if num_levels is None:
+    def made_for(cls, spec: Spec) -> "CategoricalParameterisation":
+        if spec.num_levels is None:
             raise InputError(
                 "the categorical parameterisation for real values", "data with levels", "choose parameterisation=scaled"
             )
-        return cls(event_shape, num_levels, **options)
+        return cls(spec.event_shape, spec.num_levels)
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:

@@ -1,7 +1,6 @@
 """What is believed of real values, or of many levels: a mixture of Gaussians for each dimension."""
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +42,7 @@ class GaussianMixtureParameterisation(Parameterisation):
 
     def __init__(self, event_shape: tuple[int, ...], num_components: int = 8) -> None:
         super().__init__()
+        self.event_shape = tuple(event_shape)
         if num_components < 1:
             raise InputError(f"{num_components} components", "at least 1")
         self.num_components = num_components
@@ -53,12 +53,6 @@ class GaussianMixtureParameterisation(Parameterisation):
         self.log_stds = nn.Parameter(torch.full((*event_shape, num_components), math.log(2 / num_components)))
         self.register_buffer("first_means", spread)
         self.register_buffer("first_stds", torch.full((num_components,), 2 / num_components))
-
-    @classmethod
-    def for_events(
-        cls, event_shape: tuple[int, ...], num_levels: int | None, **options: Any
-    ) -> "GaussianMixtureParameterisation":
-        return cls(event_shape, **options)
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:

@@ -1,7 +1,6 @@
 """What the outputs of a denoising network mean: parameterisations of p(x | z_t)."""
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 from torch import Tensor
 
@@ -21,11 +20,6 @@ class Parameterisation(Part, ABC):
     """
 
     num_outputs = 1
-
-    @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], num_levels: int | None, **options: Any) -> "Parameterisation":
-        """That for events of this shape and number of levels; `options` are arguments of the constructor."""
-        return cls(**options)
 
     def initialise(self, x: Tensor) -> None:
         """Take from the training data x (N, *event), as the model sees them, what can be read off them."""

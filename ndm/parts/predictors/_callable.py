@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ndm.autodiff.derivative import require_gradient
 from ndm.base.errors import InputError
+from ndm.base.spec import Spec
 from ndm.parts.predictors.predictor import Predictor
 from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms import Transform
@@ -21,15 +22,7 @@ class CallablePredictor(Predictor):
         self.function = function
 
     @classmethod
-    def for_events(
-        cls,
-        event_shape: tuple[int, ...],
-        transform: Transform,
-        num_levels: int | None = None,
-        num_classes: int = 0,
-        num_values: int = 0,
-        **options: Any,
-    ) -> "CallablePredictor":
+    def made_for(cls, spec: Spec, transform: Transform, **options: Any) -> "CallablePredictor":
         raise InputError("a callable predictor by name", "direct or plug_in", "pass the function in Python")
 
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: NoiseLevel, transform: Transform) -> Curve:

@@ -1,5 +1,6 @@
 """Predictors that are a network and the meaning of its outputs."""
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 from torch import Tensor
@@ -7,9 +8,11 @@ from torch import Tensor
 from ndm.autodiff.derivative import require_gradient
 from ndm.base.axes import PARAMETERISATIONS
 from ndm.base.errors import InputError
+from ndm.base.spec import Spec
 from ndm.nn.network import Network
 from ndm.nn.network_for import network_for
-from ndm.parts.parameterisations import Parameterisation, ScaledParameterisation
+from ndm.parts.decoders.discretised import DiscretisedDecoder
+from ndm.parts.parameterisations import CategoricalParameterisation, Parameterisation, ScaledParameterisation
 from ndm.parts.predictors.predictor import Predictor
 from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms import Transform
@@ -24,8 +27,8 @@ class NetworkPredictor(Predictor):
         parameterisation: what its first outputs mean; the scaled parameterisation if not given.
 
     Raises:
-        InputError: when it predicts, for a network with another number of outputs than the parameterisation and the
-            heads need.
+        InputError: when the model is made, for a network with another number of outputs than the parameterisation and
+            the heads need.
     """
 
     def __init__(self, network: Network, parameterisation: Parameterisation | None = None) -> None:
@@ -39,28 +42,41 @@ class NetworkPredictor(Predictor):
         self.network = network
         self.parameterisation = parameterisation or ScaledParameterisation()
 
+    def check_fit(self, parts: Mapping[str, Any]) -> None:
+        own, others = self.parameterisation.num_outputs, self.num_heads(transform := parts["transform"])
+        if self.network.num_outputs != own + others:
+            raise InputError(
+                f"a network of {self.network.num_outputs} outputs",
+                f"{own + others}: {own} of {type(self.parameterisation).__name__} for x^, and {others} heads of "
+                f"{type(transform).__name__}",
+                f"make it with num_outputs={own + others}",
+            )
+        if isinstance(self.parameterisation, CategoricalParameterisation):
+            decoder, levels = parts["decoder"], self.parameterisation.decoder.num_levels
+            if not (isinstance(decoder, DiscretisedDecoder) and decoder.num_levels == levels):
+                raise InputError(
+                    f"the categorical parameterisation of {levels} levels with a {type(decoder).__name__}",
+                    f"a DiscretisedDecoder({levels})",
+                    "the network says how likely each level of the data is",
+                )
+
     @staticmethod
     def num_heads(transform: Transform) -> int:
         """How many events the network predicts beside x^."""
         return 0
 
     @classmethod
-    def for_events(
+    def made_for(
         cls,
-        event_shape: tuple[int, ...],
+        spec: Spec,
         transform: Transform,
-        num_levels: int | None = None,
-        num_classes: int = 0,
-        num_values: int = 0,
         parameterisation: str = "scaled",
         parameterisation_options: dict[str, Any] | None = None,
         **options: Any,
     ) -> Self:
-        chosen = PARAMETERISATIONS.find(parameterisation).for_events(
-            event_shape, num_levels, **(parameterisation_options or {})
-        )
-        num_outputs = chosen.num_outputs + cls.num_heads(transform)
-        return cls(network_for(event_shape, num_outputs, num_classes, num_values, **options), chosen)
+        """`options` are those of the network."""
+        chosen = PARAMETERISATIONS.make(parameterisation, spec, parameterisation_options)
+        return cls(network_for(spec, chosen.num_outputs + cls.num_heads(transform), **options), chosen)
 
     def initialise(self, x: Tensor) -> None:
         self.parameterisation.initialise(x)
@@ -76,12 +92,5 @@ class NetworkPredictor(Predictor):
         seen = self.parameterisation.network_input(z_t, level)
         outputs = self.network(seen, t, cond).to(z_t.dtype)
         require_gradient(lambda x: self.network(x, t, cond).to(z_t.dtype), seen, outputs)
-        own, others = self.parameterisation.num_outputs, self.num_heads(transform)
-        if outputs.shape[1] != own + others:
-            raise InputError(
-                f"a network of {outputs.shape[1]} outputs",
-                f"{own + others}: {own} of {type(self.parameterisation).__name__} for x^, and {others} heads of "
-                f"{type(transform).__name__}",
-                f"make it with num_outputs={own + others}",
-            )
+        own = self.parameterisation.num_outputs
         return self.parameterisation.posterior(z_t, outputs[:, :own], level), outputs[:, own:]

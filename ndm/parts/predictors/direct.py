@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from ndm.base.errors import InputError
+from ndm.base.axes import PREDICTORS
+from ndm.base.errors import Advice, InputError
 from ndm.parts.predictors._network import NetworkPredictor
 from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms import Transform
@@ -17,6 +18,8 @@ class DirectPredictor(NetworkPredictor):
     the curve is right for that eta; sample with the volatility that was trained.
     """
 
+    has_posterior = True
+
     @staticmethod
     def num_heads(transform: Transform) -> int:
         """How many heads the transformation's curves have; raises `InputError` where there are no such heads."""
@@ -24,7 +27,7 @@ class DirectPredictor(NetworkPredictor):
             raise InputError(
                 f"a direct predictor for {type(transform).__name__}",
                 "a transformation that a network can predict by heads",
-                "use the plug-in predictor: --predictor plug_in",
+                Advice.of("choose {}", PREDICTORS.setting("plug_in")),
             )
         return transform.num_heads
 

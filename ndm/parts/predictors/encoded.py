@@ -1,13 +1,17 @@
 """DiffEnc's predictor: predict the encoded data, and take their motion for granted."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from ndm.base.errors import InputError
+from ndm.base.axes import TRANSFORMS
+from ndm.base.errors import Advice, InputError, Setting
 from ndm.base.shapes import like_event
 from ndm.parts.gates import EncoderGate
 from ndm.parts.predictors._network import NetworkPredictor
-from ndm.parts.schedules import NoiseLevel, Schedule
+from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms import Transform
 from ndm.process.curve import Curve, LineCurve
 
@@ -23,13 +27,15 @@ class EncodedPredictor(NetworkPredictor):
     Source: Nielsen et al., DiffEnc (2023), https://arxiv.org/abs/2310.19789.
     """
 
-    def check(self, schedule: Schedule, transform: Transform) -> None:
+    def check_fit(self, parts: Mapping[str, Any]) -> None:
+        super().check_fit(parts)
+        schedule, transform = parts["schedule"], parts["transform"]
         gate = getattr(transform, "gate", None)
         if not isinstance(gate, EncoderGate):
             raise InputError(
                 f"the encoded predictor for a {type(transform).__name__}",
                 "DiffEnc's encoder",
-                "--transform residual --transform-options gate=encoder",
+                Advice.of("choose {}", TRANSFORMS.setting("residual", gate="encoder")),
             )
         t = torch.tensor([0.0, 0.5, 1.0])
         gamma, own = (each.gamma(t).detach() for each in (schedule, gate.schedule))
@@ -37,7 +43,13 @@ class EncodedPredictor(NetworkPredictor):
             raise InputError(
                 f"gamma of {gamma.tolist()} at t = 0, 1/2, 1 for an encoder made for {own.tolist()}",
                 "the same, linear in t",
-                "--transform-options 'gate_options={gamma_min: ..., gamma_max: ...}' moves the encoder's",
+                Advice.of(
+                    "{} moves the encoder's",
+                    Setting(
+                        "gate=EncoderGate(gamma_min, gamma_max)",
+                        "--transform-options 'gate_options={gamma_min: ..., gamma_max: ...}'",
+                    ),
+                ),
             )
 
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: NoiseLevel, transform: Transform) -> Curve:

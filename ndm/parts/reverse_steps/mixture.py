@@ -1,4 +1,4 @@
-"""The whole distribution of a step that the predictor needs_posterior in, not its variance alone."""
+"""The whole distribution of a step, not its variance alone."""
 
 from torch import Tensor
 
@@ -8,7 +8,7 @@ from ndm.process.mixture import Mixture
 
 
 class MixtureReverseStep(MarginalisedReverseStep):
-    """p(z_s | z_t) = prod_i integral of q(z_s,i | z_t, x_i) p(x_i | z_t) dx_i: q's step for every x that is believed.
+    """p(z_s | z_t) = prod_i integral of q(z_s,i | z_t, x_i) p(x_i | z_t) dx_i: q's step for each x, by its probability.
 
     A Gaussian step is right when steps are many. When they are few, what a step reveals of x_i is far from Gaussian:
     one of several levels, say; the mixture misses nothing but the dependence between dimensions. That holds for every
@@ -20,4 +20,5 @@ class MixtureReverseStep(MarginalisedReverseStep):
         self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None, timesteps: int | None = None
     ) -> Mixture:
         one = q.std.new_ones(())
-        return self.require(q, deviation).affine(one, q.mean).blurred(q.std**2)
+        assert deviation is not None  # checked when the model was made
+        return deviation.affine(one, q.mean).blurred(q.std**2)

@@ -1,4 +1,4 @@
-"""The variance that the predictor itself needs_posterior in."""
+"""The variance that follows from the predictor's p(x | z_t)."""
 
 from torch import Tensor
 
@@ -17,4 +17,5 @@ class MomentsReverseStep(MarginalisedReverseStep):
     def distribution(
         self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None, timesteps: int | None = None
     ) -> Gaussian:
-        return Gaussian(q.mean, (q.std**2 + self.require(q, deviation).variance).sqrt(), q.basis)
+        assert deviation is not None  # checked when the model was made
+        return Gaussian(q.mean, (q.std**2 + deviation.variance).sqrt(), q.basis)

@@ -1,11 +1,13 @@
 """What a reverse step is: the spread of p(z_s | z_t), given the variance v of q(z_s | z_t, x)."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
-from ndm.base.errors import InputError
+from ndm.base.axes import PREDICTORS, REVERSE_STEPS
+from ndm.base.errors import Advice, InputError, Setting
 from ndm.base.part import Part
 from ndm.process.bases import StandardBasis
 from ndm.process.gaussian import Gaussian
@@ -21,15 +23,10 @@ class ReverseStep(Part, ABC):
     table serves the steps of its own chain, t = (k + 1) / T -> s = k / T with the model's own volatility.
 
     Attributes:
-        needs_posterior: whether it needs what the predictor needs_posterior of x beyond x^.
+        needs_posterior: whether it needs p(x | z_t), dimension by dimension, and not x^ alone.
     """
 
     needs_posterior = False
-
-    @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], timesteps: int | None, **options: Any) -> "ReverseStep":
-        """The reverse step of a chain of `timesteps` steps (None: continuous time)."""
-        return cls(**options)
 
     def require_chain(self, timesteps: int | None) -> None:
         """Raise `InputError` unless it serves every step of the chain of T = `timesteps` steps.
@@ -45,7 +42,7 @@ class ReverseStep(Part, ABC):
 
         Args:
             q: q(z_s | z_t, .) at the predicted curve.
-            deviation: how the mean of q deviates from there, of mean 0, if `needs_posterior` and the predictor says so.
+            deviation: how the mean of q deviates from there, of mean 0, if `needs_posterior`.
             step: k, (B,) or (), of T = `timesteps`, where it is a step of that chain with the model's own volatility.
 
         Raises:
@@ -70,46 +67,47 @@ class GaussianReverseStep(ReverseStep, ABC):
 
 
 class MarginalisedReverseStep(ReverseStep, ABC):
-    """Made of what the predictor needs_posterior: q's mean is gain_i x_i + offset_i, and x_i is not known."""
+    """Made of the predictor's p(x_i | z_t): q's mean is gain_i x_i + offset_i, and x_i is not known."""
 
     needs_posterior = True
 
-    @staticmethod
-    def require(q: Gaussian, deviation: Mixture | None) -> Mixture:
-        """The deviation; raises `InputError` where the predictor gives none, or not in the coordinates of q."""
-        if deviation is None:
+    def check_fit(self, parts: Mapping[str, Any]) -> None:
+        predictor, transform = parts["predictor"], parts["transform"]
+        if not predictor.has_posterior:
             raise InputError(
-                "a reverse step of posteriors with a predictor that has none",
-                "a direct predictor",
-                "choose --predictor direct, or --reverse-step learned",
+                f"a reverse step of posteriors with a {type(predictor).__name__}, which has none",
+                "a predictor that has_posterior",
+                Advice.of("choose {}, or {}", PREDICTORS.setting("direct"), REVERSE_STEPS.setting("learned")),
             )
-        if not isinstance(q.basis, StandardBasis):
+        if not isinstance(transform.basis, StandardBasis):
             raise InputError(
-                f"a reverse step of posteriors in a {type(q.basis).__name__}",
+                f"a reverse step of posteriors in a {type(transform.basis).__name__}",
                 "the data's own dimensions",
-                "choose basis=pixel, or --reverse-step learned",
+                Advice.of(
+                    "choose {}, or {}",
+                    Setting("basis=StandardBasis()", "basis=pixel"),
+                    REVERSE_STEPS.setting("learned"),
+                ),
             )
-        return deviation
 
 
 class TabulatedReverseStep(GaussianReverseStep, ABC):
     """A ratio w / v for each of T steps and each dimension: no step of another chain has one."""
 
-    def __init__(self, event_shape: tuple[int, ...], timesteps: int) -> None:
+    def __init__(self, event_shape: tuple[int, ...], timesteps: int | None) -> None:
         super().__init__()
+        if timesteps is None:
+            raise InputError(
+                f"{type(self).__name__} in continuous time",
+                "q's own variance or a number of steps",
+                Advice.of(
+                    "give {}: for infinitely many steps w = v is forced",
+                    Setting("a number of timesteps", "--timesteps T"),
+                ),
+            )
         if timesteps < 1:
             raise InputError(f"a table of {timesteps} steps", "at least 1")
         self.timesteps, self.event_shape = timesteps, tuple(event_shape)
-
-    @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], timesteps: int | None, **options: Any) -> "ReverseStep":
-        if timesteps is None:
-            raise InputError(
-                f"{cls.__name__} in continuous time",
-                "q's own variance or a number of steps",
-                "give --timesteps T: for infinitely many steps w = v is forced",
-            )
-        return cls(event_shape, timesteps, **options)
 
     def require_chain(self, timesteps: int | None) -> None:
         if timesteps != self.timesteps:
@@ -118,7 +116,7 @@ class TabulatedReverseStep(GaussianReverseStep, ABC):
                 f"{got} for the table of {self.timesteps} steps of {type(self).__name__}",
                 f"the {self.timesteps} equal steps of time, with the model's own volatility",
                 f"take T = {self.timesteps} and no other grid or eta, or a sampler other than ancestral; "
-                "a model trained with --reverse-step mixture, moments or posterior serves all of them",
+                "a model with the reverse steps mixture, moments or posterior serves all of them",
             )
 
     def forward(self, variance: Tensor, step: Tensor | None = None, timesteps: int | None = None) -> Tensor:

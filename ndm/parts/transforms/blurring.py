@@ -34,19 +34,6 @@ class BlurringTransform(DiagonalTransform):
         self.basis: CosineBasis = CosineBasis(*(1, *event_shape)[-2:])
         self.event_shape = tuple(event_shape)
 
-    @classmethod
-    def for_events(
-        cls,
-        event_shape: tuple[int, ...],
-        *,
-        timesteps: int | None = None,
-        num_classes: int = 0,
-        num_values: int = 0,
-        sigma_blur_max: float = 20.0,
-        d_min: float = 1e-3,
-    ) -> "BlurringTransform":
-        return cls(event_shape, sigma_blur_max, d_min)
-
     @property
     def frequencies(self) -> Tensor:
         """lambda_i, (*event), in the precision and on the device that the basis has now."""

@@ -8,6 +8,7 @@ from torch import Tensor
 from ndm.autodiff.derivative import with_velocity
 from ndm.base.axes import GATES
 from ndm.base.errors import InputError
+from ndm.base.spec import Spec
 from ndm.nn.network import Network
 from ndm.nn.network_for import network_for
 from ndm.parts.gates import Gate, TimeGate
@@ -35,20 +36,16 @@ class ResidualTransform(Transform):
         self.gate = gate or TimeGate()
 
     @classmethod
-    def for_events(
+    def made_for(
         cls,
-        event_shape: tuple[int, ...],
+        spec: Spec,
         *,
-        timesteps: int | None = None,
-        num_classes: int = 0,
-        num_values: int = 0,
         gate: str = "time",
         gate_options: dict[str, Any] | None = None,
         **options: Any,
     ) -> "ResidualTransform":
         """`options` are those of the network."""
-        opened = GATES.find(gate)(**(gate_options or {}))
-        return cls(network_for(event_shape, num_classes=num_classes, num_values=num_values, **options), opened)
+        return cls(network_for(spec, **options), GATES.make(gate, spec, gate_options))
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         return RememberedCurve(ResidualCurve(self, x, cond))

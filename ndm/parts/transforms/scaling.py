@@ -3,13 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from ndm.base.axes import TIME_FUNCTIONS
+from ndm.base.axes import BASES, TIME_FUNCTIONS
 from ndm.base.errors import InputError
 from ndm.base.precision import matmul
+from ndm.base.spec import Spec
 from ndm.parts.time_functions import Monomials, TimeFunctions
 from ndm.parts.transforms._diagonal import DiagonalTransform
 from ndm.parts.transforms._orders import interleaved
-from ndm.process.bases import Basis, CosineBasis, StandardBasis
+from ndm.process.bases import Basis, StandardBasis
 
 _CONTINUOUS = 4  # functions of time in continuous time
 _MOST = 16  # functions of time by default, however many the steps
@@ -49,6 +50,7 @@ class ScalingTransform(DiagonalTransform):
         self.basis = basis or StandardBasis()
         self.functions = functions or Monomials(2)
         self.rate = rate
+        self.event_shape = tuple(event_shape)
         self.log_scale = nn.Parameter(self._start(event_shape, lead))
 
     def _start(self, event_shape: tuple[int, ...], lead: float) -> Tensor:
@@ -58,30 +60,29 @@ class ScalingTransform(DiagonalTransform):
         return torch.linalg.solve(self.functions(knots)[0], log_w).reshape(-1, *event_shape)
 
     @classmethod
-    def for_events(
+    def made_for(
         cls,
-        event_shape: tuple[int, ...],
+        spec: Spec,
         *,
-        timesteps: int | None = None,
-        num_classes: int = 0,
-        num_values: int = 0,
         basis: str = "pixel",
         functions: str = "pieces",
         num_functions: int | None = None,
         lead: float | None = None,
     ) -> "ScalingTransform":
-        if basis not in ("pixel", "frequency"):
-            raise InputError(f"basis {basis!r}", "pixel or frequency")
-        if basis == "frequency" and len(event_shape) < 2:
-            raise InputError(f"frequencies of events of shape {tuple(event_shape)}", "images", "use the pixel basis")
-        chosen = CosineBasis(*event_shape[-2:]) if basis == "frequency" else StandardBasis()
+        timesteps = spec.timesteps
         if num_functions is None:
             num_functions = min(timesteps or _CONTINUOUS, _MOST)
         rate = 1.0
         if timesteps is not None and timesteps <= _FEW:
             rate = max(_LEAST_RATE, min(_MOST_RATE, _RATE_OF_ONE_STEP / timesteps))
             lead = _LEAD if lead is None and basis == "pixel" else lead
-        return cls(event_shape, chosen, TIME_FUNCTIONS.find(functions)(num_functions), rate, lead or 0.0)
+        return cls(
+            spec.event_shape,
+            BASES.make(basis, spec),
+            TIME_FUNCTIONS.make(functions, spec, num=num_functions),
+            rate,
+            lead or 0.0,
+        )
 
     @property
     def knots(self) -> tuple[float, ...]:

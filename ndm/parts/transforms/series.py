@@ -7,6 +7,7 @@ from torch import Tensor
 from ndm.base.axes import LAYERS, TIME_FUNCTIONS
 from ndm.base.errors import InputError
 from ndm.base.part import Part
+from ndm.base.spec import Spec
 from ndm.parts.time_functions import BasisCurve, TimeFunctions
 from ndm.parts.transforms.transform import Transform
 from ndm.process.curve import Curve
@@ -30,23 +31,18 @@ class SeriesTransform(Transform):
         self.num_heads = functions.num
 
     @classmethod
-    def for_events(
+    def made_for(
         cls,
-        event_shape: tuple[int, ...],
+        spec: Spec,
         *,
-        timesteps: int | None = None,
-        num_classes: int = 0,
-        num_values: int = 0,
         functions: str = "bumps",
         num_functions: int = 3,
         layer: str = "hidden",
         **options: Any,
     ) -> "SeriesTransform":
         """`options` are those of the layer: width, and activation for the hidden one."""
-        chosen = TIME_FUNCTIONS.find(functions)(num_functions)
-        sizes = {"num_classes": num_classes, "num_values": num_values}
-        h = LAYERS.find(layer)(event_shape, num_functions, **sizes, **options)
-        return cls(h, chosen)
+        chosen = TIME_FUNCTIONS.make(functions, spec, num=num_functions)
+        return cls(LAYERS.make(layer, spec, options, num_outputs=num_functions), chosen)
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         h = self.h(x, cond).to(x.dtype)

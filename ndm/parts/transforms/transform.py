@@ -1,7 +1,6 @@
 """What a transformation is: a family of curves t -> F(x, t) that start at x."""
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,8 +10,6 @@ from ndm.base.precision import check_tensors
 from ndm.parts.schedules import NoiseLevel
 from ndm.process.bases import Basis, StandardBasis
 from ndm.process.curve import ConstantCurve, Curve
-
-_OF_ALL = ("num_classes", "num_values", "timesteps")
 
 
 class Transform(Part, ABC):
@@ -35,15 +32,6 @@ class Transform(Part, ABC):
     def __init__(self) -> None:
         super().__init__()
         self.basis: Basis = StandardBasis()
-
-    @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], *args: Any, **kwargs: Any) -> "Transform":
-        """The transformation for events of this shape; a subclass names its options.
-
-        All take `num_classes` and `num_values`, of the condition, and `timesteps`, the T of the chain that is trained
-        (None: continuous time).
-        """
-        return cls(**{name: value for name, value in kwargs.items() if name not in _OF_ALL})
 
     @abstractmethod
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:

@@ -1,7 +1,5 @@
 """One learned volatility for each dimension."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -20,11 +18,8 @@ class PerDimensionVolatility(Volatility):
     def __init__(self, event_shape: tuple[int, ...], start: float = 1.0) -> None:
         super().__init__()
         self.check_start(start)
-        self.log_eta = nn.Parameter(torch.full(tuple(event_shape), start).log())
-
-    @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], **options: Any) -> "PerDimensionVolatility":
-        return cls(event_shape, **options)
+        self.event_shape = tuple(event_shape)
+        self.log_eta = nn.Parameter(torch.full(self.event_shape, start).log())
 
     def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
         return self.log_eta.exp()[None]

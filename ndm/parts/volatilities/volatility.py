@@ -2,7 +2,6 @@
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
 
 from torch import Tensor
 
@@ -24,11 +23,6 @@ class Volatility(Part, ABC):
     """
 
     observes = False
-
-    @classmethod
-    def for_events(cls, event_shape: tuple[int, ...], **options: Any) -> "Volatility":
-        """The volatility for events of this shape; `options` are arguments of the constructor."""
-        return cls(**options)
 
     @abstractmethod
     def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:

@@ -5,7 +5,9 @@ import math
 import torch
 from torch import Tensor
 
+from ndm.base.errors import InputError
 from ndm.base.precision import matmul
+from ndm.base.spec import Spec
 from ndm.process.bases.basis import Basis
 
 
@@ -24,6 +26,14 @@ class CosineBasis(Basis):
         self.columns: Tensor
         self.register_constant("rows", _cosine_matrix(height))
         self.register_constant("columns", _cosine_matrix(width))
+
+    @classmethod
+    def made_for(cls, spec: Spec) -> "CosineBasis":
+        if len(spec.event_shape) < 2:
+            raise InputError(
+                f"frequencies of events of shape {tuple(spec.event_shape)}", "images", "use the pixel basis"
+            )
+        return cls(*spec.event_shape[-2:])
 
     def frequencies(self) -> Tensor:
         """The eigenvalues of minus the Laplacian, (pi k / H)^2 + (pi l / W)^2, (H, W), on a grid of unit spacing."""

@@ -19,7 +19,7 @@ from ndm.ode import divergences, solvers
 from ndm.ode.dequantisations import Dequantisation
 from ndm.ode.divergences import Divergence
 from ndm.ode.solvers import Solver
-from ndm.process import basis
+from ndm.process import bases
 from ndm.samplers import Sampler, grids
 
 HERE, ROOT = Path(__file__).parent, Path(ndm.__file__).parent
@@ -33,7 +33,6 @@ NAMES_EXCUSED: dict[str, str] = {
     "FullResolution": "a network: any function will do",
     "HiddenLayer": "a network: any function will do",
     "ConvolutionalLayer": "a network: any function will do",
-    "sampler_for": "a choice by name",
     "DataSet": "reads data: tests/data",
     "Split": "reads data: tests/data",
     "Whole": "reads data: tests/data",
@@ -121,7 +120,7 @@ def assert_held(what: str, everything: set[str], held: set[str], excused: dict[s
 
 
 PACKAGES = [value for name in ndm.__all__ if inspect.ismodule(value := getattr(ndm, name))]
-PACKAGES += [basis, divergences, grids, importance_weighted, solvers, time_samplers]
+PACKAGES += [bases, divergences, grids, importance_weighted, solvers, time_samplers]
 KINDS = (Part, Sampler, Solver, TimeSampler, Divergence, Dequantisation, grids.Optimised)
 
 

@@ -6,6 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
+from ndm.base.axes import (
+    PREDICTORS,
+    REVERSE_STEPS,
+    SAMPLERS,
+    SCHEDULES,
+    TIME_SAMPLERS,
+    TRANSFORMS,
+    VOLATILITIES,
+)
 from ndm.base.errors import InputError
 from ndm.base.seeds import check_seed
 from ndm.base.settings import Names, Options, fits, parsed, read, written
@@ -28,33 +37,32 @@ class Config:
     """Train on images as they are or flipped from left to right, half and half."""
 
     schedule: str | None = None
-    """linear, cosine, flow, ddpm, learned_linear (its ends) or learned (ends and shape): a file of ndm/schedules. By
-    default learned with --timesteps T, where the shape says how the steps are spent, else learned_linear."""
+    """The noise schedule gamma(t). By default learned with --timesteps T, where the shape says how the steps are spent,
+    else learned_linear."""
     schedule_options: Options = field(default_factory=dict)
     """E.g. gamma_min=-13.3 gamma_max=5."""
     transform: str | None = None
-    """identity, scaling, residual, series or blurring (a file of ndm/transforms). By default scaling with
-    --timesteps T for up to 8 steps, where a learned path pays, and identity beyond and in continuous time, where it
-    does not."""
+    """F(x, t). By default scaling with --timesteps T for up to 8 steps, where a learned path pays, and identity beyond
+    and in continuous time, where it does not."""
     transform_options: Options = field(default_factory=dict)
     """E.g. basis=frequency for scaling; num_functions=3 width=128 for series; gate=time for residual;
     sigma_blur_max=20 for blurring."""
     predictor: str | None = None
-    """direct, plug_in or encoded (a file of ndm/predictors); by default direct where the transformation allows it."""
+    """How the curve of x is guessed from z_t; by default direct where the transformation allows it."""
     predictor_options: Options = field(default_factory=dict)
     """Of the network and its parameterisation, e.g. network=unet channels=32 multipliers=[1,2] parameterisation=scaled.
     By default gaussian_mixture where the reverse step is mixture or moments, and scaled elsewhere."""
     volatility: str = "markov"
-    """markov, constant, learned, best, per_dimension or random (a file of ndm/volatilities)."""
+    """eta(t) of the reverse process."""
     volatility_options: Options = field(default_factory=dict)
     """E.g. value=1 for constant, ratio=4 for random."""
     reverse_step: str | None = None
-    """Spread of p(z_s|z_t) at --timesteps T: mixture, moments, learned, analytic or posterior (a file of
-    ndm/reverse_steps). By default mixture, or analytic where the predictor needs_posterior in a point alone."""
+    """The form of p(z_s|z_t) at --timesteps T. By default mixture, or analytic where the predictor needs_posterior in a
+    point alone."""
     timesteps: int | None = None
     """T of the discrete bound; without it the continuous bound is trained."""
     sampler: str = "ancestral"
-    """The sampler of ndm sample and ndm report for this run, where they are not told (a file of ndm/samplers)."""
+    """The sampler of ndm sample and ndm report for this run, where they are not told."""
 
     kinetic_weight: float = 0.0
     """Of the process's kinetic energy beside the bound (nats): straightens the paths of a learned F."""
@@ -91,8 +99,7 @@ class Config:
     """Keep averages of these relative lengths as well, e.g. 0.05 0.1: ndm average makes one of any length of them. Each
     takes the memory of the weights once more."""
     time_sampler: str = "importance"
-    """Where the loss is evaluated in time: importance, by its running second moments, or low_discrepancy, evenly (a
-    file of ndm/bounds/time_samplers)."""
+    """Where the loss is evaluated in time: by its running second moments (importance), or evenly."""
     precision: Literal["float32", "bf16"] = "float32"
     """Of the networks; the schedule, the posterior and the bound are always float32 at least."""
     seed: int = 0
@@ -178,6 +185,16 @@ class Config:
         return written({"data": about} | values)
 
 
+# The settings that name a choice, and what there is to choose from.
+CHOICES = {
+    "schedule": SCHEDULES,
+    "transform": TRANSFORMS,
+    "predictor": PREDICTORS,
+    "volatility": VOLATILITIES,
+    "reverse_step": REVERSE_STEPS,
+    "time_sampler": TIME_SAMPLERS,
+    "sampler": SAMPLERS,
+}
 BUDGET = ("max_steps", "max_seconds")  # one of them given on the command line takes the place of a recipe's
 
 # What may change when a run goes on: how long it is, what it writes, how it is sampled, and the machine it is on.

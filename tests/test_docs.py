@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import ndm.parts.transforms
-from ndm.base.registry import discover, modules
+from ndm.base import axes
+from ndm.base.registry import modules
 from ndm.cli import main
-from ndm.parts.transforms import Transform
 
 ROOT = Path(__file__).parent.parent
 
@@ -44,7 +44,7 @@ def test_the_part_of_the_extending_page_is_found_by_its_file(tmp_path, monkeypat
     (tmp_path / "squash.py").write_text(code)
     monkeypatch.setattr(ndm.parts.transforms, "__path__", [*ndm.parts.transforms.__path__, str(tmp_path)])
     try:
-        transform = discover("ndm.parts.transforms", Transform)["squash"]()
+        transform = axes.TRANSFORMS.find("squash")()
         torch.nn.init.constant_(transform.theta, 0.5)
         x, t = torch.randn(4, 3), torch.rand(4)
         value, velocity = transform.curve(x).with_velocity(t)

@@ -4,7 +4,9 @@ from ndm.base.registry import Axis
 
 SCHEDULES = Axis("schedule", "ndm.schedules", "ndm.parts.schedules", "ndm.parts.schedules.schedule:Schedule")
 TRANSFORMS = Axis("transform", "ndm.transforms", "ndm.parts.transforms", "ndm.parts.transforms.transform:Transform")
-PREDICTORS = Axis("predictor", "ndm.predictors", "ndm.parts.predictors", "ndm.parts.predictors.predictor:Predictor")
+PREDICTORS = Axis(
+    "predictor", "ndm.predictors", "ndm.parts.predictors", "ndm.parts.predictors.predictor:Predictor", ("transform",)
+)
 PARAMETERISATIONS = Axis(
     "parameterisation",
     "ndm.parameterisations",
@@ -24,10 +26,11 @@ TIME_FUNCTIONS = Axis(
     "ndm.time_functions",
     "ndm.parts.time_functions",
     "ndm.parts.time_functions.time_functions:TimeFunctions",
+    ("num",),
 )
 BASES = Axis("basis", "ndm.bases", "ndm.process.bases", "ndm.process.bases.basis:Basis")
-NETWORKS = Axis("network", "ndm.networks", "ndm.nn.networks", "ndm.nn.network:Network")
-LAYERS = Axis("layer", "ndm.layers", "ndm.nn.layers", "ndm.nn.layers.layer:Layer")
+NETWORKS = Axis("network", "ndm.networks", "ndm.nn.networks", "ndm.nn.network:Network", ("num_outputs",))
+LAYERS = Axis("layer", "ndm.layers", "ndm.nn.layers", "ndm.nn.layers.layer:Layer", ("num_outputs",))
 PARTS = (
     SCHEDULES,
     TRANSFORMS,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ndm.base.axes import PARTS
 from ndm.base.errors import InputError, is_out_of_memory
-from ndm.base.registry import import_installed, imported, require_allowed
+from ndm.base.registry import Axis, import_installed, imported, require_allowed
 from ndm.base.spec import Spec
 
 _SPEC = [field.name for field in fields(Spec)]
@@ -38,6 +38,7 @@ class Part(nn.Module):
     """
 
     known: ClassVar[dict[str, type["Part"]]] = {}
+    passes_on_to: ClassVar[Axis | None] = None  # of the part whose options those are that it does not name itself
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -96,6 +97,11 @@ class Part(nn.Module):
         if missing:
             raise InputError(f"{cls.__name__} by its name alone", f"its {', '.join(missing)}", "make it in Python")
         return cls(**arguments)
+
+    @classmethod
+    def takes(cls, name: str) -> bool:
+        """Whether `from_spec` has an option of that name."""
+        return name in options_of(cls)
 
     def check_fit(self, parts: Mapping[str, Any]) -> None:
         """Raise `InputError` where a model of these parts, this among them, cannot work; the model asks once."""
@@ -165,6 +171,8 @@ def passes_on(kind: type[Part]) -> bool:
 
 
 def _parameters(kind: type[Part]) -> list[inspect.Parameter]:
+    if kind.__init__ is nn.Module.__init__:  # which has names for nothing
+        return []
     is_default = kind.made_for.__func__ is Part.made_for.__func__  # type: ignore[attr-defined]
     if is_default:
         return list(inspect.signature(kind.__init__).parameters.values())[1:]

@@ -5,6 +5,7 @@ metadata of installed packages: nothing is imported before something is chosen.
 """
 
 import ast
+import contextlib
 import importlib
 import inspect
 import pkgutil
@@ -33,12 +34,14 @@ class Axis:
         package: where ours are: each public file but that of `base` is a choice of that name. None where the names are
             those of another library's table.
         base: "module:Class", of which a file defines one concrete subclass: the choice. Without it, the module is.
+        given: the arguments that whoever makes it gives it, which are therefore no options.
     """
 
     kind: str
     group: str
     package: str | None = None
     base: str | None = None
+    given: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
         """Everything that can be chosen by one word."""
@@ -49,6 +52,11 @@ class Axis:
         ours = {name: _first_line(path) for name, path in self._files().items()}
         theirs = {name: "of the package " + ", ".join(map(_package, each)) for name, each in self._foreign().items()}
         return dict(sorted((theirs | ours).items()))
+
+    def constants(self, name: str) -> dict[str, Any]:
+        """The literal constants in the file of a choice, which is not imported; none of another package's."""
+        path = self._files().get(name)
+        return {} if path is None else _constants(path)
 
     def find(self, name: str, more: Mapping[str, Any] | None = None, allow: Sequence[str] | None = None) -> Any:
         """The choice called `name`; only its file is imported.
@@ -93,12 +101,17 @@ class Axis:
         return {name: self.find(name) for name in self.names()}
 
     def make(self, name: str, spec: Any, options: Mapping[str, Any] | None = None, **parts: Any) -> Any:
-        """The part called `name` for a `Spec`, with `options` of the user's and other `parts` that it is made for."""
+        """The part called `name` for a `Spec`, with `options` of the user's.
+
+        Of `parts`, what it is made for beside the spec, it gets those that it asks for by name.
+        """
         if given := sorted(parts.keys() & (options or {})):
             raise InputError(
                 f"the option {given[0]} for the {self.kind} {name}", "options of the part alone", "leave it out"
             )
-        return self.find(name).from_spec(spec, **parts, **(options or {}))
+        kind = self.find(name)
+        asked = {part: value for part, value in parts.items() if kind.takes(part)}
+        return kind.from_spec(spec, **asked, **(options or {}))
 
     def setting(self, name: str, **options: Any) -> Setting:
         """The choice of `name`, with options, as users write it: for advice."""
@@ -167,6 +180,29 @@ def modules(package: str) -> dict[str, ModuleType]:
     return {name: importlib.import_module(f"{package}.{name}") for name in names}
 
 
+def offered(package: str, path: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a package that imports each public name when it is first asked for.
+
+    The names, and where they are from, are what its `__init__.py` at `path` imports for type checkers.
+    """
+    blocks = [
+        node for node in ast.parse(Path(path).read_text(encoding="utf-8")).body if isinstance(node, ast.If)
+    ]  # if TYPE_CHECKING:
+    imports = [each for block in blocks for each in block.body if isinstance(each, ast.ImportFrom)]
+    places = {alias.name: str(each.module) for each in imports for alias in each.names}
+
+    def get(name: str) -> Any:
+        if name not in places:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        place = places[name]
+        is_module = name in {info.name for info in pkgutil.iter_modules(_folders(place))}
+        found = importlib.import_module(f"{place}.{name}") if is_module else _attribute(place, name)
+        setattr(sys.modules[package], name, found)
+        return found
+
+    return get, lambda: sorted({*vars(sys.modules[package]), *places})
+
+
 def require_allowed(what: str, module: str, allow: Sequence[str]) -> None:
     """Raise `InputError` where a file asks for a module that is not imported yet, and that the caller does not allow.
 
@@ -230,7 +266,7 @@ def _package(each: EntryPoint) -> str:
 def _folders(package: str) -> list[str]:
     """Where the files of a package are; it is not imported for that, which would import others."""
     if package in sys.modules:
-        return list(sys.modules[package].__path__)
+        return list(getattr(sys.modules[package], "__path__", []))
     parent, _, name = package.rpartition(".")
     return [str(Path(folder, name)) for folder in _folders(parent)]
 
@@ -254,6 +290,15 @@ def _imported(what: str, load: Callable[[], Any]) -> Any:
 
 def _is_choice(candidate: Any, base: type) -> bool:
     return inspect.isclass(candidate) and issubclass(candidate, base) and not inspect.isabstract(candidate)
+
+
+def _constants(path: Path) -> dict[str, Any]:
+    found = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
+            with contextlib.suppress(ValueError):  # it is computed
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+    return found
 
 
 def _first_line(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -91,10 +92,14 @@ def read(path: Path) -> Any:
 def fits(value: Any, kind: Any) -> bool:
     """Whether a value that YAML has is one of the annotated type `kind`."""
     origin, parts = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return True
     if origin is Annotated:
         return fits(value, parts[0])
     if origin is Literal:
         return value in parts
+    if origin in (list, Sequence):
+        return isinstance(value, list) and all(fits(each, parts[0]) for each in value)
     if origin is tuple:
         each = parts[:1] * len(value) if parts[1:] == (...,) and isinstance(value, list) else parts
         return isinstance(value, list) and len(each) == len(value) and all(map(fits, value, each))

@@ -42,7 +42,9 @@ def _outcome(words: list[str], is_program: bool) -> tuple[int, str]:
         code = _run(words, is_program)
         sys.stdout.flush()
         return code, ""
-    except (InputError, UsageError) as error:
+    except InputError as error:
+        return 2, error.on_command_line
+    except UsageError as error:
         return 2, str(error)
     except (FloatingPointError, SavingError) as error:
         return 1, str(error)

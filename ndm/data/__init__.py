@@ -1,121 +1,30 @@
-"""Data sets by name, and the user's own files by path.
+"""Data: three checked splits of examples, by the name of a data set, or from the user's own files.
 
-A module of this package that has `NAME` and `load() -> DataSet` is a data set; one that has `SUFFIXES` and
-`load_file(path) -> Whole` is a file format, and one that has `holds(path) -> bool` and `load_folder(path)` a kind of
-folder, which may have splits of its own. Their keyword arguments are the options of the data, but for `condition`: a
-loader that takes it is given the names of what a model is told of each example. All are found by looking: a new one is
-one new file.
+Each name is imported when it is first asked for, so that `ndm data list` needs no numpy.
 """
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ndm.base.errors import InputError
-from ndm.base.registry import modules
-from ndm.data.dataset import CONDITION, DataSet, Split, Whole
-from ndm.data.hub import datasets as hub
+from ndm.base.registry import offered as _offered
 
-__all__ = ["DataSet", "Split", "Whole", "load", "names", "options_of", "read", "source_of"]
+if TYPE_CHECKING:
+    from ndm.data.checking import archives, check
+    from ndm.data.dataset import DataSet, Split, Whole
+    from ndm.data.known import is_here, names
+    from ndm.data.reading import load, options_of, read, source_of
 
+__all__ = [
+    "DataSet",
+    "Split",
+    "Whole",
+    "archives",
+    "check",
+    "is_here",
+    "load",
+    "names",
+    "options_of",
+    "read",
+    "source_of",
+]
 
-def load(name_or_path: str, options: Mapping[str, Any] | None = None, condition: Sequence[str] = ()) -> DataSet:
-    """The data set called `name_or_path`, or the file or folder at that path, read with `options` and split.
-
-    `condition` is what a model is told of each example: `("label",)`, its class, or names of columns of a table. Raises
-    `InputError` for an unknown name, format, option or condition, and for files that hold no usable data.
-    """
-    return read(name_or_path, options, condition).divided()
-
-
-def read(name_or_path: str, options: Mapping[str, Any] | None = None, condition: Sequence[str] = ()) -> Whole | DataSet:
-    """As `load`, but what has no splits of its own is whole: for those who evaluate all of it."""
-    loader, arguments = _loader(name_or_path)
-    if unknown := sorted(set(options or {}) - set(known := _options(loader))):
-        raise InputError(
-            f"the option {unknown[0]} for {name_or_path}", "one of " + ", ".join(known) if known else "no options"
-        )
-    given: dict[str, Any] = {CONDITION: tuple(condition)} if condition and CONDITION in _keywords(loader) else {}
-    return loader(*arguments, **(options or {}), **given).conditioned(tuple(condition))
-
-
-def source_of(name_or_path: str) -> str:
-    """The name, or the whole path: what finds the same data from any folder."""
-    is_path = name_or_path not in names() and Path(name_or_path).exists()
-    return str(Path(name_or_path).resolve()) if is_path else name_or_path
-
-
-def options_of(name_or_path: str) -> list[str]:
-    """The names of the options with which data can be read; raises `InputError` for an unknown name or format."""
-    return _options(_loader(name_or_path)[0])
-
-
-def _options(loader: Callable[..., Whole | DataSet]) -> list[str]:
-    return [name for name in _keywords(loader) if name != CONDITION]
-
-
-def _keywords(loader: Callable[..., Whole | DataSet]) -> list[str]:
-    parameters = inspect.signature(loader).parameters.values()
-    return [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
-
-
-def _loader(name_or_path: str) -> tuple[Callable[..., Whole | DataSet], list[Any]]:
-    """What reads these data, and the arguments that say where they are."""
-    known, path = data_sets(), Path(name_or_path)
-    if not name_or_path.strip():
-        raise InputError("no name of data", f"one of {', '.join(known)}, or a file")
-    if name_or_path in known:
-        return known[name_or_path].load, []
-    for prefix, module in prefixes().items():
-        if name_or_path.startswith(prefix):
-            return module.load_name, [name_or_path.removeprefix(prefix)]
-    readable = formats()
-    if path.suffix.lower() in readable and not path.is_dir():
-        return readable[path.suffix.lower()].load_file, [path]
-    if path.is_dir():
-        for module in _readers():
-            if hasattr(module, "load_folder") and module.holds(path):
-                return module.load_folder, [path]
-    if path.is_dir() or path.exists() or path.suffix:
-        tables = sorted(each for each in path.iterdir() if each.suffix in readable) if path.is_dir() else []
-        raise InputError(
-            f"the folder {name_or_path}, {_absent(path)}" if path.is_dir() else f"the file {name_or_path}",
-            "a folder of images, or a file of a format that is read: " + ", ".join(readable),
-            f"name one of its files, as {tables[0]}, or {hub.PREFIX}{path} for all tables of one kind (extra hub)"
-            if tables
-            else "save the examples with np.savez(file, x=..., y=...)",
-        )
-    raise InputError(f"data {name_or_path!r}", f"one of {', '.join(known)}, or a file {', '.join(readable)}")
-
-
-def _absent(path: Path) -> str:
-    """What those who look for data in a folder say of one in which they find none."""
-    return ", ".join(module.absent(path) for module in _readers() if hasattr(module, "absent"))
-
-
-def names() -> dict[str, str]:
-    """The one-line description of every data set, by name."""
-    return {name: (module.__doc__ or "").partition("\n")[0] for name, module in data_sets().items()}
-
-
-def data_sets() -> dict[str, ModuleType]:
-    """The modules that define a data set, by its name."""
-    found = {module.NAME: module for module in modules("ndm.data.sets").values() if hasattr(module, "NAME")}
-    return dict(sorted(found.items()))
-
-
-def formats() -> dict[str, ModuleType]:
-    """The modules that read a file format, by suffix."""
-    found = _readers()
-    return {suffix: module for module in found for suffix in getattr(module, "SUFFIXES", ())}
-
-
-def _readers() -> list[ModuleType]:
-    return [module for package in ("ndm.data.formats", "ndm.data.hub") for module in modules(package).values()]
-
-
-def prefixes() -> dict[str, ModuleType]:
-    """The modules that find data elsewhere, by what a name of theirs begins with."""
-    return {module.PREFIX: module for module in _readers() if hasattr(module, "PREFIX")}
+__getattr__, __dir__ = _offered(__name__, __file__)

@@ -33,7 +33,7 @@ def configured(name: str | None, data: DataSet, given: Mapping[str, Any]) -> Con
     """
     config = recipe(name, data)
     if any(given.get(limit) is not None for limit in BUDGET):
-        config = replace(config, **dict.fromkeys(BUDGET))
+        config = replace(config, max_steps=None, max_seconds=None)
     options = {}
     for part in ("schedule", "transform", "volatility", "predictor"):
         recipes, wanted = getattr(config, f"{part}_options"), given.get(f"{part}_options", {})

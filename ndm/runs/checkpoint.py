@@ -134,7 +134,7 @@ def read_times(folder: Path) -> Importance | None:
     """The density of t that training learned; None if it sampled t uniformly. Raises `InputError` as `readable`."""
     with readable(folder):
         state = load_file(folder / TIMES)
-        if not state:
+        if "moments.value" not in state:
             return None
         time_sampler = Importance(len(state["moments.value"]))
         time_sampler.load_state_dict(state)

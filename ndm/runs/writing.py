@@ -1,4 +1,4 @@
-"""Write what is whole or absent: folders with a checksum for each file, and the one error of a disk that is full."""
+"""Write what is whole or absent: folders with a checksum for each file; a disk that is full is a `SavingError`."""
 
 import contextlib
 import json

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ndm.base.errors import is_out_of_memory, reason
+from ndm.base.errors import SavingError, is_out_of_memory, reason
 from ndm.base.files import write_atomically
 from ndm.base.processes import Processes
-from ndm.runs.writing import SavingError, saving
+from ndm.runs.writing import saving
 from ndm.training.parallel import own
 
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from ndm.samplers.grids.uniform import GRIDS
 from test_command import call
 
 import ndm
+from ndm.base import axes
 from ndm.base.errors import InputError
-from ndm.base.registry import discover, optional
+from ndm.base.registry import optional
+from ndm.base.spec import Spec
 from ndm.benchmarks import sampling
 from ndm.benchmarks.comparison.job import Job
 from ndm.benchmarks.comparison.quality import draw, scaled, training_points
@@ -25,8 +28,6 @@ from ndm.benchmarks.samples.tables import markdown
 from ndm.benchmarks.samples.ways import Evaluations, Way, distinct_grids, evaluations_of, ways
 from ndm.data import load
 from ndm.ode.solvers.adaptive import Adaptive
-from ndm.samplers import Sampler
-from ndm.samplers.grids.uniform import GRIDS
 
 FIXED = [way for way in ways((1.0, None)) if not way.is_adaptive]
 CASE = Case(
@@ -64,7 +65,7 @@ def gaussian_points(data, number: int, seed: int) -> torch.Tensor:
 
 def test_every_sampler_is_a_way_with_each_volatility_that_it_takes():
     names = [way.name for way in ways((1.0, None))]
-    assert {way.sampler for way in ways((1.0,))} == set(discover("ndm.samplers", Sampler))
+    assert {way.sampler for way in ways((1.0,))} == set(axes.SAMPLERS.every())
     assert len(names) == len(set(names))
     assert {"ancestral, eta = 1", "ancestral, own eta", "deterministic", "heun", "ode"} <= set(names)
     assert Way("ode").is_adaptive and not Way("heun").is_adaptive
@@ -137,7 +138,9 @@ def test_more_evaluations_of_a_perfect_model_approach_the_floor(way):
 def model_folder(tmp_path_factory) -> Path:
     """A folder of models with one that is not trained, called `small`."""
     folder = tmp_path_factory.mktemp("models")
-    predictor = ndm.DirectPredictor.for_events((2,), ndm.IdentityTransform(), network="mlp", width=8, depth=1)
+    predictor = ndm.DirectPredictor.from_spec(
+        Spec((2,)), transform=ndm.IdentityTransform(), network="mlp", width=8, depth=1
+    )
     model = ndm.NeuralDiffusion(
         ndm.schedules.LinearSchedule(), ndm.IdentityTransform(), predictor, ndm.GaussianDecoder()
     )

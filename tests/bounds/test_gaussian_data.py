@@ -18,7 +18,7 @@ from exact_models import (
 from torch import Tensor
 
 import ndm
-from ndm.parts.parameterisations.parameterisation import ScaledParameterisation
+from ndm.parts.parameterisations import ScaledParameterisation
 from ndm.parts.transforms import Transform
 from ndm.parts.volatilities import Volatility
 

@@ -6,26 +6,27 @@ from exact_models import assert_close, perturbed
 from torch import Tensor
 
 import ndm
+from ndm.base import axes
 from ndm.base.errors import InputError
-from ndm.base.registry import discover
+from ndm.base.spec import Spec
 from ndm.parts.predictors import Predictor
 from ndm.parts.transforms import Transform
 
-TRANSFORMS = discover("ndm.parts.transforms", Transform)
+TRANSFORMS = axes.TRANSFORMS.every()
 EVENTS = {"vector": (3,), "image": (1, 8, 8)}
 STEPS = 4
 
 
 def predictor_for(transform: Transform, event_shape: tuple[int, ...]) -> Predictor:
     try:
-        return ndm.DirectPredictor.for_events(event_shape, transform)
+        return ndm.DirectPredictor.from_spec(Spec(event_shape), transform=transform)
     except InputError:
-        return ndm.predictors.PlugInPredictor.for_events(event_shape, transform)
+        return ndm.predictors.PlugInPredictor.from_spec(Spec(event_shape), transform=transform)
 
 
 def learned_model(name: str, event_shape: tuple[int, ...]) -> ndm.NeuralDiffusion:
     """Everything that can be learned is."""
-    transform = TRANSFORMS[name].for_events(event_shape)
+    transform = TRANSFORMS[name].from_spec(Spec(event_shape))
     return perturbed(
         ndm.NeuralDiffusion(
             ndm.schedules.LearnedSchedule(-6.0, 4.0, num_pieces=3),

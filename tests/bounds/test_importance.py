@@ -8,6 +8,7 @@ from exact_models import ONE, ZERO, assert_close, gaussian_model, growth
 
 import ndm
 from ndm.base.errors import InputError
+from ndm.base.spec import Spec
 
 DATA = torch.tensor([[2.3]], dtype=torch.float64)
 T = 4
@@ -68,8 +69,8 @@ def test_batches_and_labels_change_nothing() -> None:
 
 def test_mixture_steps_have_weights_too() -> None:
     transform = ndm.IdentityTransform()
-    predictor = ndm.DirectPredictor.for_events(
-        (2,), transform, parameterisation="gaussian_mixture", width=8, depth=1
+    predictor = ndm.DirectPredictor.from_spec(
+        Spec((2,)), transform=transform, parameterisation="gaussian_mixture", width=8, depth=1
     ).double()
     model = ndm.NeuralDiffusion(
         ndm.schedules.LinearSchedule(-3.0, 3.0),

@@ -7,41 +7,35 @@ import torch
 from torch import Tensor, nn
 
 import ndm
+from ndm.base import axes
 from ndm.base.part import Part
-from ndm.base.registry import discover
+from ndm.base.spec import Spec
 from ndm.parts.decoders import Decoder
-from ndm.parts.predictors import Predictor
-from ndm.parts.reverse_steps import ReverseStep
-from ndm.parts.schedules import Schedule
 from ndm.parts.transforms import Transform
-from ndm.parts.volatilities import Volatility
-from ndm.samplers import Sampler
 
 EVENTS = [(1, 8, 8), (3,), (2, 3, 4)]  # an image, a vector, something else
-BATCH, TIMESTEPS = 4, 3
+BATCH, TIMESTEPS, LEVELS = 4, 3, 256
 
-FOUND: dict[str, dict[str, type]] = {
-    "schedule": discover("ndm.parts.schedules", Schedule),
-    "transform": discover("ndm.parts.transforms", Transform),
-    "predictor": discover("ndm.parts.predictors", Predictor),
-    "decoder": discover("ndm.parts.decoders", Decoder),
-    "volatility": discover("ndm.parts.volatilities", Volatility),
-    "reverse_step": discover("ndm.parts.reverse_steps", ReverseStep),
-    "sampler": discover("ndm.samplers", Sampler),
+AXES = {
+    "schedule": axes.SCHEDULES,
+    "transform": axes.TRANSFORMS,
+    "predictor": axes.PREDICTORS,
+    "decoder": axes.DECODERS,
+    "volatility": axes.VOLATILITIES,
+    "reverse_step": axes.REVERSE_STEPS,
+    "sampler": axes.SAMPLERS,
 }
-# A callable predictor is made from the user's function instead of an event shape, and has tests of its own.
-MODEL_PARTS = [(kind, name) for kind in FOUND if kind != "sampler" for name in FOUND[kind] if name != "callable"]
+FOUND: dict[str, dict[str, type]] = {kind: axis.every() for kind, axis in AXES.items()}
+MODEL_PARTS = [(kind, name) for kind in FOUND if kind != "sampler" for name in FOUND[kind]]
 
 
-def make(kind: str, name: str, event_shape: tuple[int, ...], **options: Any) -> Part:
-    """The part found in that file, made as users make it and then disturbed."""
-    part = FOUND[kind][name]
+def make(kind: str, name: str, event_shape: tuple[int, ...], num_classes: int = 0, **options: Any) -> Part:
+    """The part found in that file, made as the command line makes it and then disturbed."""
+    levels, timesteps = (LEVELS if name == "discretised" else None), (TIMESTEPS if kind == "reverse_step" else None)
     if kind == "predictor":
         options = {"network": "mlp", "width": 16, "depth": 1} | options
-        return disturbed(part.for_events(event_shape, partner(event_shape), **options))
-    if kind == "reverse_step":
-        return disturbed(part.for_events(event_shape, TIMESTEPS, **options))
-    return disturbed(part.for_events(event_shape, **options) if hasattr(part, "for_events") else part(**options))
+    spec = Spec(event_shape, levels, num_classes, timesteps)
+    return disturbed(AXES[kind].make(name, spec, options, transform=partner(event_shape)))
 
 
 def partner(event_shape: tuple[int, ...]) -> Transform:
@@ -78,7 +72,7 @@ def data_for(decoder: Decoder, event_shape: tuple[int, ...], batch: int = BATCH)
 
 def each(kind: str) -> pytest.MarkDecorator:
     """The test runs for every part of that kind, by the name of its file."""
-    return pytest.mark.parametrize("name", [name for name in FOUND[kind] if name != "callable"])
+    return pytest.mark.parametrize("name", FOUND[kind])
 
 
 each_event = pytest.mark.parametrize("event_shape", EVENTS, ids=str)

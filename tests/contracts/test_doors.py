@@ -7,8 +7,7 @@ import pytest
 import torch
 
 import ndm
-from ndm.base import registry
-from ndm.samplers.sampler import Sampler
+from ndm.base import axes
 
 CLASSES = 3
 LABELS = torch.tensor([0, 2, 1, 0])
@@ -47,7 +46,7 @@ METHODS = {
     "network": lambda model, x, cond: model.predictor.network(x, T, cond),
 }
 DOORS = FUNCTIONS | METHODS
-SAMPLERS = registry.discover("ndm.samplers", Sampler)
+SAMPLERS = axes.SAMPLERS.every()
 each_door = pytest.mark.parametrize("way", DOORS.values(), ids=DOORS)
 each_sampler = pytest.mark.parametrize("kind", SAMPLERS.values(), ids=SAMPLERS)
 

@@ -7,14 +7,18 @@ from ndm.parts.parameterisations.names import PARAMETERISATIONS
 from torch import Tensor
 
 import ndm
+from ndm.base import axes
 from ndm.base.errors import InputError
+from ndm.base.spec import Spec
 from ndm.parts.predictors import Predictor
 from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms import Transform
 
+PARAMETERISATIONS = axes.PARAMETERISATIONS.every()
+
 SCHEDULE = ndm.schedules.LinearSchedule(-8.0, 5.0)
 POINTS = ("x", "eps", "v", "scaled")  # parameterisations of x^ alone
-NAMED = [name for name in FOUND["predictor"] if name != "callable"]
+NAMED = list(FOUND["predictor"])
 
 
 @pytest.fixture(
@@ -24,12 +28,14 @@ def case(request) -> tuple[Predictor, Transform, Tensor]:
     """A predictor of a transformation's curves, and latents."""
     name, other, event_shape = request.param
     transform = make("transform", other, event_shape)
-    predictor = FOUND["predictor"][name].for_events(event_shape, transform, network="mlp", width=16, depth=1)
+    predictor = FOUND["predictor"][name].from_spec(
+        Spec(event_shape), transform=transform, network="mlp", width=16, depth=1
+    )
     return disturbed(predictor).double(), transform.double(), torch.randn(BATCH, *event_shape, dtype=torch.float64)
 
 
 def test_the_predictors_of_the_library_are_found():
-    assert {"plug_in", "direct", "callable"} <= FOUND["predictor"].keys()
+    assert FOUND["predictor"].keys() >= {"plug_in", "direct"}
 
 
 def test_a_prediction_is_a_curve_of_events(case):
@@ -79,7 +85,9 @@ def test_a_model_predicts_at_a_single_time(case):
 @pytest.mark.parametrize("name", NAMED)
 def test_labels_reach_the_network(name):
     transform = make("transform", "series", (3,), num_classes=5)
-    predictor = disturbed(FOUND["predictor"][name].for_events((3,), transform, num_classes=5, width=16, depth=1))
+    predictor = disturbed(
+        FOUND["predictor"][name].from_spec(Spec((3,), num_classes=5), transform=transform, width=16, depth=1)
+    )
     z_t, t = torch.randn(BATCH, 3), times(dtype=torch.float32)
     values = [
         predictor(z_t, t, labels, SCHEDULE(t), transform)(t)
@@ -101,7 +109,9 @@ def test_a_form_is_a_belief_about_every_dimension(parameterisation, event_shape)
     z_t, t, zero = torch.randn(BATCH, *event_shape, dtype=torch.float64), times(), torch.zeros(BATCH).double()
     level, seen = SCHEDULE(t), transform.seen(SCHEDULE(t), t)
     for name in NAMED:
-        predictor = disturbed(FOUND["predictor"][name].for_events(event_shape, transform, **options)).double()
+        predictor = disturbed(
+            FOUND["predictor"][name].from_spec(Spec(event_shape), transform=transform, **options)
+        ).double()
         for at in (level, seen):
             outputs = torch.randn(BATCH, predictor.parameterisation.num_outputs, *event_shape, dtype=torch.float64)
             posterior = predictor.parameterisation.posterior(z_t, outputs, at)
@@ -164,5 +174,6 @@ def test_any_function_predicts():
 
 
 def test_a_function_has_no_name_on_the_command_line():
-    with pytest.raises(InputError, match="direct or plug_in"):
-        FOUND["predictor"]["callable"].for_events((3,), ndm.IdentityTransform())
+    assert "callable" not in FOUND["predictor"]
+    with pytest.raises(InputError, match="its function; make it in Python"):
+        ndm.predictors.CallablePredictor.from_spec(Spec((3,)))

@@ -3,12 +3,13 @@
 import pytest
 import torch
 from making import BATCH, EVENTS, FOUND, TIMESTEPS, each, make, tiny_model
-from ndm.samplers.grids.uniform import uniform_gamma
 
 import ndm
 from ndm.base.errors import InputError
+from ndm.base.spec import Spec
 from ndm.parts.reverse_steps import ReverseStep
 from ndm.process.mixture import Mixture
+from ndm.samplers.grids import uniform_gamma
 
 STEPS = torch.tensor([0, 1, 2, 1])
 BELIEVED = [name for name, part in FOUND["reverse_step"].items() if part.needs_posterior]
@@ -165,9 +166,9 @@ def test_continuous_time_is_accepted_or_refused_with_advice(case):
     kind = type(reverse_step)
     if hasattr(reverse_step, "timesteps"):
         with pytest.raises(InputError, match="--timesteps T"):
-            kind.for_events(event_shape, None)
+            kind.from_spec(Spec(event_shape))
     else:
-        assert isinstance(kind.for_events(event_shape, None), kind)
+        assert isinstance(kind.from_spec(Spec(event_shape)), kind)
 
 
 @pytest.mark.parametrize("name", BELIEVED)

@@ -8,19 +8,20 @@ import torch
 from making import EVENTS, FOUND, disturbed, each, make, partner, tiny_model
 
 import ndm
+from ndm.base import axes
 from ndm.base.errors import InputError
-from ndm.samplers.grids.optimised import grids_for
-from ndm.samplers.grids.uniform import uniform_gamma
+from ndm.base.spec import Spec
+from ndm.samplers.grids import uniform_gamma
 from ndm.samplers.sampler import Grid
 
 each_sampler = each("sampler")
-each_grid = pytest.mark.parametrize("grid", grids_for(tiny_model((3,)), (3,)))
+each_grid = pytest.mark.parametrize("grid", axes.GRIDS.names())
 
 
 def grid_for(name: str, model: ndm.NeuralDiffusion, event_shape: tuple[int, ...]) -> Grid:
     """The grid of that name, with a small search."""
     small = {"optimised": ndm.samplers.grids.Optimised(model, event_shape, samples=3, fine=8)}
-    return (grids_for(model, event_shape) | small)[name]
+    return small.get(name) or axes.GRIDS.find(name).for_model(model, event_shape)
 
 
 @pytest.fixture(params=EVENTS, ids=str)
@@ -124,7 +125,9 @@ def test_it_leaves_the_model_as_it_was(name, model, training):
 @each_sampler
 def test_labels_reach_the_model(name):
     transform = partner((3,))
-    predictor = disturbed(ndm.predictors.PlugInPredictor.for_events((3,), transform, num_classes=4, width=16, depth=1))
+    predictor = disturbed(
+        ndm.predictors.PlugInPredictor.from_spec(Spec((3,), num_classes=4), transform=transform, width=16, depth=1)
+    )
     sampler = FOUND["sampler"][name](tiny_model((3,), transform=transform, predictor=predictor), 3)
     first, second = (sampler((2, 3), torch.tensor(labels)) for labels in ([0, 1], [0, 3]))
     torch.testing.assert_close(first[0], second[0])

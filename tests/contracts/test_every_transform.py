@@ -8,6 +8,7 @@ from torch import Tensor
 import ndm
 from ndm.base.errors import InputError
 from ndm.base.shapes import like_event
+from ndm.base.spec import Spec
 from ndm.parts.predictors.direct import DirectPredictor
 from ndm.parts.transforms import Transform
 from ndm.process.curve import ConstantCurve, Curve
@@ -124,7 +125,7 @@ class Headless(Transform):
 
 def test_a_direct_predictor_of_a_curve_without_heads_is_refused():
     with pytest.raises(InputError, match="--predictor plug_in"):
-        DirectPredictor.for_events((3,), Headless())
+        DirectPredictor.from_spec(Spec((3,)), transform=Headless())
     with pytest.raises(TypeError, match="no direct form"):
         Headless().curve_from_heads(torch.zeros(1, 3), torch.zeros(1, 0, 3), torch.zeros(1))
 
@@ -148,12 +149,12 @@ def test_its_scale_its_response_and_what_is_seen_start_at_one(case):
 def test_it_is_made_for_any_number_of_steps(case):
     transform, x = case
     for timesteps in (None, 1, 7, 1000):
-        made = type(transform).for_events(tuple(x.shape[1:]), timesteps=timesteps).double()
+        made = type(transform).from_spec(Spec(tuple(x.shape[1:]), timesteps=timesteps)).double()
         torch.testing.assert_close(made(x, torch.zeros_like(times())), x)
         assert torch.isfinite(made(x, times())).all()
 
 
 def test_an_unknown_option_is_no_option(case):
     transform, x = case
-    with pytest.raises(TypeError, match="unexpected keyword"):
-        type(transform).for_events(tuple(x.shape[1:]), colour="red")
+    with pytest.raises(InputError, match="the option colour"):
+        type(transform).from_spec(Spec(tuple(x.shape[1:])), colour="red")

@@ -7,13 +7,15 @@ from making import BATCH, EVENTS, FOUND, disturbed, make, partner, times
 from torch import Tensor
 
 import ndm
+from ndm.base import axes
 from ndm.base.errors import InputError
 from ndm.base.shapes import like_event
 from ndm.parts.schedules import Schedule
-from ndm.parts.time_functions import FUNCTIONS
 from ndm.parts.transforms import Transform
 from ndm.parts.transforms._diagonal import DiagonalTransform
 from ndm.parts.volatilities import Volatility
+
+FUNCTIONS = axes.TIME_FUNCTIONS.every()
 
 SCHEDULE = ndm.schedules.LinearSchedule(-8.0, 5.0)
 

@@ -5,16 +5,14 @@ from collections.abc import Callable
 import pytest
 import torch
 from making import disturbed
-from ndm.parts.parameterisations.names import PARAMETERISATIONS, parameterisation_for
 from torch import Tensor, nn
 from torch.export import Dim
 
 import ndm
-from ndm.base import registry
+from ndm.base import axes
+from ndm.base.spec import Spec
 from ndm.nn.network_for import network_for
-from ndm.parts.predictors import Predictor
 from ndm.parts.predictors._callable import CallablePredictor
-from ndm.parts.schedules import Schedule
 
 CLASSES = 3
 POINTS, IMAGES = (3,), (1, 8, 8)
@@ -70,9 +68,8 @@ def of_predictor(name: str, event_shape: tuple[int, ...], num_classes: int) -> n
         transform = ndm.transforms.ResidualTransform(network(event_shape, 1, num_classes))
         predictor = ndm.predictors.PlugInPredictor(network(event_shape, 1, num_classes))
     elif name == "encoded":
-        transform = ndm.transforms.ResidualTransform.for_events(
-            event_shape,
-            num_classes=num_classes,
+        transform = ndm.transforms.ResidualTransform.from_spec(
+            Spec(event_shape, num_classes=num_classes),
             gate="encoder",
             gate_options={"gamma_min": -6.0, "gamma_max": 4.0},
             **({"width": 8} if event_shape == POINTS else {"channels": 8}),
@@ -87,18 +84,18 @@ def of_predictor(name: str, event_shape: tuple[int, ...], num_classes: int) -> n
 
 @pytest.mark.parametrize("num_classes", [0, CLASSES], ids=["no labels", "labels"])
 @pytest.mark.parametrize("event_shape", [POINTS, IMAGES], ids=["MLP", "UNet"])
-@pytest.mark.parametrize("name", registry.discover("ndm.parts.predictors", Predictor))
+@pytest.mark.parametrize("name", axes.PREDICTORS.every())
 def test_every_predictor(name, event_shape, num_classes):
     model = of_predictor(name, event_shape, num_classes)
     assert_free(model, velocity, lambda batch: inputs(batch, event_shape, num_classes > 0))
 
 
-@pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
+@pytest.mark.parametrize("parameterisation", axes.PARAMETERISATIONS.names())
 def test_every_form_and_a_step(parameterisation):
     """The mean of the deterministic step from t to t / 2, through a learned scale of each dimension."""
     predictor = ndm.DirectPredictor(
-        network(POINTS, parameterisation_for(parameterisation, POINTS, 5, None).num_outputs, 0),
-        parameterisation_for(parameterisation, POINTS, 5, None),
+        network(POINTS, axes.PARAMETERISATIONS.make(parameterisation, Spec(POINTS, 5)).num_outputs, 0),
+        axes.PARAMETERISATIONS.make(parameterisation, Spec(POINTS, 5)),
     )
     model = disturbed(
         ndm.NeuralDiffusion(
@@ -115,10 +112,10 @@ def test_every_form_and_a_step(parameterisation):
     )
 
 
-@pytest.mark.parametrize("name", registry.discover("ndm.parts.schedules", Schedule))
+@pytest.mark.parametrize("name", axes.SCHEDULES.every())
 def test_every_schedule_and_the_decoders(name):
     model = ndm.NeuralDiffusion(
-        registry.discover("ndm.parts.schedules", Schedule)[name](),
+        axes.SCHEDULES.find(name)(),
         ndm.IdentityTransform(),
         lambda z_t, t, cond: 0.5 * z_t,
         ndm.DiscretisedDecoder(5),

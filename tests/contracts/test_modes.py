@@ -15,15 +15,17 @@ from torch.autograd import forward_ad
 
 import ndm
 import ndm.parts.transforms
+from ndm.base import axes
 from ndm.base.errors import InputError
 from ndm.base.part import Part
-from ndm.base.registry import discover
 from ndm.base.shapes import like_event
+from ndm.base.spec import Spec
 from ndm.nn.network import Network
 from ndm.parts.predictors import Predictor
 from ndm.parts.schedules import Schedule
 from ndm.parts.transforms import Transform
 from ndm.process.curve import Curve
+from ndm.samplers.grids import uniform_gamma
 from ndm.samplers.heun import Heun
 
 pytestmark = pytest.mark.filterwarnings("ignore:steps too large for sde", "ignore:the reverse steps are those of")
@@ -133,8 +135,10 @@ def test_inference_mode_gives_them_for_the_papers_model_with_a_unet():
     network = {"network": "unet", "channels": 16, "multipliers": [1], "attention": [4]}
     model = tiny_model(
         IMAGE,
-        transform=disturbed(ndm.transforms.ResidualTransform.for_events(IMAGE, **network)),
-        predictor=disturbed(ndm.predictors.PlugInPredictor.for_events(IMAGE, ndm.IdentityTransform(), **network)),
+        transform=disturbed(ndm.transforms.ResidualTransform.from_spec(Spec(IMAGE), **network)),
+        predictor=disturbed(
+            ndm.predictors.PlugInPredictor.from_spec(Spec(IMAGE), transform=ndm.IdentityTransform(), **network)
+        ),
     )
     assert differing(model.eval(), data_for(model.decoder, IMAGE), torch.inference_mode(), MEASURES) == []
 
@@ -156,7 +160,7 @@ def documented_transform(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Part:
     (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
     (folder / "squash_of_modes.py").write_text(code)
     monkeypatch.setattr(ndm.parts.transforms, "__path__", [*ndm.parts.transforms.__path__, str(folder)])
-    transform = discover("ndm.parts.transforms", Transform)["squash_of_modes"]()
+    transform = axes.TRANSFORMS.find("squash_of_modes")()
     nn.init.constant_(transform.theta, 0.7)
     return transform
 
@@ -168,10 +172,6 @@ def test_inference_mode_gives_them_for_new_parts(tmp_path, monkeypatch):
 
 class Energetic(Predictor):
     """A new part that takes a gradient itself: x^ = z_t - dE/dz_t."""
-
-    @classmethod
-    def for_events(cls, event_shape, transform, num_levels=None, num_classes=0, **options):
-        return cls()
 
     def forward(self, z_t, t, cond, level, transform):
         with torch.enable_grad():
@@ -227,8 +227,10 @@ def test_training_a_model_made_in_inference_mode_is_refused():
 
 @pytest.mark.parametrize("timesteps", [None, TIMESTEPS])
 def test_data_and_labels_made_in_inference_mode_train(timesteps):
-    transform = disturbed(ndm.transforms.ResidualTransform.for_events((3,), num_classes=2, width=16, depth=1))
-    predictor = disturbed(ndm.DirectPredictor.for_events((3,), transform, num_classes=2, width=16, depth=1))
+    transform = disturbed(ndm.transforms.ResidualTransform.from_spec(Spec((3,), num_classes=2), width=16, depth=1))
+    predictor = disturbed(
+        ndm.DirectPredictor.from_spec(Spec((3,), num_classes=2), transform=transform, width=16, depth=1)
+    )
     model = tiny_model((3,), transform=transform, predictor=predictor)
     x, labels = torch.randn(BATCH, 3), torch.arange(BATCH) % 2
 
@@ -278,8 +280,10 @@ bf16 = torch.autocast("cpu", torch.bfloat16)
 def test_autocast_leaves_the_ode_alone(network):
     """A density needs the velocity and its divergence in full: the values are those without autocast."""
     options = {"width": 16, "depth": 1} if network == "mlp" else {"channels": 16, "multipliers": [1]}
-    transform = disturbed(ndm.transforms.ResidualTransform.for_events(IMAGE, network=network, **options))
-    predictor = disturbed(ndm.predictors.PlugInPredictor.for_events(IMAGE, transform, network=network, **options))
+    transform = disturbed(ndm.transforms.ResidualTransform.from_spec(Spec(IMAGE), network=network, **options))
+    predictor = disturbed(
+        ndm.predictors.PlugInPredictor.from_spec(Spec(IMAGE), transform=transform, network=network, **options)
+    )
     model = tiny_model(IMAGE, transform=transform, predictor=predictor).eval()
     x = data_for(model.decoder, IMAGE)
     assert differing(model, x, bf16, OF_THE_ODE) == []

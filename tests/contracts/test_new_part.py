@@ -9,13 +9,11 @@ import torch
 import ndm
 import ndm.parts.transforms
 import ndm.samplers
+from ndm.base import axes
 from ndm.base.part import Part
-from ndm.base.registry import discover
 from ndm.cli import main
 from ndm.config import Config
 from ndm.data import DataSet, Split
-from ndm.parts.transforms import Transform
-from ndm.samplers import Sampler
 from ndm.training.build import build_model
 
 SHRINK = '''
@@ -81,9 +79,9 @@ def points(num: int = 30) -> DataSet:
 
 
 def test_it_is_found_under_the_name_of_its_file(added):
-    assert discover("ndm.parts.transforms", Transform)["shrink"].__name__ == "ShrinkTransform"
-    assert discover("ndm.samplers", Sampler)["fresh"].__name__ == "FreshSampler"
-    assert {"identity", "series"} <= discover("ndm.parts.transforms", Transform).keys()
+    assert axes.TRANSFORMS.find("shrink").__name__ == "ShrinkTransform"
+    assert axes.SAMPLERS.find("fresh").__name__ == "FreshSampler"
+    assert {"identity", "series"} <= axes.TRANSFORMS.every().keys()
 
 
 def test_a_model_is_built_of_it_by_name(added):

@@ -7,8 +7,10 @@ import pytest
 from tiny_fashion_mnist import load_tiny
 
 from ndm import data
+from ndm.base.axes import DATA_SETS
+from ndm.data import sets
 from ndm.data.dataset import SPLITS
-from ndm.data.sets import fashion_mnist_16
+from ndm.data.sets import _imagenet, fashion_mnist_16
 from ndm.data.sets._supplied import AbsentFiles
 
 # Changing a data set or its split makes every published figure incomparable: these may only ever be added to.
@@ -88,15 +90,40 @@ def test_log_density_gives_one_finite_number_for_each_example(dataset):
 
 
 def test_a_new_module_is_all_a_data_set_needs(tmp_path, monkeypatch):
-    (tmp_path / "added.py").write_text(
+    (tmp_path / "added_1.py").write_text(
         '"""A data set added by one file."""\n'
         "import numpy as np\n"
         "from ndm.data.dataset import DataSet, Split\n"
-        'NAME = "added-1"\n'
+        'NAME = "added_1"\n'
         "def load():\n"
         "    part = Split(np.ones((2, 3), np.float32))\n"
         '    return DataSet(NAME, part, part, part, num_levels=None, num_classes=0, source="here")\n'
     )
-    monkeypatch.setattr(data, "__path__", [*data.__path__, str(tmp_path)])
-    assert data.names()["added-1"] == "A data set added by one file."
-    assert data.load("added-1").event_shape == (3,)
+    monkeypatch.setattr(sets, "__path__", [*sets.__path__, str(tmp_path)])
+    assert data.names()["added_1"] == "A data set added by one file."
+    assert data.load("added_1").event_shape == (3,)
+
+
+@pytest.mark.parametrize("name", sorted(data.names()))
+def test_what_is_known_of_files_that_users_supply_is_read_and_not_imported(name):
+    """`ndm data list` imports no data set: what it reads of a file is what the module says."""
+    module, read = DATA_SETS.find(name), DATA_SETS.constants(name)
+    assert read["NAME"] == name
+    for constant in ("FOLDERS", "FIRST", "INSTALLED", "ARCHIVES", "MADE_FROM"):
+        assert read.get(constant) == getattr(module, constant, None), constant
+    if name in BUNDLED:
+        assert data.is_here(name)
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_imagenet_is_here_where_its_readers_find_it(size):
+    read = DATA_SETS.constants(f"imagenet{size}")
+    assert read["FOLDERS"] == _imagenet.folder_names(size)
+    assert read["FIRST"] == (_imagenet._old_name(size, "train"), *_imagenet._new_names(size, "train"))
+
+
+def test_made_from_other_data_it_is_here_with_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("NDM_DATA", str(tmp_path))
+    (tmp_path / "fashion-mnist").mkdir()
+    (tmp_path / "fashion-mnist" / "train-images-idx3-ubyte.gz").touch()
+    assert data.is_here("fashion_mnist") and data.is_here("fashion_mnist_16")

@@ -8,6 +8,7 @@ from torch.nn.functional import conv2d, silu
 import ndm
 from ndm.base.errors import InputError
 from ndm.base.part import Part
+from ndm.base.spec import Spec
 from ndm.nn.layers import ConvolutionalLayer
 
 SHAPE = (2, 9, 9)
@@ -60,7 +61,7 @@ def test_a_configuration_makes_the_same_layer() -> None:
 
 
 def test_a_time_basis_takes_it_by_name() -> None:
-    transform = ndm.SeriesTransform.for_events(SHAPE, layer="convolutional", num_functions=2, width=4)
+    transform = ndm.SeriesTransform.from_spec(Spec(SHAPE), layer="convolutional", num_functions=2, width=4)
     x = images(2).float()
     assert isinstance(transform.h, ConvolutionalLayer) and transform.num_heads == 2
     assert torch.equal(transform(x, torch.tensor([0.2, 0.9])), x)

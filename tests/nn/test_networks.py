@@ -5,13 +5,14 @@ import torch
 from torch import Tensor, nn
 from torch.func import jvp
 
-from ndm.base import registry
+from ndm.base import axes
 from ndm.base.errors import InputError
 from ndm.base.part import Part
+from ndm.base.spec import Spec
 from ndm.nn.embeddings import NO_LABEL
 from ndm.nn.network import Network
 
-NETWORKS = registry.discover("ndm.nn", Network)
+NETWORKS = axes.NETWORKS.every()
 EVENT = (2, 8, 8)
 BATCH = 3
 
@@ -40,7 +41,7 @@ def test_the_networks_of_the_library_are_found() -> None:
 
 def test_a_fresh_network_is_exactly_zero(kind) -> None:
     x, t, cond = batch(torch.float32)
-    network = kind.for_events(EVENT, num_outputs=3, num_classes=5)
+    network = kind.from_spec(Spec(EVENT, num_classes=5), num_outputs=3)
     for label in (None, cond):
         heads = network(x, t, label)
         assert heads.shape == (BATCH, 3, *EVENT) and heads.dtype == torch.float32
@@ -50,7 +51,7 @@ def test_a_fresh_network_is_exactly_zero(kind) -> None:
 def test_a_fresh_network_learns(kind) -> None:
     """One step of gradient descent moves the zero output towards its target."""
     x, t, _ = batch(torch.float32)
-    network = kind.for_events(EVENT)
+    network = kind.from_spec(Spec(EVENT))
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
     before = (network(x, t)[:, 0] - x).square().mean()
     before.backward()
@@ -60,7 +61,7 @@ def test_a_fresh_network_learns(kind) -> None:
 
 def test_derivative_in_time_is_that_of_central_differences(kind) -> None:
     x, t, cond = batch()
-    network = perturbed(kind.for_events(EVENT, num_outputs=2, num_classes=5))
+    network = perturbed(kind.from_spec(Spec(EVENT, num_classes=5), num_outputs=2))
     value, velocity = jvp(lambda time: network(x, time, cond), (t,), (torch.ones_like(t),))
     h = 1e-6
     difference = (network(x, t + h, cond) - network(x, t - h, cond)) / (2 * h)
@@ -71,7 +72,7 @@ def test_derivative_in_time_is_that_of_central_differences(kind) -> None:
 
 def test_derivative_in_the_event_is_that_of_central_differences(kind) -> None:
     x, t, _ = batch()
-    network, direction = perturbed(kind.for_events(EVENT)), torch.randn_like(x)
+    network, direction = perturbed(kind.from_spec(Spec(EVENT))), torch.randn_like(x)
     _, derivative = jvp(lambda event: network(event, t), (x,), (direction,))
     h = 1e-6
     difference = (network(x + h * direction, t) - network(x - h * direction, t)) / (2 * h)
@@ -80,7 +81,7 @@ def test_derivative_in_the_event_is_that_of_central_differences(kind) -> None:
 
 def test_gradients_of_value_and_velocity_reach_every_parameter(kind) -> None:
     x, t, cond = batch()
-    network = perturbed(kind.for_events(EVENT, num_classes=5))
+    network = perturbed(kind.from_spec(Spec(EVENT, num_classes=5)))
     value, velocity = jvp(lambda time: network(x, time, cond), (t,), (torch.ones_like(t),))
     (value.square().mean() + velocity.square().mean()).backward()
     for name, parameter in network.named_parameters():
@@ -91,7 +92,7 @@ def test_gradients_of_value_and_velocity_reach_every_parameter(kind) -> None:
 def test_gradient_of_the_velocity_is_that_of_central_differences(kind) -> None:
     """`jvp`, then `backward`, along a random direction of all parameters."""
     x, t, _ = batch()
-    network = perturbed(kind.for_events(EVENT))
+    network = perturbed(kind.from_spec(Spec(EVENT)))
 
     def energy() -> Tensor:
         value, velocity = jvp(lambda time: network(x, time), (t,), (torch.ones_like(t),))
@@ -111,7 +112,7 @@ def test_gradient_of_the_velocity_is_that_of_central_differences(kind) -> None:
 
 def test_an_example_does_not_depend_on_its_neighbours(kind) -> None:
     x, t, cond = batch()
-    network = perturbed(kind.for_events(EVENT, num_classes=5))
+    network = perturbed(kind.from_spec(Spec(EVENT, num_classes=5)))
     together = network(x, t, cond)
     for i in range(BATCH):
         torch.testing.assert_close(together[i], network(x[i : i + 1], t[i : i + 1], cond[i : i + 1])[0])
@@ -119,7 +120,7 @@ def test_an_example_does_not_depend_on_its_neighbours(kind) -> None:
 
 def test_time_and_label_matter(kind) -> None:
     x, t, cond = batch()
-    network = perturbed(kind.for_events(EVENT, num_classes=5))
+    network = perturbed(kind.from_spec(Spec(EVENT, num_classes=5)))
     output = network(x, t, cond)
     for other in (network(x, t + 0.05, cond), network(x, t, cond.roll(1)), network(x, t)):
         assert (output - other).abs().flatten(1).amax(1).min() > 1e-4
@@ -127,7 +128,7 @@ def test_time_and_label_matter(kind) -> None:
 
 def test_no_label_is_minus_one_and_never_a_class(kind) -> None:
     x, t, _ = batch()
-    network = perturbed(kind.for_events(EVENT, num_classes=5))
+    network = perturbed(kind.from_spec(Spec(EVENT, num_classes=5)))
     torch.testing.assert_close(network(x, t), network(x, t, torch.full((BATCH,), NO_LABEL)))
     with pytest.raises(InputError, match="label 5 of example 1"):
         network(x, t, torch.tensor([0, 5, 1]))
@@ -135,13 +136,13 @@ def test_no_label_is_minus_one_and_never_a_class(kind) -> None:
 
 def test_memory_format_of_the_input_does_not_matter(kind) -> None:
     x, t, _ = batch()
-    network = perturbed(kind.for_events(EVENT))
+    network = perturbed(kind.from_spec(Spec(EVENT)))
     torch.testing.assert_close(network(x.to(memory_format=torch.channels_last), t), network(x, t))
 
 
 def test_bfloat16_autocast_stays_close(kind) -> None:
     x, t, _ = batch(torch.float32)
-    network = kind.for_events(EVENT)
+    network = kind.from_spec(Spec(EVENT))
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.05)
     with torch.autocast("cpu", torch.bfloat16):
@@ -154,7 +155,7 @@ def test_bfloat16_autocast_stays_close(kind) -> None:
 
 def test_a_configuration_makes_the_same_network(kind) -> None:
     x, t, cond = batch()
-    network = perturbed(kind.for_events(EVENT, num_outputs=2, num_classes=5))
+    network = perturbed(kind.from_spec(Spec(EVENT, num_classes=5), num_outputs=2))
     copy = Part.from_config(network.config).double()
     copy.load_state_dict(network.state_dict())
     assert type(copy) is kind and copy.config == network.config
@@ -177,7 +178,7 @@ def test_a_configuration_makes_the_same_network(kind) -> None:
     ],
 )
 def test_wrong_inputs_are_refused_in_one_line(kind, change, line) -> None:
-    network = kind.for_events(EVENT, num_classes=5)
+    network = kind.from_spec(Spec(EVENT, num_classes=5))
     with pytest.raises(InputError) as error:
         network(*change(*batch(torch.float32)))
     assert str(error.value).startswith(line) and "\n" not in str(error.value)
@@ -185,10 +186,10 @@ def test_wrong_inputs_are_refused_in_one_line(kind, change, line) -> None:
 
 def test_labels_are_refused_without_classes(kind) -> None:
     with pytest.raises(InputError, match="num_classes=0"):
-        kind.for_events(EVENT)(*batch(torch.float32))
+        kind.from_spec(Spec(EVENT))(*batch(torch.float32))
 
 
 @pytest.mark.parametrize("shape", [(), (1, 0, 8)])
 def test_an_empty_event_is_refused(kind, shape) -> None:
     with pytest.raises(InputError, match="positive sizes"):
-        kind.for_events(shape)
+        kind.from_spec(Spec(shape))

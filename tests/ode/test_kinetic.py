@@ -15,6 +15,7 @@ from torch import Tensor
 
 import ndm
 from ndm.base.errors import InputError
+from ndm.base.spec import Spec
 from ndm.ode.kinetic_energy import kinetic_energy
 
 DATA = torch.tensor([[2.3]], dtype=torch.float64)
@@ -85,7 +86,7 @@ def test_only_the_transformation_has_a_gradient(name, predictor) -> None:
     model = ndm.NeuralDiffusion(
         ndm.LearnedLinearSchedule(-5.0, 4.0),
         transform,
-        predictor.for_events((3,), transform, network="mlp", width=16, depth=1),
+        predictor.from_spec(Spec((3,)), transform=transform, network="mlp", width=16, depth=1),
         ndm.GaussianDecoder(),
         ndm.volatilities.LearnedVolatility(),
     ).double()
@@ -140,7 +141,7 @@ def test_a_dear_path_is_evaluated_once() -> None:
     model = ndm.NeuralDiffusion(
         ndm.schedules.LinearSchedule(-5.0, 4.0),
         transform,
-        ndm.DirectPredictor.for_events((3,), transform, network="mlp", width=16, depth=1),
+        ndm.DirectPredictor.from_spec(Spec((3,)), transform=transform, network="mlp", width=16, depth=1),
         ndm.GaussianDecoder(),
     )
     kinetic_energy(model, torch.randn(5, 3))

@@ -8,11 +8,10 @@ from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
 import ndm
+from ndm.base import axes
 from ndm.base.errors import InputError
-from ndm.base.registry import discover
 from ndm.bounds.bound import discrete_integrand
 from ndm.parts.parameterisations.gaussian_mixture import GaussianMixtureParameterisation
-from ndm.parts.reverse_steps import ReverseStep
 from ndm.parts.schedules import NoiseLevel
 
 K = 5
@@ -149,7 +148,7 @@ def test_data_of_one_value_have_a_fit() -> None:
 def test_gradients_are_finite_in_single_precision(gamma, reverse_step) -> None:
     """Of a step that ends at that noise level, in the form and in the network's outputs, far from the data as well."""
     torch.set_default_dtype(torch.float32)
-    kind = discover("ndm.parts.reverse_steps", ReverseStep)[reverse_step]
+    kind = axes.REVERSE_STEPS.find(reverse_step)
     form = GaussianMixtureParameterisation((3,), 8)
     form.initialise(torch.randn(100, 3))
     predictor = perturbed(ndm.DirectPredictor(ndm.MLP((3,), form.num_outputs, width=8, depth=1), form))

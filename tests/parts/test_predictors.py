@@ -8,13 +8,13 @@ from torch.distributions import Normal
 
 import ndm
 from ndm.nn.network import Network
-from ndm.parts.parameterisations.categorical import CategoricalParameterisation
-from ndm.parts.parameterisations.parameterisation import (
+from ndm.parts.parameterisations import (
     EpsParameterisation,
     ScaledParameterisation,
     VParameterisation,
     XParameterisation,
 )
+from ndm.parts.parameterisations.categorical import CategoricalParameterisation
 
 SCHEDULE = ndm.schedules.LinearSchedule(-6.0, 4.0)
 

@@ -7,19 +7,23 @@ from torch import Tensor
 
 import ndm
 from ndm.autodiff.derivative import with_velocity
+from ndm.base import axes
+from ndm.base.spec import Spec
 from ndm.bounds.bound import continuous_integrand, discrete_integrand
 from ndm.nn.network import Network
-from ndm.parts.parameterisations.parameterisation import XParameterisation
-from ndm.parts.transforms.residual import GATES, ResidualCurve, ResidualTransform
+from ndm.parts.parameterisations import XParameterisation
+from ndm.parts.transforms.residual import ResidualCurve, ResidualTransform
 from ndm.process.curve import Curve, RememberedCurve
+
+GATES = axes.GATES.names()
 
 SCHEDULE = ndm.schedules.LinearSchedule(-6.0, 4.0)
 KINDS = {"direct": ndm.DirectPredictor, "plug_in": ndm.predictors.PlugInPredictor}
 
 
 def random_model(kind: str, gate: str = "time", eta: float = 1.0) -> ndm.NeuralDiffusion:
-    transform = ResidualTransform.for_events((3,), gate=gate, width=16, depth=1)
-    predictor = KINDS[kind].for_events((3,), transform, width=16, depth=1)
+    transform = ResidualTransform.from_spec(Spec((3,)), gate=gate, width=16, depth=1)
+    predictor = KINDS[kind].from_spec(Spec((3,)), transform=transform, width=16, depth=1)
     return perturbed(
         ndm.NeuralDiffusion(
             SCHEDULE, transform, predictor, ndm.GaussianDecoder(), ndm.volatilities.ConstantVolatility(eta)

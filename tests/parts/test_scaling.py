@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 import ndm
+from ndm.base.spec import Spec
 from ndm.bounds.bound import continuous_integrand, discrete_integrand
 from ndm.parts.schedules import NoiseLevel, Schedule
 from ndm.parts.time_functions import Pieces
@@ -96,8 +97,8 @@ def test_scaling_by_its_own_schedule_is_a_change_of_it() -> None:
 @pytest.mark.parametrize("functions", ["pieces", "bumps", "monomials"])
 def test_it_starts_in_an_order_that_keeps_neighbours_apart(functions) -> None:
     """log w_i(t) = 4 lead t (1 - t) (1 - 2 r_i) at the knots, for all functions of time; no two neighbours alike."""
-    transform = ndm.transforms.ScalingTransform.for_events(
-        (1, 4, 6), timesteps=4, functions=functions, lead=3.0
+    transform = ndm.transforms.ScalingTransform.from_spec(
+        Spec((1, 4, 6), timesteps=4), functions=functions, lead=3.0
     ).double()
     t = torch.arange(5, dtype=torch.float64) / 4
     log_w = transform.log_scale_with_velocity(t)[0]
@@ -109,9 +110,9 @@ def test_it_starts_in_an_order_that_keeps_neighbours_apart(functions) -> None:
 
 
 def test_points_start_in_the_order_of_their_dimensions_and_in_continuous_time_in_none() -> None:
-    start = ndm.transforms.ScalingTransform.for_events((3,), timesteps=2).log_scale[0]
+    start = ndm.transforms.ScalingTransform.from_spec(Spec((3,), timesteps=2)).log_scale[0]
     torch.testing.assert_close(start, 3.0 * (1 - 2 * torch.tensor([1 / 6, 3 / 6, 5 / 6])))
-    assert not ndm.transforms.ScalingTransform.for_events((3,)).log_scale.any()
+    assert not ndm.transforms.ScalingTransform.from_spec(Spec((3,))).log_scale.any()
 
 
 class MatchedSchedule(Schedule):

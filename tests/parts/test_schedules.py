@@ -6,11 +6,11 @@ from exact_models import ONE, ZERO, assert_close, derivative, perturbed, small_t
 from torch import Tensor
 
 import ndm
-from ndm.base.registry import discover
+from ndm.base import axes
 from ndm.bounds.bound import continuous_integrand, discrete_integrand
 from ndm.parts.schedules import Schedule
 
-SCHEDULES = discover("ndm.parts.schedules", Schedule)
+SCHEDULES = axes.SCHEDULES.every()
 T = 5
 
 
@@ -130,7 +130,7 @@ def test_flow_bound_in_the_form_without_gamma(eta) -> None:
 def test_equal_steps_of_gamma(name) -> None:
     """The grid in gamma inverts gamma(t)."""
     schedule = perturbed(SCHEDULES[name](), std=0.5)
-    times = ndm.samplers.grids.uniform.uniform_gamma(schedule, 9)
+    times = ndm.samplers.grids.uniform_gamma(schedule, 9)
     ends = schedule.gamma(torch.stack([ONE, ZERO]))
     expected = ends[0] + (ends[1] - ends[0]) * torch.arange(10) / 9
     assert_close(schedule.gamma(times), expected, rtol=1e-8, atol=1e-8)

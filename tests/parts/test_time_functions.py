@@ -6,8 +6,12 @@ from exact_models import assert_close, derivative
 from torch import nn
 
 import ndm
+from ndm.base import axes
 from ndm.base.errors import InputError
-from ndm.parts.time_functions import FUNCTIONS, Pieces
+from ndm.base.spec import Spec
+from ndm.parts.time_functions import Pieces
+
+FUNCTIONS = axes.TIME_FUNCTIONS.every()
 
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
 NUMBERS = [1, 2, 5]
@@ -69,18 +73,20 @@ def test_pieces_have_a_slope_on_every_knot(num) -> None:
 @pytest.mark.parametrize(("timesteps", "num"), [(None, 4), (1, 1), (3, 3), (16, 16), (1000, 16)])
 def test_scaling_has_as_many_pieces_as_steps(timesteps, num) -> None:
     """Up to 16, and a few in continuous time; unless another number is asked for, or other functions."""
-    functions = ndm.transforms.ScalingTransform.for_events((2,), timesteps=timesteps).functions
+    functions = ndm.transforms.ScalingTransform.from_spec(Spec((2,), timesteps=timesteps)).functions
     assert isinstance(functions, Pieces) and functions.num == num
-    assert ndm.transforms.ScalingTransform.for_events((2,), timesteps=timesteps, num_functions=7).functions.num == 7
-    other = ndm.transforms.ScalingTransform.for_events((2,), timesteps=timesteps, functions="monomials").functions
+    assert (
+        ndm.transforms.ScalingTransform.from_spec(Spec((2,), timesteps=timesteps), num_functions=7).functions.num == 7
+    )
+    other = ndm.transforms.ScalingTransform.from_spec(Spec((2,), timesteps=timesteps), functions="monomials").functions
     assert isinstance(other, ndm.time_functions.Monomials) and other.num == num
     with pytest.raises(InputError, match="0 functions of time"):
-        ndm.transforms.ScalingTransform.for_events((2,), timesteps=timesteps, num_functions=0)
+        ndm.transforms.ScalingTransform.from_spec(Spec((2,), timesteps=timesteps), num_functions=0)
 
 
 def test_a_chain_sees_each_value_of_its_pieces() -> None:
     """w_i(k / T) = exp(theta_ki), free for each step and dimension."""
-    transform = ndm.transforms.ScalingTransform.for_events((2, 3), timesteps=5)
+    transform = ndm.transforms.ScalingTransform.from_spec(Spec((2, 3), timesteps=5))
     nn.init.normal_(transform.log_scale)
     x = torch.randn(6, 2, 3)
     scale = torch.cat([torch.ones(1, 2, 3), transform.log_scale.exp()])

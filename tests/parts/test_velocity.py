@@ -5,11 +5,14 @@ import torch
 from exact_models import assert_close, derivative, perturbed
 
 import ndm
-from ndm.base.registry import discover
+from ndm.base import axes
+from ndm.base.spec import Spec
 from ndm.parts.transforms import Transform
-from ndm.parts.transforms.residual import GATES, ResidualTransform
+from ndm.parts.transforms.residual import ResidualTransform
 
-TRANSFORMS = discover("ndm.parts.transforms", Transform)
+GATES = axes.GATES.names()
+
+TRANSFORMS = axes.TRANSFORMS.every()
 EVENTS = {"vector": (5,), "image": (2, 8, 8)}
 CASES = (
     [(name, event, {}) for name in TRANSFORMS for event in EVENTS]
@@ -21,7 +24,7 @@ CASES = (
 @pytest.fixture(params=CASES, ids=lambda case: "-".join([*case[:2], *case[2].values()]))
 def fresh(request) -> tuple[Transform, torch.Tensor]:
     name, event, options = request.param
-    return TRANSFORMS[name].for_events(EVENTS[event], **options), torch.randn(4, *EVENTS[event])
+    return TRANSFORMS[name].from_spec(Spec(EVENTS[event]), **options), torch.randn(4, *EVENTS[event])
 
 
 @pytest.fixture
@@ -82,7 +85,7 @@ def test_differences_of_curves(random) -> None:
 @pytest.mark.parametrize("gate", GATES)
 def test_residual_is_its_formula(gate) -> None:
     """F = x + s N, s = t, sin^2(pi t / 2) or (sigma_t^2 - sigma_0^2) / (1 - sigma_0^2); or (1 - t) x + t (m x + N)."""
-    transform = perturbed(ResidualTransform.for_events((5,), gate=gate))
+    transform = perturbed(ResidualTransform.from_spec(Spec((5,)), gate=gate))
     x, t = torch.randn(4, 5), torch.rand(4)
     update, t_ = transform.network(x, t)[:, 0], t[:, None]
     variance, least = torch.sigmoid(-13.3 + 18.3 * t_), torch.sigmoid(torch.tensor(-13.3))

@@ -6,11 +6,10 @@ from exact_models import assert_close, covariance, perturbed, small_transform, s
 from torch import Tensor
 
 import ndm
-from ndm.base.registry import discover
-from ndm.parts.schedules import Schedule
+from ndm.base import axes
 from ndm.parts.volatilities import Volatility
 
-SCHEDULES = discover("ndm.parts.schedules", Schedule)
+SCHEDULES = axes.SCHEDULES.every()
 IMAGE = (1, 3, 2)
 
 
@@ -55,7 +54,7 @@ def volatilities() -> dict[str, Volatility]:
     }
 
 
-@pytest.fixture(params=discover("ndm.parts.volatilities", Volatility))
+@pytest.fixture(params=axes.VOLATILITIES.every())
 def image_model(request) -> ndm.NeuralDiffusion:
     """F diagonal in the frequencies of an image, and a volatility that may have one value for each of them."""
     return squashing_model(

@@ -10,8 +10,9 @@ from torch import Tensor
 import ndm
 from ndm.base.errors import InputError
 from ndm.parts.schedules import Schedule
+from ndm.samplers._times import uniform_time
+from ndm.samplers.grids import uniform_gamma
 from ndm.samplers.grids.optimised import shortest_path
-from ndm.samplers.grids.uniform import uniform_gamma, uniform_time
 
 DATA = torch.tensor([[2.3]], dtype=torch.float64)
 

@@ -11,13 +11,14 @@ from exact_models import assert_close, gaussian_model, growth, squashing_model
 from torch import Tensor
 
 import ndm
+from ndm.base import axes
 from ndm.base.noise import sample_noise
-from ndm.base.registry import discover
 from ndm.samplers import Sampler
-from ndm.samplers.grids.uniform import uniform_gamma, uniform_time
+from ndm.samplers._times import uniform_time
+from ndm.samplers.grids import uniform_gamma
 from ndm.samplers.sde import WhiteNoise
 
-SAMPLERS = discover("ndm.samplers", Sampler)
+SAMPLERS = axes.SAMPLERS.every()
 OF_AN_ORDER = [name for name, kind in SAMPLERS.items() if kind.order is not None]
 DATA = torch.tensor([[2.3]], dtype=torch.float64)
 

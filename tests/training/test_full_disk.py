@@ -11,10 +11,9 @@ import pytest
 import safetensors.torch
 from tiny import POINTS, content, points
 
-from ndm.base.errors import InputError
+from ndm.base.errors import InputError, SavingError
 from ndm.cli import main
 from ndm.runs import checkpoint
-from ndm.runs.writing import SavingError
 from ndm.training import state
 from ndm.training.trainer import Trainer
 

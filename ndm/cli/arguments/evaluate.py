@@ -4,10 +4,11 @@ The file is RUN/evaluation.json, or one of RUN/evaluations for anything but the 
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
+from ndm.base.axes import DEQUANTISATIONS, DIVERGENCES
 from ndm.base.settings import Options
-from ndm.cli.words import RunFolder
+from ndm.cli.words import RunFolder, one_of
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Evaluate:
     of 100 steps in continuous time."""
     ode: bool = False
     """Evaluate the density of the model's ODE as well."""
-    divergence: str | None = None
-    """Of the ODE's Jacobian: exact, hutchinson or gaussian probes; by default exact for up to 16 dimensions."""
+    divergence: Annotated[str | None, one_of(DIVERGENCES)] = None
+    """Of the ODE's velocity, exactly or by random probes; by default exact for up to 16 dimensions."""
     probes: int | None = None
     """Probes for each example, where the trace is not exact; 2 if not given. Their spread is the error of the
     estimate."""
@@ -60,7 +61,7 @@ class Evaluate:
     """Absolute error allowed; 1e-5 if not given."""
     ode_steps: int | None = None
     """Steps of a solver that has a fixed number; 100 if not given."""
-    dequantisation: str | None = None
+    dequantisation: Annotated[str | None, one_of(DEQUANTISATIONS)] = None
     """Of data with levels: posterior (the noise of q(z_0 | x), the default) or uniform."""
     dequantisation_draws: int = 1
     """Draws of it for each example, and for each of its probes where the trace is not exact."""

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from ndm.base.axes import GRIDS, SAMPLERS
 from ndm.base.settings import Options
-from ndm.cli.words import RunFolder
+from ndm.cli.words import RunFolder, one_of
 
 
 @dataclass(frozen=True)
@@ -25,19 +26,18 @@ class Sample:
     """Of a run with --condition COLUMNS: their values, as in age=40 sex=1. By default those of training examples."""
     unconditional: bool = False
     """Sample without a label, from a model that was also trained on examples without one."""
-    sampler: str | None = None
-    """ancestral (the model's own steps, with its reverse steps), exponential or sde (the reverse SDE; sde is slow, and
-    an extra), deterministic, heun, multistep, multistep_third or ode (the ODE): a file of ndm/samplers; by default the
-    run's own, ancestral unless ndm train was told otherwise."""
+    sampler: Annotated[str | None, one_of(SAMPLERS)] = None
+    """ancestral takes the model's own steps, with its reverse steps; exponential and sde walk the reverse SDE (sde is
+    slow, and an extra), the others the ODE. By default the run's own, ancestral unless ndm train was told otherwise."""
     steps: int | None = None
     """Steps of the sampler; by default the T that the model was trained with, or 50 (ode: 1 piece, in
     which it chooses its own). ancestral refuses all but T where the reverse step is learned or analytic, and --eta and
     other grids with it."""
     eta: float | None = None
     """Volatility of ancestral, exponential and sde: 0 as in the ODE, 1 DDPM's; by default the model's own."""
-    grid: str = "time"
-    """Times that are visited: equal steps of time or of gamma, or optimised for the model and the number
-    of steps (for deterministic, heun and ancestral)."""
+    grid: Annotated[str, one_of(GRIDS)] = "time"
+    """Times that are visited: equal steps of time or of gamma, or optimised for the model and the number of steps (for
+    deterministic, heun and ancestral)."""
     checkpoint: Literal["latest", "best"] = "latest"
     """The latest, or the best by validation."""
     seed: int = 0

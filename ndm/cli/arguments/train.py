@@ -1,6 +1,7 @@
 """Train a model on DATA. The same command again resumes it; Ctrl-C saves first.
 
-What is not given comes from the recipe, and what the recipe leaves open has the defaults that are shown.
+What is not given comes from the recipe, and what the recipe leaves open has the defaults that are shown. Below are the
+parts that there are to choose from, with their options.
 """
 
 from dataclasses import dataclass, field
@@ -9,10 +10,13 @@ from typing import Annotated, Any
 
 import tyro
 
-from ndm.cli.words import settings
-from ndm.config import Config
+from ndm.base.axes import RECIPES
+from ndm.cli.words import one_of, settings
+from ndm.config import CHOICES, Config
 
-_Settings: Any = settings(Config)
+_Settings: Any = settings(Config, CHOICES)
+
+MORE_HELP = "ndm.cli.parts"
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,9 @@ class Train:
     """A name (see: ndm data list), a file or a folder of images."""
     run_folder: Annotated[Path | None, tyro.conf.arg(name="run")] = None
     """Where the run is kept; runs/DATA by default."""
-    recipe: str | None = None
-    """What to start from (a file of ndm/recipes): a configuration, or a known model such as ddpm, on top of that of the
-    data; by default the one made for the data."""
+    recipe: Annotated[str | None, one_of(RECIPES)] = None
+    """What to start from: a configuration, or a known model such as ddpm, on top of that of the data; by default the
+    one made for the data."""
     dry_run: bool = False
     """Print the configuration, the parameters of each part, the FLOPs of a step and the time it will take."""
     config: tyro.conf.OmitArgPrefixes[_Settings] = field(default_factory=dict)

@@ -81,7 +81,7 @@ def show(result: dict[str, Any], of: str, console: Console) -> None:
         probes = "" if ode["probes"] is None else f" of {ode['probes']} probes"
         evaluations = f"{ode['evaluations']['mean']:.0f} evaluations in the mean, {ode['evaluations']['most']} at most"
         print(
-            f"ODE: {ode['divergence']} divergence{probes}; {ode['solver']}; {evaluations}{drawn}; "
+            f"ODE: divergence {ode['divergence']}{probes}; {ode['solver']}; {evaluations}{drawn}; "
             f"there and back: error {ode['round_trip_error']:.1g}"
         )
         of_noise = ode["standard_error_of_estimate"]

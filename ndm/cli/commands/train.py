@@ -12,12 +12,14 @@ from ndm.data import DataSet, load, source_of
 from ndm.evaluation.progress import ProgressPictures
 from ndm.recipes import configured
 from ndm.runs.checkpoint import saved_step
+from ndm.training.choices import check_choices
 from ndm.training.dry_run import dry_run
 from ndm.training.trainer import Trainer
 
 
 def run(told: Train) -> int:
     """Train on DATA: exit code 0 when the budget is spent, 1 when a signal stopped it."""
+    check_choices(told.config)
     data = load(told.data, told.config.get("data_options"), told.config.get("condition", ()))
     config = configured(told.recipe, data, told.config)
     if told.dry_run:

@@ -111,11 +111,6 @@ def folder_names(size: int) -> tuple[str, ...]:
     return f"imagenet{size}", f"imagenet-{size}"
 
 
-def first_files(size: int) -> tuple[str, ...]:
-    """The files of which one is there, where any of the data are: training images of either release."""
-    return _old_name(size, "train"), *_new_names(size, "train")
-
-
 def _old_name(size: int, part: str) -> str:
     return f"{part}_{size}x{size}.tar"
 

@@ -13,7 +13,8 @@ from ndm.data.sets._supplied import VARIABLE, find_any, folders
 NAME = "celeba_hq_256"
 SOURCE = "Karras et al., CelebA-HQ, 2018, https://arxiv.org/abs/1710.10196, at 256 pixels"
 ADVICE = f"put data256x256.zip, or its 30,000 images, into ${VARIABLE}/celeba_hq_256"
-FOLDERS, FIRST = (NAME, "celeba-hq-256"), ("data256x256.zip", "data256x256", "00001.jpg", "00001.png")
+FOLDERS = ("celeba_hq_256", "celeba-hq-256")
+FIRST = ("data256x256.zip", "data256x256", "00001.jpg", "00001.png")
 SIZES = (26_000, 1_000, 3_000)
 PIXELS = 256
 

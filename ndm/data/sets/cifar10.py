@@ -16,8 +16,9 @@ from ndm.data.sets._supplied import VARIABLE, find_any, folders
 
 NAME = "cifar10"
 SOURCE = "Krizhevsky, CIFAR-10, 2009, https://www.cs.toronto.edu/~kriz/cifar.html"
-ARCHIVE, FOLDER = "cifar-10-python.tar.gz", "cifar-10-batches-py"
-FOLDERS, FIRST = ("cifar10", "cifar-10"), (ARCHIVE, FOLDER, "data_batch_1")
+FOLDERS = ("cifar10", "cifar-10")
+FIRST = ("cifar-10-python.tar.gz", "cifar-10-batches-py", "data_batch_1")
+ARCHIVE, FOLDER, _ = FIRST
 ADVICE = f"put {ARCHIVE} of https://www.cs.toronto.edu/~kriz/cifar.html, packed or not, into ${VARIABLE}/cifar10"
 
 # md5 of the batches, whether they lie in the archive or in a folder.

@@ -8,7 +8,7 @@ from ndm.data.dataset import DataSet, Split
 from ndm.data.sets import fashion_mnist
 
 NAME = "fashion_mnist_16"
-FOLDERS, FIRST, INSTALLED = fashion_mnist.FOLDERS, fashion_mnist.FIRST, fashion_mnist.INSTALLED
+MADE_FROM = "fashion_mnist"
 
 
 def load() -> DataSet:

@@ -6,7 +6,17 @@ from ndm.data.dataset import DataSet
 from ndm.data.sets import _imagenet as imagenet
 
 NAME = "imagenet32"
-FOLDERS, FIRST = imagenet.folder_names(32), imagenet.first_files(32)
+FOLDERS = ("imagenet32", "imagenet-32")
+FIRST = (
+    "train_32x32.tar",
+    "Imagenet32_train_npz.zip",
+    "Imagenet32_train.zip",
+    "Imagenet32_train_part1_npz.zip",
+    "Imagenet32_train_part1.zip",
+    "Imagenet32_train",
+    "Imagenet32_train_npz",
+    "train_data_batch_1.npz",
+)
 
 # sha256 as published; `ndm data check` computes them. Archives of the new release circulate packed anew as well.
 ARCHIVES = {

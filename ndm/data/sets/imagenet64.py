@@ -6,7 +6,17 @@ from ndm.data.dataset import DataSet
 from ndm.data.sets import _imagenet as imagenet
 
 NAME = "imagenet64"
-FOLDERS, FIRST = imagenet.folder_names(64), imagenet.first_files(64)
+FOLDERS = ("imagenet64", "imagenet-64")
+FIRST = (
+    "train_64x64.tar",
+    "Imagenet64_train_npz.zip",
+    "Imagenet64_train.zip",
+    "Imagenet64_train_part1_npz.zip",
+    "Imagenet64_train_part1.zip",
+    "Imagenet64_train",
+    "Imagenet64_train_npz",
+    "train_data_batch_1.npz",
+)
 
 # sha256 as published; `ndm data check` computes them. Archives of the new release circulate packed anew as well.
 ARCHIVES = {

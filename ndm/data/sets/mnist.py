@@ -9,7 +9,8 @@ from ndm.data.sets import fashion_mnist
 from ndm.data.sets._supplied import VARIABLE, folders
 
 NAME = "mnist"
-FOLDERS, FIRST = ("mnist", "MNIST/raw"), fashion_mnist.FIRST
+FOLDERS = ("mnist", "MNIST/raw")
+FIRST = ("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz")
 SOURCE = "LeCun, Cortes, Burges, MNIST, 1998, http://yann.lecun.com/exdb/mnist"
 ADVICE = f"put train-images-idx3-ubyte.gz and the three other files of MNIST into ${VARIABLE}/mnist"
 

@@ -1,13 +1,10 @@
 """Any function of (z_t, t, cond) as a predictor: analytic denoisers, models of other libraries."""
 
 from collections.abc import Callable
-from typing import Any
 
 from torch import Tensor
 
 from ndm.autodiff.derivative import require_gradient
-from ndm.base.errors import InputError
-from ndm.base.spec import Spec
 from ndm.parts.predictors.predictor import Predictor
 from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms import Transform
@@ -20,10 +17,6 @@ class CallablePredictor(Predictor):
     def __init__(self, function: Callable[[Tensor, Tensor, Tensor | None], Tensor]) -> None:
         super().__init__()
         self.function = function
-
-    @classmethod
-    def made_for(cls, spec: Spec, transform: Transform, **options: Any) -> "CallablePredictor":
-        raise InputError("a callable predictor by name", "direct or plug_in", "pass the function in Python")
 
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: NoiseLevel, transform: Transform) -> Curve:
         x_hat = self.function(z_t, t, cond)

@@ -6,7 +6,7 @@ from typing import Any, Self
 from torch import Tensor
 
 from ndm.autodiff.derivative import require_gradient
-from ndm.base.axes import PARAMETERISATIONS
+from ndm.base.axes import NETWORKS, PARAMETERISATIONS
 from ndm.base.errors import InputError
 from ndm.base.spec import Spec
 from ndm.nn.network import Network
@@ -64,6 +64,8 @@ class NetworkPredictor(Predictor):
     def num_heads(transform: Transform) -> int:
         """How many events the network predicts beside x^."""
         return 0
+
+    passes_on_to = NETWORKS
 
     @classmethod
     def made_for(

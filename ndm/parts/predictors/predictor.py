@@ -1,12 +1,10 @@
 """What a predictor is: (z_t, t) -> a curve."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Self
 
 from torch import Tensor
 
 from ndm.base.part import Part
-from ndm.base.spec import Spec
 from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms import Transform
 from ndm.process.curve import Curve
@@ -23,11 +21,6 @@ class Predictor(Part, ABC):
     """
 
     has_posterior = False
-
-    @classmethod
-    @abstractmethod
-    def made_for(cls, spec: Spec, transform: Transform, **options: Any) -> Self:
-        """The predictor of this transformation's curves."""
 
     def initialise(self, x: Tensor) -> None:
         """Take from the training data x (N, *event), as the model sees them, what can be read off them."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ndm.autodiff.derivative import with_velocity
-from ndm.base.axes import GATES
+from ndm.base.axes import GATES, NETWORKS
 from ndm.base.errors import InputError
 from ndm.base.spec import Spec
 from ndm.nn.network import Network
@@ -34,6 +34,8 @@ class ResidualTransform(Transform):
             raise InputError(f"a network of {network.num_outputs} outputs for F", "1: F(x, t) is one event")
         self.network = network
         self.gate = gate or TimeGate()
+
+    passes_on_to = NETWORKS
 
     @classmethod
     def made_for(

@@ -30,6 +30,8 @@ class SeriesTransform(Transform):
         self.functions = functions
         self.num_heads = functions.num
 
+    passes_on_to = LAYERS
+
     @classmethod
     def made_for(
         cls,

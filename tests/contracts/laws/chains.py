@@ -61,13 +61,11 @@ FIVE = levels(0.335, 0.067, 0.107, 0.286, 0.205)
 class BayesPredictor(Predictor):
     """x^ = E[x | z_t] and the posterior p(x_i | z_t), exact: Bayes' rule for an alphabet, for a diagonal F."""
 
+    has_posterior = True
+
     def __init__(self, alphabet: Alphabet) -> None:
         super().__init__()
         self.alphabet = alphabet
-
-    @classmethod
-    def for_events(cls, event_shape, transform, num_levels=None, num_classes=0, **options) -> "BayesPredictor":
-        raise NotImplementedError
 
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: NoiseLevel, transform: Transform) -> Curve:
         signal = level.alpha.reshape(-1, 1) * transform.curve(torch.ones_like(z_t))(t)

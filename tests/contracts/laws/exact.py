@@ -74,10 +74,6 @@ class ExactPredictor(Predictor):
         for name in ("shares", "means", "stds"):
             self.register_buffer(name, getattr(law, name).clone())
 
-    @classmethod
-    def for_events(cls, *args, **options) -> "ExactPredictor":
-        raise TypeError("made from a law")
-
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: NoiseLevel, transform: Transform) -> Curve:
         alpha, sigma = level.alpha[:, None, None], level.sigma[:, None, None]
         if _is_linear(transform):

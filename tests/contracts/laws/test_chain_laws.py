@@ -12,7 +12,8 @@ from ndm.parts.reverse_steps import ReverseStep
 from ndm.parts.reverse_steps.mixture import MixtureReverseStep
 from ndm.parts.reverse_steps.moments import MomentsReverseStep
 from ndm.parts.time_functions import Pieces
-from ndm.samplers.grids.uniform import uniform_gamma, uniform_time
+from ndm.samplers._times import uniform_time
+from ndm.samplers.grids import uniform_gamma
 from ndm.samplers.sampler import Grid
 
 from .chains import (
@@ -30,7 +31,7 @@ from .chains import (
 )
 
 pytestmark = [
-    pytest.mark.law("Ancestral", "Gaussian", "Mixture", registry="ndm.parts.reverse_steps"),
+    pytest.mark.law("Ancestral", "Gaussian", "Mixture", registry="reverse step"),
     pytest.mark.law("Optimised", registry="grid"),
 ]
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import ndm
+from ndm.base.axes import AXES, PARTS
 from ndm.base.part import Part
-from ndm.base.registry import modules
 from ndm.bounds import importance_weighted, time_samplers
 from ndm.bounds.time_samplers import TimeSampler
 from ndm.cli.words import commands
@@ -33,6 +33,9 @@ NAMES_EXCUSED: dict[str, str] = {
     "FullResolution": "a network: any function will do",
     "HiddenLayer": "a network: any function will do",
     "ConvolutionalLayer": "a network: any function will do",
+    "solver_for": "a choice by name",
+    "divergence_for": "a choice by name",
+    "dequantisation_for": "a choice by name",
     "DataSet": "reads data: tests/data",
     "Split": "reads data: tests/data",
     "Whole": "reads data: tests/data",
@@ -57,14 +60,17 @@ COMMANDS_EXCUSED = {
     "benchmark": "studies: tests/benchmarks",
 }
 REGISTRIES_EXCUSED = {
-    "ndm.nn": "networks: any function will do",
     "network": "networks: any function will do",
     "layer": "networks: any function will do",
     "activation": "networks: any function will do",
+    "decoder": "DiscretisedDecoder and GaussianDecoder are held by name",
+    "basis": "StandardBasis and CosineBasis are held by name",
+    "time sampler": "Importance and LowDiscrepancy are held by name",
+    "method": "other people's: ours are the adaptive methods and those of fixed steps",
     "tracker": "shows numbers of others",
     "recipe": "names parts: tests/unification",
-    "benchmark": "studies: tests/benchmarks",
-    "ndm.parts.predictors": "beside those of forms, the excused names above",
+    "data": "reads data: tests/data",
+    "predictor": "beside those of parameterisations, the excused names above",
     "method of torchsde": "a library's: tests/samplers/test_samplers.py",
 }
 
@@ -92,23 +98,16 @@ def covered(kind: str) -> set[str]:
 
 
 def registries() -> set[str]:
-    """Everything that the source chooses from by name: packages, and kinds of `choose`."""
-    found = set()
+    """Everything that is chosen by name: the kinds of the axes, and of `choose`, whose tables are other libraries'."""
+    found = {axis.kind for axis in AXES}
     for path in sorted(ROOT.rglob("*.py")):
-        if "benchmarks" in path.parts:  # studies, which have tests of their own
-            continue
-        module = ".".join(("ndm", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
         for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call):
-                continue
-            function = ast.unparse(node.func)
-            words = [part.value for part in node.args if isinstance(part, ast.Constant) and isinstance(part.value, str)]
-            if function == "choose" and words and isinstance(node.args[0], ast.Constant):
-                found.add(words[0])
-            elif function in ("discover", "_find"):
-                found |= {word for word in words if word.startswith("ndm.")}
-                if node.args and ast.unparse(node.args[0]) == "__name__":
-                    found.add(module)
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) == "choose"
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                found.add(node.args[0].value)
     return found
 
 
@@ -121,7 +120,7 @@ def assert_held(what: str, everything: set[str], held: set[str], excused: dict[s
 
 PACKAGES = [value for name in ndm.__all__ if inspect.ismodule(value := getattr(ndm, name))]
 PACKAGES += [bases, divergences, grids, importance_weighted, solvers, time_samplers]
-KINDS = (Part, Sampler, Solver, TimeSampler, Divergence, Dequantisation, grids.Optimised)
+KINDS = (Part, Sampler, Solver, TimeSampler, Divergence, Dequantisation, grids.Grid)
 
 
 def public() -> set[str]:
@@ -144,20 +143,10 @@ def is_concrete(kind: type) -> bool:
     return not inspect.isabstract(kind) and (issubclass(kind, KINDS) or dataclasses.is_dataclass(kind))
 
 
-def classes(package: str) -> set[str]:
-    """The public names of the parts that a package of parts has: a law of the registry holds each of them."""
-    every = [
-        kind
-        for module in modules(package).values()
-        for kind in vars(module).values()
-        if inspect.isclass(kind) and kind.__module__ == module.__name__
-    ]
-    return {kind.__name__ for kind in every} & public()
-
-
 def test_every_public_name_has_a_law():
     names = {name for _, args, _ in laws() for name in args}
-    names |= {name for registry in covered("registry") if registry.startswith("ndm.") for name in classes(registry)}
+    for axis in (axis for axis in PARTS if axis.kind in covered("registry")):
+        names |= {kind.__name__ for kind in axis.every().values()} & public()
     assert_held("public names", public(), names, NAMES_EXCUSED)
 
 

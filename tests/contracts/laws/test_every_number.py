@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 import ndm
-from ndm.ode.divergences import DIVERGENCES
+from ndm.base import axes
 
 from .exact import Known, gaussian, three_levels, two_gaussians
+
+DIVERGENCES = axes.DIVERGENCES.every()
 
 EVENT = (2,)
 TIMESTEPS = 3

@@ -8,23 +8,21 @@ from ndm.parts.parameterisations.names import PARAMETERISATIONS
 from torch import Tensor, nn
 
 import ndm
-from ndm.base.registry import discover
+from ndm.base import axes
+from ndm.base.spec import Spec
 from ndm.nn.network import Network
 from ndm.ode.solvers.adaptive import METHODS as ADAPTIVE
 from ndm.ode.solvers.fixed import METHODS as FIXED
 from ndm.ode.solvers.names import solver_for
 from ndm.parts.parameterisations.parameterisation import PointParameterisation
 from ndm.parts.schedules import Schedule
-from ndm.parts.time_functions import FUNCTIONS
 from ndm.parts.transforms import Transform
-from ndm.parts.transforms.residual import GATES
-from ndm.parts.volatilities import Volatility
 
 from .exact import ExactPredictor, Known, gaussian, three_levels, two_gaussians
 
-SCHEDULES, TRANSFORMS, VOLATILITIES = (
-    discover(f"ndm.parts.{kind}", base)
-    for kind, base in (("schedules", Schedule), ("transforms", Transform), ("volatilities", Volatility))
+SCHEDULES, TRANSFORMS, VOLATILITIES = (axis.every() for axis in (axes.SCHEDULES, axes.TRANSFORMS, axes.VOLATILITIES))
+PARAMETERISATIONS, FUNCTIONS, GATES = (
+    axis.every() for axis in (axes.PARAMETERISATIONS, axes.TIME_FUNCTIONS, axes.GATES)
 )
 LEVELS = torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64)
 POINTS = torch.tensor([[-1.3, 0.4], [0.2, -0.7], [0.9, 1.1]], dtype=torch.float64)
@@ -70,7 +68,7 @@ def assert_bound(known: Known, x: Tensor, timesteps: int | None, draws: int = 40
 each_length = pytest.mark.parametrize("timesteps", [None, 3])
 
 
-@pytest.mark.law(registry="ndm.parts.schedules")
+@pytest.mark.law(registry="schedule")
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_every_schedule(name):
     kind = SCHEDULES[name]
@@ -86,10 +84,10 @@ SMALL = {"residual": {"network": "mlp", "width": 8, "depth": 1}, "series": {"wid
 
 
 def transform_for(name: str, event_shape: tuple[int, ...], **options) -> Transform:
-    return disturbed(TRANSFORMS[name].for_events(event_shape, **SMALL.get(name, {}), **options))
+    return disturbed(TRANSFORMS[name].from_spec(Spec(event_shape), **SMALL.get(name, {}), **options))
 
 
-@pytest.mark.law("StandardBasis", "CosineBasis", registry="ndm.parts.transforms")
+@pytest.mark.law("StandardBasis", "CosineBasis", registry="transform")
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_every_transformation(name):
     if TRANSFORMS[name].num_heads == 0 or name == "identity":
@@ -122,13 +120,13 @@ def test_every_gate(name):
     assert_bound(known, LEVELS, 3, draws=1000)
 
 
-@pytest.mark.law(registry="ndm.parts.volatilities")
+@pytest.mark.law(registry="volatility")
 @pytest.mark.parametrize("name", VOLATILITIES)
 @each_length
 def test_every_volatility(name, timesteps):
     """Beside a linear F that differs between the dimensions, and after the volatility has seen a batch."""
     transform = disturbed(ndm.transforms.ScalingTransform((2,)))
-    volatility = disturbed(VOLATILITIES[name].for_events((2,)))
+    volatility = disturbed(VOLATILITIES[name].from_spec(Spec((2,))))
     volatility.observe(torch.rand(200), torch.randn(200, 2), torch.randn(200, 2))
     known = Known(two_gaussians(), transform=transform, volatility=volatility)
     assert_bound(known, POINTS, timesteps)
@@ -160,7 +158,7 @@ def test_every_form_says_what_is_known(name):
     """Forms of a point by a network that knows, forms of a whole posterior by themselves: one density, one bound."""
     schedule = ndm.schedules.LinearSchedule(-5.0, 4.0)
     if issubclass(PARAMETERISATIONS[name], PointParameterisation):
-        form = PARAMETERISATIONS[name].for_events((2,), None)
+        form = PARAMETERISATIONS[name].from_spec(Spec((2,)))
         known, x = Known(two_gaussians(), schedule), POINTS
         network: Network = ExactNetwork(form, schedule)
     elif name == "categorical":

@@ -10,17 +10,18 @@ from scipy.interpolate import RectBivariateSpline
 from torch import Tensor
 
 import ndm
-from ndm.base.registry import discover
+from ndm.base import axes
 from ndm.parts.reverse_steps.mixture import MixtureReverseStep
 from ndm.parts.reverse_steps.moments import MomentsReverseStep
 from ndm.samplers import Sampler
-from ndm.samplers.grids.uniform import uniform_gamma, uniform_time
+from ndm.samplers._times import uniform_time
+from ndm.samplers.grids import uniform_gamma
 
 from .chains import cdf, chain_model, expectation, interpolated, latent, quantile
 
-pytestmark = [pytest.mark.law(registry="ndm.samplers"), pytest.mark.law(registry="sampler")]
+pytestmark = [pytest.mark.law(registry="sampler")]
 
-SAMPLERS = discover("ndm.samplers", Sampler)
+SAMPLERS = axes.SAMPLERS.every()
 OF_THE_ODE = ["deterministic", "heun", "multistep", "multistep_third", "ode"]
 OF_THE_SDE = ["ancestral", "exponential", "sde"]
 ZERO, ONE = torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)

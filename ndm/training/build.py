@@ -32,7 +32,7 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     """The model that `config` names, for events like those of `data`; raises `InputError` for unknown names."""
     condition = condition_for(config, data)
     num_classes, num_values = (0, 0) if condition is None else condition.sizes
-    spec = Spec(data.event_shape, data.num_levels, num_classes, num_values, config.timesteps)
+    spec = Spec(data.event_shape, data.num_levels, num_classes, config.timesteps, num_values)
     chosen = config.transform or _path_that_pays(config.timesteps)
     path: Transform = TRANSFORMS.make(chosen, spec, config.transform_options)
     config = _complete(config, path)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -10,8 +9,10 @@ from making import FOUND, disturbed, each, make
 from torch import Tensor
 
 import ndm
+from ndm.base import axes
 from ndm.base.errors import InputError
 from ndm.base.part import Part
+from ndm.base.spec import Spec
 from ndm.nn.embeddings import NO_LABEL
 from ndm.ode.solvers.fixed import Fixed
 from ndm.parts.conditions import Condition, LabelCondition, ValueCondition
@@ -21,11 +22,6 @@ LABELS = LabelCondition(("ant", "bee", "cow"), (0.5, 0.25, 0.0, 0.25))
 VALUES = ValueCondition(("age", "height"), (40.0, 1.7), (10.0, 0.2))
 CONDITIONS: dict[str, Condition | None] = {"none": None, "labels": LABELS, "values": VALUES}
 OF_TRANSFORMS = {"residual": {"width": 16, "depth": 1}, "series": {"width": 16}}  # those with a network
-
-
-def sizes(condition: Condition | None) -> dict[str, int]:
-    num_classes, num_values = (0, 0) if condition is None else condition.sizes
-    return {"num_classes": num_classes, "num_values": num_values}
 
 
 def cond(kind: str, first: int = 0) -> Tensor | None:
@@ -40,17 +36,15 @@ def cond(kind: str, first: int = 0) -> Tensor | None:
 def model(kind: str, transform: str = "identity", predictor: str = "plug_in", **parts: Part) -> ndm.NeuralDiffusion:
     """A small model whose networks take the condition, none of their weights where they were."""
     condition = CONDITIONS[kind]
-    options: dict[str, Any] = {"gate": "encoder"} if predictor == "encoded" else {}
-    path = disturbed(
-        FOUND["transform"][transform].for_events(
-            EVENT, **sizes(condition), **OF_TRANSFORMS.get(transform, {}), **options
-        )
-    )
+    num_classes, num_values = (0, 0) if condition is None else condition.sizes
+    spec = Spec(EVENT, num_classes=num_classes, num_values=num_values)
+    gate = {"gate": "encoder"} if predictor == "encoded" else {}
+    path = disturbed(axes.TRANSFORMS.make(transform, spec, OF_TRANSFORMS.get(transform, {}) | gate))
     network = {"network": "mlp", "width": 16, "depth": 1}
     return ndm.NeuralDiffusion(
         ndm.schedules.LinearSchedule(-13.3, 5.0) if predictor == "encoded" else ndm.schedules.LinearSchedule(-8.0, 5.0),
         path,
-        disturbed(FOUND["predictor"][predictor].for_events(EVENT, path, **sizes(condition), **network)),
+        disturbed(axes.PREDICTORS.make(predictor, spec, network, transform=path)),
         ndm.GaussianDecoder(),
         condition=condition,
         **parts,
@@ -77,7 +71,7 @@ def test_a_path_depends_on_the_condition_where_it_has_a_network(name, kind) -> N
     torch.testing.assert_close(one, alone)
 
 
-@pytest.mark.parametrize("name", [name for name in FOUND["predictor"] if name not in ("callable", "encoded")])
+@pytest.mark.parametrize("name", [name for name in FOUND["predictor"] if name != "encoded"])
 @each_kind
 def test_a_prediction_depends_on_the_condition(name, kind) -> None:
     own, z_t = model(kind, predictor=name), torch.randn(BATCH, *EVENT)

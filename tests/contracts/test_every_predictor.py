@@ -3,7 +3,6 @@
 import pytest
 import torch
 from making import BATCH, EVENTS, FOUND, disturbed, make, times, tiny_model
-from ndm.parts.parameterisations.names import PARAMETERISATIONS
 from torch import Tensor
 
 import ndm

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 from making import BATCH, FOUND, MODEL_PARTS, TIMESTEPS, data_for, disturbed, make, tiny_model
-from ndm.samplers.grids.uniform import uniform_gamma
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 

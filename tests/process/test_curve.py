@@ -8,6 +8,7 @@ import torch
 from exact_models import assert_close, derivative, small_transform
 from torch import Tensor
 
+from ndm.base.spec import Spec
 from ndm.parts.predictors.direct import DirectPredictor
 from ndm.parts.schedules.linear import LinearSchedule
 from ndm.parts.time_functions import BasisCurve, Monomials
@@ -140,7 +141,8 @@ def test_a_combination_has_no_posterior() -> None:
     """What is known of x belongs to one prediction: that of a mean of two is no mean of what is known."""
     torch.manual_seed(0)
     scaling = small_transform("scaling", (3,))
-    predictor = DirectPredictor.for_events((3,), scaling, parameterisation="gaussian_mixture", width=8, depth=1)
+    options = {"parameterisation": "gaussian_mixture", "width": 8, "depth": 1}
+    predictor = DirectPredictor.from_spec(Spec((3,)), transform=scaling, **options)
     t = torch.full((2,), 0.5)
     level = LinearSchedule()(t)
     predicted = predictor(torch.randn(2, 3), t, None, level, scaling)

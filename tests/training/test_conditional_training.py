@@ -49,7 +49,7 @@ def test_the_configuration_and_the_data_must_agree() -> None:
         build_model(LABELLED, points())
     with pytest.raises(InputError, match=r"condition = \(\) for labelled, read with \('label',\)"):
         build_model(POINTS, labelled())
-    with pytest.raises(InputError, match=r"the option num_classes for the scaling transform.*--condition and the data"):
+    with pytest.raises(InputError, match=r"the option num_classes for ScalingTransform.*it follows from the data"):
         build_model(replace(POINTS, transform_options={"num_classes": 3}), points())
 
 

@@ -4,7 +4,6 @@ import inspect
 
 import pytest
 import torch
-from ndm.parts.parameterisations.names import PARAMETERISATIONS
 from torch import Tensor, nn
 
 import ndm

@@ -58,7 +58,7 @@ def test_the_bound_reaches_the_conditional_entropy(case) -> None:
     value, error = bound(model, x, cond)
     assert error < 0.03
     assert abs(value - ENTROPY) < 4 * error
-    assert_close(-ndm.log_prob(model, x[:40], cond=cond[:40]), density(x, mean)[:40], atol=0.01)
+    assert_close(-ndm.log_prob(model, x[:40], cond=cond[:40]), density(x, mean)[:40], atol=0.05)
 
 
 def test_under_another_condition_the_bound_is_that_of_its_law(case) -> None:

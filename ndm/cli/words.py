@@ -101,7 +101,7 @@ def settings(kind: type, choices: Mapping[str, Axis] = MappingProxyType({})) -> 
     given = {}
     for field in dataclasses.fields(kind):
         marks = [tyro.conf.arg(help=about[field.name], help_behavior_hint=_default(field))]
-        marks += [one_of(choices[field.name])] * (field.name in choices)
+        marks += [one_of(choices[field.name])] if field.name in choices else []
         told: Any = Annotated[_union(kinds[field.name]), *marks]
         given[field.name] = told if _has_default(field) else Required[told]
     return TypedDict(f"{kind.__name__}Given", given, total=False)  # type: ignore[operator]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ndm.base.registry import choose, modules
+from ndm.base.axes import RECIPES
 from ndm.config import BUDGET, Config
 from ndm.data import DataSet
 
@@ -17,11 +17,10 @@ _SMALLEST_FOR_UNET = 8  # pixels
 
 def recipe(name: str | None, data: DataSet) -> Config:
     """The recipe called `name`; by default that of the data set's name, or the one for its kind of data."""
-    known = modules(__name__)
-    chosen = choose("recipe", name, known) if name is not None else None
+    chosen = None if name is None else RECIPES.find(name)
     if model := getattr(chosen, "MODEL", None):
-        return _of_model(_for_data(data, known), model)
-    found: Config = chosen.RECIPE if chosen else _for_data(data, known)
+        return _of_model(_for_data(data), model)
+    found: Config = chosen.RECIPE if chosen else _for_data(data)
     return found
 
 
@@ -45,10 +44,13 @@ def configured(name: str | None, data: DataSet, given: Mapping[str, Any]) -> Con
     return replace(config, **{**given, **options})
 
 
-def _for_data(data: DataSet, known: dict[str, Any]) -> Config:
+def _for_data(data: DataSet) -> Config:
+    if data.name in RECIPES.names() and hasattr(RECIPES.find(data.name), "RECIPE"):
+        own: Config = RECIPES.find(data.name).RECIPE
+        return own
     wants_unet = data.is_image and min(data.event_shape[1:]) >= _SMALLEST_FOR_UNET
-    of_kind: Config = known["images" if wants_unet else "vectors"].RECIPE
-    return getattr(known.get(data.name), "RECIPE", of_kind)
+    of_kind: Config = RECIPES.find("images" if wants_unet else "vectors").RECIPE
+    return of_kind
 
 
 def _of_model(config: Config, model: dict[str, Any]) -> Config:

@@ -57,8 +57,8 @@ class Config:
     volatility_options: Options = field(default_factory=dict)
     """E.g. value=1 for constant, ratio=4 for random."""
     reverse_step: str | None = None
-    """The form of p(z_s|z_t) at --timesteps T. By default mixture, or analytic where the predictor needs_posterior in a
-    point alone."""
+    """The form of p(z_s|z_t) at --timesteps T. By default mixture, or analytic where the predictor
+    has no p(x | z_t)."""
     timesteps: int | None = None
     """T of the discrete bound; without it the continuous bound is trained."""
     sampler: str = "ancestral"

@@ -130,7 +130,7 @@ def test_functions_of_the_distributions_never_touch_a_network():
 
 @pytest.mark.parametrize("name", TREES)
 def test_imports_stand_at_the_top_of_a_module(name):
-    """None hides in a function, and only the registry imports by name."""
+    """None hides in a function, and only what finds things by name imports by name."""
     functions = [
         node for node in ast.walk(TREES[name]) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
     ]
@@ -144,7 +144,7 @@ def test_imports_stand_at_the_top_of_a_module(name):
         if isinstance(node, (ast.Attribute, ast.Name))
     }
     assert "__import__" not in names
-    assert name == "ndm.base.registry" or "import_module" not in names
+    assert name in ("ndm", "ndm.base.registry", "benchmarks.__main__") or "import_module" not in names
 
 
 @pytest.mark.parametrize("name", INSIDE)

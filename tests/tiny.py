@@ -14,8 +14,7 @@ import pytest
 
 from ndm.config import Config
 from ndm.data import DataSet, Split
-from ndm.training.objective import Inputs
-from ndm.training.trainer import Trainer
+from ndm.training.trainer import Piece, Trainer
 
 POINTS = Config(
     transform="scaling",
@@ -101,7 +100,7 @@ def signal_at(step: int, number: int = signal.SIGINT) -> Iterator[None]:
     """Within, this process gets a real signal, once, when `step` begins."""
     original, sent = Trainer._train_step, []
 
-    def interrupted(trainer: Trainer, pieces: list[Inputs]) -> dict[str, float]:
+    def interrupted(trainer: Trainer, pieces: list[Piece]) -> dict[str, float]:
         if trainer.step == step and not sent:
             sent.append(step)
             os.kill(os.getpid(), number)

@@ -22,6 +22,13 @@ def check_generator(generator: Any) -> None:
         )
 
 
+def seed_device(seed: int, device: torch.device) -> None:
+    """Seed the global generators of the CPU and of `device`: `torch.manual_seed` visits every kind of device."""
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)
+
+
 @dataclass(frozen=True)
 class BatchSlice:
     """`number` rows, from row `first` on, of a batch of `total` examples that is computed in shares.

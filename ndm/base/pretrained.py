@@ -3,6 +3,7 @@
 import json
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,12 +47,15 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
         *,
         map_location: str = "cpu",
         digest: str | None = None,
+        allow: Sequence[str] = (),
         **hub_options: Any,
     ) -> Self:
         """The part saved in a folder, or as OWNER/NAME of the Hugging Face hub, ready for evaluation.
 
         Args:
             digest: sha256 of the file of weights, from a caller who has read it already.
+            allow: modules outside of ndm, and all within them, that may be imported because the model names a part of
+                them. Those of packages that are installed with entry points for ndm need not be said.
             hub_options: of `huggingface_hub.hf_hub_download`, e.g. `revision` and `token`. The hub is asked once.
 
         Raises:
@@ -82,7 +86,7 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
                     "finite numbers",
                     "copy or download it again, or train anew",
                 )
-            model = Part.from_config(config)
+            model = Part.from_config(config, allow)
             if not isinstance(model, cls):
                 raise InputError(f"a {type(model).__name__}", f"a {cls.__name__}")
             model.load_state_dict(weights)

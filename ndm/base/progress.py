@@ -2,12 +2,14 @@
 
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 _LINE_EVERY = 15.0  # seconds, where there is no terminal to draw a bar on
+_REFRESH_EVERY = 0.2  # where there is one
 
 
 class ProgressBar:
@@ -17,7 +19,7 @@ class ProgressBar:
         self.what = what
         self.console = console or Console(stderr=True)
         self.live = self.console.is_terminal
-        self.last_line = time.monotonic()
+        self.shown = time.monotonic()
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -41,11 +43,14 @@ class ProgressBar:
         with contextlib.suppress(OSError):
             self.bar.stop()
 
-    def update(self, fraction: float, status: str) -> None:
-        """Show how far it is."""
+    def update(self, fraction: float, status: Callable[[], str] | str) -> None:
+        """Show how far it is, now and then; a status that takes time to make is only made when it is shown."""
+        now = time.monotonic()
+        if now - self.shown < (_REFRESH_EVERY if self.live else _LINE_EVERY) and not (self.live and fraction >= 1):
+            return
+        self.shown, status = now, status if isinstance(status, str) else status()
         with contextlib.suppress(OSError):
             if self.live:
                 self.bar.update(self.task, completed=fraction, status=status)
-            elif time.monotonic() - self.last_line > _LINE_EVERY:
-                self.last_line = time.monotonic()
+            else:
                 self.console.print(f"{self.what} {fraction:4.0%}  {status}", highlight=False)

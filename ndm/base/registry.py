@@ -73,7 +73,7 @@ class Axis:
         more = more or {}
         if name in more:
             return more[name]
-        theirs = self._foreign().get(name, [])
+        theirs = sorted(self._foreign().get(name, []), key=_package)
         if name in self._files():
             if theirs:
                 warnings.warn(

@@ -1,7 +1,7 @@
 """Averages that follow a model while it trains."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,35 +29,38 @@ class RunningMean(nn.Module):
     def update(self, index: Tensor, values: Tensor) -> None:
         """Take `values` (B, *value) for the bins `index` (B,)."""
         sums = torch.zeros_like(self.value).index_add(0, index, values.to(self.value.dtype))
-        new = torch.bincount(index, minlength=len(self.value))
+        new = torch.zeros_like(self.count).index_add(0, index, torch.ones_like(index))  # bincount reads its size
         if self._seen is None:
             self._take(sums, new)
         else:
             self._seen.append((sums, new))
 
     def _take(self, sums: Tensor, new: Tensor) -> None:
-        self.count += new
+        self.count.add_(new)
         weight = torch.maximum(new / self.count.clamp_min(1), torch.where(new > 0, 1 - self.decay, 0.0))
         per_bin = (-1, *[1] * (sums.ndim - 1))
         means = sums / new.clamp_min(1).reshape(per_bin)
         self.value.lerp_(means, weight.to(means.dtype).reshape(per_bin))
 
 
-@contextlib.contextmanager
-def as_one_batch(module: nn.Module, total: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Within, what the running means of `module` see waits, and is taken at the end as one batch, in shares or not.
+class OneBatch:
+    """Within it, what the running means of a module see waits, and is taken at the end as one batch, in shares or not.
 
-    `total` adds up what several processes have seen; they must all have seen something, or none.
+    `total` adds up what several processes have seen; they must all have seen something, or none. The means are listed
+    once, for many batches.
     """
-    means = [part for part in module.modules() if isinstance(part, RunningMean)]
-    for mean in means:
-        mean._seen = []
-    try:
-        yield
-        for mean in means:
-            if mean._seen:
-                sums, new = (torch.stack(parts).sum(0) for parts in zip(*mean._seen, strict=True))
-                mean._take(total(sums), total(new))
-    finally:
-        for mean in means:
-            mean._seen = None
+
+    def __init__(self, module: nn.Module, total: Callable[[Tensor], Tensor]) -> None:
+        self.means = [part for part in module.modules() if isinstance(part, RunningMean)]
+        self.total = total
+
+    def __enter__(self) -> None:
+        for mean in self.means:
+            mean._seen = []
+
+    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
+        for mean in self.means:
+            seen, mean._seen = mean._seen, None
+            if seen and kind is None:
+                sums, new = (sum(parts[1:], parts[0]) for parts in zip(*seen, strict=True))
+                mean._take(self.total(sums), self.total(new))

@@ -124,10 +124,12 @@ class Prefetched:
         return self._awaited(step).exception() is not None
 
     def _awaited(self, step: int) -> Future[Any]:
-        began = time.perf_counter()
-        wait([self._made[step]])
-        self._seconds += time.perf_counter() - began
-        return self._made[step]
+        made = self._made[step]
+        if not made.done():
+            began = time.perf_counter()
+            wait([made])
+            self._seconds += time.perf_counter() - began
+        return made
 
     @property
     def waited(self) -> float:

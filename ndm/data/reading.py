@@ -1,6 +1,7 @@
 """Read data sets by name, and the user's own files by path.
 
-A file of `ndm/data/sets` with `load() -> DataSet` is a data set. One of `ndm/data/formats` or `ndm/data/hub` that has
+A file of `ndm/data/sets` with `load() -> DataSet` is a data set, as is an entry point in the group ndm.data of another
+package, which names such a module or function. One of `ndm/data/formats` or `ndm/data/hub` that has
 `SUFFIXES` and `load_file(path) -> Whole` is a file format, and one that has `holds(path) -> bool` and
 `load_folder(path)` a kind of folder, which may have splits of its own. Their keyword arguments are the options of the
 data, but for `condition`: a loader that takes it is given the names of what a model is told of each example. All are
@@ -66,7 +67,8 @@ def _loader(name_or_path: str) -> tuple[Callable[..., Whole | DataSet], list[Any
     if not name_or_path.strip():
         raise InputError("no name of data", f"one of {', '.join(known)}, or a file")
     if name_or_path in known:
-        return DATA_SETS.find(name_or_path).load, []
+        found = DATA_SETS.find(name_or_path)
+        return getattr(found, "load", found), []
     for prefix, module in prefixes().items():
         if name_or_path.startswith(prefix):
             return module.load_name, [name_or_path.removeprefix(prefix)]

@@ -33,6 +33,7 @@ def average(
     draws: int = 16,
     limit: int | None = 1024,
     seed: int = 0,
+    allow: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Write the average of the run in `folder` whose bound on the validation split is least, and say what was found.
 
@@ -43,6 +44,7 @@ def average(
         at: the step up to which to average, one of RUN/averages; the last if not given.
         draws: of (t, z_t) for each example, the same for all lengths.
         limit: examples of the validation split, at most.
+        allow: as in `open_run`.
 
     Raises:
         InputError: for a run that kept no averages, and for lengths and steps that cannot be had.
@@ -57,7 +59,7 @@ def average(
         for length in lengths:
             exponent(length)
         require_new(destination)
-        run, found = _opened(folder, at)
+        run, found = _opened(folder, at, allow)
         averages = averaged(found, run.config["average_lengths"], list(lengths), run.model)
     candidates = [_with(run, state) for state, _ in averages]
     step, chosen, validation = int(found[-1].name), 0, None
@@ -84,9 +86,9 @@ def average(
     return about
 
 
-def _opened(folder: Path, at: int | None) -> tuple[Run, list[Path]]:
+def _opened(folder: Path, at: int | None, allow: Sequence[str]) -> tuple[Run, list[Path]]:
     """The run, and its snapshots up to the step that is asked for."""
-    run, found = open_run(folder), snapshots(folder)
+    run, found = open_run(folder, allow=allow), snapshots(folder)
     if not run.config["average_lengths"] or not found:
         raise InputError(
             f"{folder}, which kept no averages",

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -99,6 +99,7 @@ def evaluation_of(
     ode: Mapping[str, Any] | None = None,
     transport: bool = False,
     seed: int = 0,
+    allow: Sequence[str] = (),
 ) -> Evaluation:
     """The evaluation of the run in `folder`, everything checked before anything is computed.
 
@@ -111,12 +112,13 @@ def evaluation_of(
         importance: chains of the importance-weighted bound for each example; None: not estimated.
         ode: the settings of `ode_estimator` for the density of the ODE; None: not estimated.
         transport: whether to estimate how the ODE carries noise to data.
+        allow: as in `open_run`.
 
     Raises:
         InputError: for a run that cannot be opened, data that it cannot take, and for what cannot be estimated.
     """
     check_seed(seed)
-    run = open_run(folder, checkpoint)
+    run = open_run(folder, checkpoint, allow)
     for place in ("evaluation.json", "evaluations/any"):  # where it may be written
         require_writable(folder / place)
     if importance is not None:

@@ -9,7 +9,7 @@ from ndm.data import DataSet
 from ndm.evaluation.figures import by_class, check_picture, filmstrip, picture_of
 from ndm.model import NeuralDiffusion
 from ndm.parts.conditions import LabelCondition
-from ndm.training.objective import as_inputs
+from ndm.training.objective import as_piece
 
 _IMAGES, _ROWS, _POINTS = 36, 4, 1200
 _CLASSES, _IN_A_ROW = 10, 12  # of those that are shown each, and images of each
@@ -44,7 +44,7 @@ class ProgressPictures:
         several = len(parts) > 1
         pictures = {"samples": by_class(parts, self.about) if several else picture_of(parts[0][1], self.about)}
         shown = self.data.validation.take(slice(_ROWS if self.data.is_image else _POINTS))
-        frames = paths(model, *as_inputs(model, shown.x, shown.cond), _TIMES)
+        frames = paths(model, *as_piece(model, shown.x, shown.cond), _TIMES)
         if (frames != frames[0]).any():
             pictures["filmstrip"] = filmstrip(frames, _TIMES)
         return pictures
@@ -52,7 +52,7 @@ class ProgressPictures:
     def _told(self, model: NeuralDiffusion, number: int) -> torch.Tensor | None:
         """Conditions of validation examples, one after the other."""
         own = self.data.validation.take(np.arange(number) % len(self.data.validation))
-        return as_inputs(model, own.x[:1], own.cond)[1]
+        return as_piece(model, own.x[:1], own.cond)[1]
 
 
 def rows_of_classes(model: NeuralDiffusion, is_image: bool) -> dict[str, torch.Tensor]:

@@ -2,6 +2,7 @@
 
 import base64
 import html
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,15 +81,18 @@ def _table(evaluation: dict[str, Any]) -> str:
     return f"<table><tr><th>{html.escape(about)}</th><th>{evaluation['unit']}</th></tr>{body}</table>"
 
 
-def report(folder: Path, processes: Processes, seed: int = 0, steps: int | None = None) -> dict[str, Path]:
+def report(
+    folder: Path, processes: Processes, seed: int = 0, steps: int | None = None, allow: Sequence[str] = ()
+) -> dict[str, Path]:
     """Write RUN/report for the run in `folder`; its files by name: index, the page, and the pictures.
 
     Args:
         seed: of the samples.
         steps: of the run's sampler; by default the T that the model was trained with, or the sampler's own number.
+        allow: as in `open_run`.
     """
     with processes.agreed():
-        run = open_run(folder)
+        run = open_run(folder, allow=allow)
         require_writable(folder / "report" / "index.html")
         data = run.data()
         check_picture(run.event_shape, run.config["data"]["num_levels"])

@@ -44,11 +44,14 @@ def draw(
     """
     with processes.agreed():
         check_seed(seed)
-        sampler = sampler or run.config["sampler"]
-        kind = SAMPLERS.find(sampler)
+        kind = SAMPLERS.find(sampler) if sampler else SAMPLERS.find(run.config["sampler"], allow=run.allow)
         chosen = GRIDS.find(grid).for_model(run.model, run.event_shape)
         if eta is not None and "eta" not in inspect.signature(kind).parameters:
-            raise InputError(f"--eta for the {sampler} sampler", "a sampler with a volatility", "leave it out")
+            raise InputError(
+                f"--eta for the {sampler or run.config['sampler']} sampler",
+                "a sampler with a volatility",
+                "leave it out",
+            )
         options = {} if eta is None else {"eta": eta}
         own = inspect.signature(kind).parameters["steps"].default
         steps = run.config["timesteps"] or own if steps is None else steps

@@ -1,7 +1,8 @@
 """Named configurations, one file each; what the command line gives goes on top.
 
-A file holds `RECIPE`, a `Config` made for some data, or `MODEL`, the settings that make a known model, whatever the
-data: they go on top of the recipe of the data, which keeps its network, its budget and its learning rate.
+A file, or an entry point in the group ndm.recipes of another package, holds `RECIPE`, a `Config` made for some data, or
+`MODEL`, the settings that make a known model, whatever the data: they go on top of the recipe of the data, which keeps
+its network, its budget and its learning rate.
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ndm.base.axes import RECIPES
+from ndm.base.errors import InputError
 from ndm.config import BUDGET, Config
 from ndm.data import DataSet
 
@@ -17,11 +19,10 @@ _SMALLEST_FOR_UNET = 8  # pixels
 
 def recipe(name: str | None, data: DataSet) -> Config:
     """The recipe called `name`; by default that of the data set's name, or the one for its kind of data."""
-    chosen = None if name is None else RECIPES.find(name)
-    if model := getattr(chosen, "MODEL", None):
-        return _of_model(_for_data(data), model)
-    found: Config = chosen.RECIPE if chosen else _for_data(data)
-    return found
+    if name is None:
+        return _for_data(data)
+    chosen = _settings(RECIPES.find(name))
+    return chosen if isinstance(chosen, Config) else _of_model(_for_data(data), chosen)
 
 
 def configured(name: str | None, data: DataSet, given: Mapping[str, Any]) -> Config:
@@ -44,17 +45,26 @@ def configured(name: str | None, data: DataSet, given: Mapping[str, Any]) -> Con
     return replace(config, **{**given, **options})
 
 
+def _settings(found: Any) -> Config | dict[str, Any]:
+    """`RECIPE` or `MODEL` of a module, or one of both that an entry point or `module:NAME` names itself."""
+    chosen = getattr(found, "RECIPE", getattr(found, "MODEL", found))
+    if not isinstance(chosen, Config | dict):
+        raise InputError(
+            f"a recipe that is a {type(chosen).__name__}", "a Config, or the settings of a model as a dict"
+        )
+    return chosen
+
+
 def _for_data(data: DataSet) -> Config:
-    if data.name in RECIPES.names() and hasattr(RECIPES.find(data.name), "RECIPE"):
-        own: Config = RECIPES.find(data.name).RECIPE
-        return own
+    """That of the data set's name, if there is one, or the one for its kind of data."""
     wants_unet = data.is_image and min(data.event_shape[1:]) >= _SMALLEST_FOR_UNET
     of_kind: Config = RECIPES.find("images" if wants_unet else "vectors").RECIPE
-    return of_kind
+    own = _settings(RECIPES.find(data.name)) if data.name in RECIPES.names() else None
+    return own if isinstance(own, Config) else of_kind
 
 
 def _of_model(config: Config, model: dict[str, Any]) -> Config:
     """`config` with the parts of `model`, whose options go with them; a predictor keeps its network's."""
     gone: dict[str, Any] = {f"{part}_options": {} for part in ("schedule", "transform", "volatility") if part in model}
-    parameterisation = config.predictor_options | model["predictor_options"]
+    parameterisation = config.predictor_options | model.get("predictor_options", {})
     return replace(config, **gone | model | {"predictor_options": parameterisation})

@@ -1,5 +1,6 @@
 """A run's folder as its readers see it: the model, and the data it was trained on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +33,7 @@ class Run:
     time_sampler: Importance | None  # the density of t that training learned
     weights: str  # a digest of the averaged weights
     is_latest: bool  # whether they are those of the latest checkpoint
+    allow: Sequence[str] = ()  # modules outside of ndm that may be imported because the run names them
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -104,8 +106,10 @@ class Run:
         return self.model.decoder.from_raw(x)
 
 
-def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> Run:
+def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest", allow: Sequence[str] = ()) -> Run:
     """Open a run, its latest checkpoint or the best by validation verified.
+
+    `allow` are modules outside of ndm that may be imported for its parts, as in `NeuralDiffusion.from_pretrained`.
 
     Raises `InputError` for a folder that is no run, has no checkpoint yet, or a damaged one.
     """
@@ -121,7 +125,7 @@ def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> 
         raise InputError(f"{folder}, which has no {kind}", "a run that has been trained")
     device = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
     digest = weights_digest(found)
-    model = NeuralDiffusion.from_pretrained(found / "model", map_location=device, digest=digest)
+    model = NeuralDiffusion.from_pretrained(found / "model", map_location=device, digest=digest, allow=allow)
     levels = model.decoder.num_levels if isinstance(model.decoder, DiscretisedDecoder) else None
     if levels != config["data"]["num_levels"]:
         raise InputError(
@@ -137,4 +141,5 @@ def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest") -> 
         read_times(found / "state"),
         digest[:16],
         found == newest(folder),
+        allow,
     )

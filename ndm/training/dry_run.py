@@ -14,7 +14,7 @@ from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.nn.embeddings import ConditionEmbedding
 from ndm.training.build import make_time_sampler
-from ndm.training.objective import as_inputs
+from ndm.training.objective import as_piece
 from ndm.training.optimizer import make_optimizer
 from ndm.training.room import require_room
 from ndm.training.start import check, new_model
@@ -39,7 +39,7 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
     times = make_time_sampler(config)
     if (told := _who_is_told(model)) is not None:
         console.print(told, highlight=False)
-    x, cond = as_inputs(model, *data.train.batches(config.batch_size, config.seed)[0])
+    x, cond = as_piece(model, *data.train.batches(config.batch_size, config.seed)[0])
 
     def step() -> None:
         optimizer.zero_grad()

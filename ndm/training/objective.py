@@ -12,17 +12,17 @@ from ndm.data.lazy import Examples
 from ndm.model import NeuralDiffusion
 from ndm.ode.kinetic_energy import kinetic_energy
 
-Inputs = tuple[Tensor, Tensor | None]  # x (B, *event), and the condition of each example, or None for none
+Piece = tuple[Tensor, Tensor | None]  # x (B, *event), and the condition of each example, or None for none
 
 
-def as_inputs(model: NeuralDiffusion, x: Examples, cond: np.ndarray | None) -> Inputs:
+def as_piece(model: NeuralDiffusion, x: Examples, cond: np.ndarray | None) -> Piece:
     """Examples and conditions as the model takes them, where it is."""
     device = next(model.parameters()).device
     return model.decoder.from_raw(x).to(device), None if cond is None else torch.from_numpy(cond).to(device)
 
 
 class Objective(nn.Module):
-    """x (B, *event), cond -> the bound of each example in nats and, where it has a weight, the kinetic energy, (B,).
+    """x (B, *event) and cond or None -> the bound of each in nats and, where it has a weight, the energy, (B,).
 
     With a condition it is the bound of -log p(x | cond).
 

@@ -31,6 +31,9 @@ def make_accelerator() -> Accelerator:
     )
 
 
+TINY = 1e-6  # beside the norm of a gradient, as in `torch.nn.utils.clip_grad_norm_`
+
+
 class Parallel(ABC):
     """A way to share out training; gradients are means over the processes."""
 
@@ -49,13 +52,13 @@ class Parallel(ABC):
     def held_back(self, module: nn.Module) -> AbstractContextManager[Any]:
         """Within, gradients of a prepared module add up in each process, and are not yet shared."""
 
-    @abstractmethod
-    def norm(self, gradients: list[Tensor]) -> Tensor:
-        """The norm of all gradients of a prepared module's parameters together, ()."""
+    def gradients(self, parameters: list[nn.Parameter]) -> list[Tensor]:
+        """The gradients that parameters of a prepared module have after a step, each the mean over the processes."""
+        return [p.grad for p in parameters if p.grad is not None]
 
     @abstractmethod
-    def clip(self, module: nn.Module, largest: float) -> Tensor:
-        """Scale the gradients of a prepared module to a norm of `largest` at most; the norm before, ()."""
+    def norm(self, gradients: list[Tensor]) -> Tensor:
+        """The norm of `gradients` together, ()."""
 
     @abstractmethod
     def plain(self, model: NeuralDiffusion) -> NeuralDiffusion:
@@ -81,11 +84,7 @@ class Replicated(Parallel):
         return self.accelerator.no_sync(module)
 
     def norm(self, gradients: list[Tensor]) -> Tensor:
-        return nn.utils.get_total_norm(gradients)
-
-    def clip(self, module: nn.Module, largest: float) -> Tensor:
-        norm: Tensor = self.accelerator.clip_grad_norm_(module.parameters(), largest)
-        return norm
+        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
 
     def plain(self, model: NeuralDiffusion) -> NeuralDiffusion:
         return model
@@ -130,27 +129,29 @@ class Sharded(Parallel):
         finally:
             module.set_requires_gradient_sync(True)
 
+    def gradients(self, parameters: list[nn.Parameter]) -> list[Tensor]:
+        for parameter in parameters:
+            if parameter.ndim == 0 and parameter.grad is not None:  # what is not cut is not yet a mean
+                parameter.grad = self.accelerator.reduce(parameter.grad, "mean")
+        return super().gradients(parameters)
+
     def norm(self, gradients: list[Tensor]) -> Tensor:
         cut = [own(gradient) for gradient in gradients if isinstance(gradient, DTensor)]
         numbers = [gradient for gradient in gradients if not isinstance(gradient, DTensor)]
         square = self.accelerator.reduce(_square(cut, self.accelerator.device), "sum")
         return (square + _square(numbers, self.accelerator.device)).sqrt()
 
-    def clip(self, module: nn.Module, largest: float) -> Tensor:
-        parameters = [p for p in module.parameters() if p.grad is not None]
-        for parameter in parameters:
-            if parameter.ndim == 0:  # what is not cut is not yet a mean over the processes
-                parameter.grad = self.accelerator.reduce(parameter.grad, "mean")
-        gradients: list[Tensor] = [p.grad for p in parameters if p.grad is not None]
-        norm = self.norm(gradients)
-        torch._foreach_mul_([own(gradient) for gradient in gradients], (largest / (norm + 1e-6)).clamp(max=1.0))
-        return norm
-
     def plain(self, model: NeuralDiffusion) -> NeuralDiffusion:
         copy = Part.from_config(model.config)
         assert isinstance(copy, NeuralDiffusion)
         copy.load_state_dict(whole(model.state_dict()))
         return copy.to(self.accelerator.device).train(model.training)
+
+
+@torch.no_grad()
+def clip(gradients: list[Tensor], norm: Tensor, largest: float) -> None:
+    """Scale gradients of this norm () to one of `largest` at most."""
+    torch._foreach_mul_([own(gradient) for gradient in gradients], (largest / (norm + TINY)).clamp(max=1.0))
 
 
 WAYS: dict[str, type[Parallel]] = {"ddp": Replicated, "fsdp": Sharded}

@@ -20,7 +20,7 @@ from ndm.config import Config
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.training.build import make_time_sampler
-from ndm.training.objective import Objective, as_inputs
+from ndm.training.objective import Objective, as_piece
 
 _SOME = 2  # examples
 _BESIDE = 1.4  # what a step holds for a moment, as a factor on what it keeps
@@ -90,7 +90,7 @@ def step_bytes(model: NeuralDiffusion, config: Config, data: DataSet, numbers: S
     """
     terms = Objective(model, make_time_sampler(config), config)
     some = data.train.take(np.arange(2 * _SOME) % len(data.train))
-    x, cond = as_inputs(model, some.x[:], some.cond)
+    x, cond = as_piece(model, some.x[:], some.cond)
     was_training, blocks = model.training, [part for part in terms.modules() if isinstance(part, Block)]
     again = sum(block.recomputed for block in blocks)
 

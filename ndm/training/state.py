@@ -52,5 +52,6 @@ def read_state(
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
-    """A file of tensors, in plain order."""
-    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, path)
+    """A file of tensors, in plain order; parts of one tensor, as the numbers of steps are, become copies."""
+    plain = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
+    save_file(plain, path)

@@ -5,6 +5,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,10 +14,10 @@ from torch import Tensor, nn
 
 from ndm.base.errors import InputError
 from ndm.base.files import make_folder
-from ndm.base.noise import BatchSlice
+from ndm.base.noise import BatchSlice, seed_device
 from ndm.base.pretrained import WEIGHTS
 from ndm.base.processes import Processes
-from ndm.base.running_mean import as_one_batch
+from ndm.base.running_mean import OneBatch
 from ndm.base.seeds import mix
 from ndm.bounds.bound import Bound
 from ndm.config import Config
@@ -33,9 +34,9 @@ from ndm.training.monitors.metrics import Metrics, Trackers
 from ndm.training.monitors.pictures import Draw, Pictures
 from ndm.training.monitors.statistics import COLLAPSED, LossBins, gradient_norms, memory, path_statistics
 from ndm.training.monitors.validation import Validation
-from ndm.training.objective import Inputs, Objective, as_inputs
+from ndm.training.objective import Objective, Piece, as_piece
 from ndm.training.optimizer import make_optimizer, set_learning_rate
-from ndm.training.parallel import WAYS, Parallel, load, make_accelerator, whole
+from ndm.training.parallel import TINY, WAYS, Parallel, clip, load, make_accelerator, whole
 from ndm.training.room import require_room
 from ndm.training.start import check, new_model, prepare_network
 from ndm.training.state import read_state, write_state
@@ -89,9 +90,13 @@ class Trainer:
         self.terms = self.parallel.prepare(Objective(self.raw_model, self.bins, config))
         self.parallel.share(nn.Sequential(self.ema.model, *self.averages.models))
         self.optimizer = make_optimizer(self.raw_model, config)
+        self.parameters = list(self.raw_model.parameters())
+        self.largest_norm = config.clip * math.log(2)  # of the gradient, in nats for each dimension
+        self.one_batch = OneBatch(self.terms, self._total)
+        self.generator = torch.Generator(self.accelerator.device)  # of what the whole batch draws
         self.batches = data.train.batches(config.batch_size, config.seed, flip=config.flip)
         self.step, self.seconds, self.began = 0, 0.0, clock()
-        self.terms_of_shares: list[dict[str, Tensor]] = []  # (B,) each, of the latest step
+        self.terms_of_shares: list[dict[str, Tensor]] = []  # (B,) each, of the latest step; graphs are not kept
         # What is watched and written.
         self.calendar = Calendar(config, draws=draw is not None)
         self.metrics = Metrics(run, data)
@@ -144,8 +149,7 @@ class Trainer:
                 if self.calendar.validation(self.step):
                     self._validate()
                 rate = (self.step - first) * self.config.batch_size / (self.seconds - before)
-                status = f"{self.metrics.recent_total:.3f} {self.metrics.unit}  {rate:.0f}/s{self.validation.status}"
-                bar.update(self.fraction, status)
+                bar.update(self.fraction, partial(self._status, rate))
                 if self.calendar.line(self.step):
                     with self.processes.agreed():
                         self._log({"examples_per_second": rate, "waiting": batches.waited})
@@ -157,6 +161,9 @@ class Trainer:
             with self.processes.agreed():
                 if stopped and not self.done and batches.fails(self.step):
                     batches.get(self.step)
+
+    def _status(self, rate: float) -> str:
+        return f"{self.metrics.recent_total:.3f} {self.metrics.unit}  {rate:.0f}/s{self.validation.status}"
 
     @property
     def done(self) -> bool:
@@ -175,10 +182,13 @@ class Trainer:
         """What is minimised, (B,): the bound, all of its terms alike."""
         return bound.total
 
-    def own_batch(self, step: int) -> list[Inputs]:
-        """What this process computes of the batch of a step: examples and conditions for each of its pieces."""
+    def own_batch(self, step: int) -> list[Piece]:
+        """What this process computes of the batch of a step, in pieces; made ahead of time, in another thread.
+
+        The values were checked when the data set was made: no step looks at them.
+        """
         return [
-            as_inputs(self.raw_model, *self.batches.rows(step, part.first, part.first + part.number))
+            as_piece(self.raw_model, *self.batches.rows(step, part.first, part.first + part.number))
             for part in self.slices
         ]
 
@@ -188,65 +198,75 @@ class Trainer:
         every = [piece for found in self.processes.gather(mine) for piece in found]
         return dict(zip(("x", "cond"), map(torch.cat, zip(*every, strict=True)), strict=False))
 
-    def _train_step(self, pieces: list[Inputs]) -> dict[str, float]:
-        """One step on its `own_batch`; the means over the batch of all that was computed, the same in every process."""
-        step_seed = mix(self.config.seed, self.step)
+    def _train_step(self, pieces: list[Piece]) -> dict[str, float]:
+        """One step on its `own_batch`; the means over the batch of all that was computed, the same in every process.
+
+        The host reads the device once, when all is computed and nothing has changed: whether the step is finite.
+        """
         rate = set_learning_rate(self.optimizer, self.config, self.step, self.fraction)
-        self.optimizer.zero_grad()
-        sums: dict[str, Tensor] = {}
-        self.terms_of_shares.clear()
-        with as_one_batch(self.terms, self._total):
-            for batch_slice, (x, cond) in zip(self.slices, pieces, strict=True):
-                torch.manual_seed(mix(step_seed, 1 + batch_slice.first))  # of what a share draws for itself
-                generator = torch.Generator(x.device).manual_seed(step_seed)  # of what the whole batch draws
-                unshared = (
-                    contextlib.nullcontext() if batch_slice is self.slices[-1] else self.parallel.held_back(self.terms)
-                )
-                with unshared:
-                    for name, value in self._backward(x, cond, batch_slice, generator).items():
-                        sums[name] = sums.get(name, 0) + value
-        norm = self.parallel.clip(self.terms, self.config.clip * math.log(2))
-        values = self._agreed(sums)
-        if not all(math.isfinite(value) for value in (*values.values(), float(norm))):
+        self._compute_gradient(pieces)
+        gradients = self.parallel.gradients(self.parameters)
+        norm = self.parallel.norm(gradients)
+        values = self._agreed(norm)
+        if not all(map(math.isfinite, values.values())):
             self._stop(values)
+        if values["gradient_norm"] + TINY > self.largest_norm:
+            clip(gradients, norm, self.largest_norm)
         self.optimizer.step()
         self.ema.update(self.raw_model, self.step)
         self.averages.update(self.raw_model, self.step)
-        return values | {"gradient_norm": float(norm), "learning_rate": rate}
+        return values | {"learning_rate": rate}
 
-    def _backward(
-        self, x: Tensor, cond: Tensor | None, batch_slice: BatchSlice, generator: torch.Generator
-    ) -> dict[str, Tensor]:
-        """Add the gradient of a share of the batch to that of its process; the sums of all terms over it."""
-        bound, energy = self.terms(x, cond, batch_slice, generator)
+    def _compute_gradient(self, pieces: list[Piece]) -> None:
+        """The gradient of the mean objective, and the terms of each share of the batch."""
+        for parameter in self.parameters:
+            parameter.grad = None
+        self.terms_of_shares.clear()
+        step_seed = mix(self.config.seed, self.step)
+        with self.one_batch:
+            for part, (x, cond) in zip(self.slices, pieces, strict=True):
+                seed_device(mix(step_seed, 1 + part.first), x.device)  # of what a share draws for itself
+                self.generator.manual_seed(step_seed)
+                is_last = part is self.slices[-1]
+                with contextlib.nullcontext() if is_last else self.parallel.held_back(self.terms):
+                    self._add_gradient(x, cond, part)
+
+    def _add_gradient(self, x: Tensor, cond: Tensor | None, part: BatchSlice) -> None:
+        """Add the gradient of a share of the batch to that of its process."""
+        bound, energy = self.terms(x, cond, part, self.generator)
         terms = {"prior": bound.prior, "diffusion": bound.diffusion, "reconstruction": bound.reconstruction}
         loss = self.objective(bound)
         if energy is not None:
             terms["kinetic"] = energy
             loss = loss + self.config.kinetic_weight * energy
-        # Gradients are means over processes, each of which has a sum over its share.
-        self.accelerator.backward(loss.sum() * self.processes.number / (batch_slice.total * x[0].numel()))
         self.terms_of_shares.append({name: term.detach() for name, term in terms.items()})
-        return {name: term.double().sum() for name, term in self.terms_of_shares[-1].items()}
+        # Gradients are means over processes, each of which has a sum over its share.
+        loss.backward(torch.full_like(loss, self.processes.number / (part.total * x[0].numel())))
 
-    def _agreed(self, sums: dict[str, Tensor]) -> dict[str, float]:
-        """The means over the batch, the clock of the first process and whether any was interrupted, in all of them."""
-        mine = [value / self.config.batch_size for value in sums.values()]
-        mine += [
-            torch.as_tensor(value, dtype=torch.float64, device=self.accelerator.device)
-            for value in (self.clock() - self.began if self.processes.is_main else 0.0, float(self.interruption.came))
-        ]
-        return dict(zip((*sums, "seconds", "interrupted"), self._total(torch.stack(mine)).tolist(), strict=True))
+    def _agreed(self, norm: Tensor) -> dict[str, float]:
+        """What all processes have of a step: the mean of each term, the norm of the gradient, the clock of the first
+        process, and whether any was interrupted. The one read of the device.
+        """
+        names = (*self.terms_of_shares[0], "gradient_norm", "seconds", "interrupted")
+        shares = [torch.stack(list(terms.values())).double().sum(1) for terms in self.terms_of_shares]
+        means = (torch.stack(shares).sum(0) if len(shares) > 1 else shares[0]) / self.config.batch_size
+        seconds = self.clock() - self.began if self.processes.is_main else 0.0
+        others = torch.tensor([seconds, float(self.interruption.came)], dtype=torch.float64)
+        mine = (means, norm.double().reshape(1) / self.processes.number, others.to(means.device))
+        return dict(zip(names, self._total(torch.cat(mine)).tolist(), strict=True))
 
     def _total(self, value: Tensor) -> Tensor:
         """The sum over all processes."""
+        if self.processes.number == 1:
+            return value
         total: Tensor = self.accelerator.reduce(value, "sum")
         return total
 
     def _stop(self, values: dict[str, float]) -> None:
         """Raise `FloatingPointError` in every process: what is not finite, and where the batch is saved."""
         batch = self.batch(self.step) | {"t": self.bins.latest}
-        what = what_failed(values, self.raw_model, self.processes)
+        terms = {name: values[name] for name in self.terms_of_shares[0]}
+        what = what_failed(terms, self.raw_model, self.processes)
         kept = keep_batch(self.run / f"failure-{self.step:08d}.npz", batch, self.terms_of_shares, self.processes)
         raise FloatingPointError(f"the {what} is not finite at step {self.step}; {kept}")
 
@@ -268,7 +288,7 @@ class Trainer:
         bins, norms = self.bins.line(self._total), gradient_norms(self.raw_model, self.parallel.norm)
         if not self.processes.is_main:
             return
-        path = path_statistics(model, *as_inputs(model, *self.batches.shown(self.step)))
+        path = path_statistics(model, *as_piece(model, *self.batches.shown(self.step)))
         line = self.metrics.write(
             self.step,
             means | {"seconds": self.seconds} | pace | path | norms | bins | memory() | self.validation.line(self.step),

@@ -1,6 +1,8 @@
 """Options KEY=VALUE: decimal numbers, true, false, null, lists and words, and nothing that is taken for another."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -103,3 +105,9 @@ def test_a_number_is_one_of_ascii_digits_and_what_is_text_survives(text):
     if isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found):
         assert number_of(text) == found
     assert yaml.safe_load(yaml.safe_dump({"key": found})) == {"key": found}
+
+
+def test_configurations_need_no_torch():
+    """So that the command line can show its help at once."""
+    code = "import sys, ndm.config, ndm.recipes, ndm.runs.writing; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -6,13 +6,13 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from ndm.benchmarks.comparison.job import Job
-from ndm.benchmarks.comparison.plan import Block, Study
+from benchmarks.engine.job import Job
+from benchmarks.engine.plan import Block, Case
 
 JOB = Job("moons", "default", 4, 1.0, None, 0, 1.0, "test", draws=4, limit=20)
 
 PLAN = (
-    Study(
+    Case(
         "moons",
         draws=4,
         limit=40,
@@ -47,4 +47,5 @@ def row(job: Job, seed: int, shift: float = 0.0) -> dict:
     """A row with made-up figures."""
     per_example = list(np.random.default_rng(seed).normal(size=20) + shift)
     figures = {"unit": "nats", "total": float(np.mean(per_example)), "per_example": per_example}
-    return asdict(job) | {"seed": seed} | figures
+    job = replace(job, seed=seed)
+    return {"key": job.key} | asdict(job) | figures

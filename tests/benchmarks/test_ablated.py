@@ -6,8 +6,8 @@ import pytest
 import torch
 from small import JOB
 
-from ndm.benchmarks.comparison.ablated import TRAINERS
-from ndm.benchmarks.comparison.execute import configuration
+from benchmarks.engine.contenders import TRAINERS
+from benchmarks.engine.training import configuration
 from ndm.bounds.bound import Bound
 from ndm.data import load
 from ndm.training.trainer import Trainer
@@ -50,7 +50,7 @@ def test_alternating_training_moves_the_path_and_the_rest_in_turns(tmp_path):
 
 def test_an_open_path_does_not_start_at_the_data(tmp_path):
     """For the averaged model that is evaluated, too; every other path does."""
-    trainer = trainer_of("time_basis_open", tmp_path, timesteps=None)
+    trainer = trainer_of("series_open", tmp_path, timesteps=None)
     assert trainer.fit()
     x, start = torch.from_numpy(load("moons").test.x[:50]), torch.zeros(())
     for model in (trainer.raw_model, trainer.ema.model):

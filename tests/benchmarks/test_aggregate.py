@@ -7,22 +7,22 @@ import pytest
 import torch
 from small import JOB, row
 
-from ndm.benchmarks.comparison.aggregate import Cell, cells, difference, mean, reference
-from ndm.benchmarks.comparison.dots import dots
-from ndm.benchmarks.comparison.figure import picture
-from ndm.benchmarks.comparison.quality import energy_distance
-from ndm.benchmarks.comparison.tables import markdown
+from benchmarks.ablations import dots
+from benchmarks.engine.aggregate import Cell, mean
+from benchmarks.engine.comparison import compared, difference, minus_reference
+from benchmarks.engine.quality import energy_distance
+from benchmarks.pays import Pays, markdown, picture
 
 
-def cell(contender: str, timesteps: int | None, shifts: list[float]) -> Cell:
+def rows(contender: str, timesteps: int | None, shifts: list[float]) -> list[dict]:
     job = replace(JOB, contender=contender, timesteps=timesteps)
-    (made,) = cells(
-        [
-            row(job, seed, shift) | {"num_examples": 20, "steps_trained": 9, "ms_per_step": 1.5, "parameters": 12345}
-            for seed, shift in enumerate(shifts)
-        ]
-    )
-    return made
+    figures = {"num_examples": 20, "steps_trained": 9, "ms_per_step": 1.5, "parameters": 12345}
+    return [row(job, seed, shift) | figures for seed, shift in enumerate(shifts)]
+
+
+def paired(*groups: list[dict]) -> list[Cell]:
+    """The cells of these rows, a cell each, compared with their references."""
+    return compared(minus_reference([row for group in groups for row in group], Pays.references))
 
 
 def test_mean_and_standard_error():
@@ -35,43 +35,54 @@ def test_mean_and_standard_error():
 def test_differences_are_paired_by_seed_and_example():
     """The rows of a seed share their examples' noise, which a paired difference does not see."""
     shifts = [0.1, 0.2, 0.6]
-    found = difference(cell("identity", 4, shifts), cell("default", 4, [0.0] * 3))
-    assert found.value == pytest.approx(0.3) and found.seeds == 3
-    assert found.error_over_seeds == pytest.approx(np.std(shifts, ddof=1) / np.sqrt(3))
+    found = difference(paired(rows("default", 4, [0.0] * 3), rows("identity", 4, shifts))[1])
+    assert found.value == pytest.approx(0.3)
+    assert found.error == pytest.approx(np.std(shifts, ddof=1) / np.sqrt(3))
     assert found.error_over_examples == pytest.approx(0.0, abs=1e-12)
-    assert not found.is_clear and difference(cell("identity", 4, [0.3, 0.31]), cell("default", 4, [0, 0])).is_clear
-    assert not difference(cell("identity", 4, [0.3]), cell("default", 4, [0.0])).is_clear
+    assert not found.is_clear
+    assert difference(paired(rows("default", 4, [0, 0]), rows("identity", 4, [0.3, 0.31]))[1]).is_clear
+    assert not difference(paired(rows("default", 4, [0.0]), rows("identity", 4, [0.3]))[1]).is_clear
+
+
+def test_the_error_over_examples_is_that_of_the_mean_over_seeds_of_the_differences():
+    ours, others = rows("default", 4, [0.0] * 3), rows("identity", 4, [0.0] * 3)
+    noise = np.random.default_rng(7).normal(size=(3, 20))
+    for each, own in zip(others, noise, strict=True):
+        each["per_example"] = list(np.add(each["per_example"], own))
+    over_seeds = noise.mean(0)  # what is left of the pairs, for each example
+    found = difference(paired(ours, others)[1])
+    assert found.error_over_examples == pytest.approx(np.std(over_seeds, ddof=1) / np.sqrt(20))
+
+
+def test_only_seeds_that_both_have_are_compared():
+    first, second = rows("default", 4, [0.0, 0.0, 0.0]), rows("identity", 4, [0.1, 0.2, 0.6])
+    first[2]["failed"] = "diverged"
+    assert difference(paired(first, second)[1]).value == pytest.approx(0.15)
+    first[0]["failed"] = first[1]["failed"] = "diverged"
+    assert difference(paired(first, second)[1]) is None
 
 
 def test_a_cell_is_compared_with_the_default_or_else_with_its_path():
-    shifts = [0.0, 0.1]
-    default, identity, scaling, in_the_limit = (
-        cell(name, time, shifts)
-        for name, time in (("default", 4), ("identity", 4), ("scaling", None), ("identity", None))
-    )
-    own = [identity, default, scaling, in_the_limit, cell("scaling", 4, shifts)]
-    assert reference(own, identity) is default and reference(own, own[-1]) is default
-    assert reference(own, in_the_limit) is scaling
-    assert reference(own, default) is None and reference(own, scaling) is None
-    assert reference([identity], identity) is None
+    kinds = (("default", 4, 0.0), ("identity", 4, 0.5), ("scaling", None, 0.0), ("identity", None, 0.25))
+    found = paired(*(rows(name, time, [shift] * 2) for name, time, shift in (*kinds, ("scaling", 4, 1.0))))
+    values = [less and round(less.value, 6) for less in map(difference, found)]
+    assert values == [None, 0.5, None, 0.25, 1.0]
+    assert difference(paired(rows("identity", 4, [0.0]))[0]) is None
 
 
 def test_rows_that_diverged_are_counted_and_left_out():
-    (made,) = cells([row(JOB, 0), row(JOB, 2), {**row(JOB, 1), "failed": "diverged"}])
-    assert [row["seed"] for row in made.rows] == [0, 2] and made.diverged == 1
+    (made,) = compared([row(JOB, 0), row(JOB, 2), {**row(JOB, 1), "failed": "diverged"}])
+    assert [row["seed"] for row in made.rows] == [0, 2] and made.failed == 1
 
 
 def test_the_tables_say_what_they_should():
-    made = [
-        cell(name, time, shifts)
-        for name, time, shifts in (
-            ("default", 4, [1.0, 1.0]),
-            ("identity", 4, [3.0, 3.1]),
-            ("default", 64, [0.5, 0.5]),
-            ("identity", 64, [1.2, 1.2]),
-        )
-    ]
-    text = markdown(made, {("moons", "default", False): 2.0}, {})
+    made = paired(
+        rows("default", 4, [1.0, 1.0]),
+        rows("identity", 4, [3.0, 3.1]),
+        rows("default", 64, [0.5, 0.5]),
+        rows("identity", 64, [1.2, 1.2]),
+    )
+    text = markdown(made, {("moons", "default", False): 2.0})
     default, identity = (cell.mean("total") for cell in made[:2])
     assert f"| default | {default.value:.3f} ± {default.error:.3f} |" in text
     assert f"| identity | {identity.value:.3f} ± {identity.error:.3f} |" in text
@@ -79,11 +90,8 @@ def test_the_tables_say_what_they_should():
 
 
 def test_pictures_are_drawn_with_and_without_contenders():
-    made = [
-        cell(name, time, [shift, shift + 0.1])
-        for shift, name in enumerate(("scaling", "identity", "residual"))
-        for time in (4, None)
-    ]
+    names = ("scaling", "identity", "residual")
+    made = paired(*(rows(n, time, [i, i + 0.1]) for i, n in enumerate(names) for time in (4, None)))
     for draw in (picture, dots):
         assert draw(made)[:4] == b"\x89PNG" and draw(made) != draw(made[:4])
         assert draw(made[:1])[:4] == b"\x89PNG"

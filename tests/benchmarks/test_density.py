@@ -1,8 +1,10 @@
-"""`ndm benchmark density`, from end to end and in its parts: densities that are what they say, ours and the peers'."""
+"""`python -m benchmarks density`, whole and in parts: densities that are what they say, ours and the peers'."""
 
 import json
 import math
+import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -10,27 +12,27 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ndm.base.registry import discover
-from ndm.benchmarks import density
-from ndm.benchmarks.comparison.job import Job
-from ndm.benchmarks.comparison.plan import Block, Study, measurements, tunings
-from ndm.benchmarks.comparison.quality import energy_distance
-from ndm.benchmarks.densities.contender import Contender, Fitted
-from ndm.benchmarks.densities.contenders import contenders
-from ndm.benchmarks.densities.execute import execute
-from ndm.benchmarks.densities.figure import picture
-from ndm.benchmarks.densities.ours import configured
-from ndm.benchmarks.peers import flow_matching, nsf
-from ndm.benchmarks.peers.flow_matching import FittedVelocity
-from ndm.benchmarks.peers.peer import FittedPeer, Peer
-from ndm.cli import main
+from benchmarks import density
+from benchmarks.__main__ import main
+from benchmarks.density import execute
+from benchmarks.density.contenders import CONTENDERS, OURS
+from benchmarks.density.output import picture
+from benchmarks.engine.aggregate import Cell
+from benchmarks.engine.comparison import compared, difference
+from benchmarks.engine.job import Job
+from benchmarks.engine.plan import Block, Case, measurements, tunings
+from benchmarks.engine.quality import energy_distance
+from benchmarks.engine.rows import read_rows
+from benchmarks.peers import flow_matching
+from benchmarks.peers.flow_matching import FlowMatching
+from benchmarks.peers.peer import Fitted, Peer, plane_recipe
 from ndm.data import DataSet, Split, load
 from ndm.parts.decoders import Decoder
 from ndm.parts.decoders.gaussian import GaussianDecoder
 from ndm.training.build import build_model
 
-PEERS: dict[str, type[Contender]] = discover("ndm.benchmarks.peers", Contender)
-ABSENT = {name for name in PEERS if (nsf.zuko if name == "nsf" else flow_matching.torchcfm) is None}
+PEERS = [name for name in CONTENDERS if name not in OURS]
+ABSENT = {name for name in PEERS if (find_spec("zuko") if name == "nsf" else flow_matching.torchcfm) is None}
 needs_peers = pytest.mark.skipif(bool(ABSENT), reason="peers are not installed")
 
 
@@ -63,7 +65,7 @@ class OnGrid:
 )
 def fitted(request) -> OnGrid:
     torch.set_num_threads(1)
-    model = contenders()[request.param].fit(points(), 0.3, 0, 1.0)
+    model = CONTENDERS[request.param].fit(points(), 0.3, 0, 1.0)
     first, second = (torch.linspace(centre - width, centre + width, 41) for centre, width in ((5, 15), (-1, 6)))
     grid = torch.cartesian_prod(first, second)
     cell = float((first[1] - first[0]) * (second[1] - second[0]))
@@ -106,7 +108,7 @@ class GaussianVelocity(nn.Module):
 def test_flow_matching_goes_from_noise_at_0_to_data_at_1():
     """The exact velocity of a Gaussian gives its density, and its samples, in closed form."""
     mean, std, decoder = 1.5, 0.3, GaussianDecoder(torch.tensor([2.0, -1.0]), torch.tensor([0.5, 4.0]))
-    model = FittedVelocity(GaussianVelocity(mean, std), decoder, steps=0)
+    model = FlowMatching().fitted(GaussianVelocity(mean, std), decoder, steps=0)
     x = decoder.destandardise(mean + std * torch.randn(200, 2))
     z = (decoder.standardise(x) - mean) / std
     truth = (-0.5 * (z.square() + math.log(2 * math.pi)) - math.log(std) - torch.tensor([0.5, 4.0]).log()).sum(1)
@@ -117,15 +119,15 @@ def test_flow_matching_goes_from_noise_at_0_to_data_at_1():
 
 @pytest.mark.parametrize("data", ["moons", "cities"])
 def test_flow_matching_has_the_network_of_our_identity(data):
-    found = contenders()["i_cfm"].network(load(data))
-    ours = build_model(configured("identity", load(data)), load(data)).predictor.network
+    found = CONTENDERS["i_cfm"].network(load(data))
+    ours = build_model(OURS["identity"](plane_recipe(load(data))), load(data)).predictor.network
     assert found.config == ours.config
 
 
 @needs_peers
 @pytest.mark.parametrize("name", ["i_cfm", "ot_cfm", "vp_cfm"])
 def test_a_path_of_flow_matching_starts_in_noise_and_ends_in_data(name):
-    matcher = contenders()[name].matcher()
+    matcher = CONTENDERS[name].matcher()
     noise, data = torch.randn(64, 2), 10 + torch.rand(64, 2)
     for t, ends in ((0.0, noise), (1.0, data)):
         _, x_t, _ = matcher.sample_location_and_conditional_flow(noise, data, t=torch.full((64,), t))
@@ -134,9 +136,12 @@ def test_a_path_of_flow_matching_starts_in_noise_and_ends_in_data(name):
 
 @pytest.mark.parametrize("name", PEERS)
 def test_a_peer_that_is_absent_is_one_line(name, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(nsf if name == "nsf" else flow_matching, "zuko" if name == "nsf" else "torchcfm", None)
+    if name == "nsf":
+        monkeypatch.setitem(sys.modules, "zuko", None)
+    else:
+        monkeypatch.setattr(flow_matching, "torchcfm", None)
     monkeypatch.setattr(density.Density, "plan", plan((name,)))
-    code = main(f"benchmark density --out {tmp_path / 'out'}".split())
+    code = main(f"density --out {tmp_path / 'out'}".split())
     out, err = capsys.readouterr()
     assert code == 2 and out == "" and err.count("\n") == 1 and "pip install" in err and not list(tmp_path.iterdir())
 
@@ -153,7 +158,12 @@ class Diverges(Peer):
         self.__dict__["calls"] += 1
         return network(x).mean() * (math.nan if self.__dict__["calls"] == 3 else 1.0)
 
-    def fitted(self, network: nn.Module, decoder: Decoder, steps: int) -> FittedPeer:
+    sampler = "none"
+
+    def log_prob(self, network: nn.Module, x: Tensor) -> Tensor:
+        raise AssertionError("it has diverged")
+
+    def sample(self, network: nn.Module, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         raise AssertionError("it has diverged")
 
 
@@ -171,20 +181,20 @@ class Explodes(Diverges):
     def loss(self, network: nn.Module, x: Tensor) -> Tensor:
         return network(x).mean()
 
-    def fitted(self, network: nn.Module, decoder: Decoder, steps: int) -> FittedPeer:
-        return FittedVelocity(BlowsUp(), decoder, steps)
+    def fitted(self, network: nn.Module, decoder: Decoder, steps: int) -> Fitted:
+        return FlowMatching().fitted(BlowsUp(), decoder, steps)
 
 
 @pytest.mark.parametrize(("kind", "why"), [(Diverges, "not finite at step 2"), (Explodes, "blows up")])
 def test_what_diverges_is_a_row_that_says_so(kind, why, monkeypatch):
-    monkeypatch.setitem(contenders(), "bad", kind())
+    monkeypatch.setitem(CONTENDERS, "bad", kind())
     row = execute(Job("moons", "bad", None, 0.05, None, 0, 1.0, "test", draws=0, limit=20))
     assert why in row["failed"] and "total" not in row and row["config"]["learning_rate"] == 2e-3
 
 
-def plan(names: tuple[str, ...]) -> tuple[Study, ...]:
+def plan(names: tuple[str, ...]) -> tuple[Case, ...]:
     return (
-        Study(
+        Case(
             "moons",
             draws=0,
             limit=60,
@@ -198,13 +208,17 @@ def plan(names: tuple[str, ...]) -> tuple[Study, ...]:
 
 
 def test_every_contender_is_tuned_alike_and_measured_once():
-    trials, jobs = tunings(density.PLAN, {}), measurements(density.PLAN, {}, {})
+    trials, jobs = tunings(density.PLAN), measurements(density.PLAN, {})
     assert len({job.key for job in trials}) == len(trials) == 5 * 6 * 4 and len({job.key for job in jobs}) == 5 * 6 * 3
     assert {job.split for job in trials} == {"validation"} and {job.split for job in jobs} == {"test"}
     assert {job.seconds for job in (*trials, *jobs)} == {30.0}  # trials at the budget that they are for
     assert {job.limit for job in trials} == {1000} and {job.limit for job in jobs} == {3000}
-    assert {job.contender for job in jobs} == set(contenders()) == {"identity", "learned", *PEERS}
-    assert [job.contender for job in jobs] == 15 * list(density.CONTENDERS)
+    assert (
+        {job.contender for job in jobs}
+        == set(CONTENDERS)
+        == {"identity", "learned", "nsf", "i_cfm", "ot_cfm", "vp_cfm"}
+    )
+    assert [job.contender for job in jobs] == 15 * list(CONTENDERS)
     assert [job.seed for job in jobs] == sorted(30 * [0, 1, 2])
 
 
@@ -212,7 +226,7 @@ def test_every_contender_is_tuned_alike_and_measured_once():
 def test_the_benchmark_runs_writes_and_resumes(monkeypatch, tmp_path, capsys):
     names = ("identity", "nsf")
     monkeypatch.setattr(density.Density, "plan", plan(names))
-    call = f"benchmark density --out {tmp_path} --workers 1".split()
+    call = f"density --out {tmp_path} --workers 1".split()
     assert main(call) == 0
     out, _ = capsys.readouterr()
     assert "samples.png" in out and all(name in out for name in names)
@@ -225,15 +239,18 @@ def test_the_benchmark_runs_writes_and_resumes(monkeypatch, tmp_path, capsys):
         assert np.mean(row["per_example"]) == pytest.approx(row["total"], abs=1e-4)
         assert len(row["energy_distance"]) == 2 and row["sampling_seconds"] > 0 and row["likelihood_seconds"] > 0
         assert ("bound" in row) == (row["contender"] == "identity") and ("samples" in row) == (row["seed"] == 0)
-    results = json.loads((tmp_path / "results.json").read_text())
-    identity, flow = results["cells"]
-    assert identity["contender"] == "identity" and flow["bound"] is None and flow["minus_reference"] is None
-    assert identity["minus_reference"]["reference"] == "nsf"
-    assert identity["minus_reference"]["mean"] == pytest.approx(identity["total"]["mean"] - flow["total"]["mean"])
-    assert {rate["contender"] for rate in results["learning_rates"]} == set(names)
+    kept = list(read_rows(tmp_path / "rows.jsonl.gz").values())
+    identity, flow = compared([row for row in kept if "split" in row])
+    assert identity.of["contender"] == "identity" and flow.mean("bound") is None and difference(flow) is None
+    less = identity.mean("total").value - flow.mean("total").value
+    assert difference(identity).value == pytest.approx(less)
     assert all((tmp_path / name).read_bytes()[:4] == b"\x89PNG" for name in ("figure.png", "samples.png"))
     tables = (tmp_path / "tables.md").read_text()
-    assert f"{identity['excess']['mean']:.3f}" in tables and "inverse of the flow" in tables
+    assert (
+        identity.text("excess") in tables
+        and f"| {difference(identity)} |" in tables
+        and "inverse of the flow" in tables
+    )
 
     (tmp_path / "rows.jsonl").write_text("".join(line + "\n" for line in lines[:-1]) + lines[-1][:30])
     assert main(call) == 0
@@ -252,7 +269,7 @@ def test_the_benchmark_runs_writes_and_resumes(monkeypatch, tmp_path, capsys):
 def test_the_figure_shows_what_has_no_truth_too():
     def cell(name: str, values: list[float], **more: float) -> Any:
         rows = tuple({"seed": seed, "total": value, "num_examples": 2} | more for seed, value in enumerate(values))
-        return density.Cell("cities", "nats", "1 s", name, None, rows, diverged=0)
+        return Cell({"data": "cities", "contender": name}, rows, failed=0)
 
     cells = [cell("identity", [8.0, 8.1], bound=8.2), cell("nsf", [8.3, 8.2])]
     assert picture(cells)[:4] == b"\x89PNG" and picture(cells) != picture(cells[:1])

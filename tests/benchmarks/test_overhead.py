@@ -1,4 +1,4 @@
-"""`ndm benchmark overhead`, on a few points of the plane: what it writes, not how long anything takes."""
+"""`python -m benchmarks overhead`, on a few points of the plane: what it writes, not how long anything takes."""
 
 import json
 import math
@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from compiling import needs_compiler
 
+from benchmarks import overhead
+from benchmarks.__main__ import main
+from benchmarks.engine.rows import read_rows
+from benchmarks.overhead import Case, Overhead, peak_memory_mib
 from ndm.base.errors import InputError
-from ndm.benchmarks import overhead
-from ndm.benchmarks._peak_memory import peak_memory_mib
-from ndm.cli import main
 from ndm.data import DataSet, Split
 
 
@@ -23,15 +24,15 @@ def points() -> DataSet:
 @pytest.fixture
 def small(monkeypatch) -> None:
     """One case of points; no processes of their own for memory."""
-    monkeypatch.setattr(overhead, "CASES", {"points": overhead.Case(points, 4)})
+    monkeypatch.setattr(Overhead, "plan", {"points": Case(points, 4)})
     monkeypatch.setattr(overhead, "peak_memory_mib", lambda *_: 1.0)
 
 
 def test_every_pair_that_fits_is_measured_against_identity(small, tmp_path):
-    out = tmp_path / "overhead.json"
-    result = overhead.run(out, rounds=2, cases=overhead.CASES)
-    assert json.loads(out.read_text()) == result
-    figures = result["points"]
+    assert Overhead(out=tmp_path, rounds=2).run() == 0
+    (row,) = read_rows(tmp_path / "rows.jsonl.gz").values()
+    figures = row["entries"]
+    assert json.loads((tmp_path / "rows.jsonl").read_text()) == row
     pairs = [
         f"{path}_{predictor}"
         for path in ("scaling_pixel", "series", "residual_full", "residual_quarter")
@@ -40,14 +41,15 @@ def test_every_pair_that_fits_is_measured_against_identity(small, tmp_path):
     assert {"identity", "default", "identity_plug_in", *pairs} <= figures.keys()
     assert not [name for name in figures if "frequency" in name or "callable" in name]  # refused: points; no name
     assert "compiled" not in figures  # it takes minutes
-    for name, row in figures.items():
+    for name, found in figures.items():
         for kind in ("", "chain_", "sampling_"):
-            low, high = row[f"{kind}quartiles"]
-            assert 0 < low <= row[f"{kind}ratio"] <= high < math.inf and row[f"{kind}ms"] > 0, name
-        assert row["parameters_ratio"] == row["parameters"] / figures["identity"]["parameters"]
-        assert row["peak_memory_mib"] == 1.0
+            low, high = found[f"{kind}quartiles"]
+            assert 0 < low <= found[f"{kind}ratio"] <= high < math.inf and found[f"{kind}ms"] > 0, name
+        assert found["parameters_ratio"] == found["parameters"] / figures["identity"]["parameters"]
+        assert found["peak_memory_mib"] == 1.0
     assert figures["identity"]["ratio"] == 1 and figures["identity"]["sampling_quartiles"] == [1, 1]
-    assert result["default"] == figures["default"] and result["machine"]["torch"]
+    default, table = figures["default"], (tmp_path / "tables.md").read_text()
+    assert f"| default | {default['ratio']:.2f} ({default['quartiles'][0]:.2f} to " in table and row["machine"]["torch"]
 
 
 def test_f_of_the_denoisers_size_doubles_the_parameters_and_half_its_width_adds_a_quarter(small):
@@ -58,11 +60,14 @@ def test_f_of_the_denoisers_size_doubles_the_parameters_and_half_its_width_adds_
 
 
 def test_the_command_line_measures_what_it_is_asked_for(small, tmp_path, capsys):
-    out = tmp_path / "o.json"
-    assert main(["benchmark", "overhead", "--rounds", "1", "--only", "time_basis_direct", "--out", str(out)]) == 0
-    result = json.loads(out.read_text())
-    assert set(result["points"]) == {"identity", "time_basis_direct"} and result["default"] is None
-    assert result["command"].endswith("--only time_basis_direct") and "time_basis_direct" in capsys.readouterr().out
+    words = f"overhead --rounds 1 --only series_direct --out {tmp_path}".split()
+    assert main(words) == 0
+    (row,) = read_rows(tmp_path / "rows.jsonl.gz").values()
+    assert set(row["entries"]) == {"identity", "series_direct"}
+    out = capsys.readouterr().out
+    assert "`python -m benchmarks overhead --rounds 1 --only series_direct`" in out and "| series_direct |" in out
+    before = (tmp_path / "rows.jsonl").read_bytes()
+    assert main(words) == 0 and (tmp_path / "rows.jsonl").read_bytes() == before  # nothing is done twice
 
 
 @needs_compiler
@@ -85,9 +90,8 @@ def test_the_entry_compiled_is_the_reference_with_a_compiled_network():
 )
 def test_wrong_use_is_refused(small, tmp_path, options, got):
     with pytest.raises(InputError, match=got):
-        overhead.run(tmp_path / "o.json", **options, cases=overhead.CASES)
-    with pytest.raises(InputError, match="a folder that exists"):
-        overhead.run(tmp_path / "none" / "o.json", cases=overhead.CASES)
+        Overhead(out=tmp_path / "out", **options).run()
+    assert not (tmp_path / "out").exists()
 
 
 def test_peak_memory_is_that_of_the_work_alone():

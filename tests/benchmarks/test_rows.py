@@ -5,9 +5,9 @@ import json
 import pytest
 from small import dies_at_one, jobs, square
 
+from benchmarks.engine.rows import Rows, compressed, read_rows
+from benchmarks.engine.workers import Trouble, Workers
 from ndm.base.errors import InputError
-from ndm.benchmarks.comparison.rows import Rows
-from ndm.benchmarks.comparison.workers import Trouble, Workers
 
 
 def test_a_torn_line_is_dropped_and_can_be_written_again(tmp_path):
@@ -47,7 +47,18 @@ def test_a_worker_that_dies_or_fails_costs_its_own_job_only():
     assert {seed: outcome for seed, outcome in outcomes.items() if seed not in (1, 2)} == {
         seed: {"answer": seed**2} for seed in (0, 3, 4, 5)
     }
-    assert isinstance(outcomes[1], Trouble) and "exit code -9" in outcomes[1].reason
+    assert isinstance(outcomes[1], Trouble) and "-9" in outcomes[1].reason and "exit code" in outcomes[1].reason
     assert isinstance(outcomes[2], Trouble) and outcomes[2].reason.startswith("ValueError: two (small.py, line")
     assert again == {seed: {"answer": seed**2} for seed in range(3)}
-    assert not any(worker.process.is_alive() for worker in workers.workers)
+
+
+def test_kept_rows_are_the_same_bytes_and_come_back(tmp_path):
+    rows = [{"key": "a", "total": 0.1, "name": "W2²"}, {"key": "b", "failed": "diverged"}]
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(compressed(rows))
+    assert list(read_rows(path).values()) == rows and compressed(rows) == path.read_bytes()
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match="cannot be read"):
+        read_rows(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_rows(tmp_path / "none.jsonl")

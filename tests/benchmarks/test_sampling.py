@@ -1,4 +1,4 @@
-"""`ndm benchmark sampling`: evaluations are counted, choices are made on validation, and what is written says so."""
+"""`python -m benchmarks sampling`: evaluations are counted, choices are made on validation, what is written says so."""
 
 import json
 import sys
@@ -7,28 +7,25 @@ from pathlib import Path
 
 import pytest
 import torch
-from ndm.samplers.grids.uniform import GRIDS
 from test_command import call
 
 import ndm
-from ndm.base import axes
+from benchmarks import sampling
+from benchmarks.engine.job import Job
+from benchmarks.engine.quality import draw, scaled, training_points
+from benchmarks.engine.rows import read_rows
+from benchmarks.sampling import Case, Walk, best_grids, distances, measure, trainings, trials, walks
+from benchmarks.sampling.output import DISTANCES, markdown, panels, picture
+from benchmarks.sampling.ways import Evaluations, Way, distinct_grids, evaluations_of, ways
+from ndm.base.axes import SAMPLERS
 from ndm.base.errors import InputError
 from ndm.base.registry import optional
 from ndm.base.spec import Spec
-from ndm.benchmarks import sampling
-from ndm.benchmarks.comparison.job import Job
-from ndm.benchmarks.comparison.quality import draw, scaled, training_points
-from ndm.benchmarks.samples.distances import DISTANCES, distances
-from ndm.benchmarks.samples.figure import picture
-from ndm.benchmarks.samples.jobs import Walk
-from ndm.benchmarks.samples.measure import measure
-from ndm.benchmarks.samples.plan import Case, trainings, trials, walks
-from ndm.benchmarks.samples.summary import best_grids, panels
-from ndm.benchmarks.samples.tables import markdown
-from ndm.benchmarks.samples.ways import Evaluations, Way, distinct_grids, evaluations_of, ways
 from ndm.data import load
 from ndm.ode.solvers.adaptive import Adaptive
+from ndm.samplers.grids import UniformGamma, UniformTime
 
+EQUAL = {"time": UniformTime(), "gamma": UniformGamma()}
 FIXED = [way for way in ways((1.0, None)) if not way.is_adaptive]
 CASE = Case(
     "moons",
@@ -37,7 +34,6 @@ CASE = Case(
     limit=20,
     samples=60,
     trials=30,
-    cost=1e-5,
     seeds=1,
     evaluations=(2, 6),
     tolerances=(1e-2,),
@@ -65,7 +61,7 @@ def gaussian_points(data, number: int, seed: int) -> torch.Tensor:
 
 def test_every_sampler_is_a_way_with_each_volatility_that_it_takes():
     names = [way.name for way in ways((1.0, None))]
-    assert {way.sampler for way in ways((1.0,))} == set(axes.SAMPLERS.every())
+    assert {way.sampler for way in ways((1.0,))} == set(SAMPLERS.names())
     assert len(names) == len(set(names))
     assert {"ancestral, eta = 1", "ancestral, own eta", "deterministic", "heun", "ode"} <= set(names)
     assert Way("ode").is_adaptive and not Way("heun").is_adaptive
@@ -102,8 +98,8 @@ def test_nobody_is_counted_once_the_count_is_over():
 
 
 def test_grids_that_visit_the_same_times_are_one():
-    assert list(distinct_grids(GRIDS, ndm.schedules.LinearSchedule(), 8)) == ["time"]
-    assert list(distinct_grids(GRIDS, ndm.schedules.CosineSchedule(), 8)) == list(GRIDS)
+    assert list(distinct_grids(EQUAL, ndm.schedules.LinearSchedule(), 8)) == ["time"]
+    assert list(distinct_grids(EQUAL, ndm.schedules.CosineSchedule(), 8)) == list(EQUAL)
 
 
 def test_data_are_as_far_from_data_as_their_error_allows():
@@ -150,7 +146,7 @@ def model_folder(tmp_path_factory) -> Path:
 
 def walk(way: Way, evaluations: int | None, tolerance: float | None = None) -> Walk:
     return Walk(
-        "moons", "small", "identity", 0, way, evaluations, tolerance, "time" if evaluations else None, "test", 20, 1e-5
+        "moons", "small", "identity", 0, way.name, evaluations, tolerance, "time" if evaluations else None, "test", 20
     )
 
 
@@ -182,7 +178,7 @@ def rows_by_seed(way: Way, evaluations: int, values: list[float]) -> list[dict]:
         {
             "data": "moons",
             "contender": "identity",
-            "way": {"sampler": way.sampler, "eta": way.eta},
+            "way": way.name,
             "evaluations": evaluations,
             "tolerance": None,
             "grid": "time",
@@ -209,25 +205,25 @@ def test_enough_is_enough_at_all_larger_numbers_too():
     (panel,) = panels(rows, floor)
     mark = panel.mark("energy_distance")
     assert (mark.value, mark.error) == (pytest.approx(0.10), pytest.approx(0.01))
-    assert panel.fewest(first, "energy_distance") == 64 and panel.fewest(second, "energy_distance") == 12
-    assert panel.fewest(unsure, "energy_distance") == 32
+    assert panel.fewest(first.name, "energy_distance") == 64 and panel.fewest(second.name, "energy_distance") == 12
+    assert panel.fewest(unsure.name, "energy_distance") == 32
     text = markdown([panel])
     assert "| multistep | 12 / 12 |" in text and "energy distance met (multistep, 12)" in text
     assert picture([panel])[:4] == b"\x89PNG"
 
     failed = [
         row | {"failed": "an ODE that blows up"}
-        if row["evaluations"] == 64 and row["way"]["sampler"] == "multistep" and row["seed"] == 0
+        if row["evaluations"] == 64 and row["way"] == "multistep" and row["seed"] == 0
         else row
         for row in rows
     ]
     (panel,) = panels(failed, [])
-    assert panel.fewest(second, "energy_distance") is None and "(1 failed)" in markdown([panel])
+    assert panel.fewest(second.name, "energy_distance") is None and "(1 failed)" in markdown([panel])
     assert picture([panel])[:4] == b"\x89PNG"
 
 
 def test_a_grid_is_chosen_by_the_mean_over_seeds_of_those_that_all_have_walked():
-    way = {"sampler": "heun", "eta": None}
+    way = "heun"
     key = {"data": "moons", "contender": "identity", "way": way}
     found = best_grids(
         [
@@ -236,7 +232,7 @@ def test_a_grid_is_chosen_by_the_mean_over_seeds_of_those_that_all_have_walked()
             key | {"evaluations": 2, "grids": {}},
         ]
     )
-    assert found == {("moons", "identity", Way("heun"), 4): "gamma"}
+    assert found == {("moons", "identity", "heun", 4): "gamma"}
 
 
 def test_a_plan_says_every_job_once_and_sees_test_only_on_walks():
@@ -248,27 +244,26 @@ def test_a_plan_says_every_job_once_and_sees_test_only_on_walks():
     for stage in (jobs, tried, measured):
         assert stage and len({job.key for job in stage}) == len(stage)
     assert len({job.name for job in jobs}) == len(jobs) == 12 and isinstance(jobs[0], Job)
-    assert {job.way for job in measured if job.tolerance} == {way for way in ways((1.0,)) if way.is_adaptive}
+    assert {job.way for job in measured if job.tolerance} == {way.name for way in ways((1.0,)) if way.is_adaptive}
 
 
 def test_the_command_trains_samples_resumes_and_takes_new_samplers(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sampling.Sampling, "plan", (CASE,))
     out = tmp_path / "out"
-    order = f"benchmark sampling --out {out} --workers 1"
+    order = f"sampling --out {out} --workers 1"
     code, shown, _ = call(order, capsys)
     lines = (out / "rows.jsonl").read_text().splitlines()
     rows = {row["key"]: row for row in map(json.loads, lines)}
-    assert code == 0 and "fewest evaluations" in shown and len(rows) == len(lines)
-    results = json.loads((out / "results.json").read_text())
-    assert results["missing"] == 0 and {panel["contender"] for panel in results["panels"]} == {
-        "time_basis_quiet",
-        "identity",
-    }
-    for panel in results["panels"]:
-        etas = (1.0, None) if panel["contender"] == "time_basis_quiet" else (1.0,)
-        assert set(panel["fewest"]) == {way.name for way in ways(etas)}
-        assert all(cell["evaluations_made"] <= cell["evaluations"] for cell in panel["cells"] if cell["evaluations"])
-        assert panel["floor"]["sliced_wasserstein"]["mean"] > 0 and panel["samples"] == 60
+    assert code == 0 and "Fewest evaluations" in shown and len(rows) == len(lines)
+    kept = read_rows(out / "rows.jsonl.gz").values()
+    measured = [row for row in kept if "evaluations_made" in row]
+    found = panels(measured, [row for row in kept if "way" not in row and "contender" not in row])
+    assert {panel.contender for panel in found} == {"series_quiet", "identity"}
+    for panel in found:
+        etas = (1.0, None) if panel.contender == "series_quiet" else (1.0,)
+        assert set(panel.ways) == {way.name for way in ways(etas)}
+        assert panel.floor["sliced_wasserstein"].value > 0 and panel.samples == 60
+    assert all(row["evaluations_made"] <= row["evaluations"] for row in measured if row["evaluations"])
     assert (out / "figure.png").read_bytes()[:4] == b"\x89PNG"
     assert "Data from data" in (out / "tables.md").read_text()
     assert len(list((out / "models").iterdir())) == 2
@@ -284,12 +279,12 @@ def test_the_command_trains_samples_resumes_and_takes_new_samplers(monkeypatch, 
     (out / "rows.jsonl").write_text("".join(line + "\n" for line in kept))
     (out / "models").rename(tmp_path / "elsewhere")
     code, _, err = call(order, capsys)
-    assert code == 2 and err.startswith("ndm: error: got ") and "its model" in err and err.count("\n") == 1
+    assert code == 2 and err.startswith("benchmarks: error: got ") and "its model" in err and err.count("\n") == 1
 
 
 def test_without_pot_the_extra_is_named(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(sys.modules, "ot", None)
-    code, _, err = call(f"benchmark sampling --out {tmp_path / 'out'}", capsys)
+    code, _, err = call(f"sampling --out {tmp_path / 'out'}", capsys)
     assert code == 2 and "pip install 'ndm[peers]'" in err and err.count("\n") == 1 and not (tmp_path / "out").exists()
     with pytest.raises(InputError, match="no package 'unheard_of'"):
         optional("unheard_of", "peers")
@@ -306,13 +301,13 @@ def test_without_pot_the_extra_is_named(monkeypatch, tmp_path, capsys):
 )
 def test_wrong_use_is_one_line(words, fragments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    code, out, err = call(f"benchmark sampling {words}", capsys)
-    assert code == 2 and out == "" and err.startswith("ndm: error: got ") and err.count("\n") == 1
+    code, out, err = call(f"sampling {words}", capsys)
+    assert code == 2 and out == "" and err.startswith("benchmarks: error: got ") and err.count("\n") == 1
     assert all(fragment in err for fragment in fragments) and not list(tmp_path.iterdir())
 
 
 def test_a_dry_run_does_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    code, out, err = call("benchmark sampling --dry-run --seeds 1", capsys)
-    assert code == 0 and "minutes on 2 workers" in out and err == "" and not list(tmp_path.iterdir())
-    assert replace(sampling.PLAN[0], seeds=1).seeds == 1 and "1 trainings of 60 CPU seconds" in out
+    code, out, err = call("sampling --dry-run --seeds 1", capsys)
+    assert code == 0 and "hours on 2 workers" in out and err == "" and not list(tmp_path.iterdir())
+    assert replace(sampling.PLAN[0], seeds=1).seeds == 1 and "trainings: 4 jobs, 180 CPU seconds" in out

@@ -1,6 +1,5 @@
-"""`ndm benchmark straightening`: what is measured of paths, and what is written."""
+"""`python -m benchmarks straightening`: what is measured of paths, and what is written."""
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,39 +10,42 @@ import torch
 from test_command import call
 
 import ndm
-from ndm.benchmarks import straightening
-from ndm.benchmarks.paths import job as paths
-from ndm.benchmarks.paths.job import PathJob, configuration, figures
+from benchmarks import straightening
+from benchmarks.engine.aggregate import cells
+from benchmarks.engine.rows import read_rows
+from benchmarks.engine.workers import Workers
+from benchmarks.straightening import PathJob, configuration, figures
 from ndm.data import Split, load
 from ndm.evaluation import wasserstein
 
-STUDY = straightening.PathStudy("moons", (None, 1.0), seeds=2, seconds=0.2)
+STUDY = straightening.Case("moons", (None, 1.0), seeds=2, seconds=0.2)
 
 
 @pytest.fixture
 def small(monkeypatch, tmp_path) -> Path:
     """A plan of moments, few paths, and an empty folder."""
     monkeypatch.setattr(straightening.Straightening, "plan", (STUDY,))
-    monkeypatch.setattr(paths, "NUMBER", 20)
+    monkeypatch.setattr(straightening, "NUMBER", 20)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(straightening.Workers, "map", lambda self, function, jobs: ((j, function(j)) for j in jobs))
+    monkeypatch.setattr(Workers, "map", lambda self, function, jobs: ((j, function(j)) for j in jobs))
     return tmp_path
 
 
 def test_files_tables_and_the_picture(small, capsys) -> None:
-    code, out, err = call("benchmark straightening --out found", capsys)
+    code, out, err = call("straightening --out found", capsys)
     assert code == 0, err
-    cells = json.loads(Path("found/results.json").read_text())["cells"]["moons"]
-    assert list(cells) == ["F = identity", "learned F, weight 1"]
-    for means in cells.values():
-        assert means["energy"]["mean"] == pytest.approx(means["displacement"]["mean"] + means["straightness"]["mean"])
-        assert means["energy"]["standard_error"] > 0 and means["floor"]["mean"] > 0
+    kept = list(read_rows(Path("found/rows.jsonl.gz")).values())
+    assert [bool(row["paths"]) for row in kept] == [row["seed"] == 0 for row in kept]
+    for cell in cells(kept, "kinetic_weight"):
+        energy, displacement, straightness = (cell.mean(n) for n in ("energy", "displacement", "straightness"))
+        assert energy.value == pytest.approx(displacement.value + straightness.value)
+        assert energy.error > 0 and cell.mean("floor").value > 0
     table = Path("found/tables.md").read_text()
-    assert "exact OT" in table and "W2², 4 steps" in table and "learned F, weight 1" in table
+    assert "exact OT" in table and "W2², 4 steps" in table and "| | F = identity | learned F, weight 1 |" in table
     assert Path("found/paths.png").read_bytes().startswith(b"\x89PNG")
     assert "straightness" in out
     before = Path("found/rows.jsonl").read_bytes()
-    assert call("benchmark straightening --out found", capsys)[0] == 0
+    assert call("straightening --out found", capsys)[0] == 0
     assert Path("found/rows.jsonl").read_bytes() == before  # nothing is done twice
 
 
@@ -72,7 +74,7 @@ def test_contenders_differ_in_the_path_alone() -> None:
 
 def test_without_the_package_one_line_says_what_to_install(small, monkeypatch, capsys) -> None:
     monkeypatch.setitem(sys.modules, "ot", None)
-    code, _, err = call("benchmark straightening --out found", capsys)
+    code, _, err = call("straightening --out found", capsys)
     assert code == 2 and "ndm[peers]" in err and not Path("found").exists()
 
 
@@ -87,5 +89,5 @@ def test_exact_transport_against_sorting_on_a_line() -> None:
     "words, said", [("--data mars", "mars"), ("--scale 0", "scale = 0"), ("--workers 0", "0 workers")]
 )
 def test_wrong_use_is_refused(small, capsys, words, said) -> None:
-    code, _, err = call(f"benchmark straightening --out found {words}", capsys)
+    code, _, err = call(f"straightening --out found {words}", capsys)
     assert code == 2 and said in err and not Path("found").exists()

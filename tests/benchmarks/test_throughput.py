@@ -1,6 +1,5 @@
-"""`ndm benchmark throughput` on tiny networks: what is compared and written, not how fast anything is."""
+"""`python -m benchmarks throughput` on tiny networks: what is compared and written, not how fast anything is."""
 
-import json
 import math
 from dataclasses import replace
 
@@ -8,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from ndm.benchmarks.speed import summary
-from ndm.benchmarks.speed.entries import CASES, Case, entries, make
-from ndm.benchmarks.speed.peak import measured, stated
-from ndm.benchmarks.speed.peers import PEERS, flops, sized
-from ndm.benchmarks.throughput import Throughput
+from benchmarks import throughput
+from benchmarks.__main__ import main
+from benchmarks.engine.aggregate import Cell, cells
+from benchmarks.engine.rows import read_rows
+from benchmarks.peers.unets import PEERS, flops, sized
+from benchmarks.throughput import Throughput
+from benchmarks.throughput.measure import CASES, Case, entries, make, measured_peak, stated_peak
 from ndm.bounds.bound import bound
-from ndm.cli import main
 from ndm.data import DataSet, Split
 from ndm.nn.networks.unet import UNet
 
@@ -34,7 +34,7 @@ TINY = replace(
 
 @pytest.fixture
 def small(monkeypatch) -> Case:
-    monkeypatch.setattr(Throughput, "cases", {"tiny": TINY})
+    monkeypatch.setattr(Throughput, "plan", {"tiny": TINY})
     return TINY
 
 
@@ -65,7 +65,6 @@ def test_every_entry_is_a_model_that_trains(entry):
 
 def test_one_process_and_two_are_measured_and_resumed(small, tmp_path, capsys):
     words = [
-        "benchmark",
         "throughput",
         "--out",
         str(tmp_path / "speed"),
@@ -81,17 +80,23 @@ def test_one_process_and_two_are_measured_and_resumed(small, tmp_path, capsys):
         "float32",
     ]
     assert main(words) == 0
-    results = json.loads((tmp_path / "speed" / "results.json").read_text())
-    trained = [(row["entry"], row["processes"]) for row in results["figures"]]
-    assert trained == [("identity", 1), ("identity", 2), ("series", 1), ("series", 2), ("residual", 1)]
-    alone, two, *_, learned = results["figures"]
+    found = list(read_rows(tmp_path / "speed" / "rows.jsonl.gz").values())
+    assert [(row["entry"], row["processes"]) for row in found] == [
+        *(("identity", 1), ("identity", 2), ("series", 1), ("series", 2), ("residual", 1)),
+    ]
+    alone, two, *_, learned = found
     assert 0 < alone["flops_per_image"] == two["flops_per_image"] < learned["flops_per_image"] / 2
-    assert all(0 < row["waiting_share"] < 1 and row["memory_mib"] >= 0 for row in results["figures"])
-    ratio = results["ratios"]["tiny, float32: images/s of identity on 2 processes over one"]
+    assert all(0 < row["waiting_share"] < 1 and row["memory_mib"] >= 0 for row in found)
+    ratio = throughput.ratios(by_kind(found))["tiny, float32: images/s of identity on 2 processes over one"]
+    assert f"**{ratio[0]:.2f}**" in (tmp_path / "speed" / "tables.md").read_text()
     assert math.isclose(ratio[0], two["images_per_second"] / alone["images_per_second"])
     rows = (tmp_path / "speed" / "rows.jsonl").read_bytes()
     assert main(words) == 0 and (tmp_path / "speed" / "rows.jsonl").read_bytes() == rows
     assert "identity" in capsys.readouterr().out
+
+
+def by_kind(rows: list[dict]) -> list[Cell]:
+    return cells(rows, "case", "entry", "precision", "processes")
 
 
 def row(entry: str, repeat: int, speed: float, processes: int = 1) -> dict:
@@ -118,7 +123,7 @@ def test_ratios_are_within_a_repetition_and_against_the_best_peer():
         row("identity", 0, 3.0, 2),
         row("residual", 1, 2.0),
     ]
-    assert summary.ratios(rows) == {
+    assert throughput.ratios(by_kind(rows)) == {
         "unet, bf16: FLOP/s of ours over the best peer (azula)": [2.5, 2.0, 3.0],
         "unet, bf16: images/s of identity on 2 processes over one": [1.5, 1.5, 1.5],
         "unet, bf16: time of a step of residual over identity's": [3.0, 3.0, 3.0],
@@ -126,8 +131,8 @@ def test_ratios_are_within_a_repetition_and_against_the_best_peer():
 
 
 def test_peaks():
-    assert stated("NVIDIA H100 80GB HBM3", "bf16") == 989e12 and stated("CPU", "bf16") is None
-    assert measured(torch.device("cpu"), "float32", 64) > 0
+    assert stated_peak("NVIDIA H100 80GB HBM3", "bf16") == 989e12 and stated_peak("CPU", "bf16") is None
+    assert measured_peak(torch.device("cpu"), "float32", 64) > 0
 
 
 @pytest.mark.parametrize(
@@ -135,6 +140,6 @@ def test_peaks():
     [("--repeats 0", "0 repeats"), ("--only unheard", "entry 'unheard'"), ("--precisions half", "precision 'half'")],
 )
 def test_wrong_use_is_refused(small, tmp_path, capsys, words, got):
-    assert main(["benchmark", "throughput", "--out", str(tmp_path / "o"), *words.split()]) == 2
+    assert main(["throughput", "--out", str(tmp_path / "o"), *words.split()]) == 2
     err = capsys.readouterr().err
     assert got in err and err.count("\n") == 1 and not (tmp_path / "o").exists()

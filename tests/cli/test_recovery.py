@@ -147,8 +147,8 @@ def forge(run: Path) -> None:
         ("progress.json", b"{"),
         ("progress.json", b"{}"),
         ("progress.json", b"3"),
-        ("times.safetensors", b"0" * 100),
-        ("times.safetensors", None),
+        ("time_sampler.safetensors", b"0" * 100),
+        ("time_sampler.safetensors", None),
         ("progress.json", None),
         ("weights.safetensors", b""),
         ("optimizer.safetensors", b""),
@@ -159,7 +159,7 @@ def test_a_state_that_is_none_is_refused_whatever_its_checksums_say(run, capsys,
     path.unlink() if content is None else path.write_bytes(content)
     forge(run)
     assert "state" in refused(capsys, "train", "points.npy", "--run", "run", *TINY[:-4], "--max-steps", "5")
-    if name in ("progress.json", "times.safetensors"):
+    if name in ("progress.json", "time_sampler.safetensors"):
         assert "state" in refused(capsys, "evaluate", "run", "--draws", "2")
 
 

@@ -11,10 +11,13 @@ from ndm.base import axes
 from ndm.base.part import Part
 from ndm.base.spec import Spec
 from ndm.parts.decoders import Decoder
+from ndm.parts.gates import EncoderGate
+from ndm.parts.predictors import EncodedPredictor
 from ndm.parts.transforms import Transform
 
 EVENTS = [(1, 8, 8), (3,), (2, 3, 4)]  # an image, a vector, something else
 BATCH, TIMESTEPS, LEVELS = 4, 3, 256
+ENDS = -8.0, 5.0  # of gamma
 
 AXES = {
     "schedule": axes.SCHEDULES,
@@ -29,9 +32,17 @@ FOUND: dict[str, dict[str, type]] = {kind: axis.every() for kind, axis in AXES.i
 MODEL_PARTS = [(kind, name) for kind in FOUND if kind != "sampler" for name in FOUND[kind]]
 
 
-def make(kind: str, name: str, event_shape: tuple[int, ...], num_classes: int = 0, **options: Any) -> Part:
+def make(
+    kind: str,
+    name: str,
+    event_shape: tuple[int, ...],
+    num_classes: int = 0,
+    num_levels: int | None = None,
+    **options: Any,
+) -> Part:
     """The part found in that file, made as the command line makes it and then disturbed."""
-    levels, timesteps = (LEVELS if name == "discretised" else None), (TIMESTEPS if kind == "reverse_step" else None)
+    levels = LEVELS if name == "discretised" else num_levels
+    timesteps = TIMESTEPS if kind == "reverse_step" else None
     if kind == "predictor":
         options = {"network": "mlp", "width": 16, "depth": 1} | options
     spec = Spec(event_shape, levels, num_classes, timesteps)
@@ -43,13 +54,19 @@ def partner(event_shape: tuple[int, ...]) -> Transform:
     return disturbed(ndm.transforms.ScalingTransform(event_shape))
 
 
+def encoder(event_shape: tuple[int, ...]) -> Transform:
+    """The transformation that the encoded predictor is for."""
+    network = ndm.MLP(event_shape, width=16, depth=1)
+    return disturbed(ndm.transforms.ResidualTransform(network, EncoderGate(*ENDS)))
+
+
 def tiny_model(event_shape: tuple[int, ...], **parts: Part) -> ndm.NeuralDiffusion:
     """A model of `parts`, and of small ones for the rest."""
     needs_posterior = "reverse_step" in parts and parts["reverse_step"].needs_posterior
     options = {"name": "direct", "parameterisation": "gaussian_mixture"} if needs_posterior else {"name": "plug_in"}
     rest = {
-        "schedule": ndm.schedules.LinearSchedule(-8.0, 5.0),
-        "transform": partner(event_shape),
+        "schedule": ndm.schedules.LinearSchedule(*ENDS),
+        "transform": (encoder if isinstance(parts.get("predictor"), EncodedPredictor) else partner)(event_shape),
         "predictor": make("predictor", event_shape=event_shape, **options),
         "decoder": ndm.GaussianDecoder(),
     }

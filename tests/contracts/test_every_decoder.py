@@ -29,7 +29,7 @@ def latents(decoder: Decoder, x: Tensor, gamma: float) -> Tensor:
 
 
 def test_the_decoders_of_the_library_are_found():
-    assert {"levels", "gaussian"} <= FOUND["decoder"].keys()
+    assert {"discretised", "gaussian"} <= FOUND["decoder"].keys()
 
 
 def test_it_accepts_what_it_decodes(case):

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 
 import pytest
 import torch
@@ -143,9 +144,12 @@ def test_a_model_with_a_function_in_it_cannot_be_saved(tmp_path):
 
 
 def test_a_configuration_never_imports_code():
-    for name in ("os.system", "Unheard", None):
-        with pytest.raises(InputError, match="import the module that defines it first"):
+    for name in ("os.system", "os:system", "Unheard", None):
+        with pytest.raises(InputError, match="expected the class of a part"):
             Part.from_config({"class": name})
+    with pytest.raises(InputError, match="names the module antigravity"):
+        Part.from_config({"class": "antigravity:Part"})
+    assert "antigravity" not in sys.modules
 
 
 def test_every_model_part_is_covered():

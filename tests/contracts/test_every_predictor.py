@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from making import BATCH, EVENTS, FOUND, disturbed, make, times, tiny_model
+from making import BATCH, EVENTS, FOUND, disturbed, encoder, make, times, tiny_model
 from torch import Tensor
 
 import ndm
@@ -76,6 +76,8 @@ def test_gradients_reach_every_parameter(case):
 
 def test_a_model_predicts_at_a_single_time(case):
     predictor, transform, z_t = case
+    if isinstance(predictor, ndm.predictors.EncodedPredictor):  # for one transformation alone
+        transform = encoder(tuple(z_t.shape[1:]))
     model = tiny_model(tuple(z_t.shape[1:]), predictor=predictor, transform=transform).double()
     t = torch.tensor(0.4, dtype=z_t.dtype)
     torch.testing.assert_close(model.predict(z_t, t)(t), model.predict(z_t, t.expand(BATCH))(t))
@@ -104,12 +106,12 @@ def test_a_form_is_a_belief_about_every_dimension(parameterisation, event_shape)
     only its mean, which is where the curve starts.
     """
     transform = make("transform", "scaling", event_shape).double()
-    options = {"parameterisation": parameterisation, "num_levels": 17, "network": "mlp", "width": 16, "depth": 1}
+    options = {"parameterisation": parameterisation, "network": "mlp", "width": 16, "depth": 1}
     z_t, t, zero = torch.randn(BATCH, *event_shape, dtype=torch.float64), times(), torch.zeros(BATCH).double()
     level, seen = SCHEDULE(t), transform.seen(SCHEDULE(t), t)
     for name in NAMED:
         predictor = disturbed(
-            FOUND["predictor"][name].from_spec(Spec(event_shape), transform=transform, **options)
+            FOUND["predictor"][name].from_spec(Spec(event_shape, 17), transform=transform, **options)
         ).double()
         for at in (level, seen):
             outputs = torch.randn(BATCH, predictor.parameterisation.num_outputs, *event_shape, dtype=torch.float64)

@@ -165,32 +165,31 @@ def test_continuous_time_is_accepted_or_refused_with_advice(case):
     reverse_step, event_shape = case
     kind = type(reverse_step)
     if hasattr(reverse_step, "timesteps"):
-        with pytest.raises(InputError, match="--timesteps T"):
+        with pytest.raises(InputError, match="give a number of timesteps") as error:
             kind.from_spec(Spec(event_shape))
+        assert "give --timesteps T" in error.value.on_command_line
     else:
         assert isinstance(kind.from_spec(Spec(event_shape)), kind)
 
 
 @pytest.mark.parametrize("name", BELIEVED)
-def test_beliefs_that_nobody_has_are_refused_in_one_line(name):
-    """Of a plug-in predictor or a function, and in the frequencies of an image; by the bound and by samplers."""
+def test_posteriors_that_the_predictor_has_not_are_refused_when_the_model_is_made(name):
+    """Of a plug-in predictor or a function, and in the frequencies of an image; with advice in Python's words and in
+    those of the command line."""
     reverse_step, image = make("reverse_step", name, (1, 4, 4)), (1, 4, 4)
     frequencies = ndm.transforms.ScalingTransform(image, ndm.process.bases.CosineBasis(4, 4))
     direct = make("predictor", "direct", image, parameterisation="gaussian_mixture")
-    for got, advice, parts in (
-        ("a predictor that has none", "--predictor direct", {"predictor": make("predictor", "plug_in", image)}),
-        ("a predictor that has none", "--predictor direct", {"predictor": lambda z_t, t, cond: z_t}),
-        ("a CosineBasis", "basis=pixel", {"predictor": direct, "transform": frequencies}),
+    of_predictor = "choose predictor=DirectPredictor(...), or ", "choose --predictor direct, or --reverse-step learned"
+    of_basis = "choose basis=StandardBasis(), or ", "choose basis=pixel, or --reverse-step learned"
+    for got, (in_python, on_command_line), parts in (
+        ("a PlugInPredictor, which has none", of_predictor, {"predictor": make("predictor", "plug_in", image)}),
+        ("a CallablePredictor, which has none", of_predictor, {"predictor": lambda z_t, t, cond: z_t}),
+        ("a CosineBasis", of_basis, {"predictor": direct, "transform": frequencies}),
     ):
-        model = tiny_model(image, reverse_step=reverse_step, **parts)
-        for use in (
-            lambda model=model: ndm.bound(model, torch.randn(2, *image), timesteps=TIMESTEPS),
-            lambda model=model: ndm.samplers.Ancestral(model, TIMESTEPS)((2, *image)),
-        ):
-            with pytest.raises(InputError) as error:
-                use()
-            assert got in error.value.got and advice in error.value.advice and "\n" not in str(error.value)
-        assert ndm.bound(model, torch.randn(2, *image)).total.isfinite().all()  # continuous time asks for none
+        with pytest.raises(InputError) as error:
+            tiny_model(image, reverse_step=reverse_step, **parts)
+        assert got in error.value.got and in_python + "reverse_step=LearnedReverseStep(...)" in str(error.value)
+        assert on_command_line in error.value.on_command_line and "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", BELIEVED)

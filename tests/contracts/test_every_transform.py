@@ -124,8 +124,13 @@ class Headless(Transform):
 
 
 def test_a_direct_predictor_of_a_curve_without_heads_is_refused():
-    with pytest.raises(InputError, match="--predictor plug_in"):
+    with pytest.raises(InputError, match="choose predictor=PlugInPredictor") as error:
         DirectPredictor.from_spec(Spec((3,)), transform=Headless())
+    assert "choose --predictor plug_in" in error.value.on_command_line
+    with pytest.raises(InputError, match="choose predictor=PlugInPredictor"):
+        ndm.NeuralDiffusion(
+            ndm.schedules.LinearSchedule(), Headless(), DirectPredictor(ndm.MLP((3,))), ndm.GaussianDecoder()
+        )
     with pytest.raises(TypeError, match="no direct form"):
         Headless().curve_from_heads(torch.zeros(1, 3), torch.zeros(1, 0, 3), torch.zeros(1))
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from ndm.process.curve import Curve
-from ndm.transforms.transform import Transform
+from ndm.parts.transforms import Transform
 
 
 class ShrinkCurve(Curve):

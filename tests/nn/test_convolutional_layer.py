@@ -60,7 +60,7 @@ def test_a_configuration_makes_the_same_layer() -> None:
     assert torch.equal(copy(x), layer(x))
 
 
-def test_a_time_basis_takes_it_by_name() -> None:
+def test_a_series_takes_it_by_name() -> None:
     transform = ndm.SeriesTransform.from_spec(Spec(SHAPE), layer="convolutional", num_functions=2, width=4)
     x = images(2).float()
     assert isinstance(transform.h, ConvolutionalLayer) and transform.num_heads == 2

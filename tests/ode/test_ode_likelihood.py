@@ -118,10 +118,10 @@ def test_the_divergence_of_every_transformation(name, predictor) -> None:
 
 
 @pytest.mark.parametrize("divergence", [ndm.ode.divergences.Hutchinson, ndm.ode.divergences.Gaussian])
-def test_probes_are_unbiased_and_their_error_honest(trace) -> None:
+def test_probes_are_unbiased_and_their_error_honest(divergence) -> None:
     model, x = correlated(), torch.randn(50, 2)
     exact = ndm.log_prob(model, x)
-    found = ndm.ode_likelihood(model, x, divergence=trace(64))
+    found = ndm.ode_likelihood(model, x, divergence=divergence(64))
     deviation = (found.log_prob - exact) / found.standard_error
     assert (deviation.abs() < 4.5).all() and 0.6 < deviation.square().mean() < 1.7
     assert (found.standard_error > 0).all()
@@ -129,16 +129,16 @@ def test_probes_are_unbiased_and_their_error_honest(trace) -> None:
 
 @pytest.mark.parametrize("divergence", ["exact", "hutchinson", "gaussian"])
 @pytest.mark.parametrize("solver", [ndm.ode.solvers.Adaptive(), ndm.ode.solvers.Fixed(20)], ids=repr)
-def test_an_example_does_not_depend_on_its_neighbours(trace, solver) -> None:
+def test_an_example_does_not_depend_on_its_neighbours(divergence, solver) -> None:
     """Neither on how hard they are (one lies far out), nor on its own place among them."""
     model = squashing_model(schedule=ndm.schedules.LinearSchedule(-8.0, 4.0))
     x = torch.cat([torch.randn(5, 2), torch.full((1, 2), 30.0)])
-    together = ndm.ode_likelihood(model, x, divergence=trace, solver=solver)
+    together = ndm.ode_likelihood(model, x, divergence=divergence, solver=solver)
     for i in range(len(x)):
-        alone = ndm.ode_likelihood(model, x[i : i + 1], divergence=trace, solver=solver)
+        alone = ndm.ode_likelihood(model, x[i : i + 1], divergence=divergence, solver=solver)
         assert_close(together.log_prob[i : i + 1], alone.log_prob, rtol=1e-11, atol=1e-11)
         assert together.evaluations[i] == alone.evaluations[0]
-    turned = ndm.ode_likelihood(model, x.flip(0), divergence=trace, solver=solver, batch_size=2)
+    turned = ndm.ode_likelihood(model, x.flip(0), divergence=divergence, solver=solver, batch_size=2)
     assert_close(turned.log_prob.flip(0), together.log_prob, rtol=1e-11, atol=1e-11)
 
 

@@ -13,6 +13,8 @@ from tiny import POINTS, content, points
 
 import ndm
 from ndm.base.errors import InputError
+from ndm.base.files import sha256
+from ndm.base.pretrained import weights_of
 from ndm.runs import checkpoint
 from ndm.runs.folder import write_configuration
 from ndm.runs.run import open_run
@@ -57,7 +59,7 @@ def test_a_run_folder_holds_what_is_documented(run):
     assert {path.name for path in (run / "state").iterdir()} == {
         "weights.safetensors",
         "optimizer.safetensors",
-        "times.safetensors",
+        "time_sampler.safetensors",
         "progress.json",
     }
     assert json.loads((run / "state" / "progress.json").read_text()).keys() >= {"step", "seconds", "examples"}
@@ -176,7 +178,7 @@ FILES = [
     "model/model.safetensors",
     "state/weights.safetensors",
     "state/optimizer.safetensors",
-    "state/times.safetensors",
+    "state/time_sampler.safetensors",
     "state/progress.json",
 ]
 
@@ -215,6 +217,19 @@ def test_the_advice_works(run):
     trainer = Trainer(POINTS, points(), run)
     assert trainer.step == 4 and trainer.fit()
     assert (run / "model").resolve().parent.name == "00000006"
+
+
+def test_weights_are_hashed_once_when_a_run_is_opened(run, monkeypatch):
+    hashed: list[str] = []
+
+    def noted(path: Path) -> str:
+        hashed.append(path.name)
+        return sha256(path)
+
+    monkeypatch.setattr("ndm.runs.writing.sha256", noted)
+    monkeypatch.setattr("ndm.base.pretrained.sha256", noted)
+    opened = open_run(run)
+    assert hashed.count("model.safetensors") == 1 and opened.weights == weights_of(run / "model")
 
 
 def test_a_moved_run_is_the_same_run(run):

@@ -46,7 +46,7 @@ def test_data_choose_their_recipe():
     [
         ("schedule", "cosine, flow, learned, linear"),
         ("transform", "identity, residual, scaling, series"),
-        ("predictor", "callable, direct, plug_in"),
+        ("predictor", "direct, encoded, plug_in"),
         ("volatility", "best, constant, learned, markov, per_dimension"),
         ("reverse_step", "analytic, learned, mixture, moments, posterior"),
     ],
@@ -128,8 +128,9 @@ def test_the_default_predictor_follows_the_transformation():
 
 def test_a_reverse_step_needs_a_number_of_steps():
     for name in ("learned", "analytic"):
-        with pytest.raises(InputError, match="--timesteps T"):
+        with pytest.raises(InputError, match="in continuous time") as error:
             build_model(replace(POINTS, reverse_step=name), points())
+        assert "--timesteps T" in error.value.on_command_line
 
 
 def test_the_default_volatility_suits_every_transformation():
@@ -248,7 +249,7 @@ def test_what_is_left_open_stays_open_in_the_configuration(tmp_path):
 def test_beliefs_that_nobody_has_are_refused_when_the_model_is_built(reverse_step, changes, timesteps):
     with pytest.raises(InputError, match="a reverse step of posteriors") as error:
         build_model(replace(IMAGES, reverse_step=reverse_step, timesteps=timesteps, **changes), images())
-    assert "--reverse-step learned" in error.value.advice and "\n" not in str(error.value)
+    assert "--reverse-step learned" in error.value.on_command_line and "\n" not in str(error.value)
 
 
 def test_data_and_tensors_are_each_others_inverse():

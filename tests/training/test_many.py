@@ -46,7 +46,7 @@ def check_lines(one: Path, other: Path) -> None:
 def check_tensors(one: Path, other: Path) -> None:
     """So are moments (of gradients), weights, averages and statistics."""
     more = ("state/averages", "averages/00000002/averages") if one.name == "averages" else ()
-    for file in ("state/optimizer", "state/weights", "state/times", "model/model", *more):
+    for file in ("state/optimizer", "state/weights", "state/time_sampler", "model/model", *more):
         ours, theirs = (load_file(run / f"{file}.safetensors") for run in (one, other))
         assert ours.keys() == theirs.keys()
         for key, value in ours.items():

@@ -14,7 +14,7 @@ from ndm.data import Split
 from ndm.data.batches import Batches
 from ndm.training.averages.running import ExponentialMovingAverage
 from ndm.training.build import build_model
-from ndm.training.optimizer import make_optimizer, set_learning_rate
+from ndm.training.optimizer import AdamW, make_optimizer, set_learning_rate
 from ndm.training.trainer import Trainer
 
 EVERY_PART = replace(
@@ -94,6 +94,28 @@ def test_the_learning_rate_warms_up_and_decays_by_a_cosine(step, fraction, expec
     config = replace(POINTS, learning_rate=0.3, warmup_steps=4, decay="cosine")
     optimizer = make_optimizer(build_model(config, points()), config)
     assert set_learning_rate(optimizer, config, step, fraction) == pytest.approx(0.3 * expected, abs=1e-12)
+
+
+def test_the_optimiser_is_that_of_pytorch_bit_for_bit():
+    """Where parameters have no gradient in some steps, and where a checkpoint is taken over in between."""
+    options = {"lr": 0.1, "betas": (0.8, 0.9), "weight_decay": 0.02}
+    shapes = [(3, 4), (5,), (), (2, 3, 1, 1)]
+    ours, theirs = ([torch.nn.Parameter(torch.ones(shape)) for shape in shapes] for _ in range(2))
+    groups = [[{"params": weights[:2]}, {"params": weights[2:], "weight_decay": 0.0}] for weights in (ours, theirs)]
+    mine, reference = AdamW(groups[0], **options), torch.optim.AdamW(groups[1], fused=True, **options)
+    for step in range(6):
+        for k, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+            one.grad = other.grad = None if step % 3 == k else torch.randn(shapes[k])
+        mine.step()
+        reference.step()
+        if step == 3:
+            state = copy.deepcopy(mine.state_dict())
+            mine = AdamW(groups[0], **options)
+            mine.load_state_dict(state)
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.equal(one, other)
+        assert mine.state[one].keys() == reference.state[other].keys()
+        assert all(torch.equal(value, reference.state[other][name]) for name, value in mine.state[one].items())
 
 
 def test_the_learning_rate_may_stay():

@@ -107,7 +107,7 @@ def test_progress_is_the_same(two_sittings):
         {"timesteps": 4, "reverse_step": "analytic"},
         {"timesteps": 4, "reverse_step": "learned"},
         {"timesteps": 4, "reverse_step": "moments"},
-        {"decay": "constant", "importance": False},
+        {"decay": "constant", "time_sampler": "low_discrepancy"},
         {"schedule": "cosine"},
     ],
     ids=str,
@@ -129,14 +129,14 @@ def test_a_second_resume_and_a_stop_at_a_checkpoint(tmp_path):
 def test_a_second_signal_stops_at_once_and_handlers_come_back(tmp_path, monkeypatch):
     before, config = signal.getsignal(signal.SIGINT), replace(POINTS, log_every=100)
     trainer = Trainer(config, points(), tmp_path)
-    clip = trainer.accelerator.clip_grad_norm_
+    norm = trainer.parallel.norm
 
     def impatient(*arguments):
         if trainer.step == 3:
             signal.raise_signal(signal.SIGINT)
-        return clip(*arguments)
+        return norm(*arguments)
 
-    monkeypatch.setattr(trainer.accelerator, "clip_grad_norm_", impatient)
+    monkeypatch.setattr(trainer.parallel, "norm", impatient)
     with signal_at(3), pytest.raises(KeyboardInterrupt):
         trainer.fit()
     assert signal.getsignal(signal.SIGINT) is before
@@ -203,7 +203,7 @@ def test_a_finished_run_is_left_alone(tmp_path):
         ("timesteps", 5),
         ("precision", "bf16"),
         ("betas", (0.5, 0.9)),
-        ("importance", False),
+        ("time_sampler", "low_discrepancy"),
         ("decay", "constant"),
     ],
 )

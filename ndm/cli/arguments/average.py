@@ -32,3 +32,6 @@ class Average:
     """Examples of the validation split, at most."""
     seed: int = 0
     """Of the draws."""
+    allow: tuple[str, ...] = ()
+    """Modules outside of ndm that may be imported because the run names a part of them; those of packages that are
+    installed with entry points need not be said."""

@@ -6,7 +6,6 @@ from functools import reduce
 from typing import Annotated, Any
 
 import tyro
-
 from ndm.benchmarks import benchmarks
 
 _Chosen: Any = reduce(

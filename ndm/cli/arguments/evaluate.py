@@ -70,3 +70,6 @@ class Evaluate:
     transport: bool = False
     """Evaluate how the ODE carries noise to data as well: energy, displacement and straightness of its paths, and W_2^2
     of samples to the split, beside the exact optimal transport (extra peers)."""
+    allow: tuple[str, ...] = ()
+    """Modules outside of ndm that may be imported because the run names a part of them; those of packages that are
+    installed with entry points need not be said."""

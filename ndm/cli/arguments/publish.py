@@ -20,3 +20,6 @@ class Publish:
     """For the card, e.g. apache-2.0."""
     private: bool = False
     """Make a new repository of the hub a private one."""
+    allow: tuple[str, ...] = ()
+    """Modules outside of ndm that may be imported because the run names a part of them; those of packages that are
+    installed with entry points need not be said."""

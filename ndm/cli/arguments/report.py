@@ -15,3 +15,6 @@ class Report:
     """Of the samples."""
     steps: int | None = None
     """Steps of the sampler; by default the T that the model was trained with, or 50."""
+    allow: tuple[str, ...] = ()
+    """Modules outside of ndm that may be imported because the run names a part of them; those of packages that are
+    installed with entry points need not be said."""

@@ -42,3 +42,6 @@ class Sample:
     """The latest, or the best by validation."""
     seed: int = 0
     """Of the samples."""
+    allow: tuple[str, ...] = ()
+    """Modules outside of ndm that may be imported because the run names a part of them; those of packages that are
+    installed with entry points need not be said."""

@@ -22,6 +22,7 @@ def run(told: Average) -> int:
             told.draws,
             told.limit,
             told.seed,
+            told.allow,
         )
     if processes.is_main:
         show(about, Console())

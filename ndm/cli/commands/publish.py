@@ -8,7 +8,7 @@ from ndm.runs.run import open_run
 
 def run(told: Publish) -> int:
     """Open, describe, write or push."""
-    opened = open_run(told.run_folder)
+    opened = open_run(told.run_folder, allow=told.allow)
     check_destination(told.destination)  # before anything is said
     evaluation, missing = evaluation_for_card(opened)
     if evaluation is None:

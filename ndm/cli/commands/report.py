@@ -8,7 +8,7 @@ from ndm.evaluation.report import report
 def run(told: Report) -> int:
     """Draw, picture, write."""
     with Processes() as processes:
-        written = report(told.run_folder, processes, told.seed, told.steps)
+        written = report(told.run_folder, processes, told.seed, told.steps, told.allow)
     if processes.is_main:
         page = written.pop("index")
         print(f"report: {page} ({', '.join(path.name for path in written.values())})")

@@ -12,7 +12,7 @@ def run(told: Sample) -> int:
     with Processes() as processes:
         processes.by_first(lambda: samples.check_out(told.out, told.num))
         with processes.agreed():
-            opened = open_run(told.run_folder, told.checkpoint)
+            opened = open_run(told.run_folder, told.checkpoint, told.allow)
             asked = samples.request(opened, told.num, Named(told.label, told.values, told.unconditional), told.seed)
             samples.check_room(told.out, opened, asked.num)
         x = samples.draw(

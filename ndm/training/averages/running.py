@@ -23,6 +23,7 @@ class MovingAverage(ABC, Generic[Model]):
 
     def __init__(self, model: Model) -> None:
         self.model: Model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.followed: nn.Module | None = None
 
     @abstractmethod
     def kept(self, step: int) -> float:
@@ -31,10 +32,17 @@ class MovingAverage(ABC, Generic[Model]):
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         """Take the weights of `model` after step n."""
-        averages, weights = ([own(p) for p in module.parameters()] for module in (self.model, model))
-        torch._foreach_lerp_(averages, weights, 1 - self.kept(step))
-        for average, value in zip(self.model.buffers(), model.buffers(), strict=True):
-            average.copy_(value)
+        if model is not self.followed:
+            self._follow(model)
+        torch._foreach_lerp_(self._averages, self._weights, 1 - self.kept(step))
+        if self._buffers:
+            torch._foreach_copy_(self._copies, self._buffers)
+
+    def _follow(self, model: nn.Module) -> None:
+        """List the tensors of both, once: a walk over modules takes as long as the average itself."""
+        self.followed = model
+        self._averages, self._weights = ([own(p.detach()) for p in m.parameters()] for m in (self.model, model))
+        self._copies, self._buffers = list(self.model.buffers()), list(model.buffers())
 
 
 class ExponentialMovingAverage(MovingAverage[Model]):

@@ -15,9 +15,9 @@ from typing import Any, Self
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_available_trackers
 from torch.utils.tensorboard import SummaryWriter
 
+from ndm.base.axes import TRACKERS
 from ndm.base.errors import InputError, reason
 from ndm.base.files import write_atomically
-from ndm.base.registry import choose
 from ndm.base.settings import parsed
 from ndm.bounds.units import in_unit, unit
 from ndm.data import DataSet
@@ -142,7 +142,7 @@ def make_trackers(names: tuple[str, ...], run: Path) -> list[GeneralTracker]:
     known = {name: kind for name, kind in LOGGER_TYPE_TO_CLASS.items() if name != "tensorboard"}  # always written
     trackers = []
     for name in dict.fromkeys(names):
-        kind: Any = choose("tracker", name, known)
+        kind: Any = TRACKERS.find(name, known)
         built_in = kind.__module__ == "accelerate.tracking"
         if built_in and name not in available:
             package = _PACKAGES.get(name, name)

@@ -39,16 +39,16 @@ class LossBins(TimeSampler):
     def observe(self, u: Tensor, integrand: Tensor) -> None:
         self.time_sampler.observe(u, integrand)
         index = (u * self.num_bins).long().clamp(0, self.num_bins - 1)
-        self.sums = self.sums.to(u.device).index_add(1, index, torch.stack([integrand, torch.ones_like(u)]).double())
+        self.sums.index_add_(1, index, torch.stack([integrand, torch.ones_like(u)]).double())
 
     def load(self, state: list[list[float]]) -> None:
         """Take sums back."""
-        self.sums = torch.tensor(state, dtype=torch.float64)
+        self.sums.copy_(torch.tensor(state, dtype=torch.float64))
 
     def line(self, total: Callable[[Tensor], Tensor]) -> dict[str, float]:
         """The means since the last line, of the bins that were seen; `total` adds up what several processes saw."""
         sums, counts = total(self.sums).tolist()
-        self.sums = torch.zeros_like(self.sums)
+        self.sums.zero_()
         return {
             f"diffusion_at/{k / self.num_bins:g}-{(k + 1) / self.num_bins:g}": sums[k] / counts[k]
             for k in range(self.num_bins)

@@ -12,7 +12,7 @@ from ndm.config import Config
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.runs import checkpoint
-from ndm.training.objective import as_inputs
+from ndm.training.objective import as_piece
 
 _STATE = ("value", "step", "best", "best_step", "since_best")
 _DRAWS = 4  # of (t, z_t) for each example
@@ -37,7 +37,7 @@ class Validation:
     def measure(self, step: int, model: NeuralDiffusion) -> float:
         """The value of `model`; raises `FloatingPointError` for a bound that is not finite."""
         some = self.data.validation.take(slice(self.config.validation_limit))
-        x, cond = as_inputs(model, some.x, some.cond)
+        x, cond = as_piece(model, some.x, some.cond)
         generator = torch.Generator(x.device).manual_seed(_SEED)
         estimate = nelbo(model, x, cond, timesteps=self.config.timesteps, draws=_DRAWS, generator=generator)
         nats = float(estimate.total.mean())

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import ndm
-from ndm.base.axes import AXES, PARTS
+from ndm.base.axes import AXES
 from ndm.base.part import Part
+from ndm.base.registry import modules
 from ndm.bounds import importance_weighted, time_samplers
 from ndm.bounds.time_samplers import TimeSampler
 from ndm.cli.words import commands
@@ -60,7 +61,6 @@ COMMANDS_EXCUSED = {
     "report": "shows what evaluate wrote: tests/cli/test_end_to_end.py",
     "publish": "copies what evaluate wrote: tests/cli/test_publish.py",
     "data": "reads data: tests/data",
-    "benchmark": "studies: tests/benchmarks",
 }
 REGISTRIES_EXCUSED = {
     "network": "networks: any function will do",
@@ -146,10 +146,20 @@ def is_concrete(kind: type) -> bool:
     return not inspect.isabstract(kind) and (issubclass(kind, KINDS) or dataclasses.is_dataclass(kind))
 
 
+def classes(package: str) -> set[str]:
+    """The classes that the files of a package define: a law of the registry holds each of them."""
+    return {
+        kind.__name__
+        for module in modules(package).values()
+        for kind in vars(module).values()
+        if inspect.isclass(kind) and kind.__module__ == module.__name__
+    }
+
+
 def test_every_public_name_has_a_law():
     names = {name for _, args, _ in laws() for name in args}
-    for axis in (axis for axis in PARTS if axis.kind in covered("registry")):
-        names |= {kind.__name__ for kind in axis.every().values()} & public()
+    for axis in (axis for axis in AXES if axis.package and axis.kind in covered("registry")):
+        names |= classes(axis.package) & public()
     assert_held("public names", public(), names, NAMES_EXCUSED)
 
 

@@ -108,11 +108,11 @@ def test_the_density_of_the_ode(known, x, mode):
     [kind() if kind is ndm.ode.divergences.Exact else kind(30) for kind in DIVERGENCES.values()],
     ids=DIVERGENCES,
 )
-def test_the_density_of_the_ode_by_probes(known, mode, trace):
+def test_the_density_of_the_ode_by_probes(known, mode, divergence):
     """F is diagonal: Rademacher's probes have no error at all, Gaussian ones say how large theirs is."""
     model, x = mode.model(known), known.sample(2)
     with mode:
-        found = ndm.ode_likelihood(model, x.to(mode.dtype), divergence=trace)
+        found = ndm.ode_likelihood(model, x.to(mode.dtype), divergence=divergence)
     difference = (found.log_prob.double() - known.log_prob(x)).abs()
     error = found.standard_error.nan_to_num(0)  # an exact trace has none
     assert (difference < 5 * error + 1e-3).all()

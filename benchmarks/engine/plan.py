@@ -1,0 +1,121 @@
+"""Plans: tables of what is compared, and the jobs that they stand for, in the order that they are run."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from benchmarks.engine.job import Job, budget
+from ndm.base.errors import InputError
+
+_FIRST_TUNING_SEED = 100  # no seed of a measurement
+_MOST_SAMPLED_STEPS = 32  # few-step generation: longer chains are not sampled
+_TYPICAL = 20.0  # seconds of a training that is given by its steps
+FACTORS = (1.0, 2.0, 4.0, 8.0)
+
+Rates = Mapping[tuple[str, str, bool], float]  # by data, contender, and whether time is continuous
+
+
+@dataclass(frozen=True)
+class Block:
+    """Every combination of its times and contenders, for seeds 0 to `seeds` - 1, at one budget."""
+
+    timesteps: tuple[int | None, ...]
+    contenders: tuple[str, ...]
+    seeds: int
+    seconds: float | None = None
+    steps: int | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is done with one data set: how models are evaluated, tuned and compared.
+
+    `reference` is the T at which the learning rates of all chains are tuned; those of continuous time are tuned there.
+    Every contender gets `tuning_seeds` trainings of `tuning_seconds` for each factor of the learning rate, judged by
+    their mean on validation; None: all keep the recipe's rate.
+    """
+
+    data: str
+    draws: int
+    limit: int
+    num_samples: int
+    reference: int | None
+    tuning_seconds: float | None
+    blocks: tuple[Block, ...]
+    tuning_seeds: int = 1
+    tuning_limit: int | None = None
+    """Trials are evaluated on the first so many examples; None: on `limit`."""
+
+    def tuned(self, name: str) -> tuple[int | None, ...]:
+        """Where the contender's learning rate is chosen: at `reference` for its chains, None for continuous time."""
+        times = {time for block in self.blocks if name in block.contenders for time in block.timesteps}
+        return (self.reference,) * bool(times - {None}) + (None,) * (None in times)
+
+    @property
+    def contenders(self) -> list[str]:
+        """Those of all blocks, in the order of their appearance."""
+        return list(dict.fromkeys(name for block in self.blocks for name in block.contenders))
+
+
+def subset(cases: Iterable[Case], timesteps: Sequence[int], scale: float) -> list[Case]:
+    """The blocks of these T (0: continuous; nothing: all), with budgets `scale` times as long.
+
+    Raises `InputError` where a time is in no case.
+    """
+    cases = list(cases)
+    times = {time or 0 for case in cases for block in case.blocks for time in block.timesteps}
+    if unknown := set(timesteps) - times:
+        expected = f"some of {', '.join(map(str, sorted(times)))} (0: continuous time)"
+        raise InputError(f"timesteps {', '.join(map(str, unknown))}", expected)
+    found = [_smaller(case, set(timesteps) or times, scale) for case in cases]
+    return [case for case in found if case.blocks]
+
+
+def _smaller(case: Case, times: set[int], scale: float) -> Case:
+    blocks = tuple(
+        replace(
+            block,
+            timesteps=tuple(time for time in block.timesteps if (time or 0) in times),
+            seconds=block.seconds and block.seconds * scale,
+            steps=block.steps and max(1, round(block.steps * scale)),
+        )
+        for block in case.blocks
+        if times & {time or 0 for time in block.timesteps}
+    )
+    return replace(case, blocks=blocks, tuning_seconds=case.tuning_seconds and case.tuning_seconds * scale)
+
+
+def tunings(plan: Sequence[Case]) -> list[Job]:
+    """The trials of the learning rate: as many for each contender, in chains and in continuous time."""
+    return [
+        Job(
+            *(case.data, name, time, case.tuning_seconds, None, _FIRST_TUNING_SEED + seed, factor, "validation"),
+            *(case.draws, case.tuning_limit or case.limit),
+        )
+        for factor in FACTORS
+        for case in plan
+        if case.tuning_seconds is not None
+        for seed in range(case.tuning_seeds)
+        for time in dict.fromkeys((case.reference, None))
+        for name in case.contenders
+        if time in case.tuned(name)
+    ]
+
+
+def measurements(plan: Sequence[Case], rates: Rates) -> list[Job]:
+    """The jobs that are evaluated on test, each once.
+
+    Contenders follow each other under the same conditions, and seeds come last: what is done is always balanced.
+    """
+    jobs = {}
+    for number, case in enumerate(plan):
+        for block in case.blocks:
+            for time in block.timesteps:
+                samples = case.num_samples if (time or 0) <= _MOST_SAMPLED_STEPS else 0
+                for index, name in enumerate(case.contenders):
+                    for seed in range(block.seeds if name in block.contenders else 0):
+                        rate = rates.get((case.data, name, time is None), 1.0)
+                        length, shown = (block.seconds, block.steps), (case.draws, case.limit, samples)
+                        job = Job(case.data, name, time, *length, seed, rate, "test", *shown)
+                        jobs[job] = (seed, number, time or math.inf, -(job.seconds or _TYPICAL), budget(*length), index)
+    return sorted(jobs, key=lambda job: jobs[job])

@@ -1,0 +1,138 @@
+"""A training within a budget of CPU time, its evaluation, and the row that they make."""
+
+import math
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.engine.contenders import CONTENDERS, TRAINERS
+from benchmarks.engine.job import Job
+from benchmarks.engine.machine import machine
+from benchmarks.engine.quality import energy_distances
+from ndm.base.registry import choose
+from ndm.bounds.nelbo import nelbo
+from ndm.bounds.time_samplers import Importance
+from ndm.bounds.units import in_unit, unit
+from ndm.config import Config
+from ndm.data import DataSet, load
+from ndm.recipes import recipe
+from ndm.training.monitors.statistics import variance_ratio
+from ndm.training.trainer import Trainer
+
+_EVALUATION_SEED = 0  # the same draws for all
+_NEVER = 10**9
+_MOST_STORED = 1000
+FIGURES = (
+    *("total", "prior", "diffusion", "reconstruction", "standard_error", "standard_error_of_draws", "ms_per_step"),
+    *("training_seconds", "steps_trained", "parameters", "gamma_0", "gamma_1", "variance_ratio"),
+)
+"""What a row has unless its training diverged."""
+
+
+def configuration(job: Job) -> Config:
+    """What the job trains: its contender's change of the recipe, with the job's budget, rate and seed."""
+    data = load_once(job.data)
+    config = replace(recipe(None, data), timesteps=job.timesteps)
+    config = choose("contender", job.contender, CONTENDERS)(config)
+    return budgeted(config, job.seconds, job.steps, job.seed, job.learning_rate)
+
+
+def budgeted(config: Config, seconds: float | None, steps: int | None, seed: int, rate: float = 1.0) -> Config:
+    """The configuration with this budget, seed and factor on the learning rate; one thread, nothing logged or saved."""
+    config = replace(config, max_seconds=seconds, max_steps=steps, seed=seed, threads=1)
+    return replace(config, learning_rate=config.learning_rate * rate, log_every=_NEVER, save_every=_NEVER)
+
+
+def execute(job: Job, models: Path | None = None) -> dict[str, Any]:
+    """The row of a job; where training diverges, `failed` says why in place of the figures.
+
+    The model is kept in the folder `models` under the job's name, if that is given.
+    """
+    data, config = load_once(job.data), configuration(job)
+
+    def measure() -> dict[str, Any]:
+        trainer = trained(config, data, TRAINERS.get(job.contender, Trainer))
+        figures = _figures(job, trainer)
+        if models is not None:
+            trainer.ema.model.save_pretrained(models / job.name)
+        return figures
+
+    return {"unit": unit(data), "config": asdict(config)} | attempt(measure)
+
+
+def attempt(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `measure` returns, or `failed`, where a number is not finite; with the machine and all warnings."""
+    row: dict[str, Any] = {"machine": machine()}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            row |= measure()
+        except FloatingPointError as error:
+            row["failed"] = str(error).partition("; its batch is saved")[0]
+        row["warnings"] = [str(warning.message) for warning in caught]
+    return row
+
+
+def trained(config: Config, data: DataSet, kind: Callable[..., Trainer] = Trainer) -> Trainer:
+    """A trainer that has spent its budget, counted in CPU time."""
+    config = replace(config, validate_every=0)  # its time would be the training's
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = kind(config, data, Path(folder) / "run", clock=time.process_time)
+        if not trainer.fit():
+            raise KeyboardInterrupt
+    return trainer
+
+
+@torch.no_grad()
+def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
+    data, model, began = trainer.data, trainer.ema.model, time.process_time()
+    held_out = data.split(job.split).x[: job.limit]
+    x = model.decoder.from_raw(held_out)
+    density = trainer.time_sampler if isinstance(trainer.time_sampler, Importance) else None
+    generator = torch.Generator().manual_seed(_EVALUATION_SEED)
+    estimate = nelbo(model, x, timesteps=job.timesteps, draws=job.draws, density=density, generator=generator)
+    convert = partial(in_unit, kind=data)
+    total, number = estimate.total.double(), len(x)
+    if not torch.isfinite(total).all():
+        raise FloatingPointError("the bound of held-out examples is not finite")
+    one = convert(torch.ones(()))
+    ends = model.schedule.gamma(torch.tensor([0.0, 1.0]))
+    figures = {
+        "total": convert(total.mean()),
+        "prior": convert(estimate.prior.mean()),
+        "diffusion": convert(estimate.diffusion.mean()),
+        "reconstruction": convert(estimate.reconstruction.mean()),
+        "standard_error": convert(total.std() / math.sqrt(number)),
+        "standard_error_of_draws": convert((estimate.standard_error**2).sum().sqrt() / number),
+        "per_example": stored(total * one),
+        "num_examples": number,
+        "steps_trained": trainer.step,
+        "training_seconds": trainer.seconds,
+        "ms_per_step": 1e3 * trainer.seconds / max(trainer.step, 1),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "gamma_0": float(ends[0]),
+        "gamma_1": float(ends[1]),
+        "variance_ratio": variance_ratio(model, x),
+    }
+    if job.num_samples:
+        figures["energy_distance"] = energy_distances(model, data, held_out, job.num_samples, job.seed, job.timesteps)
+    return figures | {"evaluation_seconds": time.process_time() - began}
+
+
+def stored(values: torch.Tensor) -> list[float]:
+    """The mean over each of at most 1000 groups of neighbours, for differences between contenders."""
+    return [round(float(group.mean()), 4) for group in np.array_split(values.numpy(), min(len(values), _MOST_STORED))]
+
+
+@lru_cache
+def load_once(name: str) -> DataSet:
+    """The data set of that name, read once by each process."""
+    return load(name)

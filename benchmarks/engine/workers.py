@@ -1,0 +1,85 @@
+"""Processes that work on a list of jobs: one core and one thread each, and none takes the others down."""
+
+import os
+import signal
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+import torch
+from joblib.externals.loky import ProcessPoolExecutor
+
+Task = TypeVar("Task")
+Function = Callable[[Task], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a job has no result."""
+
+    reason: str
+
+
+class Workers:
+    """`number` processes, alive within the context; 0: this process does the work."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.pools: dict[int, ProcessPoolExecutor] = {}  # of one process each, so that one may end alone
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        for pool in self.pools.values():
+            pool.shutdown(kill_workers=True)  # now, whatever it is doing
+
+    def map(self, function: Function[Task], jobs: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any] | Trouble]]:
+        """Each job and its outcome, as they come."""
+        if not self.number:
+            yield from ((job, _outcome(function, job)) for job in jobs)
+            return
+        waiting, free = deque(jobs), list(range(self.number))
+        busy: dict[Future[Any], tuple[int, Task]] = {}
+        while waiting or busy:
+            while waiting and free:
+                index, job = free.pop(0), waiting.popleft()
+                if index not in self.pools:
+                    self.pools[index] = ProcessPoolExecutor(1, initializer=_begin, initargs=(index,))
+                busy[self.pools[index].submit(_outcome, function, job)] = index, job
+            for future in wait(busy, return_when=FIRST_COMPLETED).done:
+                index, job = busy.pop(future)
+                free.append(index)
+                try:
+                    yield job, future.result()
+                except BrokenProcessPool as error:
+                    self.pools.pop(index).shutdown()
+                    yield (
+                        job,
+                        Trouble(next((line for line in str(error).splitlines() if "exit code" in line), str(error))),
+                    )
+
+
+def _outcome(function: Function[Task], job: Task) -> dict[str, Any] | Trouble:
+    """function(job), or what went wrong."""
+    try:
+        return function(job)
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        return Trouble(f"{said} ({os.path.basename(place.filename)}, line {place.lineno})")
+
+
+def _begin(index: int) -> None:
+    """One thread on a core of its own; Ctrl-C, which goes to every process of a terminal, is seen to by the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[index % len(cores)]})
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115  the bars of their trainings, as long as the process is there

@@ -1,0 +1,287 @@
+"""How few evaluations are enough? The quality of samples of every sampler at equal numbers of evaluations."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import ClassVar
+
+from torch import Tensor
+
+from benchmarks.engine.aggregate import Row
+from benchmarks.engine.job import Job, Task
+from benchmarks.engine.machine import machine
+from benchmarks.engine.quality import draw, energy_distance, scaled, training_points
+from benchmarks.engine.study import Report, Stage, Trainings
+from benchmarks.engine.training import FIGURES, configuration, execute, load_once
+from benchmarks.sampling.output import DISTANCES, markdown, panels, picture
+from benchmarks.sampling.ways import Evaluations, Way, distinct_grids, ways
+from ndm.base.axes import GRIDS
+from ndm.base.errors import InputError
+from ndm.base.registry import optional
+from ndm.base.seeds import mix
+from ndm.model import NeuralDiffusion
+from ndm.samplers.sampler import Grid, Sampler
+
+EVALUATIONS = (2, 4, 6, 8, 10, 12, 16, 32, 64)
+TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-5)
+PATHS: Mapping[str, tuple[float | None, ...]] = {"series_quiet": (1.0, None), "identity": (1.0,)}
+"""The contenders by the volatilities that are walked, None: the model's own; that of F = x is 1."""
+_PROJECTIONS = 128
+_VALIDATION = 1  # so that the noise of trials is not that of walks
+_KEPT = 32  # models in memory: jobs go from one to the next
+
+Grids = Mapping[tuple[str, str, str, int | None], str]
+"""By data, contender, way and evaluations."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One data set: seconds of a training, its evaluation, and how many samples meet test and validation."""
+
+    data: str
+    seconds: float
+    draws: int
+    limit: int
+    samples: int
+    trials: int
+    seeds: int = 3
+    evaluations: tuple[int, ...] = EVALUATIONS
+    tolerances: tuple[float, ...] = TOLERANCES
+
+
+PLAN = (
+    Case("digits", seconds=60, draws=16, limit=297, samples=1000, trials=300),
+    Case("8gaussians", seconds=30, draws=16, limit=1000, samples=5000, trials=2000),
+)
+
+
+@dataclass(frozen=True)
+class Walk(Task):
+    """Draw `number` samples of a trained model in one way, and measure how far they are from a split."""
+
+    data: str
+    model: str
+    """The name of its training."""
+    contender: str
+    seed: int
+    """Of the training, and of the samples."""
+    way: str
+    evaluations: int | None
+    """At most so many; None for adaptive samplers, which have a `tolerance`."""
+    tolerance: float | None
+    grid: str | None
+    """None: all that differ."""
+    split: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Floor(Task):
+    """Measure how far `number` training examples are from a split: the distance of data from data."""
+
+    data: str
+    seed: int
+    split: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Sampling(Trainings):
+    """How few evaluations are enough? Compares samples of every sampler with test data, at equal evaluations.
+
+    Models are trained once and kept in the folder; a sampler that is new joins when the same command is given again.
+    """
+
+    plan: ClassVar[Sequence[Case]] = PLAN
+
+    seeds: int | None = None
+    """Trainings of each model; 3 if not given."""
+
+    @property
+    def cases(self) -> Sequence[Case]:
+        if self.seeds is not None and not 1 <= self.seeds <= 100:
+            raise InputError(f"{self.seeds} seeds", "1 to 100")
+        return [
+            replace(
+                case,
+                seconds=case.seconds * self.scale,
+                samples=max(2, round(case.samples * self.scale)),
+                trials=max(2, round(case.trials * self.scale)),
+                seeds=self.seeds or case.seeds,
+            )
+            for case in self.of_data(self.plan)
+        ]
+
+    def check(self) -> None:
+        super().check()
+        optional("ot", "peers")  # missed now, not after the trainings
+
+    def stages(self, rows: Mapping[str, Row]) -> Iterator[Stage]:
+        """Train, choose grids on validation, and then see test once."""
+        plan, models = self.cases, self.folder / "models"
+        trained, needed = trainings(plan), partial(_require_model, models)
+        told = ("unit", "machine", "warnings")
+        train = partial(execute, models=models)
+        yield Stage("trainings", train, trained, told, FIGURES, lambda job: asdict(configuration(job)))
+        if not self.dry_run:
+            trained = [job for job in trained if "failed" not in rows.get(job.key, {"failed": "not done yet"})]
+        tried = trials(plan, trained)
+        yield Stage("trials of grids", partial(trial, models), tried, ("grids", "code"), require=needed)
+        yield Stage("floors", floor, floors(plan), ("code", *DISTANCES))
+        grids = best_grids([rows[job.key] for job in tried if job.key in rows])
+        if self.dry_run:
+            grids = {(job.data, job.contender, job.way, job.evaluations): "time" for job in tried}
+        measured = walks(plan, trained, grids)
+        figures = ("evaluations_made", "milliseconds_per_sample", *DISTANCES)
+        yield Stage("walks", partial(measure, models), measured, ("code",), figures, require=needed)
+
+    def report(self, rows: Mapping[str, list[Row]]) -> Report:
+        found = panels(rows["walks"], rows["floors"])
+        codes = sorted({row["code"] for name, own in rows.items() if name != "trainings" for row in own})
+        return [f"Samples: code {', '.join(codes)}.", markdown(found)], {"figure.png": picture(found)}
+
+
+def trainings(plan: Sequence[Case]) -> list[Job]:
+    """Every path for every seed, in continuous time, at the recipe's learning rate."""
+    return [
+        Job(case.data, contender, None, case.seconds, None, seed, 1.0, "test", case.draws, case.limit)
+        for seed in range(max(case.seeds for case in plan))
+        for case in plan
+        if seed < case.seeds
+        for contender in PATHS
+    ]
+
+
+def trials(plan: Sequence[Case], trained: Sequence[Job]) -> list[Walk]:
+    """On validation: every way that has a grid, with each number of evaluations, on all grids."""
+    return [
+        Walk(*_who(job), way.name, evaluations, None, None, "validation", case.trials)
+        for job, case in _with_case(plan, trained)
+        for way in ways(PATHS[job.contender])
+        if not way.is_adaptive
+        for evaluations in case.evaluations
+    ]
+
+
+def walks(plan: Sequence[Case], trained: Sequence[Job], grids: Grids) -> list[Walk]:
+    """On test, each once: every way with each number of evaluations on its grid, or to each tolerance."""
+    found = []
+    for job, case in _with_case(plan, trained):
+        for way in ways(PATHS[job.contender]):
+            own = {number: grids.get((job.data, job.contender, way.name, number)) for number in case.evaluations}
+            efforts: list[tuple[int | None, float | None, str | None]] = (
+                [(None, tolerance, None) for tolerance in case.tolerances]
+                if way.is_adaptive
+                else [(number, None, grid) for number, grid in own.items() if grid]
+            )
+            found += [Walk(*_who(job), way.name, *effort, "test", case.samples) for effort in efforts]
+    return found
+
+
+def floors(plan: Sequence[Case]) -> list[Floor]:
+    """For every data set and seed."""
+    return [Floor(case.data, seed, "test", case.samples) for case in plan for seed in range(case.seeds)]
+
+
+def _who(job: Job) -> tuple[str, str, str, int]:
+    return job.data, job.name, job.contender, job.seed
+
+
+def _with_case(plan: Sequence[Case], trained: Sequence[Job]) -> list[tuple[Job, Case]]:
+    cases = {case.data: case for case in plan}
+    return [(job, cases[job.data]) for job in trained]
+
+
+def best_grids(rows: Sequence[Row]) -> Grids:
+    """The grid with the lowest mean distance from validation over seeds, of those that all of them walked."""
+    found: dict[tuple[str, str, str, int | None], list[dict[str, float]]] = {}
+    for row in rows:
+        key = row["data"], row["contender"], row["way"], row["evaluations"]
+        found.setdefault(key, []).append(row["grids"])
+    means = {
+        key: {name: sum(trial[name] for trial in own) for name in own[0] if all(name in trial for trial in own)}
+        for key, own in found.items()
+    }
+    return {key: min(own, key=own.__getitem__) for key, own in means.items() if own}
+
+
+def _require_model(models: Path, job: Walk) -> None:
+    if not (models / job.model).is_dir():
+        got = f"{models} without {job.model}, which the rows beside it say was trained"
+        raise InputError(got, "its model", "put it back, or choose another --out folder")
+
+
+def trial(models: Path, walk: Walk) -> Row:
+    """The energy distance of samples from validation by the grid's name, for those that the sampler can walk."""
+    model, data, grids = _load(models / walk.model), load_once(walk.data), _grids(models / walk.model, walk.data)
+    target, found = _held_out(walk), {}
+    for name, grid in distinct_grids(grids, model.schedule, walk.evaluations or 1).items():
+        sampler = Way.named(walk.way).within(walk.evaluations or 1, model, grid)
+        if sampler is not None:
+            with contextlib.suppress(FloatingPointError):  # samples that are not finite
+                points = draw(sampler, data, walk.number, mix(walk.seed, _VALIDATION))
+                found[name] = energy_distance(points, target)
+    return {"grids": found, "code": machine()["code"]}
+
+
+def measure(models: Path, walk: Walk) -> Row:
+    """Distances of samples, evaluations made and CPU time for each; `failed` says why there are none."""
+    model, data, way = _load(models / walk.model), load_once(walk.data), Way.named(walk.way)
+    if walk.tolerance is not None:
+        sampler: Sampler | None = way.to(walk.tolerance, model)
+    else:
+        grids = _grids(models / walk.model, walk.data)
+        sampler = way.within(walk.evaluations or 1, model, grids[walk.grid or "time"])
+    assert sampler is not None  # or its trial had chosen no grid
+    code = {"code": machine()["code"]}
+    with Evaluations(model) as made:
+        began = time.process_time()
+        try:
+            points = draw(sampler, data, walk.number, walk.seed)
+        except (InputError, FloatingPointError) as error:  # an ODE that blows up, samples that are not finite
+            return {"failed": str(error)} | code
+        seconds = time.process_time() - began
+    figures = {
+        "steps": sampler.steps,
+        "evaluations_made": made.number / walk.number,
+        "milliseconds_per_sample": 1e3 * seconds / walk.number,
+    }
+    return figures | distances(points, _held_out(walk)) | code
+
+
+def floor(job: Floor) -> Row:
+    """Distances of training examples from held-out ones."""
+    points = training_points(load_once(job.data), job.number, job.seed)
+    return distances(points, _held_out(job)) | {"code": machine()["code"]}
+
+
+def distances(x: Tensor, y: Tensor) -> dict[str, float]:
+    """The energy distance and the sliced Wasserstein distance of two samples (N, D) and (M, D).
+
+    The energy distance is the unbiased one, 0 on average for samples of one law. The sliced Wasserstein distance is
+    (mean over directions of W_2^2)^(1/2) along the same 128 directions for all, positive for any two samples, more so
+    the fewer they are. Bonneel et al. (2015), https://doi.org/10.1007/s10851-014-0506-3, by POT.
+    """
+    ot = optional("ot", "peers")
+    sliced = ot.sliced_wasserstein_distance(x.numpy(), y.numpy(), n_projections=_PROJECTIONS, seed=0)
+    return {"energy_distance": energy_distance(x, y), "sliced_wasserstein": float(sliced)}
+
+
+def _held_out(job: Walk | Floor) -> Tensor:
+    """At most as many examples as there are samples, as points of [-1, 1]."""
+    data = load_once(job.data)
+    return scaled(data.split(job.split).x[: job.number], data)
+
+
+@lru_cache(maxsize=_KEPT)
+def _grids(folder: Path, data: str) -> dict[str, Grid]:
+    """Those for that model: one of them takes long, and remembers what it has computed."""
+    return {name: kind.for_model(_load(folder), load_once(data).event_shape) for name, kind in GRIDS.every().items()}
+
+
+@lru_cache(maxsize=_KEPT)
+def _load(folder: Path) -> NeuralDiffusion:
+    return NeuralDiffusion.from_pretrained(folder)

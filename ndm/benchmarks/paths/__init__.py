@@ -1,1 +1,0 @@
-"""What `ndm benchmark straightening` does: its jobs, and the picture of their paths."""

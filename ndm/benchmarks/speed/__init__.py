@@ -1,1 +1,0 @@
-"""The parts of `ndm benchmark throughput`."""

@@ -1,17 +1,14 @@
 """The command line of the studies: python -m benchmarks NAME [options]; NAME is that of a file or folder here."""
 
 import ast
-import importlib
 import inspect
 import os
 import sys
 from pathlib import Path
 
-import tyro
-from ndm.cli.usage import UsageError, in_one_line
-
 from ndm.base.errors import InputError
-from ndm.base.registry import choose
+from ndm.base.registry import choose, load
+from ndm.cli.words import UsageError, parse
 
 _FOLDER = Path(__file__).parent
 _SHARED = ("engine", "peers")  # what studies are made of
@@ -29,7 +26,7 @@ def studies() -> dict[str, str]:
 
 def study(name: str) -> type:
     """The command of a study: the first class of its module with a method `run`, whose fields are its options."""
-    module = importlib.import_module(f"benchmarks.{name}")
+    module = load(f"benchmarks.{name}")
     own = [kind for kind in vars(module).values() if inspect.isclass(kind) and kind.__module__ == module.__name__]
     return next(kind for kind in own if hasattr(kind, "run"))
 
@@ -47,8 +44,9 @@ def main(words: list[str] | None = None) -> int:
             raise InputError("no name of a study", "one of " + ", ".join(known))
         name, *options = words
         choose("study", name, known)
-        command = in_one_line(lambda: tyro.cli(study(name), prog=f"python -m benchmarks {name}", args=options), "")
-        code: int = command.run()
+        kind = study(name)
+        command = parse(kind, f"python -m benchmarks {name}", options, kind.__doc__)
+        code: int = 0 if command is None else command.run()
         return code
     except (InputError, UsageError) as error:
         print(f"benchmarks: error: {error}", file=sys.stderr)

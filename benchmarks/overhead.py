@@ -210,7 +210,7 @@ def _training(config: Config, data: DataSet, batch_size: int) -> tuple[NeuralDif
     model = build_model(config, data).to(_device())
     prepare_network(model, config)
     optimizer, times = make_optimizer(model, config), make_time_sampler(config).to(_device())
-    x = model.decoder.from_raw(data.train.batches(batch_size, seed=0)[0]).to(_device())
+    x = model.decoder.from_raw(data.train.batches(batch_size, seed=0)[0].x).to(_device())
 
     def step() -> None:
         model.train()

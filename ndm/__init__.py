@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ndm.base import ending as _ending  # noqa: F401  first: it answers signals while the others are imported
 from ndm.base.registry import offered as _offered
-from ndm.base.version import __version__
+from ndm.base.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from ndm import data, nn, ode, samplers
@@ -61,7 +61,6 @@ __all__ = [
     "Part",
     "SeriesTransform",
     "UNet",
-    "__version__",
     "bits_per_dim",
     "bound",
     "data",

@@ -17,7 +17,7 @@ from ndm.base.axes import (
 )
 from ndm.base.errors import InputError
 from ndm.base.seeds import check_seed
-from ndm.base.settings import Options, fits, parsed, read, written
+from ndm.base.settings import Names, Options, fits, parsed, read, written
 from ndm.data import DataSet
 
 _MOST_THREADS = 1024
@@ -30,6 +30,9 @@ class Config:
     data_options: Options = field(default_factory=dict)
     """How the data are read, e.g. release=new for imagenet32, size=32 crop=center for a folder of images, columns=[a,b]
     for a table, dequantise=true for integers."""
+    condition: Names = ()
+    """What the model is told of each example, by which it is conditional: label, its class, or columns of a table, as
+    in age,sex, which are then no part of the example. By default nothing."""
     flip: bool = False
     """Train on images as they are or flipped from left to right, half and half."""
 

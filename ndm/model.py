@@ -11,7 +11,8 @@ from ndm.base.part import Part
 from ndm.base.precision import check_noise, check_tensors, holds, in_precision
 from ndm.base.pretrained import Pretrained
 from ndm.base.shapes import like_event
-from ndm.nn.embeddings import check_labels
+from ndm.nn.embeddings import check_condition
+from ndm.parts.conditions import Condition
 from ndm.parts.decoders import Decoder
 from ndm.parts.predictors import Predictor
 from ndm.parts.predictors._callable import CallablePredictor
@@ -45,6 +46,8 @@ class NeuralDiffusion(Pretrained):
         decoder: p(x | z_0).
         volatility: eta(t); 1 (DDPM's) if not given.
         reverse_step: the variance of p(z_s | z_t) at a finite number of steps; q's own if not given.
+        condition: names and units of what the model is told of each example, cond; if not given, cond goes to F and
+            predictor as it is.
 
     Raises:
         InputError: for parts that do not fit each other.
@@ -58,6 +61,7 @@ class NeuralDiffusion(Pretrained):
         decoder: Decoder,
         volatility: Volatility | None = None,
         reverse_step: ReverseStep | None = None,
+        condition: Condition | None = None,
     ) -> None:
         super().__init__()
         self.schedule = schedule
@@ -66,6 +70,7 @@ class NeuralDiffusion(Pretrained):
         self.decoder = decoder
         self.volatility = volatility or ConstantVolatility(1.0)
         self.reverse_step = reverse_step or PosteriorReverseStep()
+        self.condition = condition
         self._check_fit()
 
     def _check_fit(self) -> None:
@@ -85,16 +90,26 @@ class NeuralDiffusion(Pretrained):
     def checked(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """The data x (B, *event), in float32 at least.
 
-        Raises `InputError` for data that the decoder cannot describe or of another precision than the model, and for
-        labels `cond` that `check_labels` refuses.
+        Raises `InputError` for data that the decoder cannot describe or of another precision than the model, and for a
+        condition that `check_condition` refuses.
         """
         self.decoder.check(x)
-        self.check_labels(cond, len(x))
+        self.check_condition(cond, len(x))
         return in_precision(self, x, "data")
 
-    def check_labels(self, cond: Tensor | None, number: int) -> None:
-        """Raise `InputError` unless there is one label for each of `number` examples, or None for all."""
-        check_labels(self, cond, number)
+    def check_condition(self, cond: Tensor | None, number: int) -> None:
+        """Raise `InputError` unless cond is the condition of each of `number` examples, or None for none."""
+        if cond is None or self.condition is None:
+            check_condition(self, cond, number)
+        else:
+            self.condition.check(cond, number)
+
+    def told(self, cond: Tensor | None) -> Tensor | None:
+        """The condition as F and predictor take it."""
+        if cond is None:
+            return None
+        cond = usable(cond)
+        return cond if self.condition is None else self.condition(cond)
 
     def check_noise(self, x: Tensor) -> None:
         """Raise `InputError` where latents of x (B, *event) at t = 0 lose their noise in the precision of x."""
@@ -105,9 +120,9 @@ class NeuralDiffusion(Pretrained):
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         """The curve t -> F(x, t) of data x (B, *event), as the model sees it (`Decoder.standardise`)."""
         check_tensors(x=x, **({} if cond is None else {"cond": cond}))
-        x = self.decoder.standardise(usable(x))
+        x, cond = self.decoder.standardise(usable(x)), self.told(cond)
         with callers_autocast():
-            return self.transform.curve(x, None if cond is None else usable(cond))
+            return self.transform.curve(x, cond)
 
     @undisturbed()
     def predict(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None, level: NoiseLevel | None = None) -> Curve:
@@ -117,9 +132,9 @@ class NeuralDiffusion(Pretrained):
         """
         check_tensors(z_t=z_t, t=t, **({} if cond is None else {"cond": cond}))
         t = usable(t).expand(z_t.shape[:1])
-        level = level or self.schedule(t)
+        level, cond = level or self.schedule(t), self.told(cond)
         with callers_autocast():
-            return self.predictor(usable(z_t), t, None if cond is None else usable(cond), level, self.transform)
+            return self.predictor(usable(z_t), t, cond, level, self.transform)
 
     def prior(self, like: Tensor) -> Gaussian:
         """p(z_1) = N(0, I) for latents shaped like `like` (B, *event)."""

@@ -20,7 +20,7 @@ PACKAGES = {name for name in TREES if (ROOT.parent / Path(*name.split("."), "__i
 
 # Each entry of the package imports only those before it; `ndm` itself is what they offer to users.
 ORDER = ["base", "autodiff", "process", "nn", "parts", "model", "bounds", "ode", "samplers"]
-ORDER += ["data", "config", "recipes", "runs", "training", "evaluation", "cli", "public", ""]
+ORDER += ["data", "config", "recipes", "runs", "training", "evaluation", "cli", ""]
 ONLY = {"data": {"base"}, "config": {"base", "data"}, "recipes": {"base", "data", "config"}}  # torch is in none of them
 
 
@@ -72,7 +72,7 @@ def test_every_entry_has_its_place():
 
 def test_arrows_point_one_way():
     """Prints the figures of the graph."""
-    chain = longest_chain({name: others - {""} for name, others in EDGES.items() if name not in ("", "public")})
+    chain = longest_chain({name: others - {""} for name, others in EDGES.items() if name})
     edges = sum(len(others) for name, others in EDGES.items() if name)
     print(f"{len(ORDER) - 1} entries, {edges} edges between them, no circle; the longest chain of imports is "
           f"{len(chain)}: {' -> '.join(chain)}")  # fmt: skip
@@ -113,8 +113,7 @@ def test_nothing_imports_the_package_from_inside():
 
 def test_benchmarks_stand_beside_the_package():
     assert not [name for name in INSIDE if any(other.split(".")[0] == "benchmarks" for other in IMPORTS[name])]
-    commands = ("ndm.cli", "ndm.public")
-    assert not [name for name in TREES if name.startswith("benchmarks") and IMPORTS[name] & {*commands}]
+    assert not [name for name in TREES if name.startswith("benchmarks") and "ndm.cli" in IMPORTS[name]]
 
 
 def test_functions_of_the_distributions_never_touch_a_network():
@@ -131,7 +130,7 @@ def test_functions_of_the_distributions_never_touch_a_network():
 
 @pytest.mark.parametrize("name", TREES)
 def test_imports_stand_at_the_top_of_a_module(name):
-    """None hides in a function, and only what finds things by name imports by name."""
+    """None hides in a function, and only the registry imports by name."""
     functions = [
         node for node in ast.walk(TREES[name]) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
     ]
@@ -145,7 +144,7 @@ def test_imports_stand_at_the_top_of_a_module(name):
         if isinstance(node, (ast.Attribute, ast.Name))
     }
     assert "__import__" not in names
-    assert name in ("ndm", "ndm.base.registry", "benchmarks.__main__") or "import_module" not in names
+    assert name == "ndm.base.registry" or "import_module" not in names
 
 
 @pytest.mark.parametrize("name", INSIDE)

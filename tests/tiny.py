@@ -26,6 +26,10 @@ POINTS = Config(
     log_every=1,
     save_every=2,
 )
+LABELLED = replace(POINTS, condition=("label",), transform="series")
+MEASURED = replace(
+    POINTS, condition=("age", "height"), transform="residual", transform_options={"width": 8, "depth": 1}
+)
 IMAGES = replace(POINTS, predictor_options={"channels": 8, "multipliers": [1, 2], "dropout": 0.3}, batch_size=64)
 
 
@@ -46,6 +50,26 @@ def images(seed: int = 0, num: int = 80) -> DataSet:
     for part, i in np.ndindex(3, num):
         x[part, i, 0, :, rng.integers(8)] += 12
     return DataSet("images", *(Split(part.astype(np.uint8)) for part in x), num_levels=17, num_classes=0, source="here")
+
+
+def labelled(seed: int = 0, num: int = 50) -> DataSet:
+    """Points around three centres, whose class a model is told: but for some, of which it is told none."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(-1, 3, (3, num))
+    x = 3.0 * np.stack([np.cos(2 * y), np.sin(2 * y)], -1) + rng.normal(size=(3, num, 2))
+    parts = [Split(part.astype(np.float32), own) for part, own in zip(x, y, strict=True)]
+    found = DataSet("labelled", *parts, num_levels=None, num_classes=3, source="here", classes=("ant", "bee", "cow"))
+    return found.conditioned(("label",))
+
+
+def measured(seed: int = 0, num: int = 50) -> DataSet:
+    """Points whose first dimension follows two values that a model is told."""
+    rng = np.random.default_rng(seed)
+    cond = np.array([40.0, 2.0]) + np.array([10.0, 0.5]) * rng.normal(size=(3, num, 2))
+    x = rng.normal(size=(3, num, 2))
+    x[..., 0] += 0.1 * cond[..., 0]
+    parts = [Split(part.astype(np.float32), cond=own.astype(np.float32)) for part, own in zip(x, cond, strict=True)]
+    return DataSet("measured", *parts, num_levels=None, num_classes=0, source="here", condition=("age", "height"))
 
 
 def lines(run: Path) -> list[dict[str, Any]]:

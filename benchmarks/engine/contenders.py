@@ -11,7 +11,7 @@ from ndm.bounds.bound import Bound
 from ndm.config import Config
 from ndm.parts.time_functions import TimeFunctions
 from ndm.parts.transforms.series import SeriesTransform
-from ndm.training.trainer import Trainer
+from ndm.training.trainer import Piece, Trainer
 
 _PHASE = 50  # steps for which one of the two learns, in alternating training
 
@@ -126,7 +126,7 @@ def without(term: str) -> type[Trainer]:
 class AlternatingTrainer(Trainer):
     """The path and all the rest learn in turns, for a number of steps each."""
 
-    def _train_step(self, pieces: list[Tensor]) -> dict[str, float]:
+    def _train_step(self, pieces: list[Piece]) -> dict[str, float]:
         path_learns = self.step // _PHASE % 2 == 1
         for name, parameter in self.raw_model.named_parameters():
             parameter.requires_grad_(name.startswith("transform.") == path_learns)

@@ -124,7 +124,7 @@ class Peer(Contender):
         while (fraction := (time.process_time() - began) / seconds) < 1:
             for group in optimizer.param_groups:
                 group["lr"] = self.learning_rate * rate * warm_up(step, self.warmup_steps) * cosine(fraction)
-            loss = self.loss(network, decoder.standardise(decoder.from_raw(batches[step])))
+            loss = self.loss(network, decoder.standardise(decoder.from_raw(batches[step].x)))
             optimizer.zero_grad()
             loss.backward()
             norm = nn.utils.clip_grad_norm_(network.parameters(), self.clip)

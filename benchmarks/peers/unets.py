@@ -25,9 +25,10 @@ class DiffusersUNet(Network):
         event_shape: Sequence[int],
         num_outputs: int = 1,
         num_classes: int = 0,
+        num_values: int = 0,
         channels: Sequence[int] = (64, 128),
     ) -> None:
-        super().__init__(event_shape, num_outputs, num_classes)
+        super().__init__(event_shape, num_outputs, num_classes, num_values)
         colours, levels = self.event_shape[0], len(channels)
         self.network = optional("diffusers.models", "peers").UNet2DModel(
             in_channels=colours,
@@ -52,9 +53,10 @@ class AzulaUNet(Network):
         event_shape: Sequence[int],
         num_outputs: int = 1,
         num_classes: int = 0,
+        num_values: int = 0,
         channels: Sequence[int] = (64, 128),
     ) -> None:
-        super().__init__(event_shape, num_outputs, num_classes)
+        super().__init__(event_shape, num_outputs, num_classes, num_values)
         colours, width = self.event_shape[0], 4 * channels[0]
         self.embedding = TimeEmbedding(width)
         self.network = optional("azula.nn.unet", "peers").UNet(

@@ -140,7 +140,7 @@ def _train(job: SpeedJob, case: Case, rank: int, meeting: str) -> Row:
     def step(number: int) -> float:
         """Train; the seconds until its batch was on the device."""
         began = time.perf_counter()
-        x = raw.decoder.from_raw(batches[number]).to(device)
+        x = raw.decoder.from_raw(batches[number].x).to(device)
         waited = time.perf_counter() - began
         terms, _ = model(x, BatchSlice(0, len(x), len(x)), generator)
         loss = terms.total.mean() / x[0].numel()

@@ -139,6 +139,7 @@ def without_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 def refuse(*_: Any, **__: Any) -> Any:
     """Raise `RuntimeError` for a function that has no rule for dual numbers."""
     """Raise `RuntimeError` for a function that has no rule for dual numbers."""
+    """Raise `RuntimeError` for a function that has no rule for dual numbers."""
     raise RuntimeError("a softmax that no rule reaches")
 
 

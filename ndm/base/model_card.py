@@ -104,8 +104,10 @@ def _figures(evaluation: dict[str, Any] | None) -> str:
     bound, unit = evaluation["nelbo"], evaluation["unit"]
     time = "continuous time" if bound["timesteps"] is None else f"T = {bound['timesteps']}"
     some = "the first " * (evaluation.get("limit") is not None)
+    condition = evaluation.get("condition")
+    given = "" if condition is None else f", given {', '.join(condition)} of each"
     lines = [
-        f"| {evaluation['data']}, {evaluation['split']}, {some}{evaluation['num_examples']} examples | {unit} |",
+        f"| {evaluation['data']}, {evaluation['split']}, {some}{evaluation['num_examples']} examples{given} | {unit} |",
         "|---|---|",
         f"| bound on -log p, {time} | {bound['total']:.4f} ± {bound['standard_error']:.4f} |",
     ]

@@ -118,3 +118,14 @@ Options = Annotated[
         str_from_instance=lambda options: [f"{key}={value}" for key, value in options.items()],
     ),
 ]
+
+Names = Annotated[
+    tuple[str, ...],
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="[NAME,NAME ...]",
+        instance_from_str=lambda words: tuple(name.strip() for word in words for name in word.split(",")),
+        is_instance=lambda value: isinstance(value, tuple),
+        str_from_instance=lambda names: list(names),
+    ),
+]

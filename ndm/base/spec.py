@@ -1,4 +1,4 @@
-"""What a model is made for: the shape, the levels and the labels of its data, and the number of its steps."""
+"""What a model is made for: the shape and levels of its data, what it is told of them, and the number of its steps."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,13 @@ class Spec:
     Args:
         event_shape: shape of one example.
         num_levels: L of data with levels; None for real values.
-        num_classes: of labels; 0 without.
+        num_classes: of labels that the model is told; 0 without.
         timesteps: T of the chain; None in continuous time.
+        num_values: real values that the model is told of each example, instead of a label; 0 without.
     """
 
     event_shape: tuple[int, ...]
     num_levels: int | None = None
     num_classes: int = 0
     timesteps: int | None = None
+    num_values: int = 0

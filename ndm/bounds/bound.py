@@ -47,7 +47,8 @@ def bound(
     Under `torch.autocast` predictors run in the lower precision, and the rest in that of x.
 
     Args:
-        cond: class labels (B,), int64 from 0, for models that take them; -1 or None stands for no label.
+        cond: for models that take one, the condition: class labels (B,), int64 from 0, of which -1 is no label; or real
+            values (B, C). None is no condition for any example.
         timesteps: T of the discrete chain; None for continuous time.
         time_sampler: where the integrand over time is evaluated; low-discrepancy uniform times if not given.
         batch_slice: which rows of a larger batch x are, where it is computed in shares: with a generator in the same

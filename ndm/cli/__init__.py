@@ -72,7 +72,7 @@ def _run(words: list[str], is_program: bool) -> int:
         return 0
     name = choose_command(words)
     told = load(f"ndm.cli.arguments.{name}")
-    command = parse(getattr(told, name.capitalize()), name, words[1:], told.__doc__)
+    command = parse(getattr(told, name.capitalize()), f"ndm {name}", words[1:], told.__doc__)
     if command is None:  # help was asked for, and is on the screen
         if more := getattr(told, "MORE_HELP", None):
             print(load(more).more_help())

@@ -108,11 +108,12 @@ def settings(kind: type, choices: Mapping[str, Axis] = MappingProxyType({})) -> 
 
 
 def documentation(kind: type) -> dict[str, str]:
-    """The text below each field of a class, by the field's name."""
-    (tree,) = ast.parse(inspect.getsource(kind)).body
-    assert isinstance(tree, ast.ClassDef)
+    """The text below each field of a class and of those that it extends, by the field's name."""
+    bodies = [ast.parse(textwrap.dedent(inspect.getsource(each))).body[0] for each in reversed(kind.__mro__[:-1])]
     return {
         field.target.id: " ".join(str(text.value.value).split())
+        for tree in bodies
+        if isinstance(tree, ast.ClassDef)
         for field, text in itertools.pairwise(tree.body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
@@ -140,7 +141,7 @@ def _default(field: dataclasses.Field[Any]) -> str:
     return f"(default: {shown})"
 
 
-def parse(kind: type, name: str, words: Sequence[str], description: str | None) -> Any:
+def parse(kind: type, program: str, words: Sequence[str], description: str | None) -> Any:
     """What the words tell a command, a `kind`; None where they ask for help, which is then on the screen.
 
     tyro explains wrong words in a box: of that the `UsageError` has the objection, the best suggestion, and where to
@@ -149,7 +150,7 @@ def parse(kind: type, name: str, words: Sequence[str], description: str | None) 
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
-            return kind(**tyro.cli(settings(kind), prog=f"ndm {name}", args=words, description=description))
+            return kind(**tyro.cli(settings(kind), prog=program, args=words, description=description))
     except SystemExit as stopped:
         if stopped.code == 0:
             return None
@@ -168,4 +169,4 @@ def _parts(lines: list[str]) -> Iterator[str]:
         yield f"perhaps you meant {lines[lines.index(_SUGGESTIONS) + 1]}"
     for line in lines[:-3:-1]:  # below the last of them is the frame
         if line.endswith("--help"):
-            yield f"see {line[line.index('ndm ') :]}"
+            yield f"see {line.rpartition(' run ')[2]}"

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,13 @@ if TYPE_CHECKING:  # a split gives its batches
     from ndm.data.dataset import Split
 
 FLIPS = 1  # tells the random numbers of flips from those of the order
+
+
+class Batch(NamedTuple):
+    """Examples, and what a model is told of them: class numbers (B,), real values (B, C), or None for nothing."""
+
+    x: np.ndarray
+    cond: np.ndarray | None
 
 
 class Batches:
@@ -48,26 +55,27 @@ class Batches:
                 self._epochs[epoch] = order, flips
             return self._epochs[epoch]
 
-    def __getitem__(self, step: int) -> np.ndarray:
+    def __getitem__(self, step: int) -> Batch:
         return self.rows(step, 0, self.batch_size)
 
-    def rows(self, step: int, first: int, last: int) -> np.ndarray:
+    def rows(self, step: int, first: int, last: int) -> Batch:
         """Make rows first..last-1 of `batches[step]`, the slice of one process; nothing else is fetched."""
         if not 0 <= first < last <= self.batch_size:
             raise InputError(f"rows {first}..{last - 1} of a batch", f"some of 0..{self.batch_size - 1}")
-        x, flipped = self.fetch(step, first, last)
+        batch, flipped = self.fetch(step, first, last)
         if flipped.any():
-            x[flipped] = x[flipped][..., ::-1]
-        return x
+            batch.x[flipped] = batch.x[flipped][..., ::-1]
+        return batch
 
-    def fetch(self, step: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+    def fetch(self, step: int, first: int, last: int) -> tuple[Batch, np.ndarray]:
         """Fetch the examples of these rows unflipped, and say which of them are to be flipped."""
         epochs, places = np.divmod(step * self.batch_size + np.arange(first, last), len(self.split))
         found = [(*self._epoch(epoch), places[epochs == epoch]) for epoch in np.unique(epochs).tolist()]
-        x = self.split.x[np.concatenate([order[own] for order, _, own in found])]
-        return x, np.concatenate([flips[own] for _, flips, own in found])
+        rows = np.concatenate([order[own] for order, _, own in found])
+        batch = Batch(self.split.x[rows], None if self.split.cond is None else self.split.cond[rows])
+        return batch, np.concatenate([flips[own] for _, flips, own in found])
 
-    def shown(self, step: int) -> np.ndarray:
+    def shown(self, step: int) -> Batch:
         """Make a batch to look at, the same in every process."""
         return self[step]
 

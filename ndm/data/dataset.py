@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -41,21 +41,40 @@ def parted(files: np.ndarray, sizes: Sequence[int], name: str) -> list[np.ndarra
 
 
 SPLITS = ("train", "validation", "test")
+CONDITION = "condition"  # the keyword argument of a loader that can find what a model is told
+LABEL = "label"  # as a condition: the class, whatever its column is called
 FEWEST = 10  # below this an 80/10/10 split has an empty part
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One split: examples `x` (N, *event), in memory or not, and class numbers `y` (N,), or None without labels.
+    """Examples `x` (N, *event), in memory or not, and what is known of them beside their values.
 
-    The number of an example without a class is -1.
+    y      class numbers (N,), -1 for an example without a class; None without labels
+    cond   what a model is told of each example, by which it is conditional: class numbers (N,), int64, or real values
+           (N, C), float32; None where it is told nothing
     """
 
     x: Any  # Examples: what has the interface of an array as far as rows go
     y: np.ndarray | None = None
+    cond: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def take(self, rows: slice | np.ndarray) -> "Split":
+        """Some of the examples, with all that is known of them."""
+        y, cond = (None if each is None else each[rows] for each in (self.y, self.cond))
+        return Split(rows_of(self.x, rows), y, cond)
+
+    def cut(self, sizes: tuple[int, int, int]) -> tuple["Split", "Split", "Split"]:
+        """Cut rows into train, validation and test, in their order."""
+        train, validation, test = (self.take(slice(start, end)) for start, end in pairwise(np.cumsum((0, *sizes))))
+        return train, validation, test
+
+    def given_labels(self) -> Self:
+        """The examples, of which a model is told the class."""
+        return replace(self, cond=None if self.y is None else self.y.astype(np.int64))
 
     def order(self) -> np.ndarray:
         """Make a random order of the examples, (N,), always the same.
@@ -85,6 +104,8 @@ class DataSet:
     name, source   its name; where it comes from, and under which licence
     num_levels     images, uint8 (N, C, H, W) of values 0..num_levels-1; None: real, float32 (N, *event)
     num_classes    labels are integers (N,) in 0..num_classes-1, or -1 for no class; 0: there are no labels
+    classes        the name of each class; its number where there is no other
+    condition      what a model is told of each example: `label`, or the names of the columns of `Split.cond`
     log_density    where the truth is known: x (N, *event) -> log p(x) in nats, float64 (N,)
     notes          notes that are printed wherever the data are used; the `remarks` on train are added
     reading        the options with which other data are read as these were, e.g. columns by name
@@ -105,12 +126,18 @@ class DataSet:
     notes: tuple[str, ...] = ()
     reading: Mapping[str, Any] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    condition: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", self.classes or tuple(map(str, range(self.num_classes))))
+        if len(self.classes) != self.num_classes:
+            raise InputError(f"{self.name}: {len(self.classes)} names of classes", f"{self.num_classes}, one for each")
         for part in SPLITS:
             split, where = self.split(part), f"{self.name} {part}"
             check_values(split.x, self.num_levels, where)
             check_labels(split.y, len(split), self.num_classes, where)
+            check_condition(split, self.condition, where)
             if split.x.shape[1:] != self.event_shape:
                 raise InputError(f"{where} of event shape {split.x.shape[1:]}", f"train's {self.event_shape}")
         notes = dict.fromkeys((*self.notes, *remarks(self.train.x, self.columns)))  # once, where data are made of data
@@ -130,18 +157,35 @@ class DataSet:
         """Return itself: it is in splits already."""
         return self
 
+    def conditioned(self, condition: tuple[str, ...]) -> "DataSet":
+        """The data for a model that is told `condition`: nothing, or `label`, or what these data are read with.
+
+        Raises `InputError` for what is not known of them.
+        """
+        if condition in ((), self.condition):
+            return self
+        if condition != (LABEL,):
+            raise no_condition(condition, self.name)
+        if not self.num_classes:
+            raise no_labels(self.name)
+        splits: dict[str, Any] = {part: self.split(part).given_labels() for part in SPLITS}
+        return replace(self, condition=condition, **splits)
+
     def whole(self) -> "Whole":
         """Join the splits, one after the other; raises `InputError` where one of them is streamed."""
         splits = [self.split(name) for name in SPLITS]
         y = None if self.num_classes == 0 else np.concatenate([split.y for split in splits if split.y is not None])
+        cond = None if not self.condition else np.concatenate([s.cond for s in splits if s.cond is not None])
         return Whole(
             self.name,
-            Split(Joined([split.every() for split in splits]), y),
+            Split(Joined([split.every() for split in splits]), y, cond),
             self.num_levels,
             self.source,
             self.notes,
             self.reading,
             self.columns,
+            classes=self.classes,
+            condition=self.condition,
         )
 
     def split(self, name: str) -> Split:
@@ -166,6 +210,8 @@ class DataSet:
                 digest.update(f"{part} ".encode())
                 for stamp in stamps_of_values(split.y.astype(np.int64)):
                     digest.update(stamp)
+            for stamp in stamps_of_condition(split, self.classes):
+                digest.update(stamp)
         return digest.hexdigest()[:16]
 
 
@@ -173,10 +219,11 @@ class DataSet:
 class Whole:
     """All examples of a file or a folder, in its order, before they are split.
 
-    name, source, num_levels, notes, reading, columns   as of `DataSet`; no remarks are made of them
+    name, source, num_levels, notes, reading, columns, classes, condition   as of `DataSet`; no remarks are made of them
     left_out    names of columns and splits that exist and are in no example
     files       (N,) the number of the file of each example, where some come from one: they are not divided
     objection   why no model can be trained on these; one that was trained on others can be evaluated on them
+    unlabelled  why they have no class numbers, where there are labels
     """
 
     name: str
@@ -189,6 +236,9 @@ class Whole:
     left_out: tuple[str, ...] = ()
     objection: InputError | None = None
     files: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+    condition: tuple[str, ...] = ()
+    unlabelled: InputError | None = None
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -198,6 +248,16 @@ class Whole:
     def whole(self) -> "Whole":
         """Return itself: it is whole already."""
         return self
+
+    def conditioned(self, condition: tuple[str, ...]) -> "Whole":
+        """As `DataSet.conditioned`."""
+        if condition in ((), self.condition):
+            return self
+        if condition != (LABEL,):
+            raise no_condition(condition, self.name)
+        if self.examples.y is None:
+            raise self.unlabelled or no_labels(self.name)
+        return replace(self, condition=condition, examples=self.examples.given_labels())
 
     def divided(self) -> DataSet:
         """Split into 80 % train, 10 % validation, 10 % test, by a permutation that depends only on their number.
@@ -218,33 +278,55 @@ class Whole:
         files = np.arange(number) if self.files is None else self.files
         parts = parted(files, (number - 2 * tenth, tenth, tenth), self.name)
         order = np.concatenate(parts)
-        x, y = rows_of(self.examples.x, order), None if self.examples.y is None else self.examples.y[order]
+        train, validation, test = self.examples.take(order).cut((len(parts[0]), len(parts[1]), len(parts[2])))
         return DataSet(
             self.name,
-            *cut(x, y, (len(parts[0]), len(parts[1]), len(parts[2]))),
+            train,
+            validation,
+            test,
             num_levels=self.num_levels,
-            num_classes=0 if y is None else int(y.max()) + 1,
+            num_classes=len(self.classes),
             source=self.source,
             notes=self.notes,
             reading=self.reading,
             columns=self.columns,
+            classes=self.classes,
+            condition=self.condition,
         )
 
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that change with any value, type, shape or with the order."""
+        """16 hexadecimal digits that change with any value, type, shape, condition or with the order."""
         digest = hashlib.sha256(b"all ")
-        for stamp in self.examples.stamps():
+        for stamp in (*self.examples.stamps(), *stamps_of_condition(self.examples, self.classes)):
             digest.update(stamp)
         return digest.hexdigest()[:16]
 
 
-def cut(x: Examples, y: np.ndarray | None, sizes: tuple[int, int, int]) -> tuple[Split, Split, Split]:
-    """Cut rows into train, validation and test, in their order."""
-    ends = np.cumsum((0, *sizes))
-    train, validation, test = (
-        Split(rows_of(x, slice(start, end)), None if y is None else y[start:end]) for start, end in pairwise(ends)
+def stamps_of_condition(split: Split, classes: tuple[str, ...]) -> Iterator[bytes]:
+    """Bytes that change with what a model is told of any example, names of classes included; none where it is not."""
+    if split.cond is not None:
+        yield b"condition "
+        yield f"{classes if split.cond.ndim == 1 else ()} ".encode()
+        yield from stamps_of_values(split.cond)
+
+
+def no_labels(name: str) -> InputError:
+    """What those say who are asked for the labels of data that have none."""
+    return InputError(
+        f"no labels in {name}",
+        "a class for each example",
+        "name their column by --data-options label=NAME, put images into a folder for each class, or save labels under "
+        "the key y of an .npz file",
     )
-    return train, validation, test
+
+
+def no_condition(condition: tuple[str, ...], name: str) -> InputError:
+    """What those say who are asked for the columns of data that are no table."""
+    return InputError(
+        f"the condition {', '.join(condition)} of {name}",
+        f"{LABEL}, the class of each example, or columns of a table (.csv, .parquet)",
+        "say --condition label, or leave it out",
+    )
 
 
 def check_values(x: Examples, num_levels: int | None, where: str) -> None:
@@ -310,4 +392,20 @@ def check_labels(y: np.ndarray | None, num_examples: int, num_classes: int, wher
         raise InputError(
             f"{where}: label y[{wrong.argmax()}] = {y[wrong.argmax()]}",
             f"0..{num_classes - 1}, or {NO_CLASS} for no class" if num_classes else "no labels, as num_classes is 0",
+        )
+
+
+def check_condition(split: Split, condition: tuple[str, ...], where: str) -> None:
+    """Raise `InputError` unless `cond` is the class numbers, for `label`, or finite float32 (N, C), or None."""
+    cond = split.cond
+    if (cond is None) == bool(condition):
+        raise InputError(
+            f"{where}: the condition {condition} {'without' if cond is None else 'with'} values of it", "both or none"
+        )
+    if cond is None or (cond.ndim == 1 and split.y is not None and np.array_equal(cond, split.y)):
+        return
+    if cond.dtype != np.float32 or cond.ndim != 2 or len(cond) != len(split) or not np.isfinite(cond).all():
+        raise InputError(
+            f"{where}: a condition of type {cond.dtype} and shape {cond.shape}",
+            f"the class numbers, or finite values (N, C) of type float32 for {len(split)} examples",
         )

@@ -3,10 +3,11 @@
 import datetime
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,18 +17,55 @@ from ndm.data.lazy import option
 
 NO_CLASS = -1  # in place of a class number, of an example without a label
 MOST_CLASSES = 100_000  # what has more different labels is an identifier or a target, not a class
+_NAMED = 10  # classes that a message lists
 _LIKE_MISSING = {"na", "n/a", "<na>", "nan", "nat", "null", "none", "nil", "?", "-", "missing"}
 
 
+class Labels(NamedTuple):
+    """Class numbers of examples, and how labels are numbered.
+
+    numbers   int64 (N,), -1 for no class; None of data without labels
+    notes     what is to be said of them
+    names     of the classes 0, 1, ..., as they are stored
+    words     the number of every label as text, -1 for those that are none
+    """
+
+    numbers: np.ndarray | None
+    notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    words: Mapping[str | None, int] = MappingProxyType({})
+
+    def of(self, labels: Iterable[Any], where: Callable[[int], str]) -> np.ndarray:
+        """The class numbers of further labels, int64 (N,); raises `InputError` for one that was not among the first."""
+        stored = list(map(_plain, labels))
+        words = [_word(label, where, i) for i, label in enumerate(stored)]
+        for i, word in enumerate(words):
+            if word not in self.words:
+                raise InputError(
+                    f"{where(i)}: the label {stored[i]!r}",
+                    "one of " + ", ".join(self.names[:_NAMED]) + ", ..." * (len(self.names) > _NAMED),
+                    "classes are those of the first examples: hold more of them out, by validation= and test="
+                    if word is not None
+                    else "repair it",
+                )
+        return np.array([self.words[word] for word in words], np.int64)
+
+
 def classes(
-    labels: Iterable[Any] | None, where: Callable[[int], str], *, unlabelled: Any = None, missing: int | None = None
-) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Number the classes of labels 0, 1, ..., int64 (N,), with notes on them; None for data without labels.
+    labels: Iterable[Any] | None,
+    where: Callable[[int], str],
+    *,
+    unlabelled: Any = None,
+    missing: int | None = None,
+    names: Sequence[str] | None = None,
+) -> Labels:
+    """Number the labels 0, 1, ...; data without labels have none.
 
     Numbers come first, in their order, whether they are stored as such or as text; then words, in alphabetical order.
     None, NaN, NaT, empty text and the word nan among numbers are missing labels, and so is the number `missing`: by
     default -1 where it is the least of several numbers, but for -1 and 1 alone. They are refused, or with
-    `unlabelled="keep"` numbered -1, which is no class.
+    `unlabelled="keep"` numbered -1, which is no class. `names` says what the labels 0, 1, ... are called, where they
+    are numbers that stand for words.
 
     Raises `InputError`, which names label i as where(i), for what is missing or cannot be a label.
     """
@@ -39,8 +77,8 @@ def classes(
                 "labels",
                 "name their column by label=NAME, or save them under the key y of an .npz file",
             )
-        return None, ()
-    stored = [label.item() if isinstance(label, np.generic) else label for label in labels]
+        return Labels(None)
+    stored = list(map(_plain, labels))
     words = [_word(label, where, i) for i, label in enumerate(stored)]
     counts = Counter(words)
     absent = _absent(counts, missing)
@@ -62,10 +100,16 @@ def classes(
             f"at most {MOST_CLASSES:,} classes",
             "an identifier or a target is no class",
         )
-    numbers = {word: i for i, word in enumerate(order)} | dict.fromkeys(absent, NO_CLASS)
+    numbers: dict[str | None, int] = {word: i for i, word in enumerate(order)}
+    numbers |= dict.fromkeys(absent | ({None} if keep else set()), NO_CLASS)
     without = sum(counts[word] for word in absent)
     notes = [f"{without} of {len(words)} examples have no label"] * bool(absent) + _remarks(order, counts)
-    return np.array([numbers[word] for word in words], np.int64), tuple(notes)
+    called = tuple(order) if names is None else tuple(str(names[int(word)]) for word in order)
+    return Labels(np.array([numbers[word] for word in words], np.int64), tuple(notes), called, numbers)
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label
 
 
 def _word(label: Any, where: Callable[[int], str], i: int) -> str | None:

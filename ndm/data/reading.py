@@ -4,11 +4,12 @@ A file of `ndm/data/sets` with `load() -> DataSet` is a data set, as is an entry
 package, which names such a module or function. One of `ndm/data/formats` or `ndm/data/hub` that has
 `SUFFIXES` and `load_file(path) -> Whole` is a file format, and one that has `holds(path) -> bool` and
 `load_folder(path)` a kind of folder, which may have splits of its own. Their keyword arguments are the options of the
-data. All are found by looking: a new one is one new file.
+data, but for `condition`: a loader that takes it is given the names of what a model is told of each example. All are
+found by looking: a new one is one new file.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,26 +17,28 @@ from typing import Any
 from ndm.base.axes import DATA_SETS
 from ndm.base.errors import InputError
 from ndm.base.registry import modules
-from ndm.data.dataset import DataSet, Whole
+from ndm.data.dataset import CONDITION, DataSet, Whole
 from ndm.data.hub import datasets as hub
 
 
-def load(name_or_path: str, options: Mapping[str, Any] | None = None) -> DataSet:
+def load(name_or_path: str, options: Mapping[str, Any] | None = None, condition: Sequence[str] = ()) -> DataSet:
     """Load the data set called `name_or_path`, or the file or folder at that path, with `options`, in splits.
 
-    Raises `InputError` for an unknown name, format or option, and for files that hold no usable data.
+    `condition` is what a model is told of each example: `("label",)`, its class, or names of columns of a table. Raises
+    `InputError` for an unknown name, format, option or condition, and for files that hold no usable data.
     """
-    return read(name_or_path, options).divided()
+    return read(name_or_path, options, condition).divided()
 
 
-def read(name_or_path: str, options: Mapping[str, Any] | None = None) -> Whole | DataSet:
+def read(name_or_path: str, options: Mapping[str, Any] | None = None, condition: Sequence[str] = ()) -> Whole | DataSet:
     """Load data like `load`, but leave them whole unless they come in splits: for evaluating all of them."""
     loader, arguments = _loader(name_or_path)
     if unknown := sorted(set(options or {}) - set(known := _options(loader))):
         raise InputError(
             f"the option {unknown[0]} for {name_or_path}", "one of " + ", ".join(known) if known else "no options"
         )
-    return loader(*arguments, **(options or {}))
+    given: dict[str, Any] = {CONDITION: tuple(condition)} if condition and CONDITION in _keywords(loader) else {}
+    return loader(*arguments, **(options or {}), **given).conditioned(tuple(condition))
 
 
 def source_of(name_or_path: str) -> str:
@@ -50,6 +53,10 @@ def options_of(name_or_path: str) -> list[str]:
 
 
 def _options(loader: Callable[..., Whole | DataSet]) -> list[str]:
+    return [name for name in _keywords(loader) if name != CONDITION]
+
+
+def _keywords(loader: Callable[..., Whole | DataSet]) -> list[str]:
     parameters = inspect.signature(loader).parameters.values()
     return [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
 

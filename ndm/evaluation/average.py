@@ -66,9 +66,9 @@ def average(
     if len(candidates) > 1:
         trained = [run] if run.progress["step"] == step else []  # with the average of training
         with processes.agreed():
-            x = run.examples(run.data(), "validation", limit)
+            x, cond = run.examples(run.data(), "validation", limit)
         bound = BoundEstimator(run.config["timesteps"], draws, seed)
-        nats = [bound.estimate(candidate, x, processes).total for candidate in candidates + trained]
+        nats = [bound.estimate(candidate, x, cond, processes).total for candidate in candidates + trained]
         chosen = _least(nats[: len(candidates)])
         validation = _compare(nats, nats[chosen], run)
     about = {

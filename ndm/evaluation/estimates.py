@@ -39,8 +39,10 @@ class Estimator(ABC):
     """An estimate for every example of a split, computed by all processes together; the mean is in the run's unit."""
 
     @abstractmethod
-    def __call__(self, run: Run, x: Tensor, processes: Processes) -> dict[str, Any]:
-        """Compute the entry of evaluation.json. The numbers do not depend on the number of processes.
+    def __call__(self, run: Run, x: Tensor, cond: Tensor | None, processes: Processes) -> dict[str, Any]:
+        """What evaluation.json says of it, for examples x (N, *event) and the condition of each, (N, ...), or None.
+
+        The numbers do not depend on how many processes there are.
 
         Raises:
             FloatingPointError: for an example whose estimate is not finite.
@@ -55,7 +57,7 @@ class BoundEstimator(Estimator):
     draws: int
     seed: int
 
-    def estimate(self, run: Run, x: Tensor, processes: Processes) -> Estimate:
+    def estimate(self, run: Run, x: Tensor, cond: Tensor | None, processes: Processes) -> Estimate:
         """The bound of each example, in nats."""
         # The density of t is that of the loss that was trained: for another T it would help little.
         density = run.time_sampler if self.timesteps == run.config["timesteps"] else None
@@ -65,6 +67,7 @@ class BoundEstimator(Estimator):
             part = nelbo(
                 run.model,
                 chunk,
+                _rows(run, cond, k, _CHUNK),
                 timesteps=self.timesteps,
                 draws=self.draws,
                 density=density,
@@ -75,8 +78,8 @@ class BoundEstimator(Estimator):
         status = f"{len(x)} examples, draws of each: {self.draws}"
         return Estimate(*processes.map(terms, x, _CHUNK, "evaluating", status))
 
-    def __call__(self, run: Run, x: Tensor, processes: Processes) -> dict[str, Any]:
-        estimate = self.estimate(run, x, processes)
+    def __call__(self, run: Run, x: Tensor, cond: Tensor | None, processes: Processes) -> dict[str, Any]:
+        estimate = self.estimate(run, x, cond, processes)
         draws = float((estimate.standard_error**2).sum().sqrt()) / len(x)
         of_terms = {
             name: in_unit(getattr(estimate, name).mean(), run) for name in ("prior", "diffusion", "reconstruction")
@@ -99,11 +102,16 @@ class ImportanceEstimator(Estimator):
     draws: int
     seed: int
 
-    def __call__(self, run: Run, x: Tensor, processes: Processes) -> dict[str, Any]:
+    def __call__(self, run: Run, x: Tensor, cond: Tensor | None, processes: Processes) -> dict[str, Any]:
         def weighted(k: int, chunk: Tensor) -> list[Tensor]:
             chunk = chunk.to(run.device)
             part = importance_weighted(
-                run.model, chunk, timesteps=self.timesteps, draws=self.draws, generator=_generator(self.seed, k, chunk)
+                run.model,
+                chunk,
+                _rows(run, cond, k, _CHUNK),
+                timesteps=self.timesteps,
+                draws=self.draws,
+                generator=_generator(self.seed, k, chunk),
             )
             return [part.total, part.effective_draws]
 
@@ -134,15 +142,18 @@ class OdeEstimator(Estimator):
         self.solver.check(self.dtype)
         self.dequantisation.check(run.model.decoder, self.draws)
 
-    def __call__(self, run: Run, x: Tensor, processes: Processes) -> dict[str, Any]:
+    def __call__(self, run: Run, x: Tensor, cond: Tensor | None, processes: Processes) -> dict[str, Any]:
         began = time.monotonic()
         model = copy.deepcopy(run.model).to(self.dtype)
         x = x.to(self.dtype)
 
-        def density(_: int, chunk: Tensor) -> list[Tensor]:
+        size, status = _together(x, processes), f"{len(x)} examples"
+
+        def density(k: int, chunk: Tensor) -> list[Tensor]:
             part = ode_likelihood(
                 model,
                 chunk.to(run.device),
+                _rows(run, cond, k, size),
                 divergence=self.divergence,
                 solver=self.solver,
                 dequantisation=self.dequantisation,
@@ -151,10 +162,9 @@ class OdeEstimator(Estimator):
             )
             return [part.evaluations, *-part.repeats]
 
-        def way(_: int, chunk: Tensor) -> list[Tensor]:
-            return [_there_and_back(model, chunk.to(run.device), self.solver)]
+        def way(k: int, chunk: Tensor) -> list[Tensor]:
+            return [_there_and_back(model, chunk.to(run.device), _rows(run, cond, k, size), self.solver)]
 
-        size, status = _together(x, processes), f"{len(x)} examples"
         evaluations, *repeats = processes.map(density, x, size, "integrating", status)
         (squares,) = processes.map(way, x[:_TOGETHER], size, "there and back", status)
         mean = mean_over_rows(torch.stack(repeats), owners_of_noise(x, self.divergence, self.dequantisation))
@@ -214,14 +224,15 @@ class TransportEstimator(Estimator):
     others: Tensor
     seed: int
 
-    def __call__(self, run: Run, x: Tensor, processes: Processes) -> dict[str, Any]:
+    def __call__(self, run: Run, x: Tensor, cond: Tensor | None, processes: Processes) -> dict[str, Any]:
         x, model = x[:_MOST_PATHS], run.model
+        cond = None if cond is None else cond[:_MOST_PATHS]
         size = _together(x, processes)
 
         def paths(k: int, chunk: Tensor) -> list[Tensor]:
             like = chunk.to(run.device)
             z_1 = sample_noise(self.seed, k * size, tuple(like.shape), like).normal()
-            found = transport(model, z_1)
+            found = transport(model, z_1, _rows(run, cond, k, size))
             return [*z_1.flatten(1).T, *found.z_0.flatten(1).T, found.energy, found.displacement, found.straightness]
 
         *ends, energy, displacement, straightness = processes.map(paths, x, size, "transporting", f"{len(x)} paths")
@@ -245,9 +256,14 @@ class TransportEstimator(Estimator):
         }
 
 
-def _there_and_back(model: NeuralDiffusion, x: Tensor, solver: Solver) -> Tensor:
+def _rows(run: Run, cond: Tensor | None, k: int, size: int) -> Tensor | None:
+    """The conditions of chunk k of `size` examples, where the model is."""
+    return None if cond is None else cond[k * size : (k + 1) * size].to(run.device)
+
+
+def _there_and_back(model: NeuralDiffusion, x: Tensor, cond: Tensor | None, solver: Solver) -> Tensor:
     """The mean square of decode(encode(x)) - x over an event, in standard deviations of the data, (B,)."""
-    back = decode(model, encode(model, x, solver=solver), solver=solver)
+    back = decode(model, encode(model, x, cond, solver=solver), cond, solver=solver)
     return (model.decoder.standardise(back) - model.decoder.standardise(x)).square().flatten(1).mean(1)
 
 
@@ -262,7 +278,7 @@ def _generator(seed: int, k: int, like: Tensor) -> torch.Generator:
 
 
 def _mean(what: str, nats: Tensor, run: Run, mean: Mean | None = None) -> dict[str, float | None]:
-    """The mean over examples (N,) and its standard error, if known; noise is independent unless `mean` is given."""
+    """The mean over examples (N,) and its standard error, if known; their noise is independent unless `mean` is given."""
     wrong = (~torch.isfinite(nats)).nonzero()
     if len(wrong):
         raise FloatingPointError(

@@ -16,6 +16,7 @@ from ndm.base.processes import Processes
 from ndm.base.seeds import check_seed
 from ndm.bounds.importance_weighted import check_draws
 from ndm.bounds.units import unit
+from ndm.evaluation.conditions import Named, Told, given_what
 from ndm.evaluation.estimates import (
     BoundEstimator,
     Estimator,
@@ -33,11 +34,16 @@ _CHAIN = 100  # steps of the chain whose paths are weighed, where continuous tim
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run, examples, and what is estimated of each; None for what is not. Calling it makes the estimates."""
+    """A run, examples, and what is estimated of each; None for what is not. Calling it makes the estimates.
+
+    `cond` is what the model is told of each example: its own condition, or that of `told` for all.
+    """
 
     run: Run
     of: Subject
     x: Tensor
+    cond: Tensor | None
+    told: Told | None
     checkpoint: Literal["latest", "best"]
     seed: int
     nelbo: Estimator
@@ -51,7 +57,7 @@ class Evaluation:
         Raises:
             FloatingPointError: for an example whose estimate is not finite.
         """
-        run, of, x = self.run, self.of, self.x
+        run, of, x, cond = self.run, self.of, self.x, self.cond
         began = time.monotonic()
         return {
             "data": of.data.name,
@@ -61,11 +67,12 @@ class Evaluation:
             "num_examples": len(x),
             "limit": of.limit if len(x) < of.num_of_split else None,
             "columns": of.data.reading.get("columns"),
+            **given_what(run, self.told),
             "unit": unit(run),
-            "nelbo": self.nelbo(run, x, processes),
-            "importance": self.importance and self.importance(run, x, processes),
-            "ode": self.ode and self.ode(run, x, processes),
-            "transport": self.transport and self.transport(run, x, processes),
+            "nelbo": self.nelbo(run, x, cond, processes),
+            "importance": self.importance and self.importance(run, x, cond, processes),
+            "ode": self.ode and self.ode(run, x, cond, processes),
+            "transport": self.transport and self.transport(run, x, cond, processes),
             "seconds": time.monotonic() - began,
             "parameters": sum(p.numel() for p in run.model.parameters()),
             "seed": self.seed,
@@ -84,6 +91,9 @@ def evaluation_of(
     data_options: Mapping[str, Any] | None = None,
     split: str | None = None,
     limit: int | None = None,
+    label: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    unconditional: bool = False,
     draws: int = 64,
     importance: int | None = None,
     ode: Mapping[str, Any] | None = None,
@@ -96,6 +106,8 @@ def evaluation_of(
     Args:
         timesteps: T of the bound; None: that of training; 0: continuous time.
         data, data_options, split, limit: what it is evaluated on, as `subject` has it.
+        label, values, unconditional: what the model is told of all examples, as `Named` has it; by default of each
+            what its data say.
         draws: of (t, z_t) for each example.
         importance: chains of the importance-weighted bound for each example; None: not estimated.
         ode: the settings of `ode_estimator` for the density of the ODE; None: not estimated.
@@ -115,13 +127,18 @@ def evaluation_of(
         check_draws(importance)
     for name, number in (("draws", draws), ("importance", importance or 0)):
         require_memory(_LATENTS * 4 * number * math.prod(run.event_shape), f"--{name} {number}", "take fewer")
-    of = subject(run, data, data_options or {}, split, limit)
+    named = Named(() if label is None else (label,), values or {}, unconditional).of(run)
+    told = named[0] if named else None
+    of = subject(run, data, data_options or {}, split, limit, needs_condition=told is None)
     x = run.as_input(of.x)
+    cond = run.told(of.data, of.cond) if told is None else told.each(len(x))
     chosen = (run.config["timesteps"] if timesteps is None else timesteps) or None
     return Evaluation(
         run,
         of,
         x,
+        cond,
+        told,
         checkpoint,
         seed,
         BoundEstimator(chosen, draws, seed),

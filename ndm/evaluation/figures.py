@@ -14,6 +14,8 @@ from ndm.base.errors import InputError
 
 _CERTAIN = 8.0  # of gamma: all signal, or all noise
 _COLOURS = (1, 3, 4)  # channels of grey, RGB and RGBA
+_IN_A_ROW = 16  # images of one class
+_PALETTE = ("#1f6f8b", "#c8553d", "#588b3c", "#8a5fa8", "#d09a2c", "#3b4a6b", "#c06c9b", "#6b8e9b", "#7a5c43")
 _DATA, _MODEL, _SEA, _INK = "#1f6f8b", "#c8553d", "#0b1f2e", "#222222"
 
 
@@ -33,6 +35,29 @@ def comparison(data: np.ndarray, samples: np.ndarray, about: dict[str, Any]) -> 
     for axis, x, colour, title in zip(axes, (data, samples), (_DATA, _MODEL), ("data", "samples"), strict=True):
         _draw(axis, x, about, colour)
         axis.set_title(f"{title} ({len(x):,})", color=_INK)
+    return png(figure)
+
+
+def by_class(parts: Sequence[tuple[str, np.ndarray]], about: dict[str, Any]) -> bytes:
+    """Samples (N, *event) of several conditions, each under its name: rows of images, or points in colours."""
+    for _, x in parts:
+        check_picture(x.shape[1:], about["num_levels"])
+    if about["num_levels"] is None:
+        figure = Figure(figsize=(10, 4) if about["name"] == "cities" else (6.6, 6), layout="constrained")
+        axis = figure.subplots()
+        for k, (name, x) in enumerate(parts):
+            axis.scatter(x[:, 0], x[:, 1], s=3, color=_PALETTE[k % len(_PALETTE)], alpha=0.6, linewidths=0, label=name)
+        axis.set_aspect("equal")
+        axis.legend(markerscale=3, fontsize=8, loc="upper right")
+        return png(figure)
+    figure = Figure(figsize=(8, 0.35 + 1.0 * len(parts)), layout="constrained")
+    axes: Any = figure.subplots(len(parts), 1, squeeze=False)[:, 0]
+    for axis, (name, x) in zip(axes, parts, strict=True):
+        row = _tiles([_panel(image) for image in x[:_IN_A_ROW] / (about["num_levels"] - 1)], 1, 0.0, columns=len(x))
+        axis.imshow(row, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axis.set(xticks=[], yticks=[])
+        axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9, color=_INK)
+        axis.spines[:].set_visible(False)
     return png(figure)
 
 
@@ -152,10 +177,14 @@ def _panel(image: np.ndarray) -> np.ndarray:
     return _tiles(list(image[..., None]), 1, 0.5)
 
 
-def _tiles(images: list[np.ndarray], gap: int, between: float) -> np.ndarray:
-    """Lay images (H, W, D) out in a grid, as square as possible; `between` is the value of the gaps."""
+def _tiles(images: list[np.ndarray], gap: int, between: float, columns: int | None = None) -> np.ndarray:
+    """Images (H, W, D) beside and below each other, as square as can be; `between` is the value of the gaps.
+
+    `columns` says how many lie beside each other, at most.
+    """
     height, width, depth = images[0].shape
-    columns = min(len(images), math.ceil(math.sqrt(len(images) * (height + gap) / (width + gap))))
+    square = math.ceil(math.sqrt(len(images) * (height + gap) / (width + gap)))
+    columns = min(len(images), columns or square)
     rows = math.ceil(len(images) / columns)
     canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, depth), between)
     for index, image in enumerate(images):

@@ -16,6 +16,7 @@ from typing import Any
 from ndm.base.errors import InputError
 from ndm.base.files import make_folder, read_json, write_atomically
 from ndm.base.pretrained import weights_of
+from ndm.evaluation.conditions import as_words
 from ndm.runs.checkpoint import newest
 from ndm.runs.run import Run
 
@@ -71,6 +72,8 @@ def other_than_own(run: Run, evaluation: dict[str, Any]) -> str | None:
         return f"an evaluation of other data ({evaluation['data']})"
     if evaluation["split"] != "test":
         return f"an evaluation of {evaluation['split']}, not of test"
+    if (given := evaluation.get("given")) is not None:
+        return f"an evaluation given {as_words(given) or 'no label'}"
     if timesteps != run.config["timesteps"]:
         return f"an evaluation {'in continuous time' if timesteps is None else f'at T = {timesteps}'}"
     return None
@@ -126,10 +129,16 @@ def _place(folder: Path, result: dict[str, Any]) -> Path:
     """The file name DATA-SPLIT-T-CHECKPOINT.json, with a digest where other data of the same name have that file."""
     timesteps = result["nelbo"]["timesteps"]
     part = result["split"] + ("" if result["limit"] is None else f"_first{result['num_examples']}")
-    rest = f"{part}-{'continuous' if timesteps is None else f'T{timesteps}'}-{result['checkpoint']}.json"
-    name = re.sub(r"[^\w.]+", "_", result["data"]).strip("_.") or "data"
+    given = "" if result.get("given") is None else f"-given_{_safe(as_words(result['given'], '=')) or 'no_label'}"
+    rest = f"{part}-{'continuous' if timesteps is None else f'T{timesteps}'}-{result['checkpoint']}{given}.json"
+    name = _safe(result["data"]) or "data"
     path = folder / f"{name}-{rest}"
     there = _there(path)
     if path.exists() and (there is None or there["fingerprint"] != result["fingerprint"]):
         return folder / f"{name}_{result['fingerprint']}-{rest}"
     return path
+
+
+def _safe(words: str) -> str:
+    """The words as a part of a name of a file."""
+    return re.sub(r"[^\w.]+", "_", words).strip("_.")

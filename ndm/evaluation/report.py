@@ -12,9 +12,10 @@ import torch
 from ndm.base.files import make_folder, read_text, require_writable, write_atomically
 from ndm.base.processes import Processes
 from ndm.data import DataSet
-from ndm.evaluation.figures import check_picture, comparison, filmstrip, order, training_curve
+from ndm.evaluation.conditions import given_words
+from ndm.evaluation.figures import by_class, check_picture, comparison, filmstrip, order, training_curve
 from ndm.evaluation.kept import of_other_weights, of_the_model
-from ndm.evaluation.progress import paths
+from ndm.evaluation.progress import paths, rows_of_classes
 from ndm.evaluation.samples import draw
 from ndm.runs.metrics import read_metrics
 from ndm.runs.run import Run, open_run
@@ -30,6 +31,7 @@ td,th{padding:.2rem 1rem .2rem 0;text-align:left;border-bottom:1px solid #ddd}pr
 
 _CAPTIONS = {
     "samples": "Real examples and samples of the model",
+    "classes": "Samples of each class",
     "filmstrip": "The learned path F(x, t) of held-out examples",
     "order": "When each pixel is revealed",
     "training": "The training data's bound over the course of training (weights not averaged, with dropout)",
@@ -75,6 +77,7 @@ def _table(evaluation: dict[str, Any]) -> str:
     body += f"<tr><td>parameters</td><td>{evaluation['parameters']:,}</td></tr>"
     some = "the first " * (evaluation["limit"] is not None)
     about = f"{evaluation['split']}, {some}{evaluation['num_examples']} examples, {kind}, {terms['draws']} draws"
+    about += given_words(evaluation)
     return f"<table><tr><th>{html.escape(about)}</th><th>{evaluation['unit']}</th></tr>{body}</table>"
 
 
@@ -94,13 +97,22 @@ def report(
         data = run.data()
         check_picture(run.event_shape, run.config["data"]["num_levels"])
     num = _IMAGES if run.is_image else min(_MOST_POINTS, len(data.train))
-    x = draw(run, num, processes, steps=steps, seed=seed)
-    return processes.by_first(lambda: _write(run, data, x))
+    beside = (data.test if run.is_image else data.train).take(slice(num))
+    some = np.arange(num) % len(beside)  # samples under the conditions of the examples that they are shown beside
+    cond = run.told(data, None if beside.cond is None else beside.cond[some])
+    x = draw(run, num, processes, steps=steps, seed=seed, cond=cond)
+    rows = rows_of_classes(run.model, run.is_image)
+    of_classes = [
+        (name, draw(run, len(own), processes, steps=steps, seed=seed, cond=own)) for name, own in rows.items()
+    ]
+    return processes.by_first(lambda: _write(run, data, x, of_classes))
 
 
-def _write(run: Run, data: DataSet, x: np.ndarray) -> dict[str, Path]:
-    """Picture the run and its samples x."""
+def _write(run: Run, data: DataSet, x: np.ndarray, of_classes: list[tuple[str, np.ndarray]]) -> dict[str, Path]:
+    """Picture the run, its samples x, and those of its classes."""
     pictures = _pictures(run, data, x)
+    if of_classes:
+        pictures["classes"] = by_class(of_classes, run.config["data"])
     folder = run.folder / "report"
     make_folder(folder)
     written = {"index": folder / "index.html"} | {name: folder / f"{name}.png" for name in pictures}
@@ -117,9 +129,9 @@ def _pictures(run: Run, data: DataSet, x: np.ndarray) -> dict[str, bytes]:
     about = run.config["data"]
     beside = (data.test if run.is_image else data.train).x[: len(x)]
     pictures = {"samples": comparison(beside, x, about)}
-    shown = run.examples(data, "test")[: _ROWS if run.is_image else _MOST_POINTS]
+    shown, cond = run.examples(data, "test", _ROWS if run.is_image else _MOST_POINTS)
     times = _TIMES if run.is_image else _TIMES_OF_POINTS
-    if ((frames := paths(run.model, shown, times)) != frames[0]).any():  # F = x is no sight
+    if ((frames := paths(run.model, shown, cond, times)) != frames[0]).any():  # F = x is no sight
         pictures["filmstrip"] = filmstrip(frames, times)
     steps = min(run.config["timesteps"] or _MOST_PANELS, _MOST_PANELS)
     falling = [1 - k / steps for k in range(steps + 1)]

@@ -1,8 +1,10 @@
 """The examples that are evaluated: a split of the run's data, or other data, read like the run's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from ndm.base.errors import InputError
 from ndm.data import DataSet, Split, Whole, options_of, read, source_of
@@ -33,6 +35,12 @@ class Subject:
     def x(self) -> Examples:
         """The examples: all, or the first `limit`."""
         return self._split.x if self.limit is None else self._split.x[: self.limit]
+
+    @property
+    def cond(self) -> np.ndarray | None:
+        """What a model is told of each, in the numbers of the data; None for nothing."""
+        cond = self._split.cond
+        return None if cond is None else cond[: self.limit]
 
     @property
     def _split(self) -> Split:
@@ -83,11 +91,19 @@ class Subject:
         return f"{train} of {self.num_of_split} are the run's own training examples, on which its bound is too good"
 
 
-def subject(run: Run, name: str | None, options: Mapping[str, Any], split: str | None, limit: int | None) -> Subject:
-    """Load the run's data, or those called `name`, read with `options` if given and like the run's otherwise.
+def subject(
+    run: Run,
+    name: str | None,
+    options: Mapping[str, Any],
+    split: str | None,
+    limit: int | None,
+    needs_condition: bool = True,
+) -> Subject:
+    """The run's own data, or those called `name`, read with `options` where they are given and like its own otherwise.
 
-    The test split of the run's data, or all of other data, unless a `split` is named. Raises `InputError` for data
-    that cannot be loaded, or that the model cannot take.
+    Of its own the test split, and all of others, unless a `split` is named. Of others the condition of each example is
+    read where the caller `needs_condition`. Raises `InputError` for data that cannot be had, or that the model cannot
+    take.
     """
     if split not in (None, ALL, *SPLITS):
         raise InputError(f"split {split!r}", "one of " + ", ".join((*SPLITS, ALL)))
@@ -99,10 +115,11 @@ def subject(run: Run, name: str | None, options: Mapping[str, Any], split: str |
     place = name or about["from"]
     found: Whole | DataSet
     if source_of(place) == about["from"] and not options:
-        found, how = read(place, run.config["data_options"]), ""
+        found, how = read(place, run.config["data_options"], run.config["condition"]), ""
         if _is(found, about["fingerprint"]):
             return Subject(run.checked(found), split or ALL, True, how, limit)
-    found, how = _alike(place, options, about["reading"])
+    condition = run.config["condition"] if needs_condition else ()
+    found, how = _alike(place, options, about["reading"], condition)
     return Subject(run.checked(found), split or ALL, _is(found, about["fingerprint"]), how, limit)
 
 
@@ -114,10 +131,13 @@ def _is(data: Whole | DataSet, fingerprint: str) -> bool:
         return False
 
 
-def _alike(place: str, given: Mapping[str, Any], reading: Mapping[str, Any]) -> tuple[Whole | DataSet, str]:
+def _alike(
+    place: str, given: Mapping[str, Any], reading: Mapping[str, Any], condition: Sequence[str]
+) -> tuple[Whole | DataSet, str]:
     """Read data by `reading`, the options of the run's data, except for what is `given`; and say how, in words.
 
-    Columns are matched by name. Where names are given, or there are none, they are matched by position.
+    Columns are matched by name. Where names are given, or there are none, they are matched by position. Those
+    of the `condition` are always matched by name.
     """
     known, own = options_of(place), reading.get("columns", [])
     options = {name: value for name, value in reading.items() if name in known}
@@ -131,7 +151,7 @@ def _alike(place: str, given: Mapping[str, Any], reading: Mapping[str, Any]) -> 
         places = {name: _renamed(name, stands_for) for name in reading.get("dimensions", [])}
         if bool(own) != ("columns" in known):  # names on one side alone: it is by their places
             options["dequantise"] = {}
-            names = read(place, options | dict(given)).columns
+            names = read(place, options | dict(given), condition).columns
             places = dict(
                 zip(
                     reading.get("dimensions", []) or map(str, range(len(names))),
@@ -140,7 +160,7 @@ def _alike(place: str, given: Mapping[str, Any], reading: Mapping[str, Any]) -> 
                 )
             )
         options["dequantise"] = {places.get(name, name): Noise(step, name) for name, step in noise.items()}
-    found = read(place, options | dict(given))
+    found = read(place, options | dict(given), condition)
     names = found.reading.get("columns", [])
     words = []
     if names:

@@ -1,6 +1,7 @@
-"""Embeddings of the time, of the label and of fine structure of the input."""
+"""What a network is told beside its input: the time, and a condition where there is one, a label or real values."""
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,35 @@ class FourierFeatures(nn.Module):
         return torch.cat((x, angles.sin(), angles.cos()), dim=1)
 
 
-class LabelEmbedding(nn.Module):
+class ConditionEmbedding(nn.Module, ABC):
+    """A condition cond (B, ...) -> (B, width), or what broadcasts to it; None stands for no condition.
+
+    Attributes:
+        sizes: how many classes it takes, and how many real values; one of them is 0.
+    """
+
+    sizes: tuple[int, int]
+
+    @abstractmethod
+    def forward(self, cond: Tensor | None, batch: int) -> Tensor | float:
+        """cond of `batch` examples, or None -> (batch, width), or what broadcasts to it."""
+
+    @abstractmethod
+    def check(self, cond: Tensor, batch: int) -> None:
+        """Raise `InputError` for a condition that `forward` does not take, on any device."""
+
+
+def condition_embedding(num_classes: int, num_values: int, width: int) -> ConditionEmbedding:
+    """That of labels, or of real values; without both, one that takes no condition."""
+    for name, number in (("num_classes", num_classes), ("num_values", num_values)):
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise InputError(f"{name} = {number!r}", "a whole number, at least 0")
+    if num_classes and num_values:
+        raise InputError(f"num_classes = {num_classes} and num_values = {num_values}", "one of them above 0")
+    return ValueEmbedding(num_values, width) if num_values else LabelEmbedding(num_classes, width)
+
+
+class LabelEmbedding(ConditionEmbedding):
     """Embed labels (B,), int64 in 0..num_classes-1, as (B, width); no label, None or -1, is a learned row too.
 
     The learned row for "no label" lets one network be both conditional and unconditional, as classifier-free
@@ -44,13 +73,10 @@ class LabelEmbedding(nn.Module):
 
     def __init__(self, num_classes: int, width: int) -> None:
         super().__init__()
-        if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 0:
-            raise InputError(f"num_classes = {num_classes!r}", "a whole number, at least 0")
-        self.num_classes = num_classes
+        self.num_classes, self.sizes = num_classes, (num_classes, 0)
         self.rows = nn.Embedding(num_classes + 1, width) if num_classes else None
 
     def forward(self, cond: Tensor | None, batch: int) -> Tensor | float:
-        """Embed cond (batch,) or None as (batch, width), or as a row that broadcasts to it."""
         if cond is None:
             return 0.0 if self.rows is None else self.rows.weight[-1]
         self.check_kind(cond, batch)
@@ -65,16 +91,8 @@ class LabelEmbedding(nn.Module):
             raise
 
     def check(self, cond: Tensor, batch: int) -> None:
-        """Raise `InputError` for labels that `forward` does not take, on any device."""
         self.check_kind(cond, batch)
-        wrong = (cond < NO_LABEL) | (cond >= self.num_classes)
-        if wrong.any():
-            row = int(wrong.nonzero()[0])
-            raise InputError(
-                f"label {int(cond[row])} of example {row}",
-                f"labels from 0 to {self.num_classes - 1}, or {NO_LABEL} for no label",
-                "number the classes from 0",
-            )
+        check_labels_in_range(cond, self.num_classes)
 
     def check_kind(self, cond: Tensor, batch: int) -> None:
         """Raise `InputError` for labels of another type or shape, without reading their values."""
@@ -84,42 +102,104 @@ class LabelEmbedding(nn.Module):
                 "cond=None, because the network was made with num_classes=0",
                 "make it with num_classes set to the number of labels",
             )
-        check_tensors(cond=cond)
-        if cond.dtype != torch.int64 or cond.shape != (batch,):
-            raise InputError(
-                f"cond of shape {tuple(cond.shape)} and {cond.dtype}",
-                f"labels of shape ({batch},) and torch.int64",
-                "give one integer per example",
-            )
+        check_labels_kind(cond, batch)
+
+
+def check_labels_kind(cond: Tensor, batch: int) -> None:
+    """Raise `InputError` unless cond is one integer for each example."""
+    check_tensors(cond=cond)
+    if cond.dtype != torch.int64 or cond.shape != (batch,):
+        raise InputError(
+            f"cond of shape {tuple(cond.shape)} and {cond.dtype}",
+            f"labels of shape ({batch},) and torch.int64",
+            "give one integer per example",
+        )
+
+
+def check_labels_in_range(cond: Tensor, num_classes: int) -> None:
+    """Raise `InputError` for labels (B,) that are neither 0..num_classes-1 nor -1."""
+    wrong = (cond < NO_LABEL) | (cond >= num_classes)
+    if wrong.any():
+        row = int(wrong.nonzero()[0])
+        raise InputError(
+            f"label {int(cond[row])} of example {row}",
+            f"labels from 0 to {num_classes - 1}, or {NO_LABEL} for no label",
+            "number the classes from 0",
+        )
+
+
+class ValueEmbedding(ConditionEmbedding):
+    """Real values (B, num_values) -> linear -> SiLU -> linear -> (B, width); none, None -> 0.
+
+    The values should be of about unit variance, as `ndm.parts.conditions.ValueCondition` makes them.
+    """
+
+    def __init__(self, num_values: int, width: int) -> None:
+        super().__init__()
+        self.num_values, self.sizes = num_values, (0, num_values)
+        self.enter, self.leave = Linear(num_values, width), Linear(width, width)
+
+    def forward(self, cond: Tensor | None, batch: int) -> Tensor | float:
+        if cond is None:
+            return 0.0
+        check_values_kind(cond, batch, self.num_values)
+        return self.leave(silu(self.enter(cond.to(self.enter.weight.dtype))))
+
+    def check(self, cond: Tensor, batch: int) -> None:
+        check_values_kind(cond, batch, self.num_values)
+        check_values_finite(cond)
+
+
+def check_values_kind(cond: Tensor, batch: int, num_values: int) -> None:
+    """Raise `InputError` unless cond is `num_values` floating point numbers for each example."""
+    check_tensors(cond=cond)
+    if not cond.is_floating_point() or cond.shape != (batch, num_values):
+        raise InputError(
+            f"cond of shape {tuple(cond.shape)} and {cond.dtype}",
+            f"floating point numbers of shape ({batch}, {num_values})",
+            f"give {num_values} for each example",
+        )
+
+
+def check_values_finite(cond: Tensor) -> None:
+    """Raise `InputError` for values (B, C) that are NaN or infinite: nothing stands for a value that is missing."""
+    wrong = ~torch.isfinite(cond)
+    if wrong.any():
+        row, column = wrong.nonzero()[0].tolist()
+        raise InputError(
+            f"cond[{row}, {column}] = {float(cond[row, column])}",
+            "finite numbers",
+            "leave out examples whose condition is not known",
+        )
 
 
 class TimeEmbedding(nn.Module):
-    """Embed times t (B,) in [0, 1] and labels (B,) or None as (B, width).
+    """Times t (B,) in [0, 1], and a condition, labels (B,), real values (B, num_values) or None -> (B, width).
 
-    [sin(w_k t), cos(w_k t)]_k -> linear -> + label -> SiLU -> linear -> SiLU: the sinusoidal features of Vaswani
+    [sin(w_k t), cos(w_k t)]_k -> linear -> + condition -> SiLU -> linear -> SiLU: the sinusoidal features of Vaswani
     et al. (2017, https://arxiv.org/abs/1706.03762), with w_k for times in [0, 1].
     """
 
     frequencies: Tensor
 
-    def __init__(self, width: int, num_classes: int = 0, num_frequencies: int = 32) -> None:
+    def __init__(self, width: int, num_classes: int = 0, num_frequencies: int = 32, num_values: int = 0) -> None:
         super().__init__()
         frequencies = torch.logspace(math.log10(_LOWEST), math.log10(_HIGHEST), num_frequencies)
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.time = Linear(2 * num_frequencies, width)
-        self.label = LabelEmbedding(num_classes, width)
+        self.condition = condition_embedding(num_classes, num_values, width)
         self.mix = Linear(width, width)
 
     def forward(self, t: Tensor, cond: Tensor | None = None) -> Tensor:
         angles = t[:, None] * self.frequencies
         features = torch.cat((angles.sin(), angles.cos()), dim=1).to(self.time.weight.dtype)
-        return silu(self.mix(silu(self.time(features) + self.label(cond, t.shape[0]))))
+        return silu(self.mix(silu(self.time(features) + self.condition(cond, t.shape[0]))))
 
 
-def check_labels(model: nn.Module, cond: Tensor | None, number: int) -> None:
-    """Raise `InputError` unless there is one label for each of `number` examples, or None for all.
+def check_condition(model: nn.Module, cond: Tensor | None, number: int) -> None:
+    """Raise `InputError` unless there is one condition for each of `number` examples, or None for all.
 
-    The networks of the model check which labels there are; a callable predictor checks its condition itself.
+    The networks of the model say what they take; what else a callable takes for each example is its own.
     """
     if cond is None:
         return
@@ -127,9 +207,9 @@ def check_labels(model: nn.Module, cond: Tensor | None, number: int) -> None:
     if cond.shape[:1] != (number,):
         raise InputError(
             f"cond of shape {tuple(cond.shape)} for {number} examples",
-            f"labels of shape ({number},)",
+            f"labels of shape ({number},), or values of shape ({number}, C)",
             "give one for each example",
         )
     for module in model.modules():
-        if isinstance(module, LabelEmbedding):
+        if isinstance(module, ConditionEmbedding):
             module.check(cond, number)

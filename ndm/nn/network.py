@@ -14,22 +14,23 @@ Layer = TypeVar("Layer", bound=nn.Module)
 
 
 class Network(Part, ABC):
-    """A network of an event and its time, with `num_outputs` heads of the shape of an event.
+    """x (B, *event_shape), t (B,) in [0, 1], cond or None -> (B, num_outputs, *event_shape).
 
-    x (B, *event_shape), t (B,) in [0, 1], labels cond (B,) or None -> (B, num_outputs, *event_shape).
+    cond is a label for each example, (B,), where num_classes is not 0, and real values (B, num_values) where that is
+    not 0.
 
     Every head has the shape of an event. The heads of a fresh network are exactly 0, so that what is built on
     it starts from a known function. A network must have forward derivatives, in t above all, which can be
     differentiated again: `torch.func.jvp`, then `backward`; the layers of `ndm.autodiff.layers` have cheap ones. A
-    subclass is one file in `ndm/nn/networks`, with a constructor of `event_shape`, `num_outputs`, `num_classes` and its
-    own options, and a method `heads`.
+    subclass is one file in `ndm/nn/networks`, with a constructor of `event_shape`, `num_outputs`, `num_classes`,
+    `num_values` and its own options, and a method `heads`.
     """
 
-    def __init__(self, event_shape: Sequence[int], num_outputs: int, num_classes: int) -> None:
+    def __init__(self, event_shape: Sequence[int], num_outputs: int, num_classes: int, num_values: int = 0) -> None:
         super().__init__()
         self.event_shape = checked_event_shape(event_shape)
         self.num_outputs = num_outputs
-        self.num_classes = num_classes
+        self.num_classes, self.num_values = num_classes, num_values
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         """Check the shapes of x, t and cond, and compute the heads; raises `InputError` for other shapes."""

@@ -199,7 +199,7 @@ def encode(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, sol
 def decode(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
     """Map z_1 to data, the inverse of `encode`: z_0 / alpha_0 in the units of the data, not rounded to levels."""
     check_numbers(z_1, "latents")
-    model.check_labels(cond, len(z_1))
+    model.check_condition(cond, len(z_1))
     z_1 = in_precision(model, z_1, "latents")
     z_0 = carry(model, z_1, cond, solver, 1.0, 0.0)
     return model.decoder.destandardise(z_0 / model.schedule(z_1.new_zeros(())).alpha)

@@ -51,7 +51,7 @@ def transport(
         InputError: for latents that are not finite numbers of the model's precision, and an ODE that blows up.
     """
     check_numbers(z_1, "latents")
-    model.check_labels(cond, len(z_1))
+    model.check_condition(cond, len(z_1))
     z_1 = in_precision(model, z_1, "latents")
 
     def field(t: Tensor, state: State, rows: Tensor) -> State:

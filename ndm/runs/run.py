@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,8 +13,10 @@ from ndm.base.errors import InputError
 from ndm.bounds.time_samplers import Importance
 from ndm.config import read_yaml
 from ndm.data import DataSet, Whole, read
+from ndm.data.labels import NO_CLASS
 from ndm.data.lazy import Examples
 from ndm.model import NeuralDiffusion
+from ndm.parts.conditions import LabelCondition
 from ndm.parts.decoders.discretised import DiscretisedDecoder
 from ndm.runs.checkpoint import best, latest, newest, read_progress, read_times, weights_digest
 from ndm.runs.folder import CONFIGURATION, left_of_checkpoints
@@ -50,7 +53,7 @@ class Run:
     def read(self) -> Whole | DataSet:
         """The run's own data, before they are split; raises `InputError` where they have changed."""
         about = self.config["data"]
-        found = read(about["from"], self.config["data_options"])
+        found = read(about["from"], self.config["data_options"], self.config["condition"])
         if found.divided().fingerprint() != about["fingerprint"]:
             raise InputError(
                 f"{about['from']}, which has changed since the run was started",
@@ -73,9 +76,30 @@ class Run:
             )
         return data
 
-    def examples(self, data: DataSet, split: str, limit: int | None = None) -> Tensor:
-        """The examples of a split, or the first `limit` of them, as the model takes them."""
-        return self.as_input(data.split(split).x[:limit])
+    def examples(self, data: DataSet, split: str, limit: int | None = None) -> tuple[Tensor, Tensor | None]:
+        """The examples of a split, or the first `limit` of them, and their condition, as the model takes them."""
+        some = data.split(split).take(slice(limit))
+        return self.as_input(some.x), self.told(data, some.cond)
+
+    def told(self, data: Whole | DataSet, cond: np.ndarray | None) -> Tensor | None:
+        """The condition of examples of `data` as the model takes it; None where it takes none.
+
+        Classes are matched by name. Raises `InputError` for one that the model does not know.
+        """
+        condition = self.model.condition
+        if condition is None or cond is None:
+            return None
+        if not isinstance(condition, LabelCondition):
+            return torch.from_numpy(cond)
+        numbers = np.full(len(data.classes) + 1, NO_CLASS)  # the last is that of no class
+        there = np.unique(cond[cond != NO_CLASS])
+        try:
+            numbers[there] = condition.numbers([data.classes[number] for number in there])
+        except InputError as error:
+            raise InputError(
+                f"{data.name} with {error.got}", error.expected, "the model knows no other class"
+            ) from None
+        return torch.from_numpy(numbers[cond])
 
     def as_input(self, x: Examples) -> Tensor:
         """Examples as the model takes them."""

@@ -101,7 +101,7 @@ class Sampler(ABC):
             raise InputError(f"a {type(shape).__name__} for shape", "(number, *event)")
         if not (len(shape) >= 2 and all(isinstance(size, Integral) and int(size) >= 1 for size in shape)):
             raise InputError(f"samples of shape {shape}", "(number, *event), whole numbers, all positive")
-        self.model.check_labels(cond, shape[0])
+        self.model.check_condition(cond, shape[0])
         check_seed(seed)
         if first < 0:
             raise InputError(f"first = {first}", "the number of a sample, at least 0")

@@ -14,8 +14,10 @@ from ndm.base.spec import Spec
 from ndm.bounds.time_samplers import TimeSampler
 from ndm.config import Config
 from ndm.data import DataSet
+from ndm.data.labels import NO_CLASS
 from ndm.data.lazy import moments
 from ndm.model import NeuralDiffusion
+from ndm.parts.conditions import Condition, LabelCondition, ValueCondition
 from ndm.parts.decoders import Decoder
 from ndm.parts.decoders.discretised import DiscretisedDecoder
 from ndm.parts.decoders.gaussian import GaussianDecoder
@@ -28,7 +30,9 @@ _FEW_STEPS = 8  # for which a learned path pays: docs/results/does-it-pay.md
 
 def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     """The model that `config` names, for events like those of `data`; raises `InputError` for unknown names."""
-    spec = Spec(data.event_shape, data.num_levels, timesteps=config.timesteps)
+    condition = condition_for(config, data)
+    num_classes, num_values = (0, 0) if condition is None else condition.sizes
+    spec = Spec(data.event_shape, data.num_levels, num_classes, config.timesteps, num_values)
     chosen = config.transform or _path_that_pays(config.timesteps)
     path: Transform = TRANSFORMS.make(chosen, spec, config.transform_options)
     config = _complete(config, path)
@@ -39,6 +43,7 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
         decoder=decoder_for(data),
         volatility=VOLATILITIES.make(config.volatility, spec, config.volatility_options),
         reverse_step=REVERSE_STEPS.make(str(config.reverse_step), spec),
+        condition=condition,
     )
     # A volatility that does not suit the transformation, or has no noise, says so now and not at the first step.
     model.volatility.require_noise()
@@ -105,3 +110,30 @@ def decoder_for(data: DataSet) -> Decoder:
             "remove it: a density over a constant is infinite",
         )
     return GaussianDecoder(torch.from_numpy(loc).float(), torch.from_numpy(scale).float())
+
+
+def condition_for(config: Config, data: DataSet) -> Condition | None:
+    """What the model is told of each example; None for nothing.
+
+    Classes have their frequencies in the training split, and real values its means and standard deviations.
+    """
+    if tuple(config.condition) != data.condition:
+        raise InputError(
+            f"condition = {tuple(config.condition)} for {data.name}, read with {data.condition}",
+            "the same",
+            "read them with ndm.data.load(name, options, condition)",
+        )
+    cond = data.train.cond
+    if cond is None:
+        return None
+    if cond.ndim == 1:
+        counts = np.bincount(np.where(cond == NO_CLASS, data.num_classes, cond), minlength=data.num_classes + 1)
+        return LabelCondition(data.classes, tuple((counts / len(cond)).tolist()))
+    loc, scale = moments(cond)
+    if not (scale > 0).all():
+        raise InputError(
+            f"the condition {data.condition[int((scale == 0).argmax())]} of {data.name}, which never changes in train",
+            "a condition that varies",
+            "leave it out: it tells the model nothing",
+        )
+    return ValueCondition(data.condition, tuple(loc.tolist()), tuple(scale.tolist()))

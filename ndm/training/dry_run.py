@@ -11,7 +11,10 @@ from ndm.base.noise import BatchSlice
 from ndm.bounds.bound import bound
 from ndm.config import Config
 from ndm.data import DataSet
+from ndm.model import NeuralDiffusion
+from ndm.nn.embeddings import ConditionEmbedding
 from ndm.training.build import make_time_sampler
+from ndm.training.objective import as_piece
 from ndm.training.optimizer import make_optimizer
 from ndm.training.room import require_room
 from ndm.training.start import check, new_model
@@ -34,11 +37,13 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
 
     optimizer = make_optimizer(model, config)
     times = make_time_sampler(config)
-    x = model.decoder.from_raw(data.train.batches(config.batch_size, config.seed)[0])
+    if (told := _who_is_told(model)) is not None:
+        console.print(told, highlight=False)
+    x, cond = as_piece(model, *data.train.batches(config.batch_size, config.seed)[0])
 
     def step() -> None:
         optimizer.zero_grad()
-        bound(model, x, None, config.timesteps, times).total.mean().backward()
+        bound(model, x, cond, config.timesteps, times).total.mean().backward()
         optimizer.step()
 
     with FlopCounterMode(display=False) as counter:
@@ -61,3 +66,15 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
         highlight=False,
     )
     console.print(f"budget: {' or '.join(budget) or 'none'}", highlight=False)
+
+
+def _who_is_told(model: NeuralDiffusion) -> str | None:
+    """What the model is told, and which of F and the predictor have a network that takes it."""
+    condition = model.condition
+    if condition is None:
+        return None
+    what = ", ".join(condition.names) + f" ({condition.sizes[0]} classes)" * bool(condition.sizes[0])
+    parts = {"F": model.transform, "the predictor": model.predictor}
+    takes = {name: any(isinstance(each, ConditionEmbedding) for each in part.modules()) for name, part in parts.items()}
+    deaf = [f"{name} ({type(parts[name]).__name__}) does not depend on it" for name in takes if not takes[name]]
+    return "; ".join([f"condition: {what}, given to {' and '.join(name for name in takes if takes[name])}", *deaf])

@@ -100,7 +100,7 @@ def keep_batch(path: Path, batch: dict[str, Tensor], shares: list[dict[str, Tens
     """Write a batch and its terms as .npz, whole or not at all; says where it is, or why it is not.
 
     Args:
-        batch: x (B, *event) and t (B,) of the whole batch.
+        batch: x (B, *event), t (B,) and, where there is one, cond (B, ...) of the whole batch.
         shares: the terms (b,) of what this process computed of it, in order.
     """
     every = [share for found in processes.gather(shares) for share in found]

@@ -7,6 +7,7 @@ import contextlib
 import re
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
@@ -19,7 +20,7 @@ from ndm.config import Config
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.training.build import make_time_sampler
-from ndm.training.objective import Objective
+from ndm.training.objective import Objective, as_piece
 
 _SOME = 2  # examples
 _BESIDE = 1.4  # what a step holds for a moment, as a factor on what it keeps
@@ -88,13 +89,14 @@ def step_bytes(model: NeuralDiffusion, config: Config, data: DataSet, numbers: S
     computed again keep their inputs, and one of them at a time all that it computes.
     """
     terms = Objective(model, make_time_sampler(config), config)
-    x = model.decoder.from_raw(data.train.x[: 2 * _SOME])
-    x = x[torch.arange(2 * _SOME) % len(x)].to(next(model.parameters()).device)
+    some = data.train.take(np.arange(2 * _SOME) % len(data.train))
+    x, cond = as_piece(model, some.x[:], some.cond)
     was_training, blocks = model.training, [part for part in terms.modules() if isinstance(part, Block)]
     again = sum(block.recomputed for block in blocks)
 
     def of_example() -> float:
-        return (_kept(terms, x) - _kept(terms, x[:_SOME])) / _SOME
+        half = None if cond is None else cond[:_SOME]
+        return (_kept(terms, x, cond) - _kept(terms, x[:_SOME], half)) / _SOME
 
     terms.eval()  # what is learned from a batch, as running means, is left as it is; and all blocks keep what they have
     try:
@@ -110,8 +112,8 @@ def step_bytes(model: NeuralDiffusion, config: Config, data: DataSet, numbers: S
     return _BESIDE * example * max(numbers) + batch
 
 
-def _kept(terms: Objective, x: Tensor) -> int:
-    """Bytes that autograd keeps of a step on x, parameters apart."""
+def _kept(terms: Objective, x: Tensor, cond: Tensor | None) -> int:
+    """Bytes that autograd keeps of a step on x under cond, parameters apart."""
     own = {p.untyped_storage().data_ptr() for p in terms.parameters()}
     found: dict[int, int] = {}
 
@@ -126,6 +128,6 @@ def _kept(terms: Objective, x: Tensor) -> int:
 
     generator = torch.Generator(x.device).manual_seed(0)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        result = terms(x, None, BatchSlice(0, len(x), len(x)), generator)
+        result = terms(x, cond, BatchSlice(0, len(x), len(x)), generator)
     del result
     return sum(found.values())

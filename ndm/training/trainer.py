@@ -23,7 +23,6 @@ from ndm.bounds.bound import Bound
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.data.batches import Prefetched
-from ndm.data.lazy import Examples
 from ndm.runs import checkpoint
 from ndm.runs.checkpoint import readable
 from ndm.runs.folder import alone, check_folder, locked
@@ -35,14 +34,12 @@ from ndm.training.monitors.metrics import Metrics, Trackers
 from ndm.training.monitors.pictures import Draw, Pictures
 from ndm.training.monitors.statistics import COLLAPSED, LossBins, gradient_norms, memory, path_statistics
 from ndm.training.monitors.validation import Validation
-from ndm.training.objective import Objective
+from ndm.training.objective import Objective, Piece, as_piece
 from ndm.training.optimizer import make_optimizer, set_learning_rate
 from ndm.training.parallel import TINY, WAYS, Parallel, clip, load, make_accelerator, whole
 from ndm.training.room import require_room
 from ndm.training.start import check, new_model, prepare_network
 from ndm.training.state import read_state, write_state
-
-Piece = tuple[Tensor, Tensor | None]  # x (B, *event) and the condition of each, where there is one
 
 
 class Trainer:
@@ -191,18 +188,15 @@ class Trainer:
         The values were checked when the data set was made: no step looks at them.
         """
         return [
-            (self._as_input(self.batches.rows(step, part.first, part.first + part.number)), None)
+            as_piece(self.raw_model, *self.batches.rows(step, part.first, part.first + part.number))
             for part in self.slices
         ]
 
-    def batch(self, step: int) -> Tensor:
-        """The batch x of a step, on the CPU; a call of all processes together."""
-        mine = [x.cpu() for x, _ in self.own_batch(step)]
-        return torch.cat([x for found in self.processes.gather(mine) for x in found])
-
-    def _as_input(self, x: Examples) -> Tensor:
-        """Examples as the model takes them, on its device."""
-        return self.raw_model.decoder.from_raw(x).to(self.accelerator.device)
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """x of the batch of a step, and cond where there is one, on the CPU; a call of all processes together."""
+        mine = [[each.cpu() for each in piece if each is not None] for piece in self.own_batch(step)]
+        every = [piece for found in self.processes.gather(mine) for piece in found]
+        return dict(zip(("x", "cond"), map(torch.cat, zip(*every, strict=True)), strict=False))
 
     def _train_step(self, pieces: list[Piece]) -> dict[str, float]:
         """One step on its `own_batch`; the means over the batch of all that was computed, the same in every process.
@@ -270,7 +264,7 @@ class Trainer:
 
     def _stop(self, values: dict[str, float]) -> None:
         """Raise `FloatingPointError` in every process: what is not finite, and where the batch is saved."""
-        batch = {"x": self.batch(self.step), "t": self.bins.latest}
+        batch = self.batch(self.step) | {"t": self.bins.latest}
         terms = {name: values[name] for name in self.terms_of_shares[0]}
         what = what_failed(terms, self.raw_model, self.processes)
         kept = keep_batch(self.run / f"failure-{self.step:08d}.npz", batch, self.terms_of_shares, self.processes)
@@ -294,8 +288,7 @@ class Trainer:
         bins, norms = self.bins.line(self._total), gradient_norms(self.raw_model, self.parallel.norm)
         if not self.processes.is_main:
             return
-        x = self._as_input(self.batches.shown(self.step))
-        path = path_statistics(model, x)
+        path = path_statistics(model, *as_piece(model, *self.batches.shown(self.step)))
         line = self.metrics.write(
             self.step,
             means | {"seconds": self.seconds} | pace | path | norms | bins | memory() | self.validation.line(self.step),

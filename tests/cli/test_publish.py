@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 import ndm as library
 from ndm import NeuralDiffusion
 from ndm.base.errors import InputError
+from ndm.base.files import sha256
 from ndm.base.model_card import Facts, model_card
 from ndm.evaluation.publish import command
 from ndm.runs.run import open_run
@@ -58,26 +59,25 @@ def test_the_command_on_the_card_trains_the_same_configuration(workplace, run):
 def test_weights_that_are_not_those_of_the_card_are_refused(workplace):
     assert ndm("publish points shared").code == 0
     path = Path("shared/model.safetensors")
-    whole = path.read_bytes()
+    whole, config = path.read_bytes(), Path("shared/config.json").read_text()
     path.write_bytes(whole[:-50] + bytes([whole[-50] ^ 1]) + whole[-49:])
     with pytest.raises(InputError, match=r"shared: model.safetensors, altered or of another model"):
         NeuralDiffusion.from_pretrained("shared")
     weights = load_file(Path("points/model") / path.name)
     weights[min(weights)].fill_(float("nan"))
     save_file(weights, path)
-    config = json.loads(Path("shared/config.json").read_text())
-    del config["weights_sha256"]  # as of a model from before there was one
-    Path("shared/config.json").write_text(json.dumps(config))
+    Path("shared/config.json").write_text(json.dumps(json.loads(config) | {"weights_sha256": sha256(path)}))
     with pytest.raises(InputError, match="shared: weights that are not finite"):
         NeuralDiffusion.from_pretrained("shared")
     path.write_bytes(whole)
+    Path("shared/config.json").write_text(config)
     assert isinstance(NeuralDiffusion.from_pretrained("shared"), NeuralDiffusion)
 
 
 def test_without_its_data_the_command_states_every_setting(workplace):
     Path("points.npz").unlink()
     words = shlex.split(command(open_run(Path("points"))))
-    assert words[2] == "points.npz" and {"--batch-size", "--ema-decay", "--betas", "--importance"} <= set(words)
+    assert words[2] == "points.npz" and {"--batch-size", "--ema-decay", "--betas", "--time-sampler"} <= set(words)
 
 
 def test_what_is_missing_is_said_here_and_on_the_card(workplace):

@@ -35,7 +35,9 @@ def test_a_fresh_layer_is_exactly_zero_and_learns() -> None:
 
 def test_is_the_formula_it_declares() -> None:
     layer, x, cond = perturbed(), images(), torch.tensor([0, 1, 2, 3, -1])
-    inner = conv2d(x, layer.enter.weight, layer.enter.bias, padding=1) + layer.label.rows.weight[cond][..., None, None]
+    inner = (
+        conv2d(x, layer.enter.weight, layer.enter.bias, padding=1) + layer.condition.rows.weight[cond][..., None, None]
+    )
     expected = conv2d(silu(inner), layer.leave.weight, layer.leave.bias, padding=1)
     torch.testing.assert_close(layer(x, cond), expected.reshape(5, 3, *SHAPE))
     torch.testing.assert_close(layer(x)[4], layer(x, cond)[4])

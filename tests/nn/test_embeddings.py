@@ -1,10 +1,12 @@
 """Time and label embeddings by themselves."""
 
+import math
+
 import pytest
 import torch
 
 from ndm.base.errors import InputError
-from ndm.nn.embeddings import NO_LABEL, LabelEmbedding, TimeEmbedding
+from ndm.nn.embeddings import NO_LABEL, LabelEmbedding, TimeEmbedding, ValueEmbedding, condition_embedding
 
 
 def test_shape_and_dtype_follow_the_weights() -> None:
@@ -47,4 +49,35 @@ def test_labels_out_of_range_are_refused(labels, row) -> None:
 @pytest.mark.parametrize("num_classes", [-1, 2.0, True])
 def test_a_number_of_classes_is_a_whole_number(num_classes) -> None:
     with pytest.raises(InputError, match="num_classes = "):
-        LabelEmbedding(num_classes, 4)
+        condition_embedding(num_classes, 0, 4)
+
+
+def test_labels_or_values_but_not_both() -> None:
+    assert isinstance(condition_embedding(3, 0, 4), LabelEmbedding) and condition_embedding(3, 0, 4).sizes == (3, 0)
+    assert isinstance(condition_embedding(0, 2, 4), ValueEmbedding) and condition_embedding(0, 2, 4).sizes == (0, 2)
+    assert condition_embedding(0, 0, 4).sizes == (0, 0)
+    with pytest.raises(InputError, match="num_classes = 3 and num_values = 2; expected one of them above 0"):
+        condition_embedding(3, 2, 4)
+
+
+def test_values_are_embedded_smoothly_and_none_is_zero() -> None:
+    torch.manual_seed(0)
+    embedding = ValueEmbedding(2, 8).double()
+    cond = torch.randn(5, 2, dtype=torch.float64)
+    assert embedding(cond, 5).shape == (5, 8)
+    assert embedding(None, 5) == 0.0
+    near = embedding(cond + 1e-6, 5) - embedding(cond, 5)
+    assert 0 < near.abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    "cond, match",
+    [
+        (torch.zeros(3, dtype=torch.int64), r"cond of shape \(3,\) and torch.int64; expected floating point numbers"),
+        (torch.zeros(3, 1), r"cond of shape \(3, 1\) .*expected floating point numbers of shape \(3, 2\)"),
+        (torch.tensor([[0.0, 0.0], [0.0, math.nan], [0.0, 0.0]]), r"cond\[1, 1\] = nan; expected finite numbers"),
+    ],
+)
+def test_values_of_another_kind_and_missing_ones_are_refused(cond, match) -> None:
+    with pytest.raises(InputError, match=match):
+        ValueEmbedding(2, 4).check(cond, 3)

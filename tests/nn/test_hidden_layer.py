@@ -29,7 +29,7 @@ def perturbed() -> HiddenLayer:
 
 def test_is_the_formula_it_declares() -> None:
     layer, x, cond = perturbed(), torch.randn(5, 3, dtype=torch.float64), torch.tensor([0, 1, 2, 3, -1])
-    inner = x @ layer.enter.weight.T + layer.enter.bias + layer.label.rows.weight[cond]
+    inner = x @ layer.enter.weight.T + layer.enter.bias + layer.condition.rows.weight[cond]
     expected = (inner * inner.sigmoid()) @ layer.leave.weight.T + layer.leave.bias
     torch.testing.assert_close(layer(x, cond), expected.reshape(5, 2, 3))
     torch.testing.assert_close(layer(x)[4], layer(x, cond)[4])

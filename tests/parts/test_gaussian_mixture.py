@@ -48,7 +48,7 @@ def test_the_posterior_is_bayes_rule(gamma, shape) -> None:
     alpha, sigma = (value.reshape(3, *[1, 1] if shape == "example" else [2, 2]) for value in (at.alpha, at.sigma))
     x = LINE.reshape(-1, 1, 1, 1)
     joint = (prior(form, outputs).log_prob(x) + Normal(alpha * x, sigma).log_prob(z)).exp()
-    posterior = joint / torch.trapezoid(joint, LINE, dim=0)
+    expected = joint / torch.trapezoid(joint, LINE, dim=0)
 
     density = torch.stack(
         [
@@ -58,9 +58,9 @@ def test_the_posterior_is_bayes_rule(gamma, shape) -> None:
             for point in LINE[::50]
         ]
     ).exp()
-    assert_close(density, posterior[::50], rtol=1e-7, atol=1e-9)
-    assert_close(posterior.mean, torch.trapezoid(posterior * x, LINE, dim=0), rtol=1e-7)
-    spread = torch.trapezoid(posterior * (x - posterior.mean) ** 2, LINE, dim=0)
+    assert_close(density, expected[::50], rtol=1e-7, atol=1e-9)
+    assert_close(posterior.mean, torch.trapezoid(expected * x, LINE, dim=0), rtol=1e-7)
+    spread = torch.trapezoid(expected * (x - posterior.mean) ** 2, LINE, dim=0)
     assert_close(posterior.variance, spread, rtol=1e-6)
 
 

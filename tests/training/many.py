@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from tiny import IMAGES, POINTS, images, points
+from tiny import IMAGES, LABELLED, MEASURED, POINTS, images, labelled, measured, points
 
 from ndm.config import Config
 from ndm.data import DataSet
@@ -29,6 +29,8 @@ CASES: dict[str, tuple[Config, DataSet]] = {
         "kinetic energy": (replace(POINTS, transform="series", kinetic_weight=1.0), points()),
         "a chain of mixtures": (replace(POINTS, timesteps=4), points()),
         "a chain of estimated variances": (replace(POINTS, timesteps=4, reverse_step="analytic"), points()),
+        "labels": (replace(LABELLED, accumulate=2), labelled()),
+        "values": (MEASURED, measured()),
         "averages": (replace(POINTS, average_lengths=(0.05, 0.2)), points()),
         "shares of shares": (replace(POINTS, accumulate=2), points()),
         "blocks kept": (_BLOCKS, images()),

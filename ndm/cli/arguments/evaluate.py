@@ -26,6 +26,14 @@ class Evaluate:
     """How other data are read, where that is not as the run's own: columns=[a,b] take the places of its columns."""
     split: str | None = None
     """train, validation, test or all; by default test of the run's own data, and all of others."""
+    label: str | None = None
+    """Of a run with --condition label: the bound of every example under this class, by its name in the data. By default
+    under the label of each."""
+    values: Options = field(default_factory=dict)
+    """Of a run with --condition COLUMNS: the bound of every example under these values, as in age=40 sex=1. By default
+    under the values of each."""
+    unconditional: bool = False
+    """The bound of every example without a label, of a model that was also trained on examples without one."""
     draws: int = 64
     """Draws of (t, z_t) for each example."""
     limit: int | None = None

@@ -1,10 +1,11 @@
-"""Draw samples from a run and write them as .npz (key x) or as a picture, .png."""
+"""Draw samples from a run and write them as .npz (key x; y: their labels) or as a picture, .png."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from ndm.base.axes import GRIDS, SAMPLERS
+from ndm.base.settings import Options
 from ndm.cli.words import RunFolder, one_of
 
 
@@ -17,7 +18,14 @@ class Sample:
     out: Path
     """FILE.npz or FILE.png."""
     num: int = 64
-    """Number of samples. Sample i depends on the seed and i only."""
+    """Number of samples, of each label where several are given. Sample i depends on the seed and i only."""
+    label: tuple[str, ...] = ()
+    """Of a run with --condition label: the classes to sample, by the names in the data. By default they are drawn in
+    the proportions of the training data."""
+    values: Options = field(default_factory=dict)
+    """Of a run with --condition COLUMNS: their values, as in age=40 sex=1. By default those of training examples."""
+    unconditional: bool = False
+    """Sample without a label, from a model that was also trained on examples without one."""
     sampler: Annotated[str | None, one_of(SAMPLERS)] = None
     """ancestral takes the model's own steps, with its reverse steps; exponential and sde walk the reverse SDE (sde is
     slow, and an extra), the others the ODE. By default the run's own, ancestral unless ndm train was told otherwise."""

@@ -10,6 +10,7 @@ from ndm.base.errors import InputError
 from ndm.base.processes import Processes
 from ndm.cli.arguments.evaluate import Evaluate
 from ndm.cli.lines import say_notes
+from ndm.evaluation.conditions import given_words
 from ndm.evaluation.evaluation import evaluation_of
 from ndm.evaluation.kept import keep
 
@@ -58,7 +59,7 @@ def show(result: dict[str, Any], of: str, console: Console) -> None:
     """The evaluation as a table; `of` says of what it is."""
     terms, unit = result["nelbo"], result["unit"]
     kind = "continuous time" if terms["timesteps"] is None else f"T = {terms['timesteps']}"
-    print(f"{of}, {kind}")
+    print(f"{of}, {kind}{given_words(result)}")
     table = Table("term", unit)
     for name in ("prior", "diffusion", "reconstruction"):
         table.add_row(name, f"{terms[name]:.4f}")

@@ -3,6 +3,7 @@
 from ndm.base.processes import Processes
 from ndm.cli.arguments.sample import Sample
 from ndm.evaluation import samples
+from ndm.evaluation.conditions import Named
 from ndm.runs.run import open_run
 
 
@@ -12,9 +13,13 @@ def run(told: Sample) -> int:
         processes.by_first(lambda: samples.check_out(told.out, told.num))
         with processes.agreed():
             opened = open_run(told.run_folder, told.checkpoint, told.allow)
-            samples.check_room(told.out, opened, told.num)
-        x = samples.draw(opened, told.num, processes, told.sampler, told.steps, told.eta, told.grid, told.seed)
-        processes.by_first(lambda: samples.write(x, told.out, opened))
+            asked = samples.request(opened, told.num, Named(told.label, told.values, told.unconditional), told.seed)
+            samples.check_room(told.out, opened, asked.num)
+        x = samples.draw(
+            opened, asked.num, processes, told.sampler, told.steps, told.eta, told.grid, told.seed, asked.cond
+        )
+        processes.by_first(lambda: samples.write(x, told.out, opened, asked))
     if processes.is_main:
-        print(f"{told.num} samples written to {told.out}")
+        words = "; ".join(f"{number} with {what}" for number, what in asked.groups if what) or asked.remark
+        print(f"{asked.num} samples written to {told.out}" + f": {words}" * bool(words))
     return 0

@@ -20,7 +20,7 @@ from ndm.training.trainer import Trainer
 def run(told: Train) -> int:
     """Train on DATA: exit code 0 when the budget is spent, 1 when a signal stopped it."""
     check_choices(told.config)
-    data = load(told.data, told.config.get("data_options"))
+    data = load(told.data, told.config.get("data_options"), told.config.get("condition", ()))
     config = configured(told.recipe, data, told.config)
     if told.dry_run:
         dry_run(config, data, Console())

@@ -13,7 +13,7 @@ from ndm.data.dataset import Whole
 from ndm.data.formats.dequantise import dequantised
 from ndm.data.formats.examples import whole
 from ndm.data.formats.npz import array_of
-from ndm.data.labels import classes
+from ndm.data.labels import Labels, classes
 from ndm.data.lazy import IN_MEMORY
 
 SUFFIXES = (".npy", ".npz")
@@ -33,22 +33,26 @@ def load_file(path: str | Path, *, unlabelled: Any = None, dequantise: Any = Non
     noise: dict[str, float] = {}
     if dequantise is not None and dequantise is not False:
         x, noise = _dequantised(x, dequantise, str(path))
-    numbers, objection = None, None
-    notes: tuple[str, ...] = ()
+    labels, objection = Labels(None), None
     try:
-        numbers, notes = _classes(path, y, x.shape[:1], unlabelled)
+        labels = _classes(path, y, x.shape[:1], unlabelled)
     except InputError as error:  # which those who do not look at labels need not know
         objection = error
-    about = f"the file {path.name}" + f", noise on {len(noise)} of its dimensions" * bool(noise)
     return whole(
-        x, numbers, path, about, notes=notes, reading={"dequantise": noise} if noise else {}, objection=objection
+        x,
+        labels.numbers,
+        path,
+        f"the file {path.name}" + f", noise on {len(noise)} of its dimensions" * bool(noise),
+        classes=labels.names,
+        notes=labels.notes,
+        reading={"dequantise": noise} if noise else {},
+        objection=objection,
+        unlabelled=objection,
     )
 
 
-def _classes(
-    path: Path, y: np.ndarray | None, shape: tuple[int, ...], unlabelled: Any
-) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Number the classes of labels `y` of that shape, one for each example, with notes."""
+def _classes(path: Path, y: np.ndarray | None, shape: tuple[int, ...], unlabelled: Any) -> Labels:
+    """The classes of labels `y` of that shape, one for each example."""
     if y is not None and (y.shape != shape or y.dtype.kind not in "biufU"):
         raise InputError(
             f"{path}: labels y of type {y.dtype} and shape {y.shape}", f"one number or word for each example, {shape}"

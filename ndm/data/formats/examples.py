@@ -30,16 +30,20 @@ def whole(
     path: Path,
     source: str,
     *,
+    cond: np.ndarray | None = None,
     columns: tuple[str, ...] = (),
     objection: InputError | None = None,
     **about: Any,
 ) -> Whole:
-    """Make a `Whole` of the arrays of the file at `path`, checked by `examples`; `about` are its further fields."""
+    """The arrays of the file at `path`, x checked as `examples` says; `about` are further fields of `Whole`.
+
+    `cond` is what a model is told of each example, `Split.cond`.
+    """
     found = examples(x, str(path))
     if objection is None and x.dtype.itemsize > found.dtype.itemsize:
         objection = unresolved(x, str(path), columns)
     num_levels = 256 if found.dtype == np.uint8 else None
-    return Whole(path.name, Split(found, y), num_levels, source, columns=columns, objection=objection, **about)
+    return Whole(path.name, Split(found, y, cond), num_levels, source, columns=columns, objection=objection, **about)
 
 
 def images(x: np.ndarray, where: str) -> np.ndarray:

@@ -19,8 +19,7 @@ from ndm.data.dataset import DataSet, Split, Whole, parted
 from ndm.data.formats.stores import Folder, Walk
 from ndm.data.formats.survey import Surveyed, images_of
 from ndm.data.hub import datasets as hub
-from ndm.data.labels import classes, place_of
-from ndm.data.lazy import rows_of
+from ndm.data.labels import Labels, classes, place_of
 
 SUFFIXES_OF_IMAGES = set(Image.registered_extensions())
 PARTS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
@@ -67,19 +66,19 @@ def load_folder(
     parts = [name.split("/") for name in store.names]
     is_divided = _is_divided(path, parts)
     labelled = [each[1:] for each in parts] if is_divided else parts
-    of_file, objection = None, None
-    of_classes: list[str] = []
+    labels, objection = Labels(None), None
     try:
-        of_file, of_classes = _labels(path, store.names, labelled, unlabelled)
+        labels = _labels(path, store.names, labelled, unlabelled)
     except InputError as error:
         if is_divided:
             raise
         objection = error  # which those who do not look at labels need not know
     found = images_of(store, size=size, crop=crop, mode=mode, frames=frames, background=background)
-    y = None if of_file is None else of_file[found.files]
-    notes = (*of_classes, *beside, *found.notes)
+    y = None if labels.numbers is None else labels.numbers[found.files]
+    notes = (*labels.notes, *beside, *found.notes)
     if is_divided:
-        return _as_divided(path, found, y, [PARTS[parts[i][0].lower()] for i in found.files], notes)
+        where = [PARTS[parts[i][0].lower()] for i in found.files]
+        return _as_divided(path, found, Split(found.x, y), where, notes, labels.names)
     return Whole(
         path.name,
         Split(found.x, y),
@@ -89,6 +88,8 @@ def load_folder(
         found.reading,
         files=found.files,
         objection=objection,
+        classes=labels.names,
+        unlabelled=objection,
     )
 
 
@@ -166,10 +167,8 @@ def _is_divided(path: Path, parts: list[list[str]]) -> bool:
     return True
 
 
-def _labels(
-    path: Path, names: list[str], parts: list[list[str]], unlabelled: Any
-) -> tuple[np.ndarray | None, list[str]]:
-    """Number the class of each file by its folder, with notes; None where all lie in one folder."""
+def _labels(path: Path, names: list[str], parts: list[list[str]], unlabelled: Any) -> Labels:
+    """The class of each file's folder, as `classes` says; no labels where all lie in one."""
     folders = [each[0] if len(each) > 1 else "" for each in parts]
     own = sorted(set(folders) - {""}, key=place_of)
     if "" in folders and own and unlabelled is None:
@@ -179,8 +178,8 @@ def _labels(
             "move it, or say unlabelled=keep to keep it without a class",
         )
     is_labelled = len(set(folders)) > 1
-    y, said = classes(folders if is_labelled else None, lambda i: str(path / names[i]), unlabelled=unlabelled)
-    notes = list(said)
+    labels = classes(folders if is_labelled else None, lambda i: str(path / names[i]), unlabelled=unlabelled)
+    notes = list(labels.notes)
     if is_labelled:
         shown = ", ".join(own[:_MOST_NAMED]) + ", ..." * (len(own) > _MOST_NAMED)
         notes.append(f"the sub-folders are {len(own)} classes: {shown}")
@@ -189,27 +188,28 @@ def _labels(
             f"{len(deep)} of {len(names)} files lie in folders within these, which are no classes: the first "
             f"{path / deep[0]}"
         )
-    return y, notes
+    return labels._replace(notes=tuple(notes))
 
 
-def _as_divided(path: Path, found: Surveyed, y: np.ndarray | None, where: list[str], notes: tuple[str, ...]) -> DataSet:
-    """Read the splits that the sub-folders are."""
+def _as_divided(
+    path: Path, found: Surveyed, every: Split, where: list[str], notes: tuple[str, ...], names: tuple[str, ...]
+) -> DataSet:
+    """The splits of the folder's own, whose classes are called `names`."""
     places = {part: np.flatnonzero(np.array(where) == part) for part in ("train", "validation", "test")}
     if not len(places["validation"]):  # the names may be sorted by class
         own = places["train"]
         tenth = max(1, len(own) // 10)
         held_out, rest = parted(found.files[own], (tenth, len(own) - tenth), f"{path / 'train'}")
         places["train"], places["validation"] = own[np.sort(rest)], own[np.sort(held_out)]
-    train, validation, test = (
-        Split(rows_of(found.x, rows), None if y is None else y[rows]) for rows in places.values()
-    )
+    train, validation, test = (every.take(rows) for rows in places.values())
     return DataSet(
         path.name,
         train,
         validation,
         test,
         num_levels=256,
-        num_classes=0 if y is None else int(y.max()) + 1,
+        num_classes=len(names),
+        classes=names,
         source=f"the folder {path.name}, split by its sub-folders",
         notes=notes,
         reading=found.reading,

@@ -7,6 +7,7 @@ are refused in training.
 
 import csv
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,26 @@ import numpy as np
 from ndm.base.errors import InputError, refused
 from ndm.base.memory import require_memory
 from ndm.base.registry import optional
-from ndm.data.dataset import Whole
+from ndm.data.dataset import LABEL, Whole
 from ndm.data.formats.columns import expanded, number_of, numbers
 from ndm.data.formats.dequantise import dequantised, listed
-from ndm.data.formats.examples import whole
+from ndm.data.formats.examples import real_values, unresolved, whole
 from ndm.data.labels import classes
 
 _AS_TEXT = 5  # bytes of memory for each of a file, at least: every cell is an object of Python
 SUFFIXES = (".csv", ".parquet")
+NO_DENSITY = "leave it out of columns=[...]: a density over a constant is infinite"
+TELLS_NOTHING = "leave it out of --condition: it tells the model nothing"
 
 
 def load_file(
-    path: Path, *, columns: Any = None, label: Any = None, unlabelled: Any = None, dequantise: Any = None
+    path: Path,
+    *,
+    columns: Any = None,
+    label: Any = None,
+    unlabelled: Any = None,
+    dequantise: Any = None,
+    condition: tuple[str, ...] = (),
 ) -> Whole:
     """Load every row of the table.
 
@@ -35,6 +44,7 @@ def load_file(
     label        the name of the column of classes: numbers or words (see `ndm.data.labels`)
     unlabelled   keep: examples without a label are kept, without a class
     dequantise   true, or names of columns of integers or of values at equal steps, which get noise
+    condition    what a model is told of each row, as `told` says: these columns are no part of the example
 
     Raises `InputError`, which names the file and the column, and the row of a value that is missing or no number.
     """
@@ -42,7 +52,7 @@ def load_file(
     if not path.is_file():
         raise InputError(str(path), "an existing file", "check the path")
     table = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
-    return of_table(path, table, columns, label, unlabelled, dequantise)
+    return of_table(path, table, columns, label, unlabelled, dequantise, condition=condition)
 
 
 def of_table(
@@ -53,30 +63,106 @@ def of_table(
     unlabelled: Any,
     dequantise: Any,
     *,
+    condition: tuple[str, ...] = (),
     missing: int | None = None,
+    called: Sequence[str] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Whole:
-    """Convert columns of `table` to examples like `load_file`; `path` names it in messages, `missing` is no label."""
+    """The columns of `table` as examples, as `load_file` says.
+
+    `path` names it in messages, `missing` is a number of no label, and `called` says what labels 0, 1, ... are called.
+    """
     if label is not None:
         label = chosen(path, [label], [], table)[0]
-    y, said = classes(
-        None if label is None else table[label], partial(cell, path, label), unlabelled=unlabelled, missing=missing
+    label, given = told(path, table, label, condition)
+    labels = classes(
+        None if label is None else table[label],
+        partial(cell, path, label),
+        unlabelled=unlabelled,
+        missing=missing,
+        names=called,
     )
-    names = chosen(path, columns, [name for name in table if name != label], table)
+    names = chosen(path, columns, [name for name in table if name not in (label, *given)], table)
+    if twice := [name for name in names if name in given or (condition and name == label)]:
+        raise InputError(
+            f"the column {twice[0]!r} of {path} in columns=[...] and in --condition",
+            "one of them",
+            "the density is that of columns=[...], given those of --condition",
+        )
+    conditions, of_condition = _conditions(path, table, given)
     values = beside(path, {name: numbers(table[name], partial(cell, path, name)) for name in names})
     noisy, noise = dequantised(values, dequantise, str(path), partial(cell, path))
     about = f"the file {path.name}, columns {listed(names)}" + f", noise on {listed(noise)}" * bool(noise)
+    about += f", given {listed(condition)}" * bool(condition)
     return whole(
         np.stack(list(noisy.values()), axis=1),
-        y,
+        labels.numbers,
         path,
         about,
+        cond=labels.numbers if condition and not given else conditions,
         columns=tuple(noisy),
-        notes=(*said, *notes),
-        left_out=tuple(name for name in table if name not in names),
-        reading={"columns": names, "dimensions": list(noisy), "dequantise": noise},
-        objection=unchanging(path, values),
+        notes=(*labels.notes, *notes),
+        left_out=tuple(name for name in table if name not in (*names, *given)),
+        reading={"columns": names, "dimensions": list(noisy), "dequantise": noise}
+        | ({"label": label} if condition and not given else {})
+        | ({"unlabelled": unlabelled} if condition and not given and unlabelled else {}),
+        objection=unchanging(path, values) or of_condition,
+        classes=labels.names,
+        condition=condition,
     )
+
+
+def told(
+    path: Path, table: dict[str, list[Any]], label: str | None, condition: tuple[str, ...]
+) -> tuple[str | None, list[str]]:
+    """What a model is told of each row: the column of classes, or columns of numbers.
+
+    The condition `label` is the class: the column given by label=NAME, or the one called label. A column of words is
+    the class, too; one of numbers is a number, unless label= names it. Raises `InputError` for what is not there, and
+    for a class beside numbers.
+    """
+    if not condition:
+        return label, []
+    if condition == (LABEL,) and label is None and LABEL not in table:
+        raise InputError(
+            f"no labels in {path}",
+            f"a column called {LABEL}, or label=NAME in --data-options",
+            "its columns: " + listed(table),
+        )
+    if condition == (LABEL,):
+        return label or LABEL, []
+    names = chosen(path, list(condition), [], table)
+    if names == [label] or (len(names) == 1 and label is None and _are_words(table[names[0]])):
+        return names[0], []
+    if label is not None:
+        raise InputError(
+            f"the condition {listed(names)} beside label={label} of {path}",
+            "the class, or columns of numbers",
+            f"say --condition {LABEL}, or choose columns=[...] instead of label={label}",
+        )
+    return None, names
+
+
+def _are_words(values: Sequence[Any]) -> bool:
+    """Whether a column holds classes that cannot be numbers: words or truth values, missing ones left aside."""
+    found = [value for value in values if value is not None and not (isinstance(value, str) and not value.strip())]
+    return bool(found) and all(
+        isinstance(value, bool) or (isinstance(value, str) and number_of(value) is None) for value in found
+    )
+
+
+def _conditions(
+    path: Path, table: dict[str, list[Any]], names: list[str]
+) -> tuple[np.ndarray | None, InputError | None]:
+    """The columns as float32 (N, C), None without any; and why no model can be trained on them, if so."""
+    if not names:
+        return None, None
+    columns = {name: numbers(table[name], partial(cell, path, name)) for name in names}
+    if wide := [name for name, column in columns.items() if column.ndim > 1]:
+        raise InputError(f"{path}, column {wide[0]!r} of lists in --condition", "one number in each row")
+    values = np.stack(list(columns.values()), 1)
+    objection = unchanging(path, columns, TELLS_NOTHING) or unresolved(values, str(path), names)
+    return np.asarray(real_values(values, str(path))), objection
 
 
 def _csv(path: Path) -> dict[str, list[Any]]:
@@ -159,14 +245,14 @@ def beside(path: Path, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return expanded(values)
 
 
-def unchanging(path: Path, columns: dict[str, np.ndarray]) -> InputError | None:
+def unchanging(path: Path, columns: dict[str, np.ndarray], why: str = NO_DENSITY) -> InputError | None:
     """The objection to training on a constant column."""
     constant = [name for name, column in columns.items() if np.ptp(column) == 0]
     return (
         InputError(
             f"{path}, column {constant[0]!r}, which never changes",
             "columns that vary",
-            "leave it out of columns=[...]: a density over a constant is infinite",
+            why,
         )
         if constant
         else None

@@ -12,7 +12,7 @@ from typing import Any
 
 from ndm.base.errors import InputError, reason
 from ndm.base.registry import optional
-from ndm.data.dataset import DataSet, Split, Whole
+from ndm.data.dataset import CONDITION, LABEL, DataSet, Split, Whole, no_condition, no_labels
 from ndm.data.formats import tables
 from ndm.data.formats.stores import Store
 from ndm.data.formats.survey import images_of, reading_of
@@ -85,6 +85,7 @@ def _load(
     test: Any = None,
     buffer: Any = None,
     lanes: Any = None,
+    condition: tuple[str, ...] = (),
 ) -> Whole | DataSet:
     """Load one split, train unless another is named: the images of the column `image`, or a table of `columns`.
 
@@ -124,45 +125,59 @@ def _load(
         found, number = _tried(str(place), _as_stream, found, split, how["lanes"])
         about += ", streamed" + f" ({number} examples)" * bool(number)
     names = found.column_names or list(_tried(str(place), next, iter(found)))
-    for name in (image, label):
+    features = found.features or {}
+    if label is None and len(condition) == 1 and _is_class(features, names, condition[0], image):
+        label = condition[0]
+    if condition == (LABEL,) and label is None:
+        raise no_labels(str(path))
+    for name in (image, label, *(condition if image is None and condition != (LABEL,) else ())):
         if name is not None and name not in names:
             raise InputError(f"{path} without a column {name!r}", "one of " + ", ".join(names))
     wanted = [image]
     if image is None:
-        wanted = tables.chosen(path, columns, [name for name in names if name != label], dict.fromkeys(names))
-    features = found.features or {}
+        others = [name for name in names if name not in (label, *condition)]
+        wanted = tables.chosen(path, columns, others, dict.fromkeys(names))
     _check_types(path, features, image, wanted)
-    missing = NO_CLASS if hasattr(features.get(label), "names") else None  # a ClassLabel's own number of no label
+    called = getattr(features.get(label), "names", None)  # of a ClassLabel, which has a number of no label as well
+    missing = None if called is None else NO_CLASS
     if image is not None:
         found = _tried(str(place), found.cast_column, image, optional("datasets", "hub").Image(decode=False))
     notes = (f"of the splits {split} alone is used, and divided; unused: {', '.join(unused)}",) if unused else ()
-    labels = {"unlabelled": unlabelled, "missing": missing, "notes": notes}
+    labels = {"unlabelled": unlabelled, "missing": missing, "called": called, "notes": notes, CONDITION: condition}
     if streaming:
         return _streamed(path, found, wanted, image, label, dequantise, policy, how | labels, about)
     left_out = tuple(f"split {name}" for name in unused)
     if image is None:
-        used = {*wanted, label}
+        used = {*wanted, label, *condition}
         table = {name: list(found[name]) for name in names if name in used}
         made = tables.of_table(path, table, columns, label, dequantise=dequantise, **labels)
-        left_out = (*(name for name in names if name not in wanted), *left_out)
+        left_out = (*(name for name in names if name not in (*wanted, *condition)), *left_out)
         return replace(made, left_out=left_out)
     pictures = images_of(Column(path, found, image), **policy)
-    y, said = classes(
+    found_labels = classes(
         None if label is None else found[label],
         partial(tables.cell, path, label),
         unlabelled=unlabelled,
         missing=missing,
+        names=called,
     )
+    y = found_labels.numbers
     return Whole(
         path.name,
         Split(pictures.x, None if y is None else y[pictures.files]),
         256,
         about,
-        (*said, *pictures.notes, *notes),
-        {"image": image} | pictures.reading,
+        (*found_labels.notes, *pictures.notes, *notes),
+        {"image": image} | pictures.reading | ({"label": label} if condition else {}),
         left_out=left_out,
         files=pictures.files,
+        classes=found_labels.names,
     )
+
+
+def _is_class(features: Any, names: list[str], name: str, image: Any) -> bool:
+    """Whether the condition `name` is the class: the column called label, or a ClassLabel of a table."""
+    return name in names and (name == LABEL or (image is None and hasattr(features.get(name), "names")))
 
 
 def _check_types(path: Path, features: Any, image: Any, columns: list[str]) -> None:
@@ -205,7 +220,12 @@ def _streamed(
     decoder: Any = partial(ImageDecoder, column=image, **policy)
     if image is None:
         decoder = partial(TableDecoder, name=path.name, columns=wanted)
-    stream = found.select_columns([*wanted, *([label] if label not in (None, *wanted) else [])])
+    if image is not None and how[CONDITION] not in ((), (LABEL,)):
+        raise no_condition(how[CONDITION], path.name)
+    beside = {} if image is not None else dict.fromkeys(how[CONDITION])
+    if label is not None:
+        beside = {name: None for name in beside if name != LABEL} | {label: None}
+    stream = found.select_columns(list(dict.fromkeys([*wanted, *beside])))
     about += f", columns {', '.join(wanted)}"
     made = streamed(path.name, stream, decoder, about=about, label=label, **how)
     reading = {"columns": wanted} if image is None else {"image": image} | reading_of(made.train.x, policy)

@@ -92,17 +92,20 @@ class ImageDecoder:
 
 
 class TableDecoder:
-    """Decodes columns of numbers, or of lists of them, as (N, D) of float32."""
+    """Columns of numbers, or of lists of them, beside each other, (N, D) of float32.
+
+    `constant` is what is advised where a column never changes.
+    """
 
     notes = ()
 
-    def __init__(self, first: list[Row], *, name: str, columns: list[str]) -> None:
+    def __init__(self, first: list[Row], *, name: str, columns: list[str], constant: str = tables.NO_DENSITY) -> None:
         values = {column: self._numbers(first, column) for column in columns}
         self.shapes = {column: found.shape[1:] for column, found in values.items()}
         found = tables.beside(Path(name), values)
         self.names = tuple(found)
         x = np.stack(list(found.values()), 1)
-        if objection := tables.unchanging(Path(name), found) or unresolved(x, name, self.names):
+        if objection := tables.unchanging(Path(name), found, constant) or unresolved(x, name, self.names):
             raise objection
 
     def __call__(self, rows: list[Row]) -> np.ndarray:

@@ -5,21 +5,23 @@ number of pieces and the batch size, and row j of every batch comes from lane j 
 the batch size and the seed, but not on the number of processes, and a process opens only the lanes of its rows.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ndm.base.errors import InputError, reason
-from ndm.data.batches import FLIPS, Batches
+from ndm.data.batches import FLIPS, Batch, Batches
 from ndm.data.dataset import DataSet, Split
+from ndm.data.formats import tables
 from ndm.data.hub.lanes import Lane
-from ndm.data.hub.rows import Decoder, Row
-from ndm.data.labels import classes
+from ndm.data.hub.rows import Decoder, Row, TableDecoder
+from ndm.data.labels import Labels, classes
 from ndm.data.lazy import Examples
 
 _DEFAULTS = {"validation": 1000, "test": 1000, "buffer": 4096, "lanes": 16}
@@ -28,6 +30,9 @@ _SAMPLE = 1000  # of the training examples, in memory
 _PIECES = 1024  # at most: a folder of a million images is a million shards
 _STEPS_KEPT = 8  # of a lane: batches are asked for ahead, in several threads, and twice
 _THREADS = 8
+
+
+Tell = Callable[[list[Row]], np.ndarray]
 
 
 class Source:
@@ -84,13 +89,15 @@ class Source:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Stream(Split):
-    """A split to train on, streamed by `batches`. `x` and `y` are those of a sample of it, in memory.
+    """A split to train on, streamed by `batches`. `x`, `y` and `cond` are those of a sample of it, in memory.
 
-    The sample is what a model sees of the data before it is trained, and what is shown and evaluated of them.
+    The sample is what a model sees of the data before it is trained, and what is shown and evaluated of them. `tell`
+    gives what a model is told of rows, `cond`, where that is known.
     """
 
     source: Source
     decode: Decoder
+    tell: Tell | None
     buffer: int
     lanes: int
     about: str
@@ -116,6 +123,7 @@ class StreamedBatches(Batches):
     def __init__(self, split: Stream, batch_size: int, seed: int, *, flip: bool = False) -> None:
         super().__init__(split, batch_size, seed, flip=flip)
         self.decode, pieces = split.decode, split.source.pieces
+        self.tell = None if split.cond is None else split.tell
         number = max(n for n in range(1, split.lanes + 1) if pieces % n == 0 and batch_size % n == 0)
         self.share = batch_size // number
         self._lengths: dict[str, int] = {}
@@ -133,20 +141,22 @@ class StreamedBatches(Batches):
         ]
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="lanes")
 
-    def fetch(self, step: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+    def fetch(self, step: int, first: int, last: int) -> tuple[Batch, np.ndarray]:
         lanes = range(first // self.share, (last - 1) // self.share + 1)
         found = self._pool.map(lambda i: self._of_lane(i, step, first, last), lanes)
-        x = self.decode([row for part in found for row in part])
+        rows = [row for part in found for row in part]
+        batch = Batch(self.decode(rows), None if self.tell is None else self.tell(rows))
         flips = np.random.default_rng((self.seed, step, 0, 0, FLIPS)).random(self.batch_size) < (0.5 * self.flip)
-        return x, flips[first:last]
+        return batch, flips[first:last]
 
     def _of_lane(self, i: int, step: int, first: int, last: int) -> list[Row]:
         """Take those of rows first..last-1 of the batch that are lane i's."""
         begin = (step - i) * self.share  # what row 0 would be
         return self.lanes[i].take(begin + max(first, i * self.share), begin + min(last, (i + 1) * self.share))
 
-    def shown(self, step: int) -> np.ndarray:
-        return self.split.x[: self.batch_size]  # a process that has not the lanes of all rows would have to open them
+    def shown(self, step: int) -> Batch:
+        some = self.split.take(slice(self.batch_size))  # who has not the lanes of all rows would have to open them
+        return Batch(some.x, some.cond)
 
     def state(self) -> dict[str, int]:
         return dict(self._lengths)
@@ -177,6 +187,8 @@ def streamed(
     label: str | None,
     unlabelled: Any,
     missing: int | None,
+    called: Sequence[str] | None,
+    condition: tuple[str, ...],
     notes: tuple[str, ...],
     validation: int,
     test: int,
@@ -187,7 +199,8 @@ def streamed(
 
     decoder   makes, of the first rows, what decodes all of them
     about     what tells this stream from others, for the fingerprint
-    label     the column of classes of what is in memory; `unlabelled` and `missing` as in `classes`
+    label     the column of classes; `unlabelled` and `missing` as in `classes`, whose `names` are `called`
+    condition what a model is told, as in `tables.told`
     notes     what else is said of the data
 
     Raises `InputError` for streams that cannot be read, or are too short.
@@ -198,17 +211,30 @@ def streamed(
     rows = seen + held
     decode = decoder(rows)
     x, first, second = decode(rows), len(seen), len(seen) + validation
-    y, said = classes(
+    label, given = tables.told(Path(name), _table(rows, condition, label), label, condition)
+    labels = classes(
         None if label is None else [row.values[label] for row in rows],
         lambda i: f"{rows[i].where}, column {label!r}",
         unlabelled=unlabelled,
         missing=missing,
+        names=called,
     )
+    tell = _teller(name, rows, labels, label, given)
+    every = Split(x, labels.numbers, tell(rows) if tell and condition else None)
     sample, validating, testing = (
-        Split(x[part], None if y is None else y[part])
-        for part in (slice(first), slice(first, second), slice(second, None))
+        every.take(part) for part in (slice(first), slice(first, second), slice(second, None))
     )
-    training = Stream(sample.x, sample.y, source=source, decode=decode, buffer=buffer, lanes=lanes, about=about)
+    training = Stream(
+        sample.x,
+        sample.y,
+        sample.cond,
+        source=source,
+        decode=decode,
+        tell=tell,
+        buffer=buffer,
+        lanes=lanes,
+        about=about,
+    )
     note = f"train is a stream of {source.pieces} pieces, of which {first} examples are looked at"
     return DataSet(
         name,
@@ -216,8 +242,25 @@ def streamed(
         validating,
         testing,
         num_levels=256 if x.dtype == np.uint8 else None,
-        num_classes=0 if y is None else int(y.max()) + 1,
+        num_classes=len(labels.names),
         source=about,
-        notes=(*decode.notes, *said, note, *notes),
+        notes=(*decode.notes, *labels.notes, note, *notes),
         columns=decode.names,
+        classes=labels.names,
+        condition=condition,
     )
+
+
+def _table(rows: list[Row], condition: tuple[str, ...], label: str | None) -> dict[str, list[Any]]:
+    """The columns of rows that tell of them."""
+    names = [name for name in (*condition, label) if name is not None and name in rows[0].values]
+    return {name: [row.values[name] for row in rows] for name in names}
+
+
+def _teller(name: str, first: list[Row], labels: Labels, label: str | None, given: list[str]) -> Tell | None:
+    """What gives the class numbers of rows, or the numbers in the columns `given`; None where neither is known."""
+    if given:
+        return TableDecoder(first, name=name, columns=given, constant=tables.TELLS_NOTHING)
+    if label is None:
+        return None
+    return lambda rows: labels.of((row.values[label] for row in rows), lambda i: f"{rows[i].where}, column {label!r}")

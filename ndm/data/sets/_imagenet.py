@@ -66,7 +66,8 @@ def read(size: int, release: Any, places: Sequence[Path] | None = None, counts: 
     first, last = slice(0, end), slice(end, len(train))
     y = train.y
     own, held_out = (Split(rows_of(train.x, rows), None if y is None else y[rows]) for rows in (first, last))
-    return DataSet(name, own, held_out, test, num_levels=256, num_classes=0 if y is None else CLASSES, source=source)
+    names = () if y is None else tuple(map(str, range(1, CLASSES + 1)))  # as the files number them
+    return DataSet(name, own, held_out, test, num_levels=256, num_classes=len(names), classes=names, source=source)
 
 
 def _old(size: int, places: Sequence[Path], part: str) -> Split:

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from ndm.base.errors import InputError
-from ndm.data.dataset import DataSet, cut
+from ndm.data.dataset import DataSet, Split
 
 SIZES = (20000, 2000, 5000)
 CHUNK = 2048  # points at a time: keeps a density's working arrays below 100 MB
@@ -28,7 +28,7 @@ def toy(name: str, x: np.ndarray, y: np.ndarray | None, source: str, log_density
     """Make a toy from its independent samples `x` (27000, 2), split in the order they were drawn."""
     return DataSet(
         name,
-        *cut(x.astype(np.float32), y, SIZES),
+        *Split(x.astype(np.float32), y).cut(SIZES),
         num_levels=None,
         num_classes=0 if y is None else int(y.max()) + 1,
         source=source,

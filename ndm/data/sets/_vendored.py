@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from ndm.data.dataset import DataSet, cut
+from ndm.data.dataset import DataSet, Split
 
 
 def load_vendored(
@@ -19,4 +19,4 @@ def load_vendored(
     with (files("ndm.data.sets") / "files" / f"{name}.npz").open("rb") as file, np.load(file) as archive:
         x, y = archive["x"], archive["y"].astype(np.int64) if num_classes else None
     assert len(x) == sum(sizes)
-    return DataSet(name, *cut(x, y, sizes), num_levels=num_levels, num_classes=num_classes, source=source)
+    return DataSet(name, *Split(x, y).cut(sizes), num_levels=num_levels, num_classes=num_classes, source=source)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ndm.base.errors import InputError
-from ndm.data.dataset import DataSet, cut
+from ndm.data.dataset import DataSet, Split
 from ndm.data.formats.images import Images, Policy
 from ndm.data.formats.stores import Folder, Zip
 from ndm.data.lazy import at_hand
@@ -31,4 +31,4 @@ def read(places: Sequence[Path], sizes: tuple[int, int, int], pixels: int) -> Da
     if len(store.names) != sum(sizes):
         raise InputError(f"{store.path} of {len(store.names)} files", f"{sum(sizes)} images")
     x = at_hand(Images(store, Policy(pixels, pixels, "rgb"), resize=False))
-    return DataSet(NAME, *cut(x, None, sizes), num_levels=256, num_classes=0, source=SOURCE)
+    return DataSet(NAME, *Split(x).cut(sizes), num_levels=256, num_classes=0, source=SOURCE)

@@ -6,20 +6,27 @@ import torch
 from torch import Tensor, nn
 
 from ndm.base.errors import InputError
-from ndm.nn.embeddings import LabelEmbedding
+from ndm.nn.embeddings import condition_embedding
 from ndm.nn.layers.layer import Layer
 from ndm.nn.network import check_events, check_sizes, checked_event_shape, zero_init
 
 
 class ConvolutionalLayer(Layer):
-    """Two 3x3 convolutions, h(x) = W_2 silu(W_1 x + b_1 + label) + b_2: (B, C, H, W) -> (B, num_outputs, C, H, W).
+    """h(x) = W_2 silu(W_1 x + b_1 + condition) + b_2, 3x3 convolutions W: (B, C, H, W) -> (B, num_outputs, C, H, W).
 
-    Like `HiddenLayer`, but an output sees only the 5x5 pixels around it, with the same weights at all pixels. A fresh
-    layer is exactly 0. Raises `InputError` for events that are not images, batches of another shape, and for labels
-    when num_classes = 0.
+    As `HiddenLayer`, where an output sees the 5x5 pixels around it, and all pixels share the weights. A fresh layer is
+    exactly 0. Raises `InputError` for events that are no images, batches of another shape, and for a condition that it
+    was not made for.
     """
 
-    def __init__(self, event_shape: Sequence[int], num_outputs: int = 1, width: int = 32, num_classes: int = 0) -> None:
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        num_outputs: int = 1,
+        width: int = 32,
+        num_classes: int = 0,
+        num_values: int = 0,
+    ) -> None:
         super().__init__()
         check_sizes(width=width)
         self.event_shape = checked_event_shape(event_shape)
@@ -28,15 +35,15 @@ class ConvolutionalLayer(Layer):
                 f"events of shape {self.event_shape} for convolutions", "images (C, H, W)", "choose the hidden layer"
             )
         self.num_outputs = num_outputs
-        self.num_classes = num_classes
+        self.num_classes, self.num_values = num_classes, num_values
         channels = self.event_shape[0]
         self.enter = nn.Conv2d(channels, width, 3, padding=1)
-        self.label = LabelEmbedding(num_classes, width)
+        self.condition = condition_embedding(num_classes, num_values, width)
         self.leave = zero_init(nn.Conv2d(width, num_outputs * channels, 3, padding=1))
 
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
-        """Compute h for x (B, *event_shape) and labels cond (B,) or None: (B, num_outputs, *event_shape)."""
+        """x (B, *event_shape), cond as a `Network` takes it, or None -> (B, num_outputs, *event_shape)."""
         check_events(x, self.event_shape)
-        label = torch.as_tensor(self.label(cond, x.shape[0])).to(x)
-        h = nn.functional.silu(self.enter(x) + label[..., None, None])
+        condition = torch.as_tensor(self.condition(cond, x.shape[0])).to(x)
+        h = nn.functional.silu(self.enter(x) + condition[..., None, None])
         return self.leave(h).unflatten(1, (self.num_outputs, *self.event_shape[:1]))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ndm.base.registry import choose
-from ndm.nn.embeddings import LabelEmbedding
+from ndm.nn.embeddings import condition_embedding
 from ndm.nn.layers.layer import Layer
 from ndm.nn.network import check_events, check_sizes, checked_event_shape, zero_init
 
@@ -14,12 +14,12 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {"silu": nn.SiLU, "none": nn.Identity
 
 
 class HiddenLayer(Layer):
-    """One hidden layer on the flattened event, h(x) = W_2 f(W_1 x + b_1 + label) + b_2.
+    """h(x) = W_2 f(W_1 x + b_1 + condition) + b_2, flattened: x (B, *event_shape) -> (B, num_outputs, *event_shape).
 
-    x (B, *event_shape) -> (B, num_outputs, *event_shape): the h_k of F(x, t) = x + sum_k b_k(t) h_k(x). The time is in
-    the b_k, so that one evaluation serves every t. f is silu, or nothing: then h is linear, a matrix of rank `width`.
-    A fresh layer is exactly 0: F starts as the identity. Raises `InputError` for batches of another shape, and for
-    labels when num_classes = 0.
+    The h_k of a transform on a basis of time, F(x, t) = x + sum_k b_k(t) h_k(x): the time is in the b_k, so this
+    is no `Network` and takes none, and one evaluation serves every t. f is silu, or nothing: then h is linear, a
+    matrix of rank `width`. A fresh layer is exactly 0: F starts as the identity. Raises `InputError` for batches of
+    another shape, and for a condition that it was not made for.
     """
 
     def __init__(
@@ -29,20 +29,21 @@ class HiddenLayer(Layer):
         width: int = 128,
         num_classes: int = 0,
         activation: str = "silu",
+        num_values: int = 0,
     ) -> None:
         super().__init__()
         check_sizes(width=width)
         self.event_shape = checked_event_shape(event_shape)
         self.num_outputs = num_outputs
-        self.num_classes = num_classes
+        self.num_classes, self.num_values = num_classes, num_values
         self.activation = choose("activation", activation, _ACTIVATIONS)()
         size = math.prod(self.event_shape)
         self.enter = nn.Linear(size, width)
-        self.label = LabelEmbedding(num_classes, width)
+        self.condition = condition_embedding(num_classes, num_values, width)
         self.leave = zero_init(nn.Linear(width, num_outputs * size))
 
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
-        """Compute h for x (B, *event_shape) and labels cond (B,) or None: (B, num_outputs, *event_shape)."""
+        """x (B, *event_shape), cond as a `Network` takes it, or None -> (B, num_outputs, *event_shape)."""
         check_events(x, self.event_shape)
-        h = self.activation(self.enter(x.flatten(1)) + self.label(cond, x.shape[0]))
+        h = self.activation(self.enter(x.flatten(1)) + self.condition(cond, x.shape[0]))
         return self.leave(h).unflatten(1, (self.num_outputs, *self.event_shape))

@@ -8,11 +8,12 @@ from ndm.base.part import Part
 
 
 class Layer(Part, ABC):
-    """A network of an event without time: the h_k of F(x, t) = x + sum_k b_k(t) h_k(x).
+    """x (B, *event_shape), cond as a `Network` takes it, or None -> (B, num_outputs, *event_shape).
 
-    x (B, *event_shape), labels cond (B,) or None -> (B, num_outputs, *event_shape). A fresh layer is exactly 0. A
-    subclass is one file in `ndm/nn/layers`, with a constructor of `event_shape`, `num_outputs`, `num_classes` and its
-    options.
+    Its outputs are the h_k of F = x + sum_k b_k h_k.
+
+    A fresh layer is exactly 0. A subclass is one file in `ndm/nn/layers`, with a constructor of `event_shape`,
+    `num_outputs`, `num_classes`, `num_values` and its own options.
     """
 
     @abstractmethod

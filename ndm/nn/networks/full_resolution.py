@@ -54,8 +54,9 @@ class FullResolution(Network):
         octaves: Sequence[int] = (6, 7),
         dropout: float = 0.0,
         num_classes: int = 0,
+        num_values: int = 0,
     ) -> None:
-        super().__init__(event_shape, num_outputs, num_classes)
+        super().__init__(event_shape, num_outputs, num_classes, num_values)
         if len(self.event_shape) != 3:
             raise InputError(f"event_shape {self.event_shape}", "(C, H, W)", "use MLP for events that are not images")
         check_sizes(channels=channels, blocks=blocks)
@@ -70,7 +71,7 @@ class FullResolution(Network):
             zero_init(made.leave[-1])
             return made
 
-        self.embedding = TimeEmbedding(width, num_classes)
+        self.embedding = TimeEmbedding(width, num_classes, num_values=num_values)
         self.enter = nn.Sequential(Waves(octaves), conv3x3(colours * (1 + 2 * len(octaves)), channels))
         self.down = nn.ModuleList(block(channels) for _ in range(blocks))
         self.middle = nn.ModuleList((block(channels, attend=True), block(channels)))

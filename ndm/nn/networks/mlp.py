@@ -24,7 +24,6 @@ class ResidualBlock(Block):
         self.leave = Linear(width, width)
 
     def compute(self, h: Tensor, embedding: Tensor) -> Tensor:
-        """Compute the block: h (B, width), the embedding (B, embedding_width) -> (B, width)."""
         scale, shift = self.modulation(embedding).chunk(2, dim=1)
         return h + self.leave(silu(modulate(self.enter(h), scale, shift)))
 
@@ -32,8 +31,8 @@ class ResidualBlock(Block):
 class MLP(Network):
     """Residual perceptron on flattened events: x (B, *event_shape), t (B,) -> (B, num_outputs, *event_shape).
 
-    `depth` residual blocks of `width` units. An embedding of time, and of the label where there is one, as wide as the
-    blocks or of `embedding_width`, scales and shifts every block.
+    `depth` residual blocks of `width` units; an embedding of time, and of the condition where there is one, scales and
+    shifts every block. It is as wide as they are, or of `embedding_width`.
     No normalisation: with few blocks it only costs time, and a derivative through it cannot be compiled. With
     `num_frequencies` the input comes with that many Fourier features, up to the angular frequency `max_frequency`:
     for data with fine structure.
@@ -49,12 +48,13 @@ class MLP(Network):
         max_frequency: float = 64.0,
         num_classes: int = 0,
         embedding_width: int | None = None,
+        num_values: int = 0,
     ) -> None:
-        super().__init__(event_shape, num_outputs, num_classes)
+        super().__init__(event_shape, num_outputs, num_classes, num_values)
         embedding_width = width if embedding_width is None else embedding_width
         check_sizes(width=width, embedding_width=embedding_width)
         size = math.prod(self.event_shape)
-        self.embedding = TimeEmbedding(embedding_width, num_classes)
+        self.embedding = TimeEmbedding(embedding_width, num_classes, num_values=num_values)
         self.features = FourierFeatures(num_frequencies, max_frequency)
         self.enter = Linear(size * (1 + 2 * num_frequencies), width)
         self.blocks = nn.ModuleList(ResidualBlock(width, embedding_width) for _ in range(depth))

@@ -15,7 +15,6 @@ from ndm.nn.network import Network, check_sizes, zero_init
 
 
 def conv3x3(in_channels: int, out_channels: int) -> Conv2d:
-    """Make a 3x3 convolution that keeps height and width."""
     return Conv2d(in_channels, out_channels, 3, padding=1)
 
 
@@ -39,7 +38,6 @@ class ResidualBlock(Block):
         self.attention = SelfAttention(out_channels) if attend else nn.Identity()
 
     def compute(self, h: Tensor, embedding: Tensor) -> Tensor:
-        """Compute the block: h (B, C_in, H, W), the embedding (B, width) -> (B, C_out, H, W)."""
         scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, dim=1)
         hidden = modulate(self.norm(self.enter(h)), scale, shift)
         return self.attention(self.shortcut(h) + self.leave(hidden))
@@ -75,8 +73,8 @@ class UNet(Network):
 
     Resolution i has `channels * multipliers[i]` channels at the size of the event divided by 2**i, and `blocks`
     residual blocks on its way down and as many on its way up; those at heights in `attention` attend over all
-    pixels. Ronneberger et al. (2015, https://arxiv.org/abs/1505.04597); time, and label where there is one, scale
-    and shift every block. Raises `InputError` for events that are not (C, H, W), for sizes that 2**(levels - 1)
+    pixels. Ronneberger et al. (2015, https://arxiv.org/abs/1505.04597); time, and the condition where there is one,
+    scale and shift every block. Raises `InputError` for events that are not (C, H, W), for sizes that 2**(levels - 1)
     does not divide, and for a height in `attention` that no resolution has.
     """
 
@@ -90,8 +88,9 @@ class UNet(Network):
         attention: Sequence[int] = (),
         dropout: float = 0.0,
         num_classes: int = 0,
+        num_values: int = 0,
     ) -> None:
-        super().__init__(event_shape, num_outputs, num_classes)
+        super().__init__(event_shape, num_outputs, num_classes, num_values)
         heights = _heights(self.event_shape, len(multipliers))
         if not set(attention) <= set(heights):
             raise InputError(
@@ -116,7 +115,7 @@ class UNet(Network):
             up = None if last else Conv2d(widths[i + 1], widths[i], 1)
             return Resolution(stage(in_channels, i), stage(widths[i], i), below, up)
 
-        self.embedding = TimeEmbedding(width, num_classes)
+        self.embedding = TimeEmbedding(width, num_classes, num_values=num_values)
         self.enter = conv3x3(self.event_shape[0], channels)
         self.levels = levels_from(0, channels)
         self.leave = nn.Sequential(

@@ -7,9 +7,11 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ndm.base.errors import InputError
+from ndm.base.axes import DECODERS
+from ndm.base.errors import Advice, InputError
 from ndm.base.precision import check_tensors
 from ndm.base.shapes import like_event, sum_event
+from ndm.base.spec import Spec
 from ndm.parts.decoders.decoder import Decoder
 from ndm.parts.schedules import NoiseLevel
 
@@ -33,6 +35,14 @@ class DiscretisedDecoder(Decoder):
         if num_levels < 2:
             raise InputError(f"{num_levels} levels", "at least 2")
         self.num_levels = num_levels
+
+    @classmethod
+    def made_for(cls, spec: Spec) -> "DiscretisedDecoder":
+        if spec.num_levels is None:
+            raise InputError(
+                "levels of real values", "data with levels", Advice.of("choose {}", DECODERS.setting("gaussian"))
+            )
+        return cls(spec.num_levels)
 
     def values(self, like: Tensor) -> Tensor:
         """v_k, (L,), of the type and on the device of `like`."""

@@ -7,7 +7,7 @@ from torch import Tensor
 from ndm.base.errors import InputError
 from ndm.base.part import Part
 from ndm.base.shapes import like_event
-from ndm.process.curve import Curve
+from ndm.process.curve import Curve, Operation, times
 
 _MOST = 10_000
 
@@ -55,7 +55,12 @@ class BasisCurve(Curve):
         b, b_prime = self.functions(t)
         return self.x + self._combine(b), self._combine(b_prime)
 
-    def __sub__(self, other: Curve) -> Curve:
+    def __mul__(self, factor: float | Tensor) -> Curve:
+        if isinstance(factor, Tensor) and factor.ndim > 1:  # (B, *event) does not broadcast against (B, K, *event)
+            return super().__mul__(factor)
+        return BasisCurve(times(factor, self.x), times(factor, self.h), self.functions)
+
+    def combined(self, operation: Operation, other: Curve) -> Curve:
         if isinstance(other, BasisCurve) and other.functions is self.functions:
-            return BasisCurve(self.x - other.x, self.h - other.h, self.functions)
-        return super().__sub__(other)
+            return BasisCurve(operation(self.x, other.x), operation(self.h, other.h), self.functions)
+        return super().combined(operation, other)

@@ -9,7 +9,7 @@ from ndm.base.shapes import like_event
 from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms.transform import Transform
 from ndm.process.bases import StandardBasis
-from ndm.process.curve import Curve, RememberedCurve
+from ndm.process.curve import Curve, Operation, RememberedCurve, times
 
 
 class DiagonalTransform(Transform, ABC):
@@ -77,7 +77,12 @@ class ScaledCurve(Curve):
         w, w_prime = self.scale.with_velocity(t)
         return basis.inverse(w * coordinates), basis.inverse(w_prime * coordinates)
 
-    def __sub__(self, other: Curve) -> Curve:
+    def __mul__(self, factor: float | Tensor) -> Curve:
+        if isinstance(factor, Tensor) and factor.ndim > 1:  # which need not be diagonal in B
+            return super().__mul__(factor)
+        return ScaledCurve(self.transform, times(factor, self.x), self.scale)
+
+    def combined(self, operation: Operation, other: Curve) -> Curve:
         if isinstance(other, ScaledCurve) and other.transform is self.transform:
-            return ScaledCurve(self.transform, self.x - other.x, self.scale)
-        return super().__sub__(other)
+            return ScaledCurve(self.transform, operation(self.x, other.x), self.scale)
+        return super().combined(operation, other)

@@ -13,7 +13,7 @@ from ndm.process.curve import ConstantCurve, Curve
 
 
 class Transform(Part, ABC):
-    """F(x, t) with F(x, 0) = x, optionally given a condition (a class label).
+    """F(x, t) with F(x, 0) = x, optionally given a condition: labels (B,) or real values (B, C).
 
     Why F(x, 0) = x: the decoder then sees z_0 = alpha_0 x + sigma_0 eps, so that no term of the bound can be bought
     by hiding x. Source: Bartosh, Vetrov, Naesseth, Neural Diffusion Models (2024), https://arxiv.org/abs/2310.08337.

@@ -88,14 +88,16 @@ def memory() -> dict[str, float]:
 
 
 @torch.no_grad()
-def path_statistics(model: NeuralDiffusion, x: Tensor) -> dict[str, float]:
+def path_statistics(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None) -> dict[str, float]:
     """What metrics say of the path that data x (B, *event) take: the ends of gamma, `variance_ratio`, `movement`.
 
     Raises `InputError` where rounding swallows the noise at t = 0: what is trained is no bound then.
     """
     _check_noise(model, x)
     ends = model.schedule.gamma(torch.tensor([0.0, 1.0], device=x.device)).tolist()
-    return {"gamma_0": ends[0], "gamma_1": ends[1], "variance_ratio": variance_ratio(model, x)} | movement(model, x)
+    return {"gamma_0": ends[0], "gamma_1": ends[1], "variance_ratio": variance_ratio(model, x, cond)} | movement(
+        model, x, cond
+    )
 
 
 def _check_noise(model: NeuralDiffusion, x: Tensor) -> None:
@@ -112,24 +114,26 @@ def _check_noise(model: NeuralDiffusion, x: Tensor) -> None:
 
 
 @torch.no_grad()
-def variance_ratio(model: NeuralDiffusion, x: Tensor, t: float = _MIDDLE) -> float:
+def variance_ratio(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, t: float = _MIDDLE) -> float:
     """Var F(x, t) / Var x, each summed over the dimensions: 1 for the identity, 0 when F has collapsed.
 
     A constant F makes the diffusion term zero for free, which the other two terms of the bound must pay for.
     """
-    curve = model.curve(x)
+    curve = model.curve(x, cond)
     time = torch.tensor(t, dtype=x.dtype, device=x.device)
     at_start, at_t = curve(torch.zeros_like(time)), curve(time)
     return float(at_t.var(0).sum() / at_start.var(0).sum())
 
 
 @torch.no_grad()
-def movement(model: NeuralDiffusion, x: Tensor, times: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)) -> dict[str, float]:
+def movement(
+    model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, times: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
+) -> dict[str, float]:
     """How far F is from x and how fast it goes at some t: the means of (F(x, t) - F(x, 0))^2 and (dF/dt)^2.
 
     The means are over examples and dimensions, in the model's scale of the data.
     """
-    curve = model.curve(x)
+    curve = model.curve(x, cond)
     start = curve(torch.zeros((), dtype=x.dtype, device=x.device))
     found = {}
     for t in times:

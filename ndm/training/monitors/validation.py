@@ -12,6 +12,7 @@ from ndm.config import Config
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.runs import checkpoint
+from ndm.training.objective import as_piece
 
 _STATE = ("value", "step", "best", "best_step", "since_best")
 _DRAWS = 4  # of (t, z_t) for each example
@@ -22,7 +23,7 @@ class Validation:
     """The bound of the first `validation_limit` examples of the validation split, every `validate_every` steps.
 
     It remembers the best value and its step, and counts those since without a better one. The values are in bits/dim
-    for images and in nats for others.
+    for images and in nats for others; of a conditional model they are those given each example's condition.
     """
 
     def __init__(self, config: Config, data: DataSet) -> None:
@@ -35,10 +36,11 @@ class Validation:
 
     def measure(self, step: int, model: NeuralDiffusion) -> float:
         """The value of `model`; raises `FloatingPointError` for a bound that is not finite."""
-        device = next(model.parameters()).device
-        x = model.decoder.from_raw(self.data.validation.x[: self.config.validation_limit]).to(device)
-        generator = torch.Generator(device).manual_seed(_SEED)
-        nats = float(nelbo(model, x, timesteps=self.config.timesteps, draws=_DRAWS, generator=generator).total.mean())
+        some = self.data.validation.take(slice(self.config.validation_limit))
+        x, cond = as_piece(model, some.x, some.cond)
+        generator = torch.Generator(x.device).manual_seed(_SEED)
+        estimate = nelbo(model, x, cond, timesteps=self.config.timesteps, draws=_DRAWS, generator=generator)
+        nats = float(estimate.total.mean())
         if not math.isfinite(nats):
             raise FloatingPointError(f"the bound of validation is not finite at step {step}")
         return in_unit(nats, self.data)

@@ -55,9 +55,9 @@ def test_what_is_held_out_is_not_trained_on_and_all_else_is(places, place):
     held = numbered(found.validation.x) + numbered(found.test.x)
     batches = found.train.batches(8, seed=0)
     assert len(batches.lanes) == {"export": 4, "parquet": 4, "images": 1}[place]
-    trained = [number for step in range((NUM - 24) // 8) for number in numbered(batches[step])]
+    trained = [number for step in range((NUM - 24) // 8) for number in numbered(batches[step].x)]
     assert len(set(held)) == 24 and sorted(held + trained) == list(range(NUM))  # lanes are equal: one epoch
-    again = [number for step in range(9, 18) for number in numbered(batches[step])]
+    again = [number for step in range(9, 18) for number in numbered(batches[step].x)]
     assert sorted(again) == sorted(trained) and again != trained
 
 
@@ -70,7 +70,7 @@ def test_shares_make_the_batch_and_open_their_lanes_alone(places, place, number)
     size = 8 // number
     for step in range(25):
         parts = [share.rows(step, i * size, (i + 1) * size) for i, share in enumerate(shares)]
-        assert (np.concatenate(parts) == whole[step]).all()
+        assert (np.concatenate([part.x for part in parts]) == whole[step].x).all()
     if number == 4 and place != "images":
         assert [len(share.state()) for share in shares] == [len(whole.state()) // 4] * 4
 
@@ -82,8 +82,8 @@ def test_a_resumed_stream_is_the_unbroken_one_and_reads_little(places, monkeypat
     for step in (0, 1, 5, 13, 26, 38):
         resumed = found.train.batches(8, seed=0, flip=True)
         resumed.load(unbroken.state())
-        assert (resumed[step] == every[step]).all() and (resumed[step + 1] == every[step + 1]).all()
-        assert (found.train.batches(8, seed=0, flip=True)[step] == every[step]).all()  # lengths unknown
+        assert (resumed[step].x == every[step].x).all() and (resumed[step + 1].x == every[step + 1].x).all()
+        assert (found.train.batches(8, seed=0, flip=True)[step].x == every[step].x).all()  # lengths unknown
     read, original = [], stream.Source.read
 
     def counted(source, piece, after):
@@ -102,14 +102,14 @@ def test_batches_in_nearly_any_order_and_twice(places):
     batches = data.load(places["export"], OF_IMAGES).train.batches(8, seed=0)
     every = [data.load(places["export"], OF_IMAGES).train.batches(8, seed=0)[step] for step in range(8)]
     for step in (1, 0, 0, 3, 2, 4, 3, 7, 5, 6, 0):
-        assert (batches[step] == every[step]).all()
+        assert (batches[step].x == every[step].x).all()
 
 
 def test_flips_turn_half_and_leave_the_order(places):
     found = data.load(places["export"], OF_IMAGES)
     plain, flipped, turned = found.train.batches(8, seed=0), found.train.batches(8, seed=0, flip=True), 0
     for step in range(50):
-        for x, y in zip(plain[step], flipped[step], strict=True):
+        for x, y in zip(plain[step].x, flipped[step].x, strict=True):
             assert (x == y).all() or (x[..., ::-1] == y).all()
             turned += not (x == y).all()
     assert 150 < turned < 250  # 200 of 400 in the mean, standard deviation 10
@@ -122,7 +122,7 @@ def test_the_seed_decides_the_order_and_labels_are_numbered(places):
     assert found.num_classes == 2
     for part in SPLITS:
         assert (found.split(part).y == [int(i % 3 > 0) for i in numbered(found.split(part).x)]).all()
-    assert (found.train.batches(8, seed=0)[0] != found.train.batches(8, seed=1)[0]).any()
+    assert (found.train.batches(8, seed=0)[0].x != found.train.batches(8, seed=1)[0].x).any()
 
 
 @pytest.mark.parametrize("place", ["export", "parquet"])
@@ -130,7 +130,7 @@ def test_tables_are_streamed(places, place):
     found = data.load(places[place], HELD | {"columns": ["a", "c"], "label": "kind", "lanes": 4})
     assert found.event_shape == (2,) and found.num_levels is None and found.num_classes == 2
     batches = found.train.batches(8, seed=0)
-    trained = np.concatenate([batches[step] for step in range(9)])
+    trained = np.concatenate([batches[step].x for step in range(9)])
     every = np.concatenate([trained, found.validation.x, found.test.x])
     expected = np.stack([COLUMNS["a"], COLUMNS["c"]], 1).astype(np.float32)
     assert every.dtype == np.float32 and (np.sort(every, 0) == np.sort(expected, 0)).all()
@@ -181,7 +181,7 @@ def test_what_comes_later_and_cannot_be_decoded_is_named(tmp_path):
         found = data.load(f"hub:{folder.parent}", options)
     batches = found.train.batches(1, seed=0)
     for step in range(27):
-        assert numbered(batches[step]) == [10 + step]
+        assert numbered(batches[step].x) == [10 + step]
     for step, words in (
         (27, "example 38, which cannot be decoded"),
         (28, "example 39 of 4x2 pixels; expected 4x4"),
@@ -205,4 +205,4 @@ def test_a_stream_that_breaks_off_is_one_line_and_can_be_asked_again(places, mon
     with pytest.raises(InputError, match=r"cannot be read at example \d+ \(ConnectionError: the network is gone\)"):
         again[1]
     monkeypatch.setattr(datasets.IterableDataset, "shard", original)
-    assert (again[1] == expected).all() and (batches[1] == expected).all()
+    assert (again[1].x == expected.x).all() and (batches[1].x == expected.x).all()

@@ -21,7 +21,8 @@ from ndm.data.batches import Batches
 from ndm.data.formats.images import Images, Policy
 from ndm.data.formats.pickles import unpickled
 from ndm.data.formats.stores import Tar
-from ndm.data.sets import celeba_hq_256, cifar10, imagenet, mnist
+from ndm.data.sets import _imagenet as imagenet
+from ndm.data.sets import celeba_hq_256, cifar10, mnist
 from ndm.data.sets._imagenet import Counts
 
 RNG = np.random.RandomState(0)
@@ -255,7 +256,7 @@ def test_images_that_stay_in_their_archive_are_decoded_only_when_asked_for(tmp_p
     monkeypatch.setattr(Tar, "read", lambda self, i: read.append(i) or whole(self, i))
     images = Images(Tar(tmp_path / "train_32x32.tar"), Policy(32, 32, "rgb"))
     split = data.Split(images)
-    batch = Batches(split, 4, seed=0).rows(0, 1, 3)
+    batch = Batches(split, 4, seed=0).rows(0, 1, 3).x
     order = np.random.default_rng((0, 0)).permutation(12)
     assert sorted(read) == sorted(order[1:3]) and (batch == x[order[1:3]]).all()
     assert (images.subset(np.array([5, 2]))[:] == x[[5, 2]]).all() and (np.asarray(images) == x[:12]).all()

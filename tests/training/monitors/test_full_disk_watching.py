@@ -197,7 +197,7 @@ def test_a_run_whose_lock_cannot_be_written_is_refused(capfd):
 
 NO_ROOM = """
 import sys
-from ndm.cli.main import main
+from ndm.cli import main
 from pathlib import Path
 from typing import Any
 from ndm.training.monitors.metrics import Metrics

@@ -278,7 +278,7 @@ def _generator(seed: int, k: int, like: Tensor) -> torch.Generator:
 
 
 def _mean(what: str, nats: Tensor, run: Run, mean: Mean | None = None) -> dict[str, float | None]:
-    """The mean over examples (N,) and its standard error, if known; their noise is independent unless `mean` is given."""
+    """The mean over examples (N,) and its standard error, if known; noise is independent unless `mean` is given."""
     wrong = (~torch.isfinite(nats)).nonzero()
     if len(wrong):
         raise FloatingPointError(

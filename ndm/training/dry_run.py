@@ -1,4 +1,4 @@
-"""What a configuration means and costs, before it is run."""
+"""Dry runs: what a configuration means and costs."""
 
 import time
 

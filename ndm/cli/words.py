@@ -31,7 +31,7 @@ _SUGGESTIONS = "Perhaps you meant:"
 
 
 class UsageError(Exception):
-    """Words that are no command; its message is one line."""
+    """Raised for words that are not a command; its message is one line."""
 
 
 def commands() -> dict[str, str]:
@@ -158,7 +158,7 @@ def parse(kind: type, program: str, words: Sequence[str], description: str | Non
 
 
 def summary(box: str) -> str:
-    """The objection that a box of tyro's shows, its best suggestion, and where to find help."""
+    """Make one line of a box of tyro's: the objection, the best suggestion, and where to find help."""
     _, *lines = (line.strip(_FRAME) for line in box.splitlines())  # a frame alone, a rule and a blank line are ""
     return "; ".join(filter(None, _parts(lines)))
 

@@ -34,7 +34,7 @@ class Axis:
         package: where ours are: each public file but that of `base` is a choice of that name. None where the names are
             those of another library's table.
         base: "module:Class", of which a file defines one concrete subclass: the choice. Without it, the module is.
-        given: the arguments that whoever makes it gives it, which are therefore no options.
+        given: the arguments that its maker passes, which are therefore not options.
     """
 
     kind: str

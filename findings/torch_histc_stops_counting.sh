@@ -2,7 +2,7 @@
 # torch 2.13.0, CPU: histc and histogram of float32 stop counting at 16 777 216 a bin, and how soon depends on the threads.
 #
 # Behaviour: counts are kept in the precision of the data. 2^24 + 1 is no float32, so that a bin that holds 2^24 stays there;
-# each thread has counts of its own, so that two threads count twice as far. bincount with float32 weights stops as well.
+# each thread has its counts, so that two threads count twice as far. bincount with float32 weights stops as well.
 # Why it matters: the levels of the pixels or latents of a data set are counted so, for an entropy or a calibration. MNIST
 # alone has more than twice as many black pixels. The distribution is then too flat, and another one on another machine.
 # numpy.histogram and torch.bincount without weights count in integers.

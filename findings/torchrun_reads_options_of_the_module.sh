@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# torch 2.13.0: `torchrun -m MODULE WORD --run X` is refused: torchrun takes the module's --run for one of its own.
+# torch 2.13.0: `torchrun -m MODULE WORD --run X` is refused: torchrun takes the module's --run for one of its options.
 #
 # Behaviour: options after the first word of the program are still matched, by their beginnings, against torchrun's own: --run could be
 # --run-path or --run_path. `python -m MODULE WORD --run X` works, and so does `torchrun -m -- MODULE WORD --run X`.

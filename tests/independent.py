@@ -25,7 +25,7 @@ WIDE, NARROW = (-12.0, 14.0), (-4.0, 3.0)  # ends of gamma: nothing is lost, and
 
 
 def levels_form() -> CategoricalParameterisation:
-    """Three levels, of shares 0.2, 0.5 and 0.3 in an order of its own in each dimension."""
+    """Three levels with frequencies 0.2, 0.5 and 0.3, in another order in each dimension."""
     form = CategoricalParameterisation((2,), 3)
     with torch.no_grad():
         form.theta.scatter_(1, ORDERS, SHARES.log().expand(2, 3).to(form.theta))

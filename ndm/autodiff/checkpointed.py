@@ -1,4 +1,4 @@
-"""Blocks that can forget what they computed until the gradient needs it: less memory for a third more work."""
+"""Activation checkpointing that keeps forward derivatives: less memory for a third more work."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from ndm.base.errors import InputError
 
 
 class Block(nn.Module):
-    """A block of a network, values in and a value out, that a subclass computes in `compute`.
+    """A block of a network that can be checkpointed; a subclass computes its value in `compute`.
 
-    While training, a block that is `recomputed` keeps its inputs alone and computes once more in the backward pass
+    While training, a block that is `recomputed` keeps only its inputs and computes once more in the backward pass
     (Chen et al., 2016, https://arxiv.org/abs/1604.06174): same values, tangents, random masks and gradients. Inside
-    the functions of `torch.func` it does not: what they nest ends before the backward pass comes.
+    the functions of `torch.func` it is not recomputed, because their levels end before the backward pass.
     """
 
     compute: Callable[..., Tensor]
@@ -34,7 +34,7 @@ class Block(nn.Module):
 
 
 def checkpoint_activations(model: nn.Module) -> None:
-    """Let every `Block` of a model be recomputed; raises `InputError` where there is none."""
+    """Switch checkpointing on for every `Block` of a model; raises `InputError` where there is none."""
     blocks = [module for module in model.modules() if isinstance(module, Block)]
     if not blocks:
         raise InputError(
@@ -48,7 +48,7 @@ def checkpoint_activations(model: nn.Module) -> None:
 
 @dataclass(frozen=True)
 class _Circumstances:
-    """What a block's value depends on beside inputs and weights: the random state, and the precision of autocast."""
+    """What a block's value depends on besides inputs and weights: the random state, and the precision of autocast."""
 
     device: str
     random: Tensor  # of the CPU
@@ -57,17 +57,17 @@ class _Circumstances:
 
     @classmethod
     def around(cls, x: Tensor) -> "_Circumstances":
-        """Those of now, for a block of inputs like x."""
+        """The present random state and precision, for a block with inputs like x."""
         device = x.device.type
         precision = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
         return cls(device, torch.get_rng_state(), get_device_states(x), precision)
 
     def autocast(self) -> torch.autocast:
-        """Without its cache: a weight cast where no gradient is recorded would have none where it is used again."""
+        """The autocast to compute under, without its cache: a weight cast without a gradient would keep none."""
         return torch.autocast(self.device, self.precision, enabled=self.precision is not None, cache_enabled=False)
 
     def again(self, function: Callable[[], Any]) -> Any:
-        """function() under these."""
+        """Call `function` under this random state and precision."""
         indices, states = self.random_there
         with torch.random.fork_rng(indices, device_type=None if self.device == "cpu" else self.device), self.autocast():
             torch.set_rng_state(self.random)
@@ -76,12 +76,12 @@ class _Circumstances:
 
 
 def _recomputed(block: Block, inputs: tuple[Tensor, ...]) -> Tensor:
-    """block.compute(*inputs), where the graph holds the inputs alone; dual numbers like any."""
+    """Compute `block.compute(*inputs)` with a graph that holds only the inputs; they may be dual numbers."""
     circumstances = _Circumstances.around(inputs[0])
     with torch.no_grad(), circumstances.autocast():
         result = forward_ad.unpack_dual(block.compute(*inputs))
-    # A tangent is an input of its own: the dual numbers are gone when the backward pass comes. So are weights, as
-    # what waits for their gradients, to share them between processes, looks for them in the graph.
+    # Tangents are inputs too: the dual numbers are gone when the backward pass comes. So are weights, because DDP's
+    # hooks, which average their gradients over processes, look for them in the graph.
     values, tangents = zip(*map(forward_ad.unpack_dual, inputs), strict=True)
     value, tangent = _Recomputed.apply(
         block, circumstances, len(inputs), *result, *values, *tangents, *block.parameters()
@@ -90,7 +90,7 @@ def _recomputed(block: Block, inputs: tuple[Tensor, ...]) -> Tensor:
 
 
 class _Computed(nn.Module):
-    """A block as what it computes."""
+    """A module whose `forward` is a block's `compute`."""
 
     def __init__(self, block: Block) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class _Computed(nn.Module):
 
 
 class _Recomputed(Function):
-    """A value and its tangent as they are, with the gradients of their block."""
+    """Returns a value and its tangent, with the gradients of the block that computed them."""
 
     @staticmethod
     def forward(

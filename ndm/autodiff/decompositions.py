@@ -1,9 +1,9 @@
-"""Functions of PyTorch whose forward derivative must not be differentiated again, made of others that may be.
+"""Decompositions of PyTorch operations whose forward-mode derivative is not itself differentiable.
 
-With torch 2.13 the gradient of a velocity through layer, instance and batch norm is wrong without a word, because their
-mean and deviation count as constants; that through a softmax of dual numbers is refused, by the backward pass. That
-through determinants and solutions of linear equations is wrong, too, or lost: it is refused here, and so is what goes
-to NumPy and loses its derivative.
+With torch 2.13 the gradient of a velocity through layer, instance and batch norm is silently wrong, because their mean
+and deviation count as constants; the backward pass refuses that through a softmax of dual numbers. The gradient through
+determinants and solutions of linear equations is wrong or lost: it is refused here, and so are functions that go to
+NumPy and lose their derivative.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Rules = dict[Any, Callable[..., Any]]
 
 
 class Replaced(TorchFunctionMode):
-    """While it is on, functions that have a rule are the rule."""
+    """A mode in which PyTorch functions are replaced by the rules for them."""
 
     def __init__(self, rules: Rules) -> None:
         super().__init__()
@@ -33,19 +33,19 @@ class Replaced(TorchFunctionMode):
 
 
 def softmax(x: Tensor, dim: int, *_: Any, **__: Any) -> Tensor:
-    """exp(x) / sum exp(x)."""
+    """Softmax, exp(x) / sum exp(x)."""
     exp = _shifted(x, dim)[1]
     return exp / exp.sum(dim, keepdim=True)
 
 
 def log_softmax(x: Tensor, dim: int, *_: Any, **__: Any) -> Tensor:
-    """x - log sum exp(x)."""
+    """Log-softmax, x - log sum exp(x)."""
     largest, exp = _shifted(x, dim)
     return x - largest - exp.sum(dim, keepdim=True).log()
 
 
 def logsumexp(x: Tensor, dim: int | tuple[int, ...], keepdim: bool = False) -> Tensor:
-    """log sum exp(x)."""
+    """The logarithm of a sum of exponentials, log sum exp(x)."""
     largest, exp = _shifted(x, dim)
     total = largest + exp.sum(dim, keepdim=True).log()
     return total if keepdim else total.squeeze(dim)
@@ -65,7 +65,7 @@ def layer_norm(
     eps: float = 1e-5,
     *_: Any,
 ) -> Tensor:
-    """(x - mean) / sqrt(variance + eps) over the last dimensions, weight and bias on top."""
+    """Layer norm, (x - mean) / sqrt(variance + eps) over the last dimensions, times weight, plus bias."""
     dims = tuple(range(-len(normalized_shape), 0))
     centred = x - x.mean(dims, keepdim=True)
     x = centred * (centred.square().mean(dims, keepdim=True) + eps).rsqrt()
@@ -83,7 +83,7 @@ def instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """A group norm of one channel a group, where its statistics are those of x."""
+    """Instance norm as a group norm of one channel a group, where its statistics are those of x."""
     if not use_input_stats:
         return F.instance_norm(x, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
     return F.group_norm(x, x.shape[1], weight, bias, eps)
@@ -99,14 +99,14 @@ def batch_norm(
     *options: Any,
     **named: Any,
 ) -> Tensor:
-    """Batch norm in evaluation; in training it mixes examples, which no curve of a model may."""
+    """Batch norm in evaluation; refused in training, where it mixes examples."""
     if training:
         raise InputError("a batch norm in a transformation", "a curve for each example", "use group or layer norm")
     return F.batch_norm(x, running_mean, running_var, weight, bias, training, *options, **named)
 
 
 def numpy(x: Tensor, *arguments: Any, **options: Any) -> Any:
-    """The array of x, which must not be a dual number: its tangent would be lost. So it is with gradients."""
+    """Convert x to NumPy; refused for a dual number, whose tangent would be lost."""
     if forward_ad.unpack_dual(x).tangent is not None:
         raise InputError(
             "a function that takes t to NumPy, where it has no derivative",
@@ -117,7 +117,7 @@ def numpy(x: Tensor, *arguments: Any, **options: Any) -> Any:
 
 
 def without_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, but refused where its forward derivative is to have a gradient."""
+    """Wrap a function so that a gradient of its forward derivative is refused."""
 
     def guarded(*arguments: Any, **options: Any) -> Any:
         tensors = [each for each in (*arguments, *options.values()) if isinstance(each, Tensor)]
@@ -137,6 +137,9 @@ def without_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def refuse(*_: Any, **__: Any) -> Any:
+    """Raise `RuntimeError` for a function that has no rule for dual numbers."""
+    """Raise `RuntimeError` for a function that has no rule for dual numbers."""
+    """Raise `RuntimeError` for a function that has no rule for dual numbers."""
     raise RuntimeError("a softmax that no rule reaches")
 
 

@@ -1,4 +1,4 @@
-"""Forward-mode derivatives: in time, of a function that has no closed form, and of a part of such a function."""
+"""Forward-mode derivatives: in time, and along a tangent."""
 
 import contextlib
 from collections.abc import Callable
@@ -16,16 +16,16 @@ _NUDGE = 1e-3  # of an argument, to see whether a function without a derivative 
 
 
 def with_velocity(f: Callable[[Tensor], Tensor], t: Tensor) -> tuple[Tensor, Tensor]:
-    """f(t) and df/dt by one forward-mode derivative, for f elementwise in t: a time each, (B,) or ().
+    """Compute f(t) and df/dt by one forward-mode derivative, for f elementwise in t, (B,) or ().
 
     In every mode of PyTorch (`torch.inference_mode` too) they are those under `torch.no_grad`.
 
     Raises:
-        InputError: where f hides t from PyTorch's derivatives, so that df/dt would be 0 without a word, or lack what
-            went through NumPy.
+        InputError: where f hides t from PyTorch's derivatives, so that df/dt would silently be 0, or lack what went
+            through NumPy.
     """
     with outside_inference():
-        # Forward mode needs memory of its own for t: an expanded tensor shares it between examples.
+        # Forward mode needs separate memory for each t: an expanded tensor shares it between examples.
         t = t.clone()
         value, velocity = with_tangent(f, (t,), (torch.ones_like(t),))
         if velocity is None:
@@ -38,10 +38,10 @@ def with_velocity(f: Callable[[Tensor], Tensor], t: Tensor) -> tuple[Tensor, Ten
 def with_tangent(
     f: Callable[..., Tensor], x: tuple[Tensor, ...], v: tuple[Tensor, ...]
 ) -> tuple[Tensor, Tensor | None]:
-    """f(x) and its derivative along v, J(x) v; None in its place where f is not seen to depend on x.
+    """Compute f(x) and its derivative along v, J(x) v; None in its place where f does not depend on x for PyTorch.
 
-    Dual numbers where they do, `torch.func.jvp` where they do not: it nests and has fewer gaps, but small networks
-    take a third longer.
+    By dual numbers where they work, else by `torch.func.jvp`: it nests and has fewer gaps, but small networks take a
+    third longer.
     """
     with outside_inference():
         x = tuple(map(usable, x))
@@ -68,13 +68,13 @@ def with_tangent(
 
 
 def require_gradient(f: Callable[[Tensor], Tensor], x: Tensor, value: Tensor) -> None:
-    """Raise `InputError` where `value` = f(x) is to have a gradient in x, has none, and changes with x all the same."""
+    """Raise `InputError` where `value` = f(x) should have a gradient in x and has none, although it changes with x."""
     if torch.is_grad_enabled() and x.requires_grad and not value.requires_grad:
         _require_constant(f, x)
 
 
 def _require_constant(f: Callable[[Tensor], Tensor], x: Tensor) -> None:
-    """Raise `InputError` where f, which PyTorch sees no derivative of, changes with x."""
+    """Raise `InputError` where f changes with x, although PyTorch sees no derivative of it."""
     if torch._C._are_functorch_transforms_active():  # type: ignore[attr-defined]
         return  # values cannot be looked at
     values = []

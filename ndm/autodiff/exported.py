@@ -38,7 +38,7 @@ _FUNCTIONS: tuple[Callable[..., Tensor], ...] = (
 
 
 def _with_zeros(function: Callable[..., Tensor], *arguments: Any, **options: Any) -> Tensor:
-    """function(*arguments) where all arguments carry tangents if any does, those of constants 0."""
+    """Call `function` with tangents on all arguments if any has one: those of constants are 0."""
     duals = [x for x in arguments if isinstance(x, Tensor) and forward_ad.unpack_dual(x).tangent is not None]
     if duals:
         arguments = tuple(_dual(x, duals[0]) for x in arguments)
@@ -52,7 +52,7 @@ def _dual(x: Any, like: Tensor) -> Tensor:
 
 
 def make_dual(value: Tensor, tangent: Tensor) -> Tensor:
-    """The dual number of both, in one layout of memory where it is traced: PyTorch cannot move symbols between two."""
+    """Make a dual number; while `torch.export` traces, value and tangent are brought to one memory layout."""
     if torch.compiler.is_exporting():
         value, tangent = value.contiguous(), tangent.contiguous()
     return forward_ad.make_dual(value, tangent)

@@ -1,4 +1,4 @@
-"""Layers whose forward derivative costs what the layer costs; with nothing to derive they are PyTorch's.
+"""Layers with a fast forward derivative: its cost is that of the layer. Without tangents they are PyTorch's layers.
 
 A velocity carries a tangent h' = dh/dt beside each value h of a network. PyTorch's own rules are slow for four layers:
 convolutions and linear maps are applied once more to a weight of zeros, and the derivatives of SiLU and group norm are
@@ -21,27 +21,27 @@ from ndm.autodiff.exported import make_dual
 
 
 def dual(layer: Callable[[Tensor], Tensor], tangent_rule: Callable[[Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
-    """layer(h), with the tangent tangent_rule(h, h') where x carries h'."""
+    """Apply a layer to h, with the tangent tangent_rule(h, h') where x carries h'."""
     value, tangent = forward_ad.unpack_dual(x)
     return layer(x) if tangent is None else make_dual(layer(value), tangent_rule(value, tangent))
 
 
 class Linear(nn.Linear):
-    """W h + b, with tangent W h'."""
+    """A linear layer W h + b with tangent W h'."""
 
     def forward(self, x: Tensor) -> Tensor:
         return dual(super().forward, lambda _, tangent: F.linear(tangent, self.weight), x)
 
 
 class Conv2d(nn.Conv2d):
-    """W h + b for a convolution W, with tangent W h'."""
+    """A convolution W h + b with tangent W h'."""
 
     def forward(self, x: Tensor) -> Tensor:
         return dual(super().forward, lambda _, tangent: self._conv_forward(tangent, self.weight, None), x)
 
 
 def silu(x: Tensor) -> Tensor:
-    """h s(h), s the logistic function, with tangent silu'(h) h'."""
+    """SiLU, h s(h) with the logistic function s, with tangent silu'(h) h'."""
     return dual(F.silu, SiLUTangent.apply, x)
 
 
@@ -53,7 +53,7 @@ class SiLU(nn.Module):
 
 
 def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """(1 + scale) h + shift, with tangent (1 + scale) h' + scale' h + shift', where scale and shift carry theirs."""
+    """Scale and shift, (1 + scale) h + shift, with tangent (1 + scale) h' + scale' h + shift'."""
     scale_value, scale_prime = forward_ad.unpack_dual(scale)
     shift_value, shift_prime = forward_ad.unpack_dual(shift)
     if scale_prime is None or shift_prime is None:
@@ -66,9 +66,10 @@ def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
 
 class GroupNorm(nn.GroupNorm):
-    """w r (h - m(h)) + b with r = (m((h - m(h))^2) + eps)^(-1/2), m the mean over a group: (B, C, H, W) -> the same.
+    """Group norm with a fast forward derivative, (B, C, H, W) -> the same.
 
-    Its tangent is w J(h) h'. Wu and He (2018), https://arxiv.org/abs/1803.08494.
+    w r (h - m(h)) + b with r = (m((h - m(h))^2) + eps)^(-1/2), m the mean over a group. Its tangent is w J(h) h'.
+    Wu and He (2018), https://arxiv.org/abs/1803.08494.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,7 +80,10 @@ class GroupNorm(nn.GroupNorm):
 
 
 class SiLUTangent(Function):
-    """J(x) v = silu'(x) v,   D(x)[v, g] = s (1 - s) (2 + x - 2 x s) v g,   s the logistic function of x."""
+    """The tangent of SiLU and its derivative, with s the logistic function of x.
+
+    J(x) v = silu'(x) v,   D(x)[v, g] = s (1 - s) (2 + x - 2 x s) v g.
+    """
 
     generate_vmap_rule = True
 
@@ -94,7 +98,7 @@ class SiLUTangent(Function):
 
     @staticmethod
     def second(x: Tensor, v: Tensor, g: Tensor) -> Tensor:
-        """D(x)[v, g]."""
+        """The second derivative D(x)[v, g]."""
         s = torch.sigmoid(x)
         return torch.ops.aten.sigmoid_backward(torch.addcmul(2 + x, x, s, value=-2) * v * g, s)
 
@@ -110,9 +114,9 @@ class SiLUTangent(Function):
 
 
 class NormTangent(Function):
-    """J(x) v = r (v - m(v) - r^2 m(c v) c),   D(x)[v, g] = -r^2 (m(c v) J g + m(c g) J v + m(g J v) c),   c = x - m(x)
+    """The tangent of group norm without weight and bias, and its derivative, with r and m of `GroupNorm`.
 
-    for the group norm without weight and bias, r and m as in `GroupNorm`.
+    J(x) v = r (v - m(v) - r^2 m(c v) c),   D(x)[v, g] = -r^2 (m(c v) J g + m(c g) J v + m(g J v) c),   c = x - m(x).
     """
 
     @staticmethod
@@ -140,7 +144,7 @@ class NormTangent(Function):
 
     @staticmethod
     def second(x: Tensor, v: Tensor, jv: Tensor, g: Tensor, jg: Tensor, num_groups: int, eps: float) -> Tensor:
-        """D(x)[v, g], given J v and J g too."""
+        """The second derivative D(x)[v, g], given J v and J g."""
         c = x - _group_means(num_groups, x)[0]
         m_cc, m_cv, m_cg, m_gjv = _group_means(num_groups, c**2, c * v, c * g, g * jv)
         r_squared = 1 / (m_cc + eps)
@@ -160,7 +164,7 @@ class NormTangent(Function):
 
 
 def _group_means(num_groups: int, *values: Tensor) -> Tensor:
-    """m of K values (B, C, H, W), repeated for each channel of the group: (K, B, C, 1, 1)."""
+    """The group means m of K values (B, C, H, W), repeated for each channel of the group: (K, B, C, 1, 1)."""
     channels = torch.stack([value.mean((2, 3)) for value in values])
     groups = channels.unflatten(2, (num_groups, -1))
     return groups.mean(-1, keepdim=True).expand_as(groups).flatten(2)[..., None, None]

@@ -1,1 +1,1 @@
-"""What every room stands on and no paper mentions: errors, parts, files, seeds, processes."""
+"""Foundations without mathematics: errors, parts that remember their arguments, files, seeds, processes."""

@@ -1,4 +1,4 @@
-"""How the command line ends where a signal stops it: in one line, without a traceback, at any moment.
+"""Handling of SIGINT and SIGTERM: the command line ends in one line, without a traceback, at any moment.
 
 The package imports this module first, as its other imports take seconds. Programs that import the package keep their
 own handling of signals.
@@ -19,10 +19,10 @@ _AGAIN = 0.01  # seconds
 
 
 class Ending:
-    """What SIGINT and SIGTERM do to the command line.
+    """Handles SIGINT and SIGTERM of the command line.
 
-    While a command works they are a `KeyboardInterrupt`, once: its files are left whole. Before (imports), while it
-    ends, and after it they end the process at once.
+    While a command works they raise `KeyboardInterrupt`, once: its files are left whole. Before that (imports), while
+    it ends, and afterwards they end the process at once.
     """
 
     def __init__(self) -> None:
@@ -37,11 +37,11 @@ class Ending:
         sys.unraisablehook = self._raise_again
 
     def work(self) -> None:
-        """A command begins."""
+        """Note that a command begins."""
         self.works = True
 
     def done(self, code: int) -> None:
-        """The command has ended with this exit code, and said what there was to say."""
+        """Note that the command has ended with this exit code and has printed everything."""
         self.works, self.code, self.speaks = False, code, False
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -54,7 +54,7 @@ class Ending:
         os._exit(self.code)
 
     def _raise_again(self, ignored: "sys.UnraisableHookArgs") -> None:
-        """A `KeyboardInterrupt` that fell into a destructor, where Python drops it, is raised a moment later."""
+        """Raise again a `KeyboardInterrupt` that Python dropped in a destructor."""
         if ignored.exc_type is not KeyboardInterrupt:
             sys.__unraisablehook__(ignored)
             return
@@ -71,7 +71,7 @@ def is_program() -> bool:
 
 
 def is_first() -> bool:
-    """Whether this is the process that speaks: neither spawned by another, nor a later one of several."""
+    """Whether this process prints: it is neither spawned by another, nor a later one of several."""
     return "--multiprocessing-fork" not in sys.orig_argv and launcher.rank() == 0
 
 

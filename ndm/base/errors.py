@@ -1,4 +1,4 @@
-"""The one exception for wrong use: what was got, what was expected, what to do, in one line."""
+"""The exception for wrong use: what was got, what was expected, what to do, in one line."""
 
 import errno
 import os
@@ -29,7 +29,7 @@ _REFUSALS = {
 
 
 def reason(error: Exception) -> str:
-    """What another library's error says, with its type, in one line."""
+    """The message of another library's error, with its type, in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
@@ -42,13 +42,13 @@ class Setting:
 
 
 class Advice(str):
-    """Advice that names settings: a text in the words of Python, which knows those of the command line as well."""
+    """Advice that names settings, in the words of Python and in those of the command line."""
 
     on_command_line: str
 
     @classmethod
     def of(cls, text: str, *settings: Setting) -> Self:
-        """The text with a setting at each {}."""
+        """Make advice from a text with a {} for each setting."""
         advice = cls(text.format(*(each.in_python for each in settings)))
         advice.on_command_line = text.format(*(each.on_command_line for each in settings))
         return advice
@@ -63,14 +63,14 @@ class InputError(ValueError):
 
     @property
     def on_command_line(self) -> str:
-        """The line, its advice in the words of the command line."""
+        """The message with its advice in the words of the command line."""
         return self._line(getattr(self.advice, "on_command_line", self.advice))
 
     def _line(self, advice: str) -> str:
         return f"got {self.got}; expected {self.expected}" + (f"; {advice}" if advice else "")
 
     def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
-        """How it goes from one process to another."""
+        """Pickle the error with its arguments, for other processes."""
         return type(self), (self.got, self.expected, self.advice)
 
 
@@ -79,10 +79,10 @@ class SavingError(OSError):
 
 
 def refused(what: object, done: str, error: Exception, expected: str, advice: str = "") -> InputError:
-    """The `InputError` of something, a path, that cannot be `done` (read, written): why, and what to do about that.
+    """Make the `InputError` for a path that cannot be `done` (read, written): why, and what to do about it.
 
-    `expected` and `advice` are those of a file that is missing or damaged: a refusal of the system has others. Memory
-    that is short says nothing of the file: that error is raised as it is.
+    `expected` and `advice` are for a file that is missing or damaged: what the system refuses has its own. An error of
+    memory has nothing to do with the file, and is raised as it is.
     """
     if is_out_of_memory(error):
         raise error
@@ -91,18 +91,18 @@ def refused(what: object, done: str, error: Exception, expected: str, advice: st
 
 
 def why(error: Exception) -> str:
-    """What an error says, in one line: the system's own words where it comes from the system."""
+    """The message of an error in one line: the system's words where it comes from the system."""
     found = number(error)
     return os.strerror(found) if found else reason(error)[:300]
 
 
 def remedy(error: Exception) -> str:
-    """What to do about a refusal of the system, so that what was done succeeds the next time."""
+    """Advice for what the system refuses, by its cause."""
     return _REFUSALS.get(number(error) or 0, ("", "mend that"))[1]
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory was short: numpy and Python have a type for it, PyTorch has one for GPUs and words for CPUs."""
+    """Whether an error means that memory ran out: a type of NumPy, Python or PyTorch, or PyTorch's message on CPUs."""
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
@@ -111,7 +111,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def number(error: Exception) -> int | None:
-    """The system's number of an error; safetensors has errors of its own, which name it in words."""
+    """The system's number of an error, which errors of safetensors have in their text."""
     if isinstance(error, OSError):
         return error.errno
     found = re.search(r"\(os error (\d+)\)", str(error))

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and text that is read or refused by the name of its file."""
+"""Atomic writing of files and folders, and reading of text with errors that name the file."""
 
 import contextlib
 import errno
@@ -23,7 +23,7 @@ _LEFT = 3600.0  # seconds, after which a temporary file is one that a killed pro
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those above it, if it is not there; `InputError` where that cannot be done."""
+    """Make a folder and its parents if they are absent; `InputError` where that cannot be done."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -31,14 +31,14 @@ def make_folder(path: Path) -> None:
 
 
 def require_new(folder: Path) -> None:
-    """Raise `InputError` for a folder that is there and not empty, and where none could be made."""
+    """Raise `InputError` for a folder that exists and is not empty, or that could not be made."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(f"{folder}, which is there already", "a folder that is new or empty")
     _require_place(folder, "made")
 
 
 def require_writable(path: Path) -> None:
-    """Raise `InputError` where a file could not be written: before the work that makes its content."""
+    """Raise `InputError` where a file could not be written; called before the work that makes its content."""
     if path.is_dir():
         raise _refusal(path, "written", errno.EISDIR)
     _require_place(path, "written")
@@ -61,9 +61,9 @@ def _refusal(path: Path, done: str, number: int) -> InputError:
 
 @contextlib.contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """Fill the temporary folder that is given: it is renamed afterwards, so that `folder` is whole or absent.
+    """Give a temporary folder to fill, which is renamed to `folder` afterwards: that is whole or absent.
 
-    Raises `InputError` for a folder that is there and not empty, or cannot be written.
+    Raises `InputError` for a folder that exists and is not empty, or cannot be written.
     """
     require_new(folder)
     make_folder(folder.parent)
@@ -80,7 +80,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text; `ValueError` for one that is none, or is nested deeper than can be followed."""
+    """Parse a JSON text; `ValueError` where it is not JSON, or nested too deep."""
     try:
         return json.loads(text)
     except RecursionError as error:
@@ -88,9 +88,9 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def read_text(path: Path, expected: str, advice: str = "") -> str:
-    """The text of a file. Raises `InputError` where it cannot be read or is not UTF-8.
+    """Read the text of a file; raises `InputError` where it cannot be read or is not UTF-8.
 
-    `expected` and `advice` are those of a file that is missing or damaged.
+    `expected` and `advice` are for a file that is missing or damaged.
     """
     try:
         return path.read_text(encoding="utf-8")
@@ -101,7 +101,7 @@ def read_text(path: Path, expected: str, advice: str = "") -> str:
 
 
 def read_json(path: Path, expected: str, advice: str = "") -> Any:
-    """The value in a file of JSON. Raises `InputError` as `read_text`, and for what is no JSON."""
+    """Read a file of JSON; raises `InputError` like `read_text`, and where it is not JSON."""
     text = read_text(path, expected, advice)
     try:
         return parse_json(text)
@@ -112,7 +112,7 @@ def read_json(path: Path, expected: str, advice: str = "") -> Any:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write to a temporary name, sync, rename; `InputError` where the folder is missing or cannot be written.
 
-    Several processes may write the same file: it is that of one of them, whole.
+    If several processes write the same file, the whole file of one of them stays.
     """
     temporary = _temporary(path)
     try:
@@ -131,12 +131,12 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a file is one that is being written, or that a killed process left."""
+    """Whether a file is a temporary one: being written, or left by a killed process."""
     return path.name.startswith(".") and path.name.endswith(_WRITING)
 
 
 def _temporary(path: Path) -> Path:
-    """A name beside `path` that no other process has; files that were left under such names are removed."""
+    """Make a temporary name beside `path` that no other process has; old files with such names are removed."""
     begin = f".{path.name[:40]}."
     with contextlib.suppress(OSError):
         for left in path.parent.glob(f"{glob.escape(begin)}*{_WRITING}"):
@@ -146,7 +146,7 @@ def _temporary(path: Path) -> Path:
 
 
 def sha256(path: Path) -> str:
-    """Of the file, which need not fit in memory. Raises `InputError` where it cannot be read."""
+    """Compute the sha256 of a file, which need not fit in memory; raises `InputError` where it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

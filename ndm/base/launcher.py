@@ -1,4 +1,4 @@
-"""Which of the processes that torchrun or accelerate launch started together this is, and how it tells them its end."""
+"""The place of this process among those that torchrun or accelerate launch started, and how it reports failure."""
 
 import contextlib
 import json
@@ -11,17 +11,17 @@ _PATIENCE = 10.0  # seconds, for the first process to meet the same error
 
 
 def number() -> int:
-    """How many processes were started together; 1 without a launcher."""
+    """The number of processes that were started together; 1 without a launcher."""
     return int(os.environ["WORLD_SIZE"]) if _launched() else 1
 
 
 def rank() -> int:
-    """Which of them this is, counted from 0: the first speaks and writes."""
+    """The number of this process among them, from 0: the first prints and writes."""
     return int(os.environ["RANK"]) if _launched() else 0
 
 
 def report(message: str) -> None:
-    """Leave the reason of a failure where torchrun looks for it: its own report then ends with it."""
+    """Write the reason of a failure where torchrun looks for it: its report then ends with that reason."""
     if path := os.environ.get("TORCHELASTIC_ERROR_FILE"):
         about = {"message": message, "extraInfo": {"timestamp": str(int(time.time()))}}
         with contextlib.suppress(OSError):
@@ -29,10 +29,10 @@ def report(message: str) -> None:
 
 
 def speaks() -> bool:
-    """Whether this process says why it ends with an error: the first does.
+    """Whether this process prints why it ends with an error: the first does.
 
-    torchrun ends all processes as soon as one fails: another waits for that, so that the first can speak, and speaks
-    itself where the first goes on. Without torchrun it is silent.
+    torchrun ends all processes as soon as one fails: another process waits for that, so that the first can print, and
+    prints itself where the first goes on. Without torchrun it is silent.
     """
     if rank() == 0:
         return True

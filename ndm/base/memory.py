@@ -1,4 +1,4 @@
-"""How much memory is left, and what would not fit: said before the system ends the process."""
+"""Free memory, and refusal of what would not fit, before the system ends the process."""
 
 import math
 import os
@@ -26,12 +26,12 @@ def require_memory(needed: float, what: str, advice: str, left: float | None = N
 
 
 def _gib(size: float) -> str:
-    """Three digits, and all of those before the point."""
+    """Write a number of bytes in GiB, with three digits or all those before the point."""
     return f"{size / _GIB:,.0f} GiB" if size >= 100 * _GIB else f"{size / _GIB:.3g} GiB"
 
 
 def available(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> float:
-    """The bytes that this process can still take, of the machine's memory and its container's; infinite if unknown.
+    """The bytes that this process can still take of the machine's and the container's memory; infinite if unknown.
 
     Processes that a launcher started on one machine have equal shares.
     """
@@ -49,7 +49,7 @@ def _of_machine(proc: Path) -> float:
 
 
 def _of_groups(proc: Path, groups: Path) -> Iterator[float]:
-    """What the control groups of this process, and those that they lie in, leave of their limits."""
+    """The bytes that the control groups of this process, and their parents, leave of their limits."""
     try:
         own = [line.split(":", 2) for line in (proc / "self" / "cgroup").read_text().splitlines()]
     except OSError:

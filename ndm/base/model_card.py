@@ -1,4 +1,4 @@
-"""What is said of a model that is shared: its README.md, with the fields that the Hugging Face hub reads."""
+"""The model card of a published model: its README.md, with the fields that the Hugging Face hub reads."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ _METRICS = {"bits/dim": "bits_per_dim", "nats": "nats"}
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of how a model came about; None where it is not."""
+    """What is known about a model's training and evaluation; None where unknown."""
 
     name: str = "FOLDER"
     """Where it is loaded from: a folder, or a name of the hub."""
@@ -28,7 +28,7 @@ class Facts:
 
 
 def model_card(parts: dict[str, str], facts: Facts) -> str:
-    """The card of a model of these parts (class names by kind): YAML between two rules, then markdown."""
+    """Write the card of a model of these parts (class names by kind): YAML between two rules, then Markdown."""
     return f"---\n{yaml.safe_dump(_fields(facts), sort_keys=False)}---\n\n{_text(parts, facts)}"
 
 

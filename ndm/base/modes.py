@@ -1,8 +1,8 @@
-"""Modes of PyTorch that change numbers without a word, kept away from what is computed here.
+"""Leave modes of PyTorch that silently change numbers.
 
 In `torch.inference_mode` forward derivatives are silently nothing and gradients fail: there `torch.no_grad` takes its
-place. Under `torch.autocast` products are rounded to bfloat16, which the bound does not survive: predictors and
-networks alone have the caller's.
+place. Under `torch.autocast` products are rounded to bfloat16, which is too coarse for the bound: only predictors and
+networks run under the caller's autocast.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _set_aside: ContextVar[Autocasts] = ContextVar("the autocast of the caller", def
 
 @contextlib.contextmanager
 def outside_inference() -> Iterator[None]:
-    """`torch.no_grad` in place of `torch.inference_mode`; elsewhere nothing changes.
+    """Replace `torch.inference_mode` by `torch.no_grad`; without it, nothing changes.
 
     Raises:
         InputError: where a gradient, or a change in place, meets a tensor that was made in inference mode.
@@ -44,13 +44,13 @@ def outside_inference() -> Iterator[None]:
 
 
 def usable(x: Tensor) -> Tensor:
-    """x, or a copy of an x that was made in inference mode: such tensors have no derivatives anywhere."""
+    """Return x, or a copy of an x that was made in inference mode: such tensors have no derivatives anywhere."""
     return x.clone() if x.is_inference() and not torch.is_inference_mode_enabled() else x
 
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Outside of inference mode and of autocast, but for what asks for the caller's (`callers_autocast`)."""
+    """Leave inference mode and autocast; `callers_autocast` switches autocast on again within."""
     with outside_inference(), contextlib.ExitStack() as stack:
         if found := _switched_off(stack):
             stack.enter_context(_aside(found))
@@ -59,7 +59,7 @@ def undisturbed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def unmixed() -> Iterator[None]:
-    """Outside of inference mode and of autocast, networks included."""
+    """Leave inference mode and autocast, networks included."""
     with outside_inference(), contextlib.ExitStack() as stack, _aside(()):
         _switched_off(stack)
         yield
@@ -67,7 +67,7 @@ def unmixed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def callers_autocast() -> Iterator[None]:
-    """The autocast that `undisturbed` has set aside."""
+    """Switch on again the autocast that `undisturbed` switched off."""
     with contextlib.ExitStack() as stack:
         if autocasts := _set_aside.get():
             for device, dtype in autocasts:
@@ -77,7 +77,7 @@ def callers_autocast() -> Iterator[None]:
 
 
 def _switched_off(stack: contextlib.ExitStack) -> Autocasts:
-    """The autocasts that are on, which `stack` switches off."""
+    """Switch off all autocasts within `stack`, and return those that were on."""
     found = tuple(
         (device, torch.get_autocast_dtype(device)) for device in _DEVICES if torch.is_autocast_enabled(device)
     )
@@ -88,7 +88,7 @@ def _switched_off(stack: contextlib.ExitStack) -> Autocasts:
 
 @contextlib.contextmanager
 def _aside(autocasts: Autocasts) -> Iterator[None]:
-    """These are what is set aside."""
+    """Store these as the autocasts that were switched off."""
     before = _set_aside.set(autocasts)
     try:
         yield
@@ -98,7 +98,7 @@ def _aside(autocasts: Autocasts) -> Iterator[None]:
 
 @contextlib.contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """The modules of the model in evaluation mode, without dropout or running averages; afterwards each as it was."""
+    """Put the modules of a model in evaluation mode, without dropout or running averages, and restore each later."""
     trained = [module for module in model.modules() if module.training]
     model.eval()
     try:

@@ -1,4 +1,4 @@
-"""Noise that belongs to an example: it does not depend on the batch that the example is in, or on who computes it."""
+"""Noise that belongs to an example: it does not depend on the batch of the example, or on the process."""
 
 import hashlib
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ def seed_device(seed: int, device: torch.device) -> None:
 
 @dataclass(frozen=True)
 class BatchSlice:
-    """`number` rows, from row `first` on, of a batch of `total` examples that is computed in shares.
+    """The rows `first` .. `first + number - 1` of a batch of `total` examples that is computed in slices.
 
-    A share draws what the whole batch would draw, and takes its own rows of it: what comes out does not depend on how
-    the batch is shared out.
+    A slice draws the noise of the whole batch and takes its rows of it: results do not depend on how the batch is
+    divided.
     """
 
     first: int
@@ -42,11 +42,11 @@ class BatchSlice:
     total: int
 
     def take(self, whole: Tensor) -> Tensor:
-        """These rows, out of those of all."""
+        """Take the rows of the slice from those of the whole batch."""
         return whole[self.first : self.first + self.number]
 
     def normal(self, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """N(0, 1) for the examples `like` (B, *event), of their type and on their device."""
+        """Draw N(0, 1) for the examples `like` (B, *event), of their type and on their device."""
         whole = torch.randn((self.total, *like.shape[1:]), dtype=like.dtype, device=like.device, generator=generator)
         return self.take(whole)
 
@@ -68,16 +68,16 @@ class Noise:
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def normal(self) -> Tensor:
-        """(B, *event) of N(0, 1)."""
+        """Draw N(0, 1), (B, *event)."""
         return self._stack(torch.randn).to(self.like)
 
     def signs(self) -> Tensor:
-        """(B, *event) of +-1, with equal probability."""
+        """Draw +-1 with equal probability, (B, *event)."""
         normal = self.normal()
-        return torch.ones_like(normal).copysign(normal)  # one number of 2^24 is exactly 0, and has no sign of its own
+        return torch.ones_like(normal).copysign(normal)  # one number of 2^24 is exactly 0, and has no sign
 
     def uniform(self) -> Tensor:
-        """(B, *event) of U(0, 1), the ends excluded."""
+        """Draw U(0, 1), the ends excluded, (B, *event)."""
         u = self._stack(torch.rand).clamp(1e-7, 1 - 1e-7).to(self.like)
         return u.clamp(max=1 - torch.finfo(u.dtype).eps / 2)  # where less precision rounds to 1
 
@@ -86,21 +86,21 @@ class Noise:
 
 
 def sample_noise(seed: int, first: int, shape: tuple[int, ...], like: Tensor) -> Noise:
-    """That of samples `first`, `first + 1`, ..., shape (B, *event): sample i is a function of the seed and i."""
+    """Noise of the samples `first`, `first + 1`, ..., shape (B, *event): a function of the seed and the number."""
     return Noise([mix(seed, first + i) for i in range(shape[0])], tuple(shape[1:]), like)
 
 
 def example_noise(seed: int, x: Tensor) -> Noise:
-    """That of data x (B, *event): a function of the seed and of the example's own values, wherever it stands."""
+    """Noise of data x (B, *event): a function of the seed and of the values of the example, not of its place."""
     return Noise([mix(seed, digest) for digest in _digests(x)], tuple(x.shape[1:]), x)
 
 
 def noise_owners(x: Tensor) -> Tensor:
-    """Who shares noise: an integer for each example of x (N, *event), the same where `example_noise` is the same."""
+    """Number the examples of x (N, *event) so that those with the same `example_noise` have the same number."""
     return torch.from_numpy(np.array(_digests(x), dtype=np.uint64).view(np.int64))
 
 
 def _digests(x: Tensor) -> list[int]:
-    """64 bits for each example, a function of its values in float32: those of float64 are told apart no further."""
+    """Hash each example to 64 bits, by its values in float32."""
     rows = (x.detach().cpu().float().flatten(1) + 0.0).numpy()  # -0.0 is 0.0
     return [int.from_bytes(hashlib.sha256(row.tobytes()).digest()[:8], "little") for row in rows]

@@ -1,4 +1,4 @@
-"""The precision that the bound needs, which cancels heavily: float32 at least, and one for data and model."""
+"""The precision that the bound needs because terms cancel: float32 at least, and the same for data and model."""
 
 from typing import Any
 
@@ -13,23 +13,23 @@ PRECISIONS = (torch.float32, torch.float64)
 
 
 def matmul(left: Tensor, right: Tensor) -> Tensor:
-    """left @ right in the precision of its arguments, whatever `torch.autocast` says."""
+    """Compute left @ right in the precision of its arguments, under `torch.autocast` too."""
     with torch.autocast(left.device.type, enabled=False):
         return left @ right
 
 
 def precision_of(model: nn.Module, default: torch.dtype) -> torch.dtype:
-    """That of the model's weights; `default` where it has none."""
+    """The precision of a model's weights; `default` where it has none."""
     return next((p.dtype for p in model.parameters() if p.is_floating_point()), default)
 
 
 def holds(condition: Tensor) -> bool:
-    """Whether all of it is true; taken for granted while `torch.export` traces a program, which knows no values."""
+    """Whether a condition holds everywhere; assumed while `torch.export` traces, because there are no values then."""
     return torch.compiler.is_exporting() or bool(condition.all())
 
 
 def check_tensors(**values: Any) -> None:
-    """Raise `InputError` unless each of these, by the name that the user knows, is a tensor: nothing is converted."""
+    """Raise `InputError` unless each of these, by the name that the user knows, is a tensor; nothing is converted."""
     for name, value in values.items():
         if isinstance(value, np.ndarray):
             raise InputError(f"a NumPy array for {name}", "a torch.Tensor", "convert it, e.g. torch.from_numpy(x)")
@@ -42,7 +42,7 @@ def check_tensors(**values: Any) -> None:
 
 
 def check_numbers(x: Tensor, what: str) -> None:
-    """Raise `InputError` unless x, which is called `what`, is of finite floating point numbers, and not empty."""
+    """Raise `InputError` unless x, called `what`, holds finite floating point numbers and is not empty."""
     check_tensors(**{what: x})
     if not x.is_floating_point():
         raise InputError(f"{what} of type {x.dtype}", "floating point numbers", "convert them, e.g. x.float()")
@@ -61,7 +61,7 @@ def check_numbers(x: Tensor, what: str) -> None:
 
 
 def in_precision(model: nn.Module, x: Tensor, what: str) -> Tensor:
-    """x in float32 at least; `InputError` where the model's weights have another precision, or less."""
+    """Convert x to float32 at least; `InputError` where the model's weights have another precision, or less."""
     x = usable(x.to(torch.promote_types(x.dtype, torch.float32)))
     weights = precision_of(model, x.dtype)
     if weights not in PRECISIONS:

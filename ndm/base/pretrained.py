@@ -1,4 +1,4 @@
-"""Save a part with its weights, and load it again: from a folder, or from the Hugging Face hub, which is asked once."""
+"""Save a part with its weights, and load it from a folder or from the Hugging Face hub."""
 
 import json
 import re
@@ -27,7 +27,7 @@ _SECONDS = 10.0  # for an answer
 
 
 class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-diffusion-model"]):
-    """A part that is saved whole: its configuration as JSON, its weights as safetensors, and a card for readers."""
+    """A part that can be saved: its configuration as JSON, its weights as safetensors, and a model card."""
 
     def _save_pretrained(self, save_directory: Path) -> None:
         weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
@@ -36,7 +36,7 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
         (save_directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
     def generate_model_card(self, facts: Facts | None = None) -> ModelCard:
-        """README.md of `save_pretrained` and `push_to_hub`; `facts` as model_card_kwargs={"facts": ...} of these."""
+        """Make README.md for `save_pretrained` and `push_to_hub`, which take model_card_kwargs={"facts": ...}."""
         parts = {name: type(part).__name__ for name, part in self.named_children()}
         return ModelCard(model_card(parts, facts or Facts()))
 
@@ -50,7 +50,7 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
         allow: Sequence[str] = (),
         **hub_options: Any,
     ) -> Self:
-        """The part saved in a folder, or as OWNER/NAME of the Hugging Face hub, ready for evaluation.
+        """Load the part saved in a folder, or as OWNER/NAME of the Hugging Face hub, in evaluation mode.
 
         Args:
             digest: sha256 of the file of weights, from a caller who has read it already.
@@ -102,9 +102,9 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
 
 
 def model_files(source: str, names: tuple[str, ...], hub_options: dict[str, Any]) -> list[Path]:
-    """The files called `names` of the model in the folder `source`, or else of that name on the hub.
+    """Find the files called `names` of the model in the folder `source`, or else of that name on the hub.
 
-    Where the hub does not answer, those of its cache are taken, with a warning.
+    Where the hub does not answer, the cached files are taken, with a warning.
 
     Raises:
         InputError: for what is neither, and where the hub has no such model or does not answer.
@@ -129,7 +129,7 @@ def model_files(source: str, names: tuple[str, ...], hub_options: dict[str, Any]
 
 
 def _of_the_hub(source: str, names: tuple[str, ...], options: dict[str, Any]) -> list[Path]:
-    """One question first, which is not repeated: `hf_hub_download` repeats its own for half a minute."""
+    """Fetch files of the hub, after one request that is not repeated: `hf_hub_download` repeats for half a minute."""
     if not options.get("local_files_only"):
         try:
             get_hf_file_metadata(
@@ -157,5 +157,5 @@ def _download(source: str, names: tuple[str, ...], options: dict[str, Any]) -> l
 
 
 def weights_of(folder: Path) -> str:
-    """What tells the weights of a model that was saved in `folder` from others: a digest, 16 hexadecimal digits."""
+    """The digest of the weights of a model that was saved in `folder`, 16 hexadecimal digits."""
     return str(parse_json((folder / CONFIG).read_text())[DIGEST])[:16]

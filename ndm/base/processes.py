@@ -1,4 +1,4 @@
-"""Examples shared out among processes that were started together: each evaluates its own, then all know all."""
+"""Split work over distributed processes and gather the results."""
 
 import contextlib
 import math
@@ -22,10 +22,10 @@ _PATIENCE = timedelta(days=30)  # of a process whose examples are easy with one 
 
 
 class Processes:
-    """The processes that torchrun or accelerate launch started, of which this is one; or this one alone.
+    """The processes that torchrun or accelerate launch started, or this process alone.
 
-    Nothing is collective while examples are evaluated, so that an adaptive solver may take as long as it needs: what
-    was found, or the error that was met, is gathered afterwards. It travels by gloo on every device, as it is little.
+    Nothing is collective while examples are evaluated, so that an adaptive solver may take as long as it needs: the
+    results, or the error, are gathered afterwards. They are small, and travel by gloo on every device.
     """
 
     def __init__(self) -> None:
@@ -34,11 +34,11 @@ class Processes:
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the process that speaks and writes."""
+        """Whether this is the process that prints and writes."""
         return self.rank == 0
 
     def join(self) -> Self:
-        """Meet the others, in the process group that there is or a new one."""
+        """Join the other processes in the existing process group, or in a new one."""
         if self.number > 1 and self.group is None:
             if not distributed.is_initialized():
                 if torch.cuda.is_available():
@@ -55,9 +55,9 @@ class Processes:
             distributed.destroy_process_group()
 
     def slices(self, total: int, pieces: int) -> list[BatchSlice]:
-        """The rows of a batch of `total` examples that this process computes, in so many pieces, one after the other.
+        """The slices of a batch of `total` examples that this process computes, one after the other.
 
-        Raises `InputError` for a batch that cannot be shared equally.
+        Raises `InputError` for a batch that cannot be divided equally.
         """
         size, left = divmod(total, self.number * pieces)
         if left:
@@ -69,11 +69,11 @@ class Processes:
         return [BatchSlice((self.rank * pieces + i) * size, size, total) for i in range(pieces)]
 
     def progress_bar(self, what: str) -> ProgressBar:
-        """One for all processes."""
+        """Make one progress bar for all processes."""
         return ProgressBar(what, None if self.is_main else Console(quiet=True))
 
     def gather(self, value: Any) -> list[Any]:
-        """The values of all processes, in every one of them."""
+        """Gather the values of all processes, in every process."""
         if self.number == 1:
             return [value]
         values = [None] * self.number
@@ -82,7 +82,7 @@ class Processes:
 
     @contextlib.contextmanager
     def agreed(self) -> Iterator[None]:
-        """What fails inside in one process fails in all of them, afterwards, with the same error."""
+        """Raise an error that one process meets inside in all of them, afterwards."""
         own = None
         try:
             yield
@@ -93,7 +93,7 @@ class Processes:
                 raise met
 
     def by_first(self, work: Callable[[], Result]) -> Result:
-        """What work() returns in the first process, which alone does it, known to all; its error is theirs too."""
+        """Call work() in the first process alone, and return its result, or raise its error, in all."""
         done = None
         with self.agreed():
             if self.is_main:
@@ -103,7 +103,7 @@ class Processes:
 
     @contextlib.contextmanager
     def in_first(self, *contexts: AbstractContextManager[Any]) -> Iterator[None]:
-        """Within these, in the first process alone; one that cannot be entered is an error of all."""
+        """Enter these contexts in the first process alone; an error of entering is raised in all."""
         with contextlib.ExitStack() as entered:
             with self.agreed():
                 for context in contexts if self.is_main else ():
@@ -111,9 +111,9 @@ class Processes:
             yield
 
     def collect(self, work: Callable[[int], Result], number: int, what: str, status: str) -> list[Result]:
-        """work(k) for k = 0 .. number - 1, each by one process: all of them, in order, in the first, which alone may
-        have the room; nothing in the others.
+        """Compute work(k) for k = 0 .. number - 1, each in one process, and collect the results in the first.
 
+        They are in order; other processes, which may lack the memory, get nothing.
         `what` and `status` are the words at the progress bar.
         """
         mine = range(self.rank, number, self.number)
@@ -127,7 +127,7 @@ class Processes:
         return [result for own in done for result in self._to_first(own)][:number]
 
     def _to_first(self, value: Any) -> list[Any]:
-        """The values of all processes, in the first; nothing in the others."""
+        """Gather the values of all processes in the first; others get nothing."""
         if self.number == 1:
             return [value]
         values = [None] * self.number if self.is_main else None
@@ -137,8 +137,10 @@ class Processes:
     def map(
         self, work: Callable[[int, Tensor], Sequence[Tensor]], x: Tensor, size: int, what: str, status: str
     ) -> Tensor:
-        """work(k, x_k) for the chunks x_k of `size` examples of x, each by one process: rows of a number for each
-        example. All of them, (rows, N) of float64, in the order of x, in every process.
+        """Compute work(k, x_k) for the chunks x_k of `size` examples of x, each in one process.
+
+        It returns rows of a number for each example; the result, (rows, N) of float64 in the order of x, is in every
+        process.
         """
         chunks = x.split(size)
 

@@ -1,4 +1,4 @@
-"""What a user sees while training: a bar on a terminal, a line now and then in a log file."""
+"""Progress of a long command: a bar on a terminal, a line now and then in a log file."""
 
 import contextlib
 import time
@@ -13,7 +13,7 @@ _REFRESH_EVERY = 0.2  # where there is one
 
 
 class ProgressBar:
-    """A bar from 0 to 1 with a status text; use as a context manager. What cannot be shown stops nothing."""
+    """A progress bar from 0 to 1 with a status text; use as a context manager. Errors of showing it are ignored."""
 
     def __init__(self, what: str, console: Console | None = None) -> None:
         self.what = what

@@ -231,7 +231,7 @@ def imported(what: str, module: str) -> ModuleType:
 
 
 def optional(package: str, extra: str) -> ModuleType:
-    """A package that few need, imported by whoever does; raises `InputError` that names the extra where it is absent.
+    """Import an optional package where it is needed; the `InputError` names the extra where it is absent.
 
     Imported at the top of a module it would be loaded by every command: POT takes two seconds.
     """

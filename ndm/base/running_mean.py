@@ -1,4 +1,4 @@
-"""Averages that follow a model while it trains."""
+"""Running averages of statistics while a model trains."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 
 class RunningMean(nn.Module):
-    """The mean of what each of N bins has seen: the plain mean at first, then an exponential average.
+    """The running mean of values in each of N bins: the plain mean at first, then an exponential average.
 
-    A bin that has seen n values weighs a batch of m new ones by max(m / (n + m), 1 - decay).
+    A bin with n values so far gives a batch of m new ones the weight max(m / (n + m), 1 - decay).
 
     Args:
         shape: (N, *value), a value for each bin.
@@ -27,7 +27,7 @@ class RunningMean(nn.Module):
 
     @torch.no_grad()
     def update(self, index: Tensor, values: Tensor) -> None:
-        """Take `values` (B, *value) for the bins `index` (B,)."""
+        """Update the means with `values` (B, *value) for the bins `index` (B,)."""
         sums = torch.zeros_like(self.value).index_add(0, index, values.to(self.value.dtype))
         new = torch.zeros_like(self.count).index_add(0, index, torch.ones_like(index))  # bincount reads its size
         if self._seen is None:

@@ -15,5 +15,5 @@ def check_seed(seed: Any) -> None:
 
 
 def mix(seed: int, index: int) -> int:
-    """A seed of 63 bits for the index-th step or sample; neighbours in either argument give unrelated streams."""
+    """Mix a seed and an index to a seed of 63 bits; neighbours in either argument give unrelated streams."""
     return int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -14,7 +14,7 @@ from ndm.base.files import read_text
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which nothing but decimal numbers, true, false and null is more than text, as in YAML 1.2.
+    """A loader of safe YAML in which only decimal numbers, true, false and null are more than text, as in YAML 1.2.
 
     YAML 1.1 reads 3_21 as 321, 1:30 as 90, 017 as 15, yes as true and 2024-01-02 as a date.
     """
@@ -32,7 +32,7 @@ for _tag, _pattern, _first in (
 
 
 class _Dumper(yaml.SafeDumper):
-    """Its inverse: text that looks like a number or a truth value in YAML 1.1 or in 1.2 is quoted."""
+    """The dumper for that loader: text that looks like a number or a truth value in YAML 1.1 or 1.2 is quoted."""
 
 
 _Dumper.add_implicit_resolver(
@@ -60,17 +60,17 @@ def _parse_value(word: str, text: str) -> Any:
 
 
 def parsed(text: str) -> Any:
-    """The value of a YAML text."""
+    """Parse a YAML text."""
     return _Loader(text).get_single_data()
 
 
 def written(values: dict[str, Any]) -> str:
-    """The YAML text of values, in their order."""
+    """Write values as YAML text, in their order."""
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False)
 
 
 def read(path: Path) -> Any:
-    """The value of a file that ndm train wrote; raises `InputError` where there is none or it is not YAML."""
+    """Read a YAML file that ndm train wrote; raises `InputError` where it is absent or not YAML."""
     if not path.exists():
         has_copy = (path.parent / "state" / "progress.json").exists()
         raise InputError(
@@ -90,7 +90,7 @@ def read(path: Path) -> Any:
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Whether a value that YAML has is one of the annotated type `kind`."""
+    """Whether a value from YAML is of the annotated type `kind`."""
     origin, parts = get_origin(kind), get_args(kind)
     if kind is Any:
         return True

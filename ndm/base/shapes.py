@@ -1,4 +1,4 @@
-"""The one place where a time meets an event: broadcasting and sums over the event's axes."""
+"""Broadcasting of times against events, and sums over the event's axes."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ def sum_event(x: Tensor) -> Tensor:
 
 
 def check_count(name: str, number: Any) -> None:
-    """Raise `InputError` for a count that is no whole number."""
+    """Raise `InputError` for a count that is not a whole number."""
     if isinstance(number, bool) or not isinstance(number, int):
         raise InputError(f"{name} = {number!r}", "a whole number")
 
 
 def check_batch_size(batch_size: int) -> None:
-    """Raise `InputError` for a pass of the network that nothing is in."""
+    """Raise `InputError` for a batch size below 1."""
     if batch_size < 1:
         raise InputError(f"batch_size = {batch_size}", "at least 1")

@@ -18,7 +18,7 @@ _MOST_DRAWS = 1_000_000
 
 @dataclass(frozen=True)
 class ImportanceWeighted:
-    """The bound per example, in nats, and how much of the sample carries it."""
+    """The importance-weighted bound per example, in nats, and its effective sample size."""
 
     total: Tensor  # (N,): an upper bound of -log p(x) in the mean, at most the NELBO
     effective_draws: Tensor  # (N,) from 1 to K: 1 / sum of the squared normalised weights
@@ -27,7 +27,7 @@ class ImportanceWeighted:
 
 
 def check_draws(draws: int) -> None:
-    """Raise `InputError` for a number of chains that nobody wants for one example."""
+    """Raise `InputError` for a number of chains below 1 or beyond any use."""
     check_count("draws", draws)
     if not 1 <= draws <= _MOST_DRAWS:
         raise InputError(f"{draws} draws", f"from 1 to {_MOST_DRAWS}")
@@ -45,7 +45,7 @@ def importance_weighted(
     batch_size: int = 2048,
     generator: torch.Generator | None = None,
 ) -> ImportanceWeighted:
-    """-log 1/K sum_k w_k of each example of x (N, *event), in nats, for K = `draws` whole chains drawn from q:
+    """The importance-weighted bound of x (N, *event), -log 1/K sum_k w_k in nats, for K = `draws` chains drawn from q:
 
         w = p(z_1) / q(z_1 | x)  prod_t p(z_s | z_t) / q(z_s | z_t, x)  p(x | z_0)
 
@@ -95,7 +95,7 @@ def importance_weighted(
 def _log_weights(
     model: NeuralDiffusion, x: Tensor, cond: Tensor | None, timesteps: int, generator: torch.Generator | None
 ) -> Tensor:
-    """log w of one chain for each example, (B,)."""
+    """The log weight of one chain for each example, (B,)."""
 
     def noise() -> Tensor:
         return torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)

@@ -1,4 +1,4 @@
-"""Likelihoods: the NELBO with its Monte-Carlo error, and the only place where nats become bits."""
+"""The NELBO averaged over draws, with its Monte-Carlo error, and the conversion of nats to bits/dim."""
 
 import math
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Estimate(Bound):
 
 
 def bits_per_dim(nats: Tensor | float, event_shape: tuple[int, ...]) -> Tensor | float:
-    """nats / (d log 2), d the number of dimensions of the event."""
+    """Convert nats to bits/dim, nats / (d log 2), where d is the number of dimensions of the event."""
     if not isinstance(nats, Real):
         check_tensors(nats=nats)
     return nats / (math.prod(event_shape) * math.log(2))
@@ -50,7 +50,7 @@ def nelbo(
 
     Args:
         timesteps: T of the discrete chain; None for continuous time.
-        draws: draws for each example; the time_sampler of one example's draws are spread evenly over [0, 1].
+        draws: draws for each example; the times of one example's draws are spread evenly over [0, 1].
         density: a density of t learned in training, for an estimate of less variance; uniform if not given.
         batch_size: latents in one pass of the network.
 

@@ -1,4 +1,4 @@
-"""Estimates that are repeated with fresh noise, for rows of which some share it: their mean and standard errors."""
+"""Means and standard errors of noisy estimates, where equal rows have the same noise."""
 
 import math
 from dataclasses import dataclass
@@ -49,11 +49,11 @@ def mean_over_rows(repeats: Tensor, owners: Tensor | None) -> Mean:
 
 
 def standard_errors(repeats: Tensor, owners: Tensor | None) -> Tensor:
-    """Of the mean over repeats (R, N) for each row, (N,); NaN where there is only one of them, 0 without owners."""
+    """The standard error of each row's mean over repeats (R, N), (N,); NaN for one repeat, 0 without owners."""
     return torch.zeros_like(repeats[0]) if owners is None else _variance_of_mean(repeats).sqrt()
 
 
 def _variance_of_mean(repeats: Tensor) -> Tensor:
-    """That of the mean over repeats (R, N), for each column, (N,); NaN where there is only one."""
+    """The variance of each column's mean over repeats (R, N), (N,); NaN for one repeat."""
     number = len(repeats)
     return repeats.var(0) / number if number > 1 else torch.full_like(repeats[0], math.nan)

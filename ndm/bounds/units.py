@@ -8,7 +8,7 @@ from ndm.bounds.nelbo import bits_per_dim
 
 
 class Kind(Protocol):
-    """What decides the unit: of data, and of a run."""
+    """What decides the unit: data and runs have these attributes."""
 
     @property
     def is_image(self) -> bool:
@@ -20,10 +20,10 @@ class Kind(Protocol):
 
 
 def unit(kind: Kind) -> str:
-    """Its name."""
+    """The name of the unit of reported likelihoods: bits/dim or nats."""
     return "bits/dim" if kind.is_image else "nats"
 
 
 def in_unit(nats: Tensor | float, kind: Kind) -> float:
-    """A number of nats for one example, in that unit."""
+    """Convert a number of nats for one example to that unit."""
     return float(bits_per_dim(nats, kind.event_shape) if kind.is_image else nats)

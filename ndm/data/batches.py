@@ -24,11 +24,11 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """`batches[k]` is the k-th batch: examples k B .. (k + 1) B - 1 of an endless row of shuffled epochs.
+    """Batches in shuffled order: `batches[k]` is examples k B .. (k + 1) B - 1 of an endless sequence of epochs.
 
-    Every epoch is a permutation of its own, made from (seed, epoch), so that training resumes at any batch without
-    having gone through those before. With `flip`, images (N, C, H, W) are turned from left to right in half of their
-    appearances, by a draw that belongs to (seed, epoch) and the place in the epoch.
+    Every epoch is a permutation made from (seed, epoch), so that training resumes at any batch without going through
+    those before. With `flip`, images (N, C, H, W) are flipped from left to right in half of their appearances, by a
+    draw that belongs to (seed, epoch) and the place in the epoch.
     """
 
     def __init__(self, split: "Split", batch_size: int, seed: int, *, flip: bool = False) -> None:
@@ -41,7 +41,7 @@ class Batches:
         self._lock = threading.Lock()
 
     def _epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """The order of the epoch, and which of its places are flipped: (N,) each."""
+        """Make the order of an epoch, and choose which of its places are flipped: (N,) each."""
         with self._lock:
             if epoch not in self._epochs:
                 for old in sorted(self._epochs)[:-2]:  # a batch may straddle two epochs, and the next be prefetched
@@ -59,7 +59,7 @@ class Batches:
         return self.rows(step, 0, self.batch_size)
 
     def rows(self, step: int, first: int, last: int) -> Batch:
-        """Rows first..last-1 of `batches[step]`: the share of one process, of which nothing else is fetched."""
+        """Make rows first..last-1 of `batches[step]`, the slice of one process; nothing else is fetched."""
         if not 0 <= first < last <= self.batch_size:
             raise InputError(f"rows {first}..{last - 1} of a batch", f"some of 0..{self.batch_size - 1}")
         batch, flipped = self.fetch(step, first, last)
@@ -68,7 +68,7 @@ class Batches:
         return batch
 
     def fetch(self, step: int, first: int, last: int) -> tuple[Batch, np.ndarray]:
-        """The examples of these rows as they are, and which of them are flipped."""
+        """Fetch the examples of these rows unflipped, and say which of them are to be flipped."""
         epochs, places = np.divmod(step * self.batch_size + np.arange(first, last), len(self.split))
         found = [(*self._epoch(epoch), places[epochs == epoch]) for epoch in np.unique(epochs).tolist()]
         rows = np.concatenate([order[own] for order, _, own in found])
@@ -76,22 +76,22 @@ class Batches:
         return batch, np.concatenate([flips[own] for _, flips, own in found])
 
     def shown(self, step: int) -> Batch:
-        """A batch to look at, that any process can have and all have alike."""
+        """Make a batch to look at, the same in every process."""
         return self[step]
 
     def state(self) -> dict[str, int]:
-        """What was learned about the data on the way, and saves who resumes from learning it again."""
+        """What was learned about the data so far, saved with a run so that resuming need not learn it again."""
         return {}
 
     def load(self, state: dict[str, int]) -> None:
-        """Take the state of a run back, of all its processes together."""
+        """Load the states that all processes of a run saved."""
 
 
 class Prefetched:
-    """`batch(step)` for step, step + 1, ..., made ahead of time in background threads: `ahead` batches at most.
+    """Makes `batch(step)` for step, step + 1, ... ahead of time in background threads: `ahead` batches at most.
 
-    `get(step)` waits for that batch and raises the error that making it raised, of which `fails(step)` tells before;
-    `waited` is the share of the time since the first `get` that was spent in waiting. Use it in a `with` block, or call
+    `get(step)` waits for that batch and raises the error that making it raised; `fails(step)` tells beforehand.
+    `waited` is the fraction of the time since the first `get` that was spent waiting. Use it in a `with` block, or call
     `close()`.
     """
 
@@ -114,7 +114,7 @@ class Prefetched:
                 self._made[coming] = self._pool.submit(self.batch, coming)
 
     def get(self, step: int) -> Any:
-        """The batch of this step; the next ones are begun."""
+        """Return the batch of this step, and begin to make the next ones."""
         self._began = time.perf_counter() if self._began is None else self._began
         self._plan(step)
         return self._awaited(step).result()
@@ -133,11 +133,11 @@ class Prefetched:
 
     @property
     def waited(self) -> float:
-        """The share of time, 0..1, that was spent in `get`."""
+        """The fraction of the time, 0..1, that was spent in `get`."""
         return 0.0 if self._began is None else self._seconds / max(time.perf_counter() - self._began, 1e-9)
 
     def close(self) -> None:
-        """Stop the threads; what is being made is finished and dropped."""
+        """Stop the threads; batches that are being made are finished and dropped."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def __enter__(self) -> "Prefetched":

@@ -1,4 +1,4 @@
-"""What every data set is: checked examples, whole or in three fixed splits, and what is known about their density."""
+"""Data sets: checked examples, whole or in three fixed splits, and what is known about their density."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from ndm.data.remarks import remarks
 
 
 def parted(files: np.ndarray, sizes: Sequence[int], name: str) -> list[np.ndarray]:
-    """Positions in random order, always the same, in parts of these sizes, or nearly: those of one file in one part.
+    """Split positions at random, always alike, into parts of about these sizes, with those of one file in one part.
 
     Frames of an animation are so alike that a model that was trained on some has seen the others. Raises `InputError`
     where there are fewer of `files` (N,) than parts.
@@ -68,7 +68,7 @@ class Split:
         return Split(rows_of(self.x, rows), y, cond)
 
     def cut(self, sizes: tuple[int, int, int]) -> tuple["Split", "Split", "Split"]:
-        """Train, validation and test, in the order of the rows."""
+        """Cut rows into train, validation and test, in their order."""
         train, validation, test = (self.take(slice(start, end)) for start, end in pairwise(np.cumsum((0, *sizes))))
         return train, validation, test
 
@@ -77,18 +77,18 @@ class Split:
         return replace(self, cond=None if self.y is None else self.y.astype(np.int64))
 
     def order(self) -> np.ndarray:
-        """A random order of the examples, (N,), always the same.
+        """Make a random order of the examples, (N,), always the same.
 
         Toys have their classes in turn, so that neighbours are less alike than independent examples.
         """
         return np.random.default_rng(0).permutation(len(self))
 
     def batches(self, batch_size: int, seed: int, *, flip: bool = False) -> Batches:
-        """The examples to train on, step by step, in an order that belongs to the seed."""
+        """Make the batches to train on, in an order that is a function of the seed."""
         return Batches(self, batch_size, seed, flip=flip)
 
     def every(self) -> Examples:
-        """All examples; raises `InputError` where only some of them can be had."""
+        """Return all examples; raises `InputError` where only some of them are in memory."""
         found: Examples = self.x
         return found
 
@@ -101,13 +101,13 @@ class Split:
 class DataSet:
     """Three splits of one data set, checked when it is made.
 
-    name, source   what it is called, where it comes from and under which licence
+    name, source   its name; where it comes from, and under which licence
     num_levels     images, uint8 (N, C, H, W) of values 0..num_levels-1; None: real, float32 (N, *event)
     num_classes    labels are integers (N,) in 0..num_classes-1, or -1 for no class; 0: there are no labels
     classes        the name of each class; its number where there is no other
     condition      what a model is told of each example: `label`, or the names of the columns of `Split.cond`
     log_density    where the truth is known: x (N, *event) -> log p(x) in nats, float64 (N,)
-    notes          what is said of the data wherever they are used; the `remarks` on train are added
+    notes          notes that are printed wherever the data are used; the `remarks` on train are added
     reading        the options with which other data are read as these were, e.g. columns by name
     columns        of a table, the names of its dimensions
 
@@ -154,7 +154,7 @@ class DataSet:
         return self.num_levels is not None
 
     def divided(self) -> "DataSet":
-        """Itself: it is in splits already."""
+        """Return itself: it is in splits already."""
         return self
 
     def conditioned(self, condition: tuple[str, ...]) -> "DataSet":
@@ -172,7 +172,7 @@ class DataSet:
         return replace(self, condition=condition, **splits)
 
     def whole(self) -> "Whole":
-        """The splits one after the other; raises `InputError` where one of them is streamed."""
+        """Join the splits, one after the other; raises `InputError` where one of them is streamed."""
         splits = [self.split(name) for name in SPLITS]
         y = None if self.num_classes == 0 else np.concatenate([split.y for split in splits if split.y is not None])
         cond = None if not self.condition else np.concatenate([s.cond for s in splits if s.cond is not None])
@@ -189,7 +189,7 @@ class DataSet:
         )
 
     def split(self, name: str) -> Split:
-        """The split called `name`."""
+        """Return the split called `name`."""
         if name not in SPLITS:
             raise InputError(f"split {name!r}", "one of " + ", ".join(SPLITS))
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
@@ -220,7 +220,7 @@ class Whole:
     """All examples of a file or a folder, in its order, before they are split.
 
     name, source, num_levels, notes, reading, columns, classes, condition   as of `DataSet`; no remarks are made of them
-    left_out    what is there besides and is in no example: names of columns, of splits
+    left_out    names of columns and splits that exist and are in no example
     files       (N,) the number of the file of each example, where some come from one: they are not divided
     objection   why no model can be trained on these; one that was trained on others can be evaluated on them
     unlabelled  why they have no class numbers, where there are labels
@@ -246,7 +246,7 @@ class Whole:
         return self.examples.x.shape[1:]
 
     def whole(self) -> "Whole":
-        """Itself."""
+        """Return itself: it is whole already."""
         return self
 
     def conditioned(self, condition: tuple[str, ...]) -> "Whole":
@@ -260,10 +260,10 @@ class Whole:
         return replace(self, condition=condition, examples=self.examples.given_labels())
 
     def divided(self) -> DataSet:
-        """80 % train, 10 % validation, 10 % test, by a permutation that depends only on how many there are.
+        """Split into 80 % train, 10 % validation, 10 % test, by a permutation that depends only on their number.
 
-        What comes from one file stays together. Raises `InputError` for too few examples or files, and where no model
-        can be trained on them.
+        Examples of one file stay together. Raises `InputError` for too few examples or files, and where no model can
+        be trained on them.
         """
         return self._divided
 

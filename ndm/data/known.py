@@ -6,7 +6,7 @@ from ndm.data.sets._supplied import find_any, folders
 
 
 def names() -> dict[str, str]:
-    """The one-line description of every data set, by name."""
+    """The one-line descriptions of all data sets, by name."""
     return DATA_SETS.summaries()
 
 

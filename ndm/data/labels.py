@@ -1,4 +1,4 @@
-"""From labels as they are stored, of any format, to class numbers."""
+"""Conversion of labels in any format to class numbers."""
 
 import datetime
 import math
@@ -135,13 +135,13 @@ def _number(word: str) -> Decimal | None:
 
 
 def place_of(word: str) -> tuple[bool, Decimal, str]:
-    """Where it stands among others: numbers first."""
+    """The sort key of a label: numbers first."""
     number = _number(word)
     return number is None, number or Decimal(0), word
 
 
 def _absent(counts: Counter[str | None], missing: int | None) -> set[str | None]:
-    """Those of the words that are no label."""
+    """Find the words that are missing labels."""
     found: set[str | None] = {word for word in counts if word is None}
     numbers = {word: number for word in counts if word is not None and (number := _number(word)) is not None}
     words = counts.keys() - numbers.keys() - {None}
@@ -153,7 +153,7 @@ def _absent(counts: Counter[str | None], missing: int | None) -> set[str | None]
 
 
 def _remarks(order: list[str], counts: Counter[str | None]) -> list[str]:
-    """What may be another mistake: words that stand for a missing label, numbers written in two ways, no classes."""
+    """Remarks on possible mistakes: words for a missing label, numbers written in two ways, no classes."""
     notes = [
         f"the label {word!r} ({counts[word]} times) counts as a class: leave it empty where it means no label"
         for word in order

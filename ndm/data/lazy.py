@@ -1,4 +1,4 @@
-"""Examples that are fetched when they are asked for, and the passes over examples that never hold them all."""
+"""Lazy arrays of examples, and passes over examples that never hold them all in memory."""
 
 import math
 from abc import ABC, abstractmethod
@@ -14,30 +14,30 @@ CHUNK = 2**28  # bytes at a time; data up to this size are treated in one piece
 
 
 class Lazy(ABC):
-    """An array (N, *event) of `dtype`, indexed along its first axis as numpy's are; every index makes an array."""
+    """A lazy array (N, *event) of `dtype`, indexed along its first axis like NumPy's; every index makes an array."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
 
     @abstractmethod
     def take(self, positions: np.ndarray) -> np.ndarray:
-        """The examples at `positions` (n,), integers 0..N-1: (n, *event)."""
+        """Fetch the examples at `positions` (n,), integers 0..N-1: (n, *event)."""
 
     @abstractmethod
     def subset(self, positions: np.ndarray) -> Self:
-        """The examples at `positions`, still to be fetched."""
+        """Select the examples at `positions`, without fetching them."""
 
     def __len__(self) -> int:
         return self.shape[0]
 
     @property
     def ndim(self) -> int:
-        """Number of axes."""
+        """The number of axes."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
-        """Number of values."""
+        """The number of values."""
         return math.prod(self.shape)
 
     def __getitem__(self, rows: Any) -> np.ndarray:
@@ -63,7 +63,7 @@ Examples = np.ndarray | Lazy
 
 
 class Joined(Lazy):
-    """Some rows of arrays (N_i, *event) laid end to end, in any order, as `dtype`: for files that are memory-mapped."""
+    """A lazy array of rows of arrays (N_i, *event) laid end to end, in any order, as `dtype`: of mapped files."""
 
     def __init__(self, arrays: Sequence[Examples], positions: np.ndarray | None = None, dtype: Any = None) -> None:
         self.arrays, self.ends = list(arrays), np.cumsum([len(array) for array in arrays])
@@ -85,7 +85,7 @@ class Joined(Lazy):
 
 
 def rows_of(x: Examples, rows: slice | np.ndarray) -> Examples:
-    """Those rows of `x`, fetched now only where `x` is in memory."""
+    """Select rows of `x`, which are fetched now only where `x` is in memory."""
     if isinstance(x, Lazy):
         return x.subset(np.arange(len(x))[rows])
     if isinstance(x, np.memmap) and not isinstance(rows, slice):
@@ -94,24 +94,24 @@ def rows_of(x: Examples, rows: slice | np.ndarray) -> Examples:
 
 
 def at_hand(x: Lazy) -> Examples:
-    """The examples, fetched now where they take at most `IN_MEMORY` bytes."""
+    """Fetch the examples now if they take at most `IN_MEMORY` bytes."""
     return x[:] if x.size <= IN_MEMORY else x
 
 
 def rows_at_once(x: Examples) -> int:
-    """How many rows of `x` take `CHUNK` bytes: one at least."""
+    """The number of rows of `x` that take `CHUNK` bytes, at least one."""
     return max(1, CHUNK // max(1, x.dtype.itemsize * math.prod(x.shape[1:])))
 
 
 def chunks(x: Examples) -> Iterator[tuple[int, np.ndarray]]:
-    """Consecutive rows of `x`, `CHUNK` bytes at a time, each with the number of its first."""
+    """Iterate over consecutive rows of `x`, `CHUNK` bytes at a time, each with the number of its first."""
     rows = rows_at_once(x)
     for start in range(0, len(x), rows):
         yield start, x[start : start + rows]
 
 
 def stamps_of_values(x: Examples) -> Iterator[bytes]:
-    """Type, shape and values, little-endian, so that every machine finds the same."""
+    """Yield type, shape and values as bytes, little-endian, so that they are the same on every machine."""
     dtype = x.dtype.newbyteorder("<")
     yield f"{dtype.str} {x.shape};".encode()
     for _, part in chunks(x):
@@ -119,7 +119,7 @@ def stamps_of_values(x: Examples) -> Iterator[bytes]:
 
 
 def moments(x: Examples) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of every dimension, in float64, (*event) each."""
+    """Compute mean and standard deviation of every dimension, in float64, (*event) each."""
     parts = [(len(part), part.mean(0, dtype=np.float64), part.std(0, dtype=np.float64)) for _, part in chunks(x)]
     if len(parts) == 1:
         return parts[0][1:]
@@ -129,7 +129,7 @@ def moments(x: Examples) -> tuple[np.ndarray, np.ndarray]:
 
 
 def option(name: str, value: Any, allowed: Sequence[Any]) -> Any:
-    """`value` of the option `name`, or an `InputError` that lists what is allowed."""
+    """Check the `value` of the option `name`; the `InputError` lists what is allowed."""
     if value not in allowed:
         raise InputError(f"the option {name}={value}", "one of " + ", ".join(f"{name}={each}" for each in allowed))
     return value

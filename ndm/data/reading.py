@@ -22,7 +22,7 @@ from ndm.data.hub import datasets as hub
 
 
 def load(name_or_path: str, options: Mapping[str, Any] | None = None, condition: Sequence[str] = ()) -> DataSet:
-    """The data set called `name_or_path`, or the file or folder at that path, read with `options` and split.
+    """Load the data set called `name_or_path`, or the file or folder at that path, with `options`, in splits.
 
     `condition` is what a model is told of each example: `("label",)`, its class, or names of columns of a table. Raises
     `InputError` for an unknown name, format, option or condition, and for files that hold no usable data.
@@ -31,7 +31,7 @@ def load(name_or_path: str, options: Mapping[str, Any] | None = None, condition:
 
 
 def read(name_or_path: str, options: Mapping[str, Any] | None = None, condition: Sequence[str] = ()) -> Whole | DataSet:
-    """As `load`, but what has no splits of its own is whole: for those who evaluate all of it."""
+    """Load data like `load`, but leave them whole unless they come in splits: for evaluating all of them."""
     loader, arguments = _loader(name_or_path)
     if unknown := sorted(set(options or {}) - set(known := _options(loader))):
         raise InputError(
@@ -42,13 +42,13 @@ def read(name_or_path: str, options: Mapping[str, Any] | None = None, condition:
 
 
 def source_of(name_or_path: str) -> str:
-    """The name, or the whole path: what finds the same data from any folder."""
+    """The name, or the absolute path, which finds the same data from any folder."""
     is_path = name_or_path not in DATA_SETS.names() and Path(name_or_path).exists()
     return str(Path(name_or_path).resolve()) if is_path else name_or_path
 
 
 def options_of(name_or_path: str) -> list[str]:
-    """The names of the options with which data can be read; raises `InputError` for an unknown name or format."""
+    """List the options with which data can be read; raises `InputError` for an unknown name or format."""
     return _options(_loader(name_or_path)[0])
 
 
@@ -62,7 +62,7 @@ def _keywords(loader: Callable[..., Whole | DataSet]) -> list[str]:
 
 
 def _loader(name_or_path: str) -> tuple[Callable[..., Whole | DataSet], list[Any]]:
-    """What reads these data, and the arguments that say where they are."""
+    """The function that reads these data, and its arguments that say where they are."""
     known, path = DATA_SETS.names(), Path(name_or_path)
     if not name_or_path.strip():
         raise InputError("no name of data", f"one of {', '.join(known)}, or a file")
@@ -92,7 +92,7 @@ def _loader(name_or_path: str) -> tuple[Callable[..., Whole | DataSet], list[Any
 
 
 def _absent(path: Path) -> str:
-    """What those who look for data in a folder say of one in which they find none."""
+    """Say what a folder holds in which no kind of data is found."""
     return ", ".join(module.absent(path) for module in _readers() if hasattr(module, "absent"))
 
 

@@ -1,8 +1,7 @@
-"""What is to be known of real values and images before a model is trained on them: it is said, and nothing is refused.
+"""Remarks on real values over which a density has no upper bound, and on images that show nothing. They never refuse.
 
-A continuous density gives each value once. Where values are integers, lie at equal steps or come again and again, and
-where dimensions are the same, constant or linear in each other, log p has no upper bound, and a NELBO in nats tells
-nothing.
+A continuous density gives each value once. Where values are integers, lie at equal steps or repeat, and where
+dimensions are the same, constant or linear in each other, log p has no upper bound, and a NELBO in nats means nothing.
 """
 
 from collections import defaultdict
@@ -24,7 +23,7 @@ _NAMES, _GROUPS = 3, 4  # that are named
 
 
 def remarks(x: Examples, columns: Sequence[str] = ()) -> tuple[str, ...]:
-    """The remarks on examples `x` (N, *event), whose dimensions `columns` names where they are those of a table.
+    """Make the remarks on examples `x` (N, *event), whose dimensions `columns` names where they are a table's.
 
     At most 65536 examples, evenly spaced, are looked at, and all of them where dimensions are constant, the same or
     linear in each other there. Of images those are looked at that are in memory.
@@ -46,7 +45,7 @@ def remarks(x: Examples, columns: Sequence[str] = ()) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Words:
-    """What dimensions are called, by their numbers: columns of a table by name, others by their place in the event."""
+    """Names of dimensions by their numbers: columns of a table by name, others by their place in the event."""
 
     shape: tuple[int, ...]
     columns: Sequence[str]
@@ -58,7 +57,7 @@ class _Words:
         return self.columns[i] if self.columns else str([int(place) for place in np.unravel_index(i, self.shape)])
 
     def __call__(self, dimensions: Sequence[int]) -> str:
-        """The first of them, and how many more there are."""
+        """Name the first of them, and say how many more there are."""
         names = [self.name(i) for i in dimensions[:_NAMES]]
         if len(dimensions) > _NAMES:
             names.append(f"{len(dimensions) - _NAMES:,} more")
@@ -66,14 +65,14 @@ class _Words:
         return f"{self.noun(len(dimensions))} {words}"
 
     def option(self, dimensions: Sequence[int]) -> str:
-        """How noise is added to them."""
+        """The option that adds noise to them."""
         names = list(dict.fromkeys(self.name(i).rpartition("[")[0] or self.name(i) for i in dimensions))
         few = self.columns and len(dimensions) <= _NAMES and all(name.isidentifier() for name in names)
         return f"dequantise=[{','.join(names)}]" if few else "dequantise=true"
 
 
 def _of_images(x: Examples) -> list[str]:
-    """Of images that show nothing."""
+    """Remarks on images that show nothing."""
     blank, same, first = 0, True, x[0]
     for _, part in chunks(x):
         same = same and bool((part == first).all())
@@ -89,7 +88,7 @@ def _whole(
     groups: list[list[int]],
     holds: Callable[[np.ndarray, np.ndarray, list[int]], np.ndarray],
 ) -> list[list[int]]:
-    """Those of the dimensions in each group for which holds(part, first, group) is true of all examples."""
+    """Keep the dimensions of each group for which holds(part, first, group) is true of all examples."""
     if len(sample) == len(x) or not any(groups):
         return groups
     true, first = [np.ones(len(group), bool) for group in groups], sample[0]
@@ -113,7 +112,7 @@ def _are_the_same(x: np.ndarray, first: np.ndarray, group: list[int]) -> np.ndar
 
 
 def _same(x: np.ndarray, constant: list[int]) -> list[list[int]]:
-    """The groups of dimensions of x (n, D) that are the same, found by their bytes; -0 is 0."""
+    """Find the groups of dimensions of x (n, D) that are the same, by their bytes; -0 is 0."""
     groups = defaultdict(list)
     for i, column in enumerate(np.ascontiguousarray(x.T + np.float32(0))):
         groups[column.tobytes()].append(i)
@@ -136,7 +135,7 @@ def _of_twins(twins: list[list[int]], words: _Words) -> list[str]:
 
 
 def _of_linear(x: Examples, sample: np.ndarray, left: np.ndarray, words: _Words) -> list[str]:
-    """Of dimensions that others determine: combinations of standardised ones that do not vary, outliers left out."""
+    """Remarks on dimensions that others determine: combinations of standardised ones that do not vary."""
     if not 2 <= len(left) <= min(_MOST_LINEAR, len(sample) // 2):
         return []
     low, middle, high = np.quantile(sample[:, left].astype(np.float64), (0.16, 0.5, 0.84), axis=0)
@@ -168,7 +167,7 @@ def _of_linear(x: Examples, sample: np.ndarray, left: np.ndarray, words: _Words)
 
 
 def _of_steps(x: np.ndarray, left: np.ndarray, words: _Words) -> list[str]:
-    """Of dimensions of integers, of values at equal steps and of values that come again and again."""
+    """Remarks on dimensions of integers, of values at equal steps and of values that repeat."""
     images = " (if they are images, save their levels as uint8)" if len(words.shape) > 1 else ""
     are_whole = integers(x[:, left])
     searched = left[~are_whole]

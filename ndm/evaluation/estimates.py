@@ -1,4 +1,4 @@
-"""What a run's model says of data, an object for each estimate: the NELBO, the importance-weighted bound, the ODE."""
+"""Estimates of a run's model on data, one class each: the NELBO, the importance-weighted bound, the ODE, transport."""
 
 import copy
 import math
@@ -36,7 +36,7 @@ _MOST_PATHS = 2000  # the exact transport between two samples is cubic in their 
 
 
 class Estimator(ABC):
-    """An estimate for every example of a split, shared out among processes; the mean is in the run's unit."""
+    """An estimate for every example of a split, computed by all processes together; the mean is in the run's unit."""
 
     @abstractmethod
     def __call__(self, run: Run, x: Tensor, cond: Tensor | None, processes: Processes) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class ImportanceEstimator(Estimator):
 
 @dataclass(frozen=True)
 class OdeEstimator(Estimator):
-    """-log p of the ODE, and the error of the way there and back."""
+    """-log p of the ODE, and the error of its round trip from data to noise and back."""
 
     divergence: Divergence
     solver: Solver
@@ -137,7 +137,7 @@ class OdeEstimator(Estimator):
     seed: int
 
     def check(self, run: Run) -> None:
-        """Raise `InputError` for what cannot be asked of the run's model, before anything is computed."""
+        """Raise `InputError` for an estimate that the run's model cannot give, before anything is computed."""
         self.divergence.check(run.event_shape)
         self.solver.check(self.dtype)
         self.dequantisation.check(run.model.decoder, self.draws)
@@ -215,7 +215,7 @@ def ode_estimator(
 
 @dataclass(frozen=True)
 class TransportEstimator(Estimator):
-    """How the ODE carries noise to data, beside the exact optimal transport: never its energy alone.
+    """The paths by which the ODE carries noise to data, compared with the exact optimal transport.
 
     All in squared standard deviations of the data. `others` are examples of another split, whose distance from this
     one is the floor of that of samples. Distances of finite samples are larger than those of their laws.
@@ -268,17 +268,17 @@ def _there_and_back(model: NeuralDiffusion, x: Tensor, cond: Tensor | None, solv
 
 
 def _together(x: Tensor, processes: Processes) -> int:
-    """Examples in a chunk whose values are their own, so that every process has as much to do."""
+    """The size of chunks where noise belongs to the example, so that every process has as much to do."""
     return min(_TOGETHER, math.ceil(len(x) / processes.number))
 
 
 def _generator(seed: int, k: int, like: Tensor) -> torch.Generator:
-    """That of chunk k, whichever process has it."""
+    """The random generator of chunk k, the same in whichever process."""
     return torch.Generator(like.device).manual_seed(mix(seed, k))
 
 
 def _mean(what: str, nats: Tensor, run: Run, mean: Mean | None = None) -> dict[str, float | None]:
-    """Over examples (N,), whose noise is independent unless `mean` says otherwise; its standard error, if known."""
+    """The mean over examples (N,) and its standard error, if known; noise is independent unless `mean` is given."""
     wrong = (~torch.isfinite(nats)).nonzero()
     if len(wrong):
         raise FloatingPointError(
@@ -290,5 +290,5 @@ def _mean(what: str, nats: Tensor, run: Run, mean: Mean | None = None) -> dict[s
 
 
 def _known(error: Tensor, run: Run) -> float | None:
-    """A standard error in the run's unit; None where it cannot be told."""
+    """Convert a standard error to the run's unit; None where it is unknown."""
     return in_unit(error, run) if math.isfinite(error) else None

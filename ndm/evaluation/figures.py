@@ -20,14 +20,14 @@ _DATA, _MODEL, _SEA, _INK = "#1f6f8b", "#c8553d", "#0b1f2e", "#222222"
 
 
 def picture_of(x: np.ndarray, about: dict[str, Any]) -> bytes:
-    """Examples (N, *event) on their own: a grid of images, a map of cities, or a scatter of points."""
+    """Draw examples (N, *event): a grid of images, a map of cities, or a scatter of points."""
     figure = Figure(figsize=(10, 4) if about["name"] == "cities" else (6, 6), layout="constrained")
     _draw(figure.subplots(), x, about, _MODEL)
     return png(figure)
 
 
 def comparison(data: np.ndarray, samples: np.ndarray, about: dict[str, Any]) -> bytes:
-    """Real examples beside samples, drawn alike."""
+    """Draw real examples beside samples."""
     wide = about["name"] == "cities"
     figure = Figure(figsize=(10, 8.6) if wide else (11.4, 5.8), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.15)  # type: ignore[union-attr, call-arg]
@@ -62,7 +62,7 @@ def by_class(parts: Sequence[tuple[str, np.ndarray]], about: dict[str, Any]) -> 
 
 
 def filmstrip(frames: np.ndarray, times: list[float]) -> bytes:
-    """F(x, t) over t, and below it what F has changed, F(x, t) - x: frames (len(times), N, *event), model's scale."""
+    """Draw F(x, t) over t, and below it F(x, t) - x: frames (len(times), N, *event), in the model's scale."""
     figure = _image_strip(frames) if frames.ndim == 5 else _plane_strip(frames)
     for axis, t in zip(figure.axes, times, strict=False):
         axis.set_title(f"t = {t:.2f}", fontsize=9, color=_INK)
@@ -91,7 +91,7 @@ def _image_strip(frames: np.ndarray) -> Figure:
 def _plane_strip(frames: np.ndarray) -> Figure:
     count = len(frames)
     figure = Figure(figsize=(3.2 * count, 6.6), layout="constrained")
-    # A scale may stretch one dimension a hundred times at one t alone: each t has limits of its own, on its ticks.
+    # A scale may stretch one dimension a hundred times at one t alone: each t has its limits, on its ticks.
     axes: Any = figure.subplots(2, count, squeeze=False, sharex="col", sharey="col")
     x, some = frames[0], slice(None, None, max(1, frames.shape[1] // 400))
     for column, points in enumerate(frames):
@@ -114,7 +114,7 @@ def _plane_strip(frames: np.ndarray) -> Figure:
 
 
 def order(gammas: np.ndarray, times: list[float]) -> bytes:
-    """When each pixel is revealed: its own gamma_i(t), (len(times), C, H, W), at times from noise to data."""
+    """Draw when each pixel is revealed, by its gamma_i(t), (len(times), C, H, W), at times from noise to data."""
     figure = Figure(figsize=(1.5 * len(times), 2.2), layout="constrained")
     axes: Any = figure.subplots(1, len(times), squeeze=False)[0]
     for axis, gamma, t in zip(axes, gammas, times, strict=True):
@@ -129,7 +129,7 @@ def order(gammas: np.ndarray, times: list[float]) -> bytes:
 
 
 def training_curve(lines: list[dict[str, Any]]) -> bytes:
-    """The bound over the course of training, from the lines of metrics.jsonl."""
+    """Draw the bound over the course of training, from the lines of metrics.jsonl."""
     figure = Figure(figsize=(7, 3.4), layout="constrained")
     axis = figure.subplots()
     axis.plot([line["seconds"] for line in lines], [line["total"] for line in lines], color=_MODEL)
@@ -156,7 +156,7 @@ def _draw(axis: Axes, x: np.ndarray, about: dict[str, Any], colour: str) -> None
 
 
 def check_picture(event_shape: Sequence[int], num_levels: int | None) -> None:
-    """Raise `InputError` for examples that nothing here pictures."""
+    """Raise `InputError` for examples that cannot be drawn."""
     if num_levels is None and tuple(event_shape) != (2,):
         raise InputError(
             f"a picture of events of shape {tuple(event_shape)}",
@@ -166,12 +166,12 @@ def check_picture(event_shape: Sequence[int], num_levels: int | None) -> None:
 
 
 def _grid(images: np.ndarray) -> np.ndarray:
-    """(N, C, H, W) of 0..1 to one image (H', W', 1 | 3 | 4), with gaps between neighbours."""
+    """Lay images (N, C, H, W) of 0..1 out as one image (H', W', 1 | 3 | 4), with gaps between neighbours."""
     return _tiles([_panel(image) for image in images], 1 if images.shape[1] in _COLOURS else 3, 0.0)
 
 
 def _panel(image: np.ndarray) -> np.ndarray:
-    """(C, H, W) of 0..1 as (H', W', 1 | 3 | 4): grey, RGB or RGBA; of other channels each one in grey."""
+    """Lay an image (C, H, W) of 0..1 out as (H', W', 1 | 3 | 4): grey, RGB, RGBA, or each channel in grey."""
     if len(image) in _COLOURS:
         return np.moveaxis(image, 0, -1)
     return _tiles(list(image[..., None]), 1, 0.5)
@@ -194,7 +194,7 @@ def _tiles(images: list[np.ndarray], gap: int, between: float, columns: int | No
 
 
 def png(figure: Figure) -> bytes:
-    """The figure, drawn without pyplot: there is no global state."""
+    """Draw a figure as PNG without pyplot, which has global state."""
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()

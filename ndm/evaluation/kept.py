@@ -1,10 +1,10 @@
-"""Where evaluations of a run are kept, and which of them is that of its model.
+"""Where evaluations of a run are written, and which of them is that of its model.
 
     RUN/evaluation.json                                 the test split of the run's own data at its own T
     RUN/evaluations/DATA-SPLIT-T-CHECKPOINT.json        every other
 
-Of two on the test split, that of the latest checkpoint, and then of more examples, is RUN/evaluation.json: what says
-less of the model does not take its place, and is kept among the others.
+Of two on the test split, that of the latest checkpoint, and then of more examples, is RUN/evaluation.json; the other
+one is kept among the others.
 """
 
 import json
@@ -41,7 +41,7 @@ _EVALUATED = {  # what the page and the card show of it
 
 
 def keep(run: Run, result: dict[str, Any]) -> Path:
-    """Write an evaluation, and say where."""
+    """Write an evaluation to its place, which is returned."""
     path = run.folder / "evaluation.json"
     if other_than_own(run, result) is not None or _standing(run, _there(path)) > _standing(run, result):
         path = _place(run.folder / "evaluations", result)
@@ -51,9 +51,9 @@ def keep(run: Run, result: dict[str, Any]) -> Path:
 
 
 def of_the_model(run: Run) -> dict[str, Any] | None:
-    """RUN/evaluation.json, None where there is none. What is not of the run's own test split is left out, and said.
+    """Read RUN/evaluation.json; None where it is absent or, with a warning, not of the run's own test split.
 
-    Raises `InputError` for a file that is no evaluation.
+    Raises `InputError` for a file that is not an evaluation.
     """
     path = run.folder / "evaluation.json"
     if not path.exists():
@@ -66,7 +66,7 @@ def of_the_model(run: Run) -> dict[str, Any] | None:
 
 
 def other_than_own(run: Run, evaluation: dict[str, Any]) -> str | None:
-    """Why an evaluation is not one of the test split of the run's own data at its own T; None where it is."""
+    """Say why an evaluation is not of the test split of the run's own data at its own T; None where it is."""
     timesteps = evaluation["nelbo"]["timesteps"]
     if evaluation["fingerprint"] != run.config["data"]["fingerprint"]:
         return f"an evaluation of other data ({evaluation['data']})"
@@ -80,7 +80,7 @@ def other_than_own(run: Run, evaluation: dict[str, Any]) -> str | None:
 
 
 def of_other_weights(run: Run, evaluation: dict[str, Any]) -> str | None:
-    """Why an evaluation is not one of the weights of the run as it was opened; None where it is."""
+    """Say why an evaluation is not of the weights of the run as it was opened; None where it is."""
     then, now = evaluation["training"]["step"], run.progress["step"]
     if then != now:
         return f"of step {then:,} alone, not {now:,}"
@@ -88,7 +88,7 @@ def of_other_weights(run: Run, evaluation: dict[str, Any]) -> str | None:
 
 
 def _standing(run: Run, evaluation: dict[str, Any] | None) -> tuple[bool, int]:
-    """The larger, the more an evaluation says of the run's model."""
+    """Rank evaluations of the run's model: the larger, the more one says."""
     if evaluation is None or other_than_own(run, evaluation) is not None:
         return False, 0
     latest = newest(run.folder)
@@ -97,7 +97,7 @@ def _standing(run: Run, evaluation: dict[str, Any] | None) -> tuple[bool, int]:
 
 
 def _there(path: Path) -> dict[str, Any] | None:
-    """What a file says; None where it is no evaluation, or not there."""
+    """Read an evaluation; None where the file is absent or not an evaluation."""
     try:
         return _read(path) if path.exists() else None
     except InputError:
@@ -105,7 +105,7 @@ def _there(path: Path) -> dict[str, Any] | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What `ndm evaluate` wrote; raises `InputError` for a file that is no evaluation."""
+    """Read what `ndm evaluate` wrote; raises `InputError` for a file that is not an evaluation."""
     expected, advice = "what ndm evaluate wrote", "evaluate it again"
     evaluation: dict[str, Any] = read_json(path, expected, advice)
     if (lacking := _lacking(evaluation, _EVALUATED)) is not None:
@@ -114,7 +114,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _lacking(value: Any, shape: Any, name: str = "") -> str | None:
-    """The name of what is not of this shape, a type or a dictionary of shapes, anywhere in a value of JSON."""
+    """Find the first field of a JSON value that is not of this shape, a type or a dictionary of shapes."""
     if isinstance(shape, list):  # or nothing
         return None if value is None else _lacking(value, shape[0], name)
     if not isinstance(shape, dict):
@@ -126,7 +126,7 @@ def _lacking(value: Any, shape: Any, name: str = "") -> str | None:
 
 
 def _place(folder: Path, result: dict[str, Any]) -> Path:
-    """DATA-SPLIT-T-CHECKPOINT.json, with a digest where other data of the same name have the file without."""
+    """The file name DATA-SPLIT-T-CHECKPOINT.json, with a digest where other data of the same name have that file."""
     timesteps = result["nelbo"]["timesteps"]
     part = result["split"] + ("" if result["limit"] is None else f"_first{result['num_examples']}")
     given = "" if result.get("given") is None else f"-given_{_safe(as_words(result['given'], '=')) or 'no_label'}"

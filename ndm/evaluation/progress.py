@@ -17,7 +17,7 @@ _TIMES = [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
 class ProgressPictures:
-    """Samples of the run's sampler, always from the same noise, and F(x, t) of the same validation examples.
+    """Draws samples, always from the same noise, and F(x, t) of the same validation examples.
 
     Samples of a model that is told a class are in rows, one for each class; those of one that is told values are under
     the values of validation examples.
@@ -32,7 +32,7 @@ class ProgressPictures:
 
     @torch.no_grad()
     def __call__(self, model: NeuralDiffusion) -> dict[str, bytes]:
-        """The pictures as PNG, by name; a path that F = x leaves still is none."""
+        """Draw the pictures as PNG, by name; that of the path is left out for F = x."""
         kind = SAMPLERS.find(self.config.sampler)
         sampler = kind(model, self.config.timesteps) if self.config.timesteps else kind(model)
         number = _IMAGES if self.data.is_image else _POINTS
@@ -70,7 +70,7 @@ def rows_of_classes(model: NeuralDiffusion, is_image: bool) -> dict[str, torch.T
 
 @torch.no_grad()
 def paths(model: NeuralDiffusion, x: torch.Tensor, cond: torch.Tensor | None, times: list[float]) -> np.ndarray:
-    """F(x, t) at every time, (len(times), N, *event)."""
+    """Compute F(x, t) at every time, (len(times), N, *event)."""
     device = next(model.parameters()).device
     curve = model.curve(x.to(device), None if cond is None else cond.to(device))
     return torch.stack([curve(torch.tensor(t, device=device)) for t in times]).cpu().numpy()

@@ -39,7 +39,7 @@ _CAPTIONS = {
 
 
 def page(run: Run, evaluation: dict[str, Any] | None, stale: str | None, pictures: dict[str, bytes]) -> str:
-    """The page; pictures are PNG by name. `stale` says why the evaluation is not of these weights."""
+    """Write the page; pictures are PNG by name, `stale` says why the evaluation is not of these weights."""
     parts = [
         f"<h1>{html.escape(run.config['data']['name'])}</h1>",
         f"<p>{run.progress['step']:,} steps, {run.progress['examples']:,} examples, "

@@ -1,4 +1,4 @@
-"""What is evaluated: a split of the run's own data, or other data, whole, read as the run's own were."""
+"""The examples that are evaluated: a split of the run's data, or other data, read like the run's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Subject:
 
     @property
     def x(self) -> Examples:
-        """All of them, or the first `limit`."""
+        """The examples: all, or the first `limit`."""
         return self._split.x if self.limit is None else self._split.x[: self.limit]
 
     @property
@@ -48,12 +48,12 @@ class Subject:
 
     @property
     def num_of_split(self) -> int:
-        """How many there are without a limit."""
+        """The number of examples without the limit."""
         return len(self._split)
 
     @property
     def fingerprint(self) -> str:
-        """That of the data, which tells them from others of their name."""
+        """The fingerprint of the data, which tells them from others of the same name."""
         if self.split == ALL and not self.is_own:
             return self.data.whole().fingerprint()
         return self.data.divided().fingerprint()
@@ -76,7 +76,7 @@ class Subject:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is to be said of the data, with the remarks on them."""
+        """The notes and remarks on the data."""
         if self.split != ALL or isinstance(self.data, DataSet):
             return self.data.divided().notes
         few = self.num_of_split < FEWEST  # which are alike by chance
@@ -84,7 +84,7 @@ class Subject:
 
     @property
     def remark(self) -> str | None:
-        """What is to be said of a bound on them."""
+        """A remark on a bound on these examples, if one is needed."""
         if not self.is_own or self.split != ALL:
             return None
         train = len(self.data.divided().train)
@@ -124,7 +124,7 @@ def subject(
 
 
 def _is(data: Whole | DataSet, fingerprint: str) -> bool:
-    """Whether the data are those of that fingerprint; what cannot be split is of none."""
+    """Whether the data have that fingerprint; data that cannot be split have none."""
     try:
         return data.divided().fingerprint() == fingerprint
     except InputError:
@@ -134,9 +134,9 @@ def _is(data: Whole | DataSet, fingerprint: str) -> bool:
 def _alike(
     place: str, given: Mapping[str, Any], reading: Mapping[str, Any], condition: Sequence[str]
 ) -> tuple[Whole | DataSet, str]:
-    """Data read by `reading`, the options by which the run's own are read, but for what is `given`; and how, in words.
+    """Read data by `reading`, the options of the run's data, except for what is `given`; and say how, in words.
 
-    Columns are matched by name. Where the names are given, or there are none, they are matched by their places. Those
+    Columns are matched by name. Where names are given, or there are none, they are matched by position. Those
     of the `condition` are always matched by name.
     """
     known, own = options_of(place), reading.get("columns", [])
@@ -180,6 +180,6 @@ def _alike(
 
 
 def _renamed(name: str, stands_for: Mapping[str, str]) -> str:
-    """The column that stands for column `name`, or for the one that it is a part of, as v[0] is of v."""
+    """Find the column that stands for column `name`, or for the one that it is a part of, as v[0] is of v."""
     stem, bracket, place = (name, "", "") if name in stands_for else name.rpartition("[")
     return stands_for[stem] + bracket + place

@@ -18,10 +18,10 @@ _LOWEST, _HIGHEST = 1.0, 100.0
 
 
 class FourierFeatures(nn.Module):
-    """x (B, D) -> [x, sin(w_k x), cos(w_k x)]_k, (B, D (1 + 2 num)), for `num` frequencies from 1 to `highest`.
+    """Fourier features of the input, for structure finer than a network would learn from x alone.
 
-    Structure finer than the network would otherwise see: networks learn smooth functions first (Tancik et al., 2020,
-    https://arxiv.org/abs/2006.10739).
+    x (B, D) -> [x, sin(w_k x), cos(w_k x)]_k, (B, D (1 + 2 num)), for `num` frequencies from 1 to `highest`. Networks
+    learn smooth functions first (Tancik et al., 2020, https://arxiv.org/abs/2006.10739).
     """
 
     frequencies: Tensor
@@ -64,7 +64,7 @@ def condition_embedding(num_classes: int, num_values: int, width: int) -> Condit
 
 
 class LabelEmbedding(ConditionEmbedding):
-    """Labels (B,), int64 in 0..num_classes-1 -> (B, width); no label, None or -1 (`NO_LABEL`) -> a learned row.
+    """Embed labels (B,), int64 in 0..num_classes-1, as (B, width); no label, None or -1, is a learned row too.
 
     The learned row for "no label" lets one network be both conditional and unconditional, as classifier-free
     guidance needs (Ho and Salimans, 2022, https://arxiv.org/abs/2207.12598). With num_classes = 0 labels are
@@ -95,7 +95,7 @@ class LabelEmbedding(ConditionEmbedding):
         check_labels_in_range(cond, self.num_classes)
 
     def check_kind(self, cond: Tensor, batch: int) -> None:
-        """`check` without a look at the values."""
+        """Raise `InputError` for labels of another type or shape, without reading their values."""
         if self.rows is None:
             raise InputError(
                 "labels in cond",

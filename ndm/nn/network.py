@@ -1,4 +1,4 @@
-"""The contract of every network of the library: an event and its time in, one or more events out."""
+"""The interface of a network: an event and its time in, one or more events out."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Network(Part, ABC):
         self.num_classes, self.num_values = num_classes, num_values
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
-        """Raises `InputError` where the shapes of x, t or cond are not those of the contract."""
+        """Check the shapes of x, t and cond, and compute the heads; raises `InputError` for other shapes."""
         check_events(x, self.event_shape)
         check_tensors(t=t)
         if t.shape != x.shape[:1]:
@@ -46,11 +46,11 @@ class Network(Part, ABC):
 
     @abstractmethod
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
-        """`forward` on inputs whose shapes are checked."""
+        """Compute the heads for inputs whose shapes are checked."""
 
 
 def checked_event_shape(event_shape: Sequence[int]) -> tuple[int, ...]:
-    """The shape as a tuple; raises `InputError` unless it holds positive sizes."""
+    """Return the shape as a tuple; raises `InputError` unless it holds positive sizes."""
     if len(event_shape) == 0 or any(size < 1 for size in event_shape):
         raise InputError(
             f"event_shape {tuple(event_shape)}",
@@ -61,7 +61,7 @@ def checked_event_shape(event_shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def check_events(x: Tensor, event_shape: tuple[int, ...]) -> None:
-    """Raises `InputError` unless x is a batch of events, (B, *event_shape)."""
+    """Raise `InputError` unless x is a batch of events, (B, *event_shape)."""
     check_tensors(x=x)
     if x.shape[1:] != event_shape:
         raise InputError(
@@ -72,14 +72,14 @@ def check_events(x: Tensor, event_shape: tuple[int, ...]) -> None:
 
 
 def check_sizes(**sizes: int) -> None:
-    """Raises `InputError` for a size that is not a whole number of at least 1: PyTorch would make layers of nothing."""
+    """Raise `InputError` for a size that is not a whole number of at least 1: PyTorch would make empty layers."""
     for name, size in sizes.items():
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise InputError(f"{name} = {size!r}", "a whole number, at least 1")
 
 
 def zero_init(layer: Layer) -> Layer:
-    """The layer with weight and bias 0."""
+    """Set weight and bias of a layer to 0 and return it."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer

@@ -10,7 +10,7 @@ _SMALLEST_IMAGE = 8  # pixels on a side, of which a U-Net makes sense
 
 
 def network_for(spec: Spec, num_outputs: int = 1, network: str = "", **options: Any) -> Network:
-    """The network called `network` (a file of `ndm.nn.networks`); by default a U-Net for images, an MLP for the rest.
+    """Make the network called `network` (a file of `ndm.nn.networks`); by default a U-Net for images, else an MLP.
 
     Raises `InputError` for a name that is not known.
     """

@@ -25,16 +25,16 @@ def kinetic_energy(
 
         K = integral_0^1 E|E[u | z_t]|^2 dt = max over w of integral_0^1 E[ 2 <u, w(z_t, t)> - |w(z_t, t)|^2 ] dt
 
-    u = dz_t/dt is the velocity of z_t given x. In place of the best w stands the model's own velocity, which training
-    draws to it, so that the value is a lower bound of K that is tight where the predictor is right. By the envelope
-    theorem its gradient with respect to F, w held still as a function of z_t, is then that of K. No other parameter
-    gets a gradient: a predictor that were told to move slowly would stop following q.
-    `batch_slice` says which rows of a larger batch x are, where it is computed in shares.
+    u = dz_t/dt is the velocity of z_t given x. In place of the best w stands the model's velocity, which training
+    brings close to it: the value is a lower bound of K, tight where the predictor is right. By the envelope theorem its
+    gradient with respect to F, with w held fixed as a function of z_t, is then that of K. No other parameter gets a
+    gradient: a predictor that learned to move slowly would stop following q.
+    `batch_slice` says which rows of a larger batch x are, where that batch is computed in slices.
     K is at least W_2^2(q(z_0), q(z_1)), with equality exactly where the ODE is the optimal transport.
 
     Raises:
         InputError: for data that the decoder cannot describe, and of another precision than the model, and for noise
-            that is lost in that precision (not of a share).
+            that is lost in that precision (not checked for a slice).
 
     Source of the dynamic form: Benamou, Brenier (2000), https://doi.org/10.1007/s002110050002.
     """
@@ -57,7 +57,7 @@ def kinetic_energy(
 
 @contextlib.contextmanager
 def _still(model: nn.Module, but: nn.Module | None = None) -> Iterator[None]:
-    """What is computed within has no gradient with respect to the parameters, those of `but` excepted."""
+    """Switch off gradients with respect to all parameters but those of `but`."""
     kept = set() if but is None else set(but.parameters())
     parameters = [p for p in model.parameters() if p.requires_grad and p not in kept and torch.is_grad_enabled()]
     for parameter in parameters:

@@ -1,4 +1,4 @@
-"""The exact log-density of the model's ODE, and the way of data to noise and back along it."""
+"""The exact log-density of the model's ODE, and maps of data to noise and back along it."""
 
 import contextlib
 import copy
@@ -25,9 +25,9 @@ from ndm.ode.solvers.solver import NoSolution, State
 
 @dataclass(frozen=True)
 class OdeLikelihood:
-    """log p(x) of the ODE, per example, in nats; for drawn dequantisation a lower bound in the mean.
+    """The log-density log p(x) of the ODE per example, in nats; with random dequantisation a lower bound in the mean.
 
-    Equal examples share their noise, so that the error of their mean is not that of independent ones: take `mean`.
+    Equal examples share their noise, so that they are not independent: take `mean` for the mean and its error.
     """
 
     log_prob: Tensor  # (N,), averaged over draws and probes
@@ -46,7 +46,7 @@ class OdeLikelihood:
 
 
 def log_prob(model: NeuralDiffusion, x: Tensor, divergence: str | Divergence = "exact", **options) -> Tensor:
-    """log p(x) of the model's ODE in nats, (N,): the values of `ode_likelihood`, which has the options."""
+    """The log-density log p(x) of the model's ODE in nats, (N,); `ode_likelihood` has options and errors."""
     return ode_likelihood(model, x, divergence=divergence, **options).log_prob
 
 
@@ -83,8 +83,8 @@ def ode_likelihood(
         batch_size: states in one pass of the network.
 
     Raises:
-        InputError: for what `NeuralDiffusion.checked` refuses, an exact trace of more than 4096 dimensions, tolerances
-            out of reach, and an ODE that blows up.
+        InputError: for what `NeuralDiffusion.checked` refuses, an exact divergence of more than 4096 dimensions,
+            tolerances out of reach, and an ODE that blows up.
     """
     model.decoder.check(x)
     if dtype is not None:
@@ -131,14 +131,14 @@ def ode_likelihood(
 
 
 def owners_of_noise(x: Tensor, divergence: Divergence, dequantisation: Dequantisation) -> Tensor | None:
-    """`OdeLikelihood.owners` of data x (N, *event)."""
+    """Number the distinct examples of x (N, *event): `OdeLikelihood.owners`."""
     return noise_owners(x) if dequantisation.is_drawn or divergence.num_probes is not None else None
 
 
 def _integrate(
     model: NeuralDiffusion, z_0: Tensor, cond: Tensor | None, probes: Tensor, divergence: Divergence, solver: Solver
 ) -> tuple[Tensor, Tensor]:
-    """log p(z_0), (B, estimates), and the number of evaluations, (B,)."""
+    """Integrate from z_0 to z_1: log p(z_0), (B, estimates), and the number of evaluations, (B,)."""
 
     def velocity(z: Tensor, t: Tensor, rows: Tensor) -> Tensor:
         return model.predicted_velocity(z, t, None if cond is None else cond[rows])
@@ -157,7 +157,7 @@ def flow(
     start: float,
     end: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Where dz/dt = velocity(z, t, rows) takes z (B, *event) from `start` to `end`, and what it does to volume:
+    """Solve dz/dt = velocity(z, t, rows) for z (B, *event) from `start` to `end`, with the change of log-density:
 
         log p_start(z_start) = log p_end(z_end) + integral_start^end div velocity dt
 
@@ -177,7 +177,7 @@ def flow(
 
 @contextlib.contextmanager
 def naming(model: NeuralDiffusion) -> Iterator[None]:
-    """Where a solver finds no solution within, its error names the model."""
+    """Name the model in the error of a solver that finds no solution."""
     try:
         yield
     except NoSolution as error:
@@ -188,7 +188,7 @@ def naming(model: NeuralDiffusion) -> Iterator[None]:
 @torch.no_grad()
 @unmixed()
 def encode(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
-    """z_1 (N, *event): where the ODE takes data x (N, *event), from z_0 = alpha_0 x, the standardised data."""
+    """Map data x (N, *event) to z_1 (N, *event) by the ODE, from z_0 = alpha_0 x, x standardised."""
     x = model.checked(x, cond)
     z_0 = without_noise(x, model.decoder, model.schedule(x.new_zeros(())))
     return carry(model, z_0, cond, solver, 0.0, 1.0)
@@ -197,7 +197,7 @@ def encode(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, sol
 @torch.no_grad()
 @unmixed()
 def decode(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
-    """The inverse of `encode`, (N, *event): z_0 / alpha_0 in the units of the data, not rounded to levels."""
+    """Map z_1 to data, the inverse of `encode`: z_0 / alpha_0 in the units of the data, not rounded to levels."""
     check_numbers(z_1, "latents")
     model.check_condition(cond, len(z_1))
     z_1 = in_precision(model, z_1, "latents")
@@ -209,7 +209,7 @@ def decode(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, s
 def carry(
     model: NeuralDiffusion, z: Tensor, cond: Tensor | None, solver: Solver | None, start: float, end: float
 ) -> Tensor:
-    """z at the time `end`, carried there by the model's ODE from z (B, *event) at `start`."""
+    """Carry z (B, *event) from the time `start` to `end` by the model's ODE."""
 
     def field(t: Tensor, state: State, rows: Tensor) -> State:
         return (model.predicted_velocity(state[0], t, None if cond is None else cond[rows]),)

@@ -17,7 +17,7 @@ from ndm.ode.solvers.solver import State
 
 @dataclass(frozen=True)
 class Transport:
-    """Paths z_t of the ODE, dz/dt = v, in squared units of the latents: data of unit variance, mostly."""
+    """Energy and displacement of paths z_t of the ODE, in squared units of the (mostly standardised) latents."""
 
     z_0: Tensor  # (B, *event) where the paths end
     energy: Tensor  # (B,) integral of |v|^2 dt
@@ -25,7 +25,9 @@ class Transport:
 
     @property
     def straightness(self) -> Tensor:
-        """integral of |v - (z_1 - z_0)|^2 dt = energy - displacement, (B,): 0 for a straight path at constant speed.
+        """The distance from a straight path at constant speed, integral |v - (z_1 - z_0)|^2 dt, (B,).
+
+        It is energy - displacement, and 0 for a straight path at constant speed.
 
         Source: Liu et al., Rectified Flow (2022), https://arxiv.org/abs/2209.03003.
         """
@@ -37,7 +39,7 @@ class Transport:
 def transport(
     model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None
 ) -> Transport:
-    """Carry z_1 (B, *event) to z_0 by the model's ODE.
+    """Measure the paths by which the model's ODE carries z_1 (B, *event) to z_0.
 
     E[energy] >= E[displacement] >= W_2^2(law of z_0, law of z_1), both with equality exactly where the ODE is the
     optimal transport. A low energy says nothing alone: paths that stay where they are have none, and end off the data.

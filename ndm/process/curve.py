@@ -56,7 +56,7 @@ Operation = Callable[[Tensor, Tensor], Tensor]  # operator.add or operator.sub: 
 
 @dataclass(frozen=True)
 class Posterior:
-    """What a predictor says of x, dimension by dimension, and how the curve of x follows it.
+    """The model's p(x | z_t), independent across dimensions, and how the curve of x responds to a change of x.
 
     A change d of x_i moves F_i(., t) by d response_i(t): exact where F is linear and diagonal.
     """
@@ -103,9 +103,9 @@ def times(factor: float | Tensor, x: Tensor) -> Tensor:
 
 
 class RememberedCurve(Curve):
-    """A dear curve that is evaluated once at each t: the same tensor t gives the same tensors again, graph and all.
+    """Caches an expensive curve: the same tensor object t returns the cached value with its graph.
 
-    A velocity comes with its value, so that whoever wants both asks for the velocity first.
+    A velocity is cached with its value: ask for the velocity first where both are needed.
     """
 
     def __init__(self, curve: Curve) -> None:
@@ -127,7 +127,7 @@ class RememberedCurve(Curve):
 
 
 class ConstantCurve(Curve):
-    """t -> x."""
+    """A curve that does not depend on time, t -> x."""
 
     def __init__(self, x: Tensor) -> None:
         self.x = x  # (B, *event)
@@ -148,7 +148,7 @@ class ConstantCurve(Curve):
 
 
 class LineCurve(Curve):
-    """u -> value + (u - t) slope."""
+    """A straight line at constant speed, u -> value + (u - t) slope."""
 
     def __init__(self, value: Tensor, slope: Tensor, t: Tensor) -> None:
         self.value, self.slope, self.t = value, slope, t

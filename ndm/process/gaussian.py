@@ -1,4 +1,4 @@
-"""The one distribution a diffusion model is made of."""
+"""Gaussians whose covariance is diagonal in an orthogonal basis."""
 
 import math
 from dataclasses import dataclass
@@ -26,16 +26,16 @@ class Gaussian:
     basis: Basis = _STANDARD
 
     def sample(self, noise: Tensor) -> Tensor:
-        """mean + B^T (std * noise), for white noise (B, *event)."""
+        """Draw a sample, mean + B^T (std * noise), from white noise (B, *event)."""
         return self.mean + self.basis.inverse(self.std * noise)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """log density in nats, (B,)."""
+        """The log density of x (B, *event) in nats, (B,)."""
         standardised = self.basis(x - self.mean) / self.std
         return -sum_event(0.5 * standardised**2 + self.std.log() + 0.5 * math.log(2 * math.pi))
 
     def kl_from(self, q: "Gaussian", noise: Tensor) -> Tensor:
-        """KL(q || self) in nats, (B,): exact, the noise that `Mixture.kl_from` needs is not looked at."""
+        """KL(q || self) in nats, (B,): exact; `noise` is not used, and is there for `Mixture.kl_from`."""
         return q.kl(self)
 
     def kl(self, other: "Gaussian") -> Tensor:

@@ -26,7 +26,7 @@ class Kernel:
     basis: Basis
 
     def shift(self, curve: Curve) -> Tensor:
-        """What the curve adds to the mean of z_s, (B, *event)."""
+        """The term of the curve in the mean of z_s, (B, *event)."""
         return self.alpha_s * curve(self.s) - self.basis.scale(self.c, self.alpha_t * curve(self.t))
 
     def __call__(self, z_t: Tensor, curve: Curve) -> Gaussian:
@@ -34,9 +34,9 @@ class Kernel:
         return Gaussian(mean, self.std, self.basis)
 
     def deviation(self, posterior: Posterior | None) -> Mixture | None:
-        """How the mean of z_s deviates from that at the believed mean of x: gain_i (x_i - x^_i), of mean 0.
+        """The distribution of the mean of z_s under the posterior of x, centred: gain_i (x_i - x^_i), of mean 0.
 
-        The gain is the shift of the curve of a unit of x. None where nothing is believed.
+        The gain is the shift of the curve's response to x. None without a posterior.
         """
         if posterior is None:
             return None

@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians, independent across the dimensions of an event: what is believed of x, and steps made of it."""
+"""Mixtures of Gaussians, independent across the dimensions of an event: posteriors of x, and steps made of them."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 
 @dataclass(frozen=True)
 class Mixture:
-    """prod_i sum_k pi_ik N(mu_ik, s_ik^2); a component with s = 0 is a point, which has no density.
+    """A mixture for each dimension, prod_i sum_k pi_ik N(mu_ik, s_ik^2); s = 0 is a point, which has no density.
 
     Args:
         log_weights: log pi, normalised over the last axis.
@@ -29,18 +29,18 @@ class Mixture:
 
     @classmethod
     def point(cls, x: Tensor) -> "Mixture":
-        """All of the weight on x (B, *event)."""
+        """The mixture that has all its weight on x (B, *event)."""
         zero = torch.zeros_like(x)[..., None]
         return cls(zero, x[..., None], zero)
 
     @cached_property
     def mean(self) -> Tensor:
-        """sum_k pi_k mu_k, (B, *event)."""
+        """The mean, sum_k pi_k mu_k, (B, *event)."""
         return (self.log_weights.exp() * self.means).sum(-1)
 
     @property
     def variance(self) -> Tensor:
-        """sum_k pi_k [ s_k^2 + (mu_k - mean)^2 ], (B, *event)."""
+        """The variance, sum_k pi_k [ s_k^2 + (mu_k - mean)^2 ], (B, *event)."""
         deviation = self.means - self.mean[..., None]
         return (self.log_weights.exp() * (self.variances + deviation**2)).sum(-1)
 
@@ -54,13 +54,13 @@ class Mixture:
         return Mixture(self.log_weights, self.means, self.variances + variance[..., None])
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """log density in nats, (B,)."""
+        """The log density of x (B, *event) in nats, (B,)."""
         squared = (x[..., None] - self.means) ** 2 / self.variances
         log_probs = torch.logsumexp(self.log_weights - 0.5 * (squared + self.variances.log()), dim=-1)
         return sum_event(log_probs - _HALF_LOG_2_PI)
 
     def sample(self, noise: Tensor) -> Tensor:
-        """One draw from white noise (B, *event): u = Phi(noise) picks the component, its place inside is normal again.
+        """Draw a sample from white noise (B, *event): u = Phi(noise) picks the component and the value in it.
 
         With C_k the cumulative weights and C_{k-1} <= u < C_k, (u - C_{k-1}) / pi_k is uniform whatever k is.
         """

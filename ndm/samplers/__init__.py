@@ -1,4 +1,4 @@
-"""Samplers, one file each: ways to walk from noise to data."""
+"""Samplers, one file each: ways to go from noise to data."""
 
 from ndm.samplers import grids
 from ndm.samplers.ancestral import Ancestral

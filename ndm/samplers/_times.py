@@ -1,4 +1,4 @@
-"""The times of a chain, 1 down to 0 in equal steps: where samplers walk unless they are told otherwise."""
+"""The times of a chain, from 1 to 0 in equal steps: the default grid of samplers."""
 
 import torch
 from torch import Tensor
@@ -19,14 +19,14 @@ def uniform_time(schedule: Schedule, steps: int) -> Tensor:
 
 
 def chain_of(times: Tensor) -> int | None:
-    """T, where the times of a grid are k / T, as single precision sees them; None where it is no chain's."""
+    """Return T if the times of a grid are k / T to single precision, else None."""
     steps = len(times) - 1
     equal = torch.arange(steps, -1, -1, dtype=torch.float64) / max(steps, 1)
     return steps if torch.allclose(times.detach().double().cpu(), equal, rtol=0, atol=_SAME) else None
 
 
 def check_steps(steps: int) -> None:
-    """Raise `InputError` for less than one step, and for more than any use has."""
+    """Raise `InputError` for less than one step, and for a number beyond any use."""
     check_count("steps", steps)
     if not 1 <= steps <= _MOST_STEPS:
         raise InputError(f"{steps} sampling steps", f"at least 1 and at most {_MOST_STEPS}")

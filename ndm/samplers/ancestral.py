@@ -1,4 +1,4 @@
-"""The generative process itself, at any number of steps and any volatility."""
+"""The ancestral sampler: the model's p(z_s | z_t), at any number of steps and any volatility."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -14,15 +14,15 @@ from ndm.samplers.sampler import Grid, Sampler
 
 
 class Ancestral(Sampler):
-    """z_s ~ p(z_s | z_t), the model's own step, `ReverseStep`, for every grid and every eta:
+    """The ancestral sampler, z_s ~ p(z_s | z_t) with the model's `ReverseStep`, for every grid and every eta:
 
         z_s = alpha_s f^(s) + c_{s|t} (z_t - alpha_t f^(t)) + sqrt(w) n        or the mixture of such steps
 
-    A reverse step that is a table serves the T steps that it was made for, with the model's own volatility; others are
+    A reverse step that is a table serves the T steps that it was made for, with the model's volatility; others are
     refused. In many steps the chain tends to the reverse SDE with volatility eta, and at eta = 0 to the ODE. With q's
-    own variance, eta = 0 is DDIM's deterministic step, and eta = 1 DDPM's chain for F = identity. Steps made of
-    p(x | z_t) have noise at eta = 0, too: x is drawn, and not x^ put in its place. So mixture steps of exact posteriors
-    keep the law of independent dimensions for every eta and any number of steps. (`Deterministic` never has noise.)
+    variance, eta = 0 is DDIM's deterministic step, and eta = 1 DDPM's chain for F = identity. Steps made of p(x | z_t)
+    have noise at eta = 0 too, because x is drawn instead of x^ being put in its place. So mixture steps of exact
+    posteriors keep the law of independent dimensions for every eta and number of steps. (`Deterministic` has no noise.)
     Sources: https://arxiv.org/abs/2006.11239 (DDPM, 2020), https://arxiv.org/abs/2010.02502 (DDIM, 2020).
 
     Args:
@@ -51,9 +51,9 @@ class Ancestral(Sampler):
         number: int | None = None,
         timesteps: int | None = None,
     ) -> Tensor:
-        """z_s from z_t.
+        """Draw z_s from z_t.
 
-        `number` is k of T = `timesteps`, where it is the step from (k + 1) / T to k / T of the model's own chain.
+        `number` is k of T = `timesteps` for the step from (k + 1) / T to k / T of the model's chain.
         """
         predicted, kernel = self.model.predict(z_t, t, cond), self.model.kernel(z_t, s, t, self.volatility)
         k = None if number is None else torch.tensor(number, device=z_t.device)
@@ -66,5 +66,5 @@ class Ancestral(Sampler):
             yield z
 
     def _chain(self, times: Tensor) -> int | None:
-        """T, where the walk down these times is the model's own chain of T steps."""
+        """Return T if these times with the volatility are the model's chain of T steps."""
         return chain_of(times) if self.volatility is None else None

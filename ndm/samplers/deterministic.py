@@ -1,4 +1,4 @@
-"""The deterministic process, one predicted curve at a time."""
+"""The deterministic sampler of first order, which generalises DDIM."""
 
 from torch import Tensor
 
@@ -9,10 +9,10 @@ from ndm.samplers.sampler import Grid, Sampler
 
 
 class Deterministic(Sampler):
-    """z_s = alpha_s f^(s) + (sigma_s / sigma_t) (z_t - alpha_t f^(t)), the curve predicted at z_t: eta = 0.
+    """The deterministic sampler, z_s = alpha_s f^(s) + (sigma_s / sigma_t) (z_t - alpha_t f^(t)) with f^ from z_t.
 
-    It follows the ODE, in which no step has a variance: the model's reverse steps play no part. Of first order in the
-    step, and exact where the predicted curve does not change along the way. For F = identity it is DDIM: Song et al.
+    It follows the ODE (eta = 0), where the variance of a step is 0: the model's reverse steps play no part. Of first
+    order in the step, and exact where the predicted curve does not change. For F = identity it is DDIM: Song et al.
     (2020), https://arxiv.org/abs/2010.02502.
     """
 

@@ -1,4 +1,4 @@
-"""The reverse SDE, integrated with its linear part and its noise exact and the predicted curve extrapolated."""
+"""An exponential integrator of the reverse SDE: its linear part and its noise are exact, the curve is extrapolated."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -13,14 +13,14 @@ from ndm.samplers.sampler import Grid, Sampler
 
 
 class Exponential(Sampler):
-    """z_s ~ q(z_s | z_t, f), the step of the process with volatility eta along the extrapolated curve
+    """Samples the reverse SDE, z_s ~ q(z_s | z_t, f) with volatility eta along the extrapolated curve
 
         f = f^_t + (h / 2 h_r) (f^_t - f^_r),        h = gamma_t - gamma_s,   h_r = gamma_r - gamma_t
 
-    the prediction in the middle of the step, from the last two. It is a curve, not a point, that is extrapolated; a
-    step's shift is linear in it. Of second order in law for every eta (with eta = 0 sample by sample), for one
-    evaluation of the network in a step. The first step is q's along the curve predicted at z_1. Exact where the curve
-    is constant. It follows the reverse SDE, in which w = v is forced: the model's reverse steps play no part.
+    the prediction in the middle of the step, from the last two. A curve, not a point, is extrapolated; a step's shift
+    is linear in it. Of second order in law for every eta (with eta = 0 sample by sample), for one evaluation of the
+    network in a step. The first step is q's along the curve predicted at z_1. Exact where the curve is constant. It
+    follows the reverse SDE, where w = v: the model's reverse steps play no part.
     For F = identity and eta = 1 it is SDE-DPM-Solver++(2M): Lu et al. (2022), https://arxiv.org/abs/2211.01095.
 
     Args:
@@ -36,7 +36,7 @@ class Exponential(Sampler):
         self.volatility = None if eta is None else ConstantVolatility(eta)
 
     def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
-        """The first step: there is nothing to extrapolate from."""
+        """Take the first step, without extrapolation."""
         return self.model.posterior(z_t, self.model.predict(z_t, t, cond), s, t, self.volatility).sample(noise)
 
     def walk(self, z_1: Tensor, times: Tensor, noise: Noise, cond: Tensor | None) -> Iterator[Tensor]:

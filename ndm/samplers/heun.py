@@ -1,4 +1,4 @@
-"""The deterministic process by Heun's rule: the mean of the steps along two predicted curves."""
+"""The deterministic sampler by Heun's rule: the mean of the steps along two predicted curves."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from ndm.samplers.deterministic import Deterministic
 
 
 class Heun(Deterministic):
-    """z_s = (z_t's step along f^_t + z_t's step along f^_s) / 2, f^_s predicted where the first step ends.
+    """Heun's rule: the mean of z_t's steps along f^_t and along f^_s, predicted where the first step ends.
 
     A step along a curve is linear in it, so that this is the trapezoidal rule for the integral of (a f^_u)'(u) over u,
     a = alpha / sigma. Of second order, two evaluations of the network in a step; exact where the curve is constant.

@@ -1,4 +1,4 @@
-"""The deterministic process by extrapolation of the predicted curve: second order for one evaluation a step."""
+"""The deterministic sampler that extrapolates the predicted curve: second order for one evaluation a step."""
 
 from ndm.model import NeuralDiffusion
 from ndm.samplers._times import uniform_time
@@ -7,8 +7,9 @@ from ndm.samplers.sampler import Grid
 
 
 class Multistep(Exponential):
-    """z_s = alpha_s f(s) + (sigma_s / sigma_t) (z_t - alpha_t f(t)) along the extrapolated curve: eta = 0.
+    """The deterministic step along the extrapolated curve of `Exponential`: eta = 0, second order.
 
+    z_s = alpha_s f(s) + (sigma_s / sigma_t) (z_t - alpha_t f(t)).
     For F = identity it is DPM-Solver++(2M): Lu et al. (2022), https://arxiv.org/abs/2211.01095.
     """
 

@@ -1,4 +1,4 @@
-"""The deterministic process by a polynomial through three predicted curves: third order for one evaluation a step."""
+"""The deterministic sampler with a polynomial through three predictions: third order for one evaluation a step."""
 
 import math
 from collections.abc import Iterator
@@ -17,8 +17,10 @@ Prediction = tuple[Tensor, Curve]  # the time u, and the curve f^_u predicted th
 
 
 class ThirdOrderMultistep(Deterministic):
-    """In y = z / sigma the process is dy = d(a f^_u)(u), a = exp(-gamma / 2), the curve f^_u frozen in the derivative.
-    The last three predictions are interpolated by P(gamma) = sum_j l_j(gamma) f^_j, l_j quadratic: a curve for each
+    """Extrapolates the last three predicted curves: third order for one evaluation a step.
+
+    In y = z / sigma the process is dy = d(a f^_u)(u), a = exp(-gamma / 2), with f^_u fixed in the derivative. The last
+    three predictions are interpolated by P(gamma) = sum_j l_j(gamma) f^_j, l_j quadratic: a curve for each
     gamma. By parts, and with P' = sum_j l_j' f^_j for the change of the prediction along the way,
 
         y_s = y_t + a_s P(gamma_s)(s) - a_t P(gamma_t)(t) - integral from t to s of a P'(gamma_u)(u) dgamma_u
@@ -49,7 +51,7 @@ class ThirdOrderMultistep(Deterministic):
             yield z
 
     def advance(self, z_t: Tensor, s: Tensor, t: Tensor, known: list[Prediction]) -> Tensor:
-        """z_s from z_t along the polynomial through the known predictions, of any number."""
+        """Step from z_t to z_s along the polynomial through the known predictions, of any number."""
         at = (s, (s + t) / 2, t)
         level = self.model.schedule(torch.stack([*at, *(u for u, _ in known)]))
         gamma = level.gamma.double().clamp(max=_LARGEST)
@@ -63,7 +65,7 @@ class ThirdOrderMultistep(Deterministic):
 
 
 def adams_weights(at: Tensor, known: Tensor) -> Tensor:
-    """W (p, 3) of the step (y_s - y_t) / a_s = sum_jk W_jk f^_j(u_k), u = (s, a time between, t).
+    """The weights W (p, 3) of the step (y_s - y_t) / a_s = sum_jk W_jk f^_j(u_k), u = (s, a time between, t).
 
     Args:
         at: gamma of s, of the time between, of t.
@@ -81,11 +83,11 @@ def adams_weights(at: Tensor, known: Tensor) -> Tensor:
 
 
 def _lagrange(nodes: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-    """l_j(theta_k) and l_j'(theta_k), each (p, K): sum_j l_j(theta) nodes_j^i = theta^i for i < p."""
+    """Lagrange polynomials l_j(theta_k) and l_j'(theta_k), each (p, K): sum_j l_j(theta) nodes_j^i = theta^i, i < p."""
     i = torch.arange(len(nodes)).to(nodes)[:, None]
     return _solve(nodes, theta**i), _solve(nodes, i * theta ** (i - 1).clamp(min=0))
 
 
 def _solve(nodes: Tensor, moments: Tensor) -> Tensor:
-    """w with sum_j w_j nodes_j^i = moments_i, i < p, for each column."""
+    """Solve sum_j w_j nodes_j^i = moments_i, i < p, for w, column by column."""
     return torch.linalg.solve(nodes ** torch.arange(len(nodes)).to(nodes)[:, None], moments)

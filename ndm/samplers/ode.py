@@ -1,4 +1,4 @@
-"""The deterministic process by an off-the-shelf solver."""
+"""The deterministic sampler by an ODE solver."""
 
 from torch import Tensor
 
@@ -10,10 +10,10 @@ from ndm.samplers.sampler import Grid, Sampler
 
 
 class Ode(Sampler):
-    """z_s from z_t by dz/dt = v(z, t), to the tolerance of the solver; every sample takes the steps that it needs.
+    """Solves dz/dt = v(z, t) from z_t to z_s, to the tolerance of the solver; each sample takes the steps it needs.
 
     Args:
-        steps: pieces in which the way is integrated: 1, unless the trajectory is wanted.
+        steps: pieces in which the path is integrated: 1, unless the trajectory is wanted.
         solver: dopri5 with tolerances of 1e-5 if not given.
     """
 

@@ -1,4 +1,4 @@
-"""What a sampler is: one step from z_t to z_s."""
+"""The interface of a sampler: one step from z_t to z_s."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ Grid = Callable[[Schedule, int], Tensor]
 
 
 class Sampler(ABC):
-    """Draws z_1 ~ N(0, I), walks it down a time grid by `step`, and decodes z_0.
+    """Draws z_1 ~ N(0, I), takes it down a time grid by `step`, and decodes z_0.
 
     Args:
         model: the model to sample from.
@@ -41,10 +41,10 @@ class Sampler(ABC):
 
     @abstractmethod
     def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
-        """z_s from z_t (B, *event), for times s < t, each (), and white noise (B, *event)."""
+        """Step from z_t (B, *event) to z_s, for times s < t, each (), and white noise (B, *event)."""
 
     def walk(self, z_1: Tensor, times: Tensor, noise: Noise, cond: Tensor | None) -> Iterator[Tensor]:
-        """z at every time of the grid after the first; a sampler that remembers steps overrides it."""
+        """Yield z at every time of the grid after the first; a sampler that remembers steps overrides it."""
         z = z_1
         for t, s in pairwise(times):
             z = self.step(z, s, t, noise.normal(), cond)
@@ -61,7 +61,7 @@ class Sampler(ABC):
         first: int = 0,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Samples of data, `shape` = (B, *event).
+        """Draw samples of data, `shape` = (B, *event).
 
         Sample i depends on the seed and on `first` + i, not on the batch size. A `generator` takes the place of the
         seed: one number is drawn from it.
@@ -71,7 +71,7 @@ class Sampler(ABC):
         """
         noise, times = self._start(shape, cond, seed, first, generator)
         for z in self._latents(noise, times, cond):
-            z_0 = z  # all others are let go
+            z_0 = z  # the others are not kept
         if not torch.isfinite(z_0).all():
             raise FloatingPointError(
                 f"samples of {type(self).__name__} in {self.steps} steps are not finite: take "
@@ -90,7 +90,7 @@ class Sampler(ABC):
         first: int = 0,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """The latents z at every time of the grid, (steps + 1, B, *event), of the samples that a call would draw."""
+        """Return the latents z at every time of the grid, (steps + 1, B, *event), of the samples of a call."""
         noise, times = self._start(shape, cond, seed, first, generator)
         return torch.stack(list(self._latents(noise, times, cond)))
 

@@ -1,4 +1,4 @@
-"""The reverse SDE by an off-the-shelf solver."""
+"""The sampler of the reverse SDE by a solver of torchsde."""
 
 import warnings
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ METHODS = {"euler": 1, "srk": 2}  # of torchsde, that differ where g depends on 
 
 
 class Sde(Exponential):
-    """z_s from z_t by dz = drift dt + B^T diag(g) B dw, `NeuralDiffusion.reverse_sde`, one step of torchsde's.
+    """Solves the reverse SDE with torchsde, one step of it for each step of the grid, to check other samplers.
 
-    It knows nothing of the linear part of the drift, so that it needs small steps, (1 + eta) (gamma_t - gamma_s) well
-    below 2, where the exponential sampler is exact. What it is good for is to check the others by another route. Where
-    gamma_t exceeds 20 there is no signal, and g may be infinite (flow matching at t = 1): that step is the exact one of
-    the predicted curve.
+    dz = drift dt + B^T diag(g) B dw, see `NeuralDiffusion.reverse_sde`. It does not treat the linear part of the drift
+    apart, so that it needs small steps, (1 + eta) (gamma_t - gamma_s) well below 2, where the exponential sampler is
+    exact. Where gamma_t exceeds 20 there is no signal, and g may be infinite (flow matching at t = 1): that step is the
+    exact one of the predicted curve.
     Source: Li et al., Scalable Gradients for SDEs (2020), https://arxiv.org/abs/2001.01328.
 
     Args:
@@ -83,10 +83,10 @@ class Sde(Exponential):
 
 
 class ReverseProcess:
-    """The reverse SDE from t on as torchsde wants it: states (B, d), coordinates in the transformation's basis, and a
-    time tau = t - u that runs forwards.
+    """The reverse SDE from t on, in the form that torchsde takes.
 
-    Its diffusion is a product with what depends on time alone, and no matrix (B, d, d).
+    States (B, d) are coordinates in the transform's basis, and the time tau = t - u runs forwards. The diffusion is a
+    product with values that depend on time alone, without a matrix (B, d, d).
     """
 
     noise_type, sde_type = "additive", "ito"
@@ -98,13 +98,15 @@ class ReverseProcess:
         self.last: tuple[Tensor, Tensor, Tensor] | None = None  # tau, state and drift: solvers ask again
 
     def coordinates(self, z: Tensor) -> Tensor:
+        """Return the coordinates (B, d) of z (B, *event) in the transform's basis."""
         return self.model.transform.basis(z).flatten(1)
 
     def event(self, state: Tensor) -> Tensor:
+        """Return the event z (B, *event) of a state (B, d), the inverse of `coordinates`."""
         return self.model.transform.basis.inverse(state.reshape(self.shape))
 
     def f(self, tau: Tensor, state: Tensor) -> Tensor:
-        """The drift, (B, d)."""
+        """Return the drift, (B, d)."""
         if self.last is None or self.last[1] is not state or self.last[0] != tau:
             z, u = self.event(state), (self.t - tau).expand(len(state))
             drift, _ = self.model.reverse_sde(z, self.model.predict(z, u, self.cond), u, self.volatility)
@@ -112,14 +114,16 @@ class ReverseProcess:
         return self.last[2]
 
     def g_prod(self, tau: Tensor, state: Tensor, v: Tensor) -> Tensor:
-        """g times v (B, d)."""
+        """Return the diffusion g times v (B, d)."""
         v = v.reshape(self.shape)
         return (self.model.diffusion(v, (self.t - tau).expand(len(v)), self.volatility) * v).flatten(1)
 
 
 class WhiteNoise:
-    """The increments W of a Brownian motion (B, d) and their integrals U over the way, for intervals that follow one
-    another: W = sqrt(h) n, U = h/2 W + sqrt(h^3 / 12) n', with the noise of each sample."""
+    """The increments W of a Brownian motion (B, d) and their integrals U, for consecutive intervals.
+
+    W = sqrt(h) n, U = h/2 W + sqrt(h^3 / 12) n', with the noise of each sample.
+    """
 
     levy_area_approximation = "space-time"
 

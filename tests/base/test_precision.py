@@ -219,7 +219,7 @@ class UsersOwn(ndm.parts.schedules.Schedule):
     ],
 )
 def test_noise_is_judged_in_the_precision_that_computes(make) -> None:
-    """Whatever a schedule was made in: float64 takes what float32 swallows, and has an end of its own."""
+    """Whatever a schedule was made in: float64 takes what float32 swallows, and has a lower end."""
     x = torch.randn(100, 2)
     for before, after in ((torch.float32, torch.float64), (torch.float64, torch.float32)):
         torch.set_default_dtype(before)

@@ -151,7 +151,7 @@ def test_progress_that_cannot_be_shown_stops_nothing(monkeypatch):
     ids=["help", "version", "error"],
 )
 def test_as_a_program(empty, command):
-    """In a process of its own: the exit code is the program's, and errors go to standard error."""
+    """Run the program in a new process: the exit code is the program's, and errors go to standard error."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     if "unheard" in command:
         assert done.returncode == 2 and done.stdout == ""

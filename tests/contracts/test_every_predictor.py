@@ -100,7 +100,7 @@ def test_labels_reach_the_network(name):
 
 @pytest.mark.parametrize("parameterisation", PARAMETERISATIONS)
 @pytest.mark.parametrize("event_shape", EVENTS, ids=str)
-def test_a_form_is_a_belief_about_every_dimension(parameterisation, event_shape):
+def test_a_parameterisation_gives_a_posterior_of_every_dimension(parameterisation, event_shape):
     """At the level of each example, or of each dimension; the direct predictor's curve carries it, a plugged-in one
 
     only its mean, which is where the curve starts.

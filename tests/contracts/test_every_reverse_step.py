@@ -12,7 +12,7 @@ from ndm.process.mixture import Mixture
 from ndm.samplers.grids import uniform_gamma
 
 STEPS = torch.tensor([0, 1, 2, 1])
-BELIEVED = [name for name, part in FOUND["reverse_step"].items() if part.needs_posterior]
+WITH_POSTERIOR = [name for name, part in FOUND["reverse_step"].items() if part.needs_posterior]
 
 
 @pytest.fixture(params=[(name, event) for name in FOUND["reverse_step"] for event in EVENTS], ids=str)
@@ -52,7 +52,7 @@ def assert_same(first: ndm.Gaussian | Mixture, second: ndm.Gaussian | Mixture) -
 
 def test_the_reverse_steps_of_the_library_are_found():
     assert {"posterior", "learned", "analytic", "moments", "mixture"} <= FOUND["reverse_step"].keys()
-    assert {"moments", "mixture"} <= set(BELIEVED)
+    assert {"moments", "mixture"} <= set(WITH_POSTERIOR)
 
 
 @each("reverse_step")
@@ -83,7 +83,7 @@ def test_steps_fit_events(case):
         torch.testing.assert_close(p.mean.expand_as(q.mean), q.mean, rtol=1e-4, atol=1e-5)
 
 
-def test_an_example_has_its_own_step_and_belief(case):
+def test_an_example_has_its_own_step_and_posterior(case):
     reverse_step, event_shape = case
     reverse_step.observe(torch.ones(BATCH, *event_shape), STEPS, TIMESTEPS, torch.rand(BATCH, *event_shape))
     for q in steps_of_q(event_shape):
@@ -172,7 +172,7 @@ def test_continuous_time_is_accepted_or_refused_with_advice(case):
         assert isinstance(kind.from_spec(Spec(event_shape)), kind)
 
 
-@pytest.mark.parametrize("name", BELIEVED)
+@pytest.mark.parametrize("name", WITH_POSTERIOR)
 def test_posteriors_that_the_predictor_has_not_are_refused_when_the_model_is_made(name):
     """Of a plug-in predictor or a function, and in the frequencies of an image; with advice in Python's words and in
     those of the command line."""
@@ -192,9 +192,9 @@ def test_posteriors_that_the_predictor_has_not_are_refused_when_the_model_is_mad
         assert on_command_line in error.value.on_command_line and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("name", BELIEVED)
+@pytest.mark.parametrize("name", WITH_POSTERIOR)
 @pytest.mark.parametrize("parameterisation", ["categorical", "gaussian_mixture", "scaled"])
-def test_beliefs_serve_chains_of_any_length(name, parameterisation, recwarn):
+def test_posteriors_serve_chains_of_any_length(name, parameterisation, recwarn):
     """The bound and the sampler of one model at any T, silently; a point as a posterior means q's own variance."""
     decoder = ndm.DiscretisedDecoder(5)
     model = tiny_model(

@@ -31,7 +31,7 @@ def test_before_training_x_hat_is_the_posterior_mean_of_independent_dimensions()
     torch.testing.assert_close(form.posterior(z, torch.zeros(3, form.num_outputs, 3), level).mean, expected)
 
 
-def test_a_network_that_names_a_level_is_believed():
+def test_a_network_that_is_sure_of_a_level_decides_it():
     """Large weight on the highest level's indicator moves x^ to 1 wherever the noise does not forbid it."""
     form = CategoricalParameterisation((2,), 17)
     level = SCHEDULE(torch.ones(1))

@@ -29,7 +29,7 @@ def random_form(event_shape: tuple[int, ...]) -> GaussianMixtureParameterisation
 
 
 def prior(form: GaussianMixtureParameterisation, outputs: Tensor | None = None) -> MixtureSameFamily:
-    """What is believed of each dimension before z_t is seen, given a network's outputs (B, 3 K, *event)."""
+    """The prior of each dimension before z_t is seen, given a network's outputs (B, 3 K, *event)."""
     log_weights, shifts, log_stds = (0, 0, 0) if outputs is None else outputs.movedim(1, -1).chunk(3, dim=-1)
     means = form.first_means + form.first_stds * (form.shifts + shifts)
     stds = (torch.exp(2 * (form.log_stds + 5 * torch.tanh(torch.as_tensor(log_stds) / 5))) + LEAST_VARIANCE).sqrt()
@@ -38,7 +38,7 @@ def prior(form: GaussianMixtureParameterisation, outputs: Tensor | None = None) 
 
 @pytest.mark.parametrize("shape", ["example", "dimension"])
 @pytest.mark.parametrize("gamma", [-3.0, 0.0, 4.0])
-def test_belief_is_bayes_rule(gamma, shape) -> None:
+def test_the_posterior_is_bayes_rule(gamma, shape) -> None:
     """p(x | z) = N(z; alpha x, sigma^2) p(x) / integral, by quadrature in each dimension, whatever the outputs."""
     form, z = random_form((2, 2)), torch.randn(3, 2, 2)
     at = level(gamma + torch.rand(3) if shape == "example" else gamma + torch.rand(3, 2, 2))
@@ -82,7 +82,7 @@ def test_network_sees_the_mean_without_its_own_word() -> None:
     assert (form.posterior(z, zero + 0.1, at).mean - form.network_input(z, at)).abs().min() > 1e-3
 
 
-def test_a_belief_is_between_the_latent_and_the_prior() -> None:
+def test_a_posterior_is_between_the_latent_and_the_prior() -> None:
     """x^ -> z / alpha without noise, the prior's mean without signal."""
     form, z = random_form((3,)), torch.randn(4, 3)
     zero = torch.zeros(4, form.num_outputs, 3)

@@ -58,7 +58,7 @@ def test_other_transformations_show_the_level_of_the_schedule(name) -> None:
     assert small_transform(name, (1, 4, 4) if name == "frequency" else (3,)).seen(level, t) is level
 
 
-def test_the_belief_is_bayes_rule_at_the_level_of_each_dimension() -> None:
+def test_the_posterior_is_bayes_rule_at_the_noise_level_of_each_dimension() -> None:
     """p(v_k | z_i) ~ pi_ik N(z_i; alpha w_i v_k, sigma^2), w_i apart for the two dimensions."""
     transform = scaling((2,))
     model = exact_model(levels_form(), (-3.0, 3.0), transform, ndm.volatilities.MarkovVolatility())

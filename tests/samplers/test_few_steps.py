@@ -130,7 +130,7 @@ def test_discrete_bound_tends_to_the_continuous_one(parameterisation, process, r
 
 
 def posteriors(model: ndm.NeuralDiffusion, x: Tensor, noise: Tensor, s: Tensor, t: Tensor) -> tuple[Mixture, Mixture]:
-    """What is believed of x at time t, and how the mean of the step to s deviates by it."""
+    """The posterior of x at time t, and the deviation of the mean of the step to s under it."""
     posterior = model.predict(model.marginal(model.curve(x), t).sample(noise), t).posterior
     return posterior.x, model.kernel(x, s, t).deviation(posterior)
 
@@ -195,14 +195,14 @@ def test_moments_have_the_best_variance_in_expectation(process) -> None:
     with torch.no_grad():
         discrete_integrand(model, curve, step, 3, noise, noise, None)
         kernel, predicted = model.kernel(x, s, t), model.predict(model.marginal(curve, t).sample(noise), t)
-        squared, believed = (
+        squared, predicted_square = (
             (value / kernel.std**2).reshape(num, 3, 2)
             for value in (kernel.shift(predicted - curve) ** 2, kernel.deviation(predicted.posterior).variance)
         )
     analytic = model.reverse_step.excess.value
     assert_close(analytic, squared.mean(0))
-    error = (squared - believed).std(0) / num**0.5
-    assert ((analytic - believed.mean(0)).abs() < 4 * error).all() and (error < 0.2 * analytic).all()
+    error = (squared - predicted_square).std(0) / num**0.5
+    assert ((analytic - predicted_square.mean(0)).abs() < 4 * error).all() and (error < 0.2 * analytic).all()
 
 
 @pytest.mark.parametrize("timesteps", [1, 4])

@@ -19,7 +19,12 @@ from ndm.training.build import build_model
 from ndm.training.trainer import Trainer
 
 RECIPES = {name: module.RECIPE for name, module in modules("ndm.recipes").items() if hasattr(module, "RECIPE")}
-LARGE = {"cifar10", "imagenet32", "imagenet64", "celeba_hq_256"}  # too dear to run: tests/benchmarks/test_compute.py
+LARGE = {
+    "cifar10",
+    "imagenet32",
+    "imagenet64",
+    "celeba_hq_256",
+}  # too expensive to run: tests/benchmarks/test_compute.py
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES.keys() - LARGE))
@@ -246,7 +251,7 @@ def test_what_is_left_open_stays_open_in_the_configuration(tmp_path):
 @pytest.mark.parametrize("reverse_step", ["mixture", "moments"])
 @pytest.mark.parametrize("changes", [{"predictor": "plug_in"}, FREQUENCY], ids=["plug-in", "frequencies"])
 @pytest.mark.parametrize("timesteps", [None, 4])
-def test_beliefs_that_nobody_has_are_refused_when_the_model_is_built(reverse_step, changes, timesteps):
+def test_steps_that_need_a_posterior_are_refused_without_one_when_the_model_is_built(reverse_step, changes, timesteps):
     with pytest.raises(InputError, match="a reverse step of posteriors") as error:
         build_model(replace(IMAGES, reverse_step=reverse_step, timesteps=timesteps, **changes), images())
     assert "--reverse-step learned" in error.value.on_command_line and "\n" not in str(error.value)

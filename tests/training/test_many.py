@@ -1,4 +1,4 @@
-"""Training in several processes, by gloo: the same losses, gradients and averages as in one, whoever has which rows."""
+"""Training in several processes, by gloo: the same losses, gradients and averages as in one, however rows are split."""
 
 from dataclasses import replace
 from pathlib import Path

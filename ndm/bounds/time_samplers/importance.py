@@ -1,4 +1,4 @@
-"""Times where the loss is large."""
+"""Importance sampling of times: more of them where the loss is large."""
 
 import torch
 from torch import Tensor
@@ -8,16 +8,15 @@ from ndm.bounds.time_samplers.low_discrepancy import LowDiscrepancy
 from ndm.bounds.time_samplers.time_sampler import TimeSampler
 
 _UNIFORM_SHARE = 0.1  # of the density, so that 1 / r stays below 10 where the moments are underestimated
-# of the density, so that 1 / r stays below 10 where the moments are underestimated
-_WARM_UP = 10  # observations that every bin needs before its moment is believed
-# observations that every bin needs before its moment is believed
+_WARM_UP = 10  # observations that every bin needs before its moment is used
 
 
 class Importance(TimeSampler):
-    """r(u) proportional to sqrt(E[l(u)^2]) on each of N bins, mixed with a little of the uniform density.
+    """Draws times in proportion to the size of the loss, as learned while training.
 
-    The second moments are running averages, taken while training; that density gives the estimate the least
-    variance. The uniform times of `points` go through the inverse of its distribution function.
+    r(u) is proportional to sqrt(E[l(u)^2]) on each of N bins, mixed with a little of the uniform density. The
+    second moments are running averages, taken while training; that density gives the estimate the least variance.
+    The uniform times of `points` go through the inverse of its distribution function.
     Source of the idea: Nichol, Dhariwal, Improved DDPM (2021), https://arxiv.org/abs/2102.09672, section 3.3.
     """
 
@@ -28,7 +27,7 @@ class Importance(TimeSampler):
         self.moments = RunningMean((num_bins,), decay, torch.float64)
 
     def density(self) -> Tensor:
-        """r on each bin, (N,), of mean 1."""
+        """The density r on each bin, (N,), of mean 1."""
         moments = self.moments.value
         if (self.moments.count < _WARM_UP).any() or not moments.sum() > 0:
             return torch.ones_like(moments)

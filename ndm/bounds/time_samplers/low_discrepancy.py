@@ -7,7 +7,7 @@ from ndm.bounds.time_samplers.time_sampler import TimeSampler
 
 
 class LowDiscrepancy(TimeSampler):
-    """u_i = (u_0 + i / num) mod 1: uniform each, and evenly spread together.
+    """Times that are uniform each and evenly spread together, u_i = (u_0 + i / num) mod 1.
 
     Source: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630, appendix I.1.
     """
@@ -18,7 +18,7 @@ class LowDiscrepancy(TimeSampler):
 
 
 class Stratified(TimeSampler):
-    """Each run of `draws` neighbours in the batch (the draws of one example) is spread evenly, on its own offset."""
+    """Times that are evenly spread over the `draws` of each example, with an offset for each example."""
 
     def __init__(self, draws: int) -> None:
         super().__init__()

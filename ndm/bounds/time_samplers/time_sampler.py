@@ -1,4 +1,4 @@
-"""What a sampler of times is: where in [0, 1] the integrand of the bound is evaluated."""
+"""The interface of a sampler of times: where in [0, 1] the integrand of the bound is evaluated."""
 
 from abc import ABC, abstractmethod
 
@@ -11,7 +11,7 @@ class TimeSampler(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, num: int, like: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """u and r(u), each (num,), of the type and on the device of `like`."""
+        """Draw times u and their density r(u), each (num,), of the type and on the device of `like`."""
 
     def observe(self, u: Tensor, integrand: Tensor) -> None:
-        """Take note, while training, of l(u), (B,)."""
+        """Record the loss l(u), (B,), while training."""

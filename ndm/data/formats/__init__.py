@@ -1,1 +1,1 @@
-"""Files of users as examples: images, arrays, tables."""
+"""Readers of users' files: images, arrays, tables."""

@@ -1,4 +1,4 @@
-"""Arrays saved by numpy: `.npy`, or `.npz` with the key `x` and, for labels, `y`. Nothing is unpickled.
+"""Reader of arrays saved by NumPy: `.npy`, or `.npz` with the key `x` and, for labels, `y`. Nothing is unpickled.
 
 What is larger than `IN_MEMORY` is memory-mapped, unless it is compressed (`np.savez_compressed`) or dequantised.
 """
@@ -20,7 +20,7 @@ SUFFIXES = (".npy", ".npz")
 
 
 def load_file(path: str | Path, *, unlabelled: Any = None, dequantise: Any = None) -> Whole:
-    """The examples of the file: uint8 as images (N, C, H, W), floats as float32 (N, *event).
+    """Load the examples of the file: uint8 as images (N, C, H, W), floats as float32 (N, *event).
 
     unlabelled   keep: examples without a label are kept, without a class
     dequantise   true: x of any type of numbers are real values, and dimensions of integers or of values at equal steps
@@ -61,7 +61,7 @@ def _classes(path: Path, y: np.ndarray | None, shape: tuple[int, ...], unlabelle
 
 
 def _dequantised(x: np.ndarray, wanted: Any, where: str) -> tuple[np.ndarray, dict[str, float]]:
-    """`x` (N, *event) as floats with noise, and its width for each dimension that has some, by its number."""
+    """Add noise to `x` (N, *event) as floats; also returns its width for each dimension that has some, by number."""
     if x.dtype.kind not in "biuf" or x.ndim < 2 or not x.size:
         return x, {}  # which is refused for what it is
     if isinstance(wanted, list) and x.ndim > 2:
@@ -80,7 +80,7 @@ def _dequantised(x: np.ndarray, wanted: Any, where: str) -> tuple[np.ndarray, di
 
 
 def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """`x` and `y` (or None) as they are stored; what the file holds decides its format, not its suffix."""
+    """Read `x` and `y` (or None) as they are stored; the content of the file decides its format, not its suffix."""
     if not path.is_file():
         raise InputError(str(path), "an existing file", "check the path")
     try:
@@ -102,12 +102,12 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _mapped(path: Path) -> np.ndarray | np.lib.npyio.NpzFile:
-    """The file as memory that is read from it when it is used; an archive as `np.load` opens it."""
+    """Memory-map the file; open an archive like `np.load`."""
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def unreadable(path: Path, error: Exception) -> InputError:
-    """The `InputError` that says why numpy could not read the file."""
+    """Make the `InputError` that says why NumPy could not read the file."""
     if "pickle" in str(error):
         return InputError(
             f"{path}, not a numpy file or one of Python objects (pickles are not read)",

@@ -1,4 +1,4 @@
-"""Numbers of a table as they are written, and columns whose cells are lists as several columns."""
+"""Columns of a table: numbers written as text, and cells that are lists as several columns."""
 
 import datetime
 import math
@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"[ \t]*[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|
 
 
 def number_of(text: str) -> float | None:
-    """The number that `text` is, or None: it may have a sign, a point, an exponent, and blanks around it.
+    """Parse a number, or return None: it may have a sign, a point, an exponent, and blanks around it.
 
     The words nan, inf and infinity are the numbers that are not finite. Not read are `3_21`, `0x1F`, `1,5` and
     the digits of other alphabets.
@@ -36,7 +36,7 @@ _KINDS: dict[type | tuple[type, ...], tuple[str, str]] = {  # what else a column
 
 
 def numbers(values: Sequence[Any], where: Where) -> np.ndarray:
-    """The column as float64: (N,), or (N, n) for lists of n numbers.
+    """Convert a column to float64: (N,), or (N, n) for lists of n numbers.
 
     Raises `InputError`, which names value i as where(i), for what is no finite number and for lists of other lengths.
     """
@@ -56,7 +56,7 @@ def numbers(values: Sequence[Any], where: Where) -> np.ndarray:
 
 
 def expanded(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Each column (N, n) as n columns name[0], name[1], ..."""
+    """Expand each column (N, n) to n columns name[0], name[1], ..."""
     found: dict[str, np.ndarray] = {}
     for name, column in columns.items():
         found |= {part: column.reshape(len(column), -1)[:, i] for i, part in enumerate(parts(name, column))}
@@ -64,7 +64,7 @@ def expanded(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def parts(name: str, column: np.ndarray) -> list[str]:
-    """What the columns that it is expanded to are called."""
+    """The names of the columns that a column is expanded to."""
     return [name] if column.ndim == 1 else [f"{name}[{i}]" for i in range(column.shape[1])]
 
 

@@ -1,6 +1,6 @@
-"""How many bits a channel has in an encoded image. Pillow does not say: it opens colours of 16 bits as ones of 8.
+"""The number of bits of a channel in an encoded image. Pillow does not say: it opens colours of 16 bits as ones of 8.
 
-What it is about to unpack says so for most formats, and the content itself for those that a library decodes.
+For most formats the raw mode that Pillow is about to unpack tells it; where a library decodes, the content does.
 """
 
 import re
@@ -15,7 +15,7 @@ _WIDE = re.compile(r";16[BLN]$|^BC6H")  # raw modes; BC6H has halves, and RGB;16
 
 
 def bits(image: ImageFile.ImageFile, content: bytes) -> int:
-    """The bits of a channel of `image`, which was opened from `content` and is not loaded yet; 8 for fewer as well."""
+    """The bits of a channel of `image`, opened from `content` and not loaded yet; 8 also where there are fewer."""
     of_content = _OF_CONTENT.get(image.format or "", lambda image, content: 8)
     found = max(8, of_content(image, content), *(_unpacked(tile[0], tile[3]) for tile in image.tile))
     if found == 8 and image.mode.startswith(("I", "F")):
@@ -24,7 +24,7 @@ def bits(image: ImageFile.ImageFile, content: bytes) -> int:
 
 
 def _unpacked(decoder: str, arguments: Any) -> int:
-    """What a decoder is given: the largest value, a mask for each channel, or a raw mode such as RGB;16B."""
+    """The argument of the decoder: the largest value, a mask for each channel, or a raw mode such as RGB;16B."""
     given = arguments if isinstance(arguments, tuple) else (arguments,)
     if decoder.startswith("ppm"):
         return int(given[1]).bit_length()
@@ -34,7 +34,7 @@ def _unpacked(decoder: str, arguments: Any) -> int:
 
 
 def _of_tiff(image: Any, content: bytes) -> int:
-    """Of separate planes, the raw modes do not say it."""
+    """The bits of a TIFF, from its tags: with separate planes, the raw modes do not tell."""
     return max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,)))
 
 
@@ -45,7 +45,7 @@ def _of_jpeg2000(image: Any, content: bytes) -> int:
 
 
 def _of_avif(image: Any, content: bytes) -> int:
-    """Colours and transparency have a configuration each, with two flags: more than 8 bits, and 12."""
+    """The bits of an AVIF: colours and transparency each have two flags, more than 8 bits and 12."""
     flags = [content[found.end() + 2] for found in re.finditer(b"av1C", content)]
     return max(8 if not flag & 0x40 else 12 if flag & 0x20 else 10 for flag in flags)
 

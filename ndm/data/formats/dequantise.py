@@ -1,4 +1,4 @@
-"""Noise as wide as a step on values at equal steps, so that they have a density: U(0, 1) on integers."""
+"""Dequantisation: noise as wide as a step on values at equal steps, so that they have a density."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from ndm.data.formats.lattice import at_steps, step_of
 
 
 class Noise(NamedTuple):
-    """Noise that was found for a column of other data: how wide it is, and the name to which it belongs there."""
+    """Noise that was chosen for a column of other data: its width, and the name to which it belongs there."""
 
     step: float
     name: str
@@ -19,7 +19,7 @@ class Noise(NamedTuple):
 def dequantised(
     columns: dict[str, np.ndarray], wanted: Any, where: str, cell: Callable[[str, int], str]
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """The columns (N,), those that are `wanted` with noise, and the width of the noise on each of these.
+    """Add noise to the columns (N,) that are `wanted`; also returns the width of the noise on each of these.
 
     wanted   True for all at equal steps; or their names, where name stands for name[0], name[1], ... as well; or the
              `Noise` of each by its name, where these data are read like others
@@ -37,7 +37,7 @@ def dequantised(
 
 
 def _found(columns: dict[str, np.ndarray], wanted: Any, where: str) -> dict[str, Noise]:
-    """The noise of the columns that are wanted, of one step each."""
+    """Choose the noise of the wanted columns, of one step each."""
     names = list(columns) if wanted is True else _named(columns, wanted, where)
     steps = {name: step_of(columns[name]) for name in names}
     if wanted is not True and (other := [name for name in names if steps[name] is None]):
@@ -55,7 +55,7 @@ def _found(columns: dict[str, np.ndarray], wanted: Any, where: str) -> dict[str,
 def _like_others(
     columns: dict[str, np.ndarray], wanted: dict[str, Noise], cell: Callable[[str, int], str]
 ) -> dict[str, Noise]:
-    """The noise of other data, for columns that are at its steps; absent ones are for those who match columns."""
+    """Take the noise of other data for columns at its steps; absent columns are left to the matching of columns."""
     found = {name: noise for name, noise in wanted.items() if name in columns}
     for name, (step, _) in found.items():
         if len(off := np.flatnonzero(~at_steps(columns[name], step))):
@@ -67,7 +67,7 @@ def _like_others(
 
 
 def _uniform(name: str, number: int) -> np.ndarray:
-    """U(0, 1); RandomState is frozen (NEP 19), so that it is the same under every version of numpy."""
+    """Draw U(0, 1) from RandomState, which is frozen (NEP 19): the same under every version of NumPy."""
     noise: np.ndarray = np.random.RandomState(list(name.encode()) or [0]).random_sample(number)
     return noise
 
@@ -84,6 +84,6 @@ def _named(columns: dict[str, np.ndarray], wanted: Any, where: str) -> list[str]
 
 
 def listed(names: Any) -> str:
-    """The names, and of many the first."""
+    """List names, of many only the first."""
     known = list(map(str, names))
     return ", ".join(known[:20]) + f" and {len(known) - 20:,} more" * (len(known) > 20)

@@ -1,4 +1,4 @@
-"""An encoded file, opened: its frames, each checked for what decoding would cut off or drop."""
+"""Encoded image files: their frames, each checked for what decoding would cut off or drop."""
 
 import io
 import re
@@ -16,7 +16,7 @@ _ORIENTATION, _UPRIGHT = 0x0112, (5, 6, 7, 8)  # of EXIF: those that exchange he
 
 
 class EncodedFile:
-    """File i of `store`; use as a context manager. `image` is the frame that `at` was asked for last, first frame 0.
+    """An open image file, number i of `store`; a context manager. `image` is the frame of the last `at`, first 0.
 
     Raises `InputError`, naming the file, where it cannot be opened or where 8 bits a channel do not hold it.
     """
@@ -45,7 +45,7 @@ class EncodedFile:
         self.image.close()
 
     def at(self, frame: int) -> Image.Image:
-        """The frame of this number; raises `InputError` as above."""
+        """Go to the frame of this number; raises `InputError` as above."""
         try:
             if self.image.tell() != self.frames[frame]:
                 self.image.seek(self.frames[frame])
@@ -66,7 +66,7 @@ class EncodedFile:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the present frame as the camera was held."""
+        """Width and height of the present frame, with the camera's orientation applied."""
         width, height = self.image.size
         if self.image.format == "TIFF":  # Pillow has turned its size already
             return width, height
@@ -74,11 +74,11 @@ class EncodedFile:
 
     @property
     def is_turned(self) -> bool:
-        """Whether the camera was held in another way than the pixels are stored."""
+        """Whether the camera's orientation turns the stored pixels."""
         return self.image.getexif().get(_ORIENTATION) in range(2, 9)
 
     def corrupted(self, error: Exception) -> InputError:
-        """The `InputError` that names the file and the reason; memory that is short is raised as it is."""
+        """Make the `InputError` that names the file and the reason; an error of memory is raised as it is."""
         if number(error) or is_out_of_memory(error):
             return refused(self.where, "read", error, "a file that can")
         why = re.sub(r" <_io\.BytesIO [^>]*>", "", reason(error))  # what Pillow was given, instead of a file
@@ -98,21 +98,21 @@ class EncodedFile:
 
 
 def with_alpha(image: Image.Image) -> Image.Image:
-    """The image as RGBA, whichever way it says that pixels are transparent."""
+    """Convert the image to RGBA, in whichever way it says that pixels are transparent."""
     return (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
 
 
 def of_several_frames(which: str) -> InputError:
-    """The `InputError` for files that hold several frames where nobody says which of them are examples."""
+    """Make the `InputError` for files of several frames without the option `frames`."""
     return InputError(
         which,
         "one picture in each file",
-        "frames=all takes every frame as an example of its own, frames=first the first of each file",
+        "frames=all takes every frame as an example, frames=first the first of each file",
     )
 
 
 def transparent(which: str) -> InputError:
-    """The `InputError` for images that are transparent where nobody says what lies behind them."""
+    """Make the `InputError` for transparent images without the option `background`."""
     return InputError(
         f"{which} with transparent pixels",
         "opaque images, or what lies behind them",

@@ -1,4 +1,4 @@
-"""From the arrays of a user's file to checked examples; shared by every file format."""
+"""Conversion of the arrays of a user's file to checked examples, for every file format."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ _RESOLUTION = 0.01  # of a standard deviation: coarser rounding would be seen in
 
 
 def examples(x: np.ndarray, where: str) -> Examples:
-    """`x` as uint8 images (N, C, H, W) or float32 (N, *event), checked.
+    """Convert `x` to uint8 images (N, C, H, W) or float32 (N, *event), checked.
 
     uint8 (N, H, W) gains a channel axis; other floats become float32. `where` names the file in messages. Raises
     `InputError` for anything else, and where float32 would overflow.
@@ -47,7 +47,7 @@ def whole(
 
 
 def images(x: np.ndarray, where: str) -> np.ndarray:
-    """uint8 (N, H, W) or (N, C, H, W) as (N, C, H, W)."""
+    """Add the axis of channels to uint8 (N, H, W) where it is absent: (N, C, H, W)."""
     if x.ndim not in (3, 4):
         raise InputError(
             f"{where}: uint8 of shape {x.shape}",
@@ -64,7 +64,7 @@ def images(x: np.ndarray, where: str) -> np.ndarray:
 
 
 def real_values(x: np.ndarray, where: str) -> Examples:
-    """Floats of any width as float32."""
+    """Convert floats of any width to float32."""
     if x.dtype.kind != "f":
         raise InputError(
             f"{where}: values of type {x.dtype}",
@@ -92,7 +92,7 @@ def real_values(x: np.ndarray, where: str) -> Examples:
 
 
 def unresolved(x: np.ndarray, where: str, columns: Sequence[str] = ()) -> InputError | None:
-    """What is to be said where float32 would lose what distinguishes the examples of `x`.
+    """The remark where float32 would lose what distinguishes the examples of `x`.
 
     `columns` names the dimensions of a table.
     """

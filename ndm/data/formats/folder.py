@@ -1,4 +1,4 @@
-"""A folder of images, of any format that Pillow reads; the names of its sub-folders, if there are any, are classes.
+"""Reader of a folder of images, of any format that Pillow reads; sub-folders, if there are any, are classes.
 
 Sub-folders called train, test and, where there is one, validation (or valid, val) are the splits; otherwise the images
 are split 80/10/10, and where validation alone is absent it is a tenth of the training images, drawn once. The frames of
@@ -30,12 +30,12 @@ _MOST_NAMED = 10  # classes
 
 
 def holds(path: Path) -> bool:
-    """Whether there is something in the folder, or below it, that may be an image; no further than a short look."""
+    """Whether the folder seems to hold images, at any depth, by a short look."""
     return not hub.holds(path) and any(each and _has_suffix(each) for each in islice(Walk(path), _MOST_WITHOUT))
 
 
 def absent(path: Path) -> str:
-    """What there is where `holds` says no."""
+    """Say what a folder holds that is not one of images."""
     walk = Walk(path)
     found = list(islice(walk, _MOST_WITHOUT))
     files = [each for each in found if each]
@@ -58,7 +58,7 @@ def load_folder(
     background: Any = None,
     unlabelled: Any = None,
 ) -> Whole | DataSet:
-    """Every image below `path`, read by the policy of `ndm.data.formats.images`. Raises `InputError`, naming a file.
+    """Load every image below `path` by the policy of `ndm.data.formats.images`; `InputError` names a file.
 
     With `unlabelled="keep"`, images beside the folders that are classes are kept, without a class.
     """
@@ -94,9 +94,9 @@ def load_folder(
 
 
 def _store(path: Path) -> tuple[Folder, list[str]]:
-    """The images below `path`, and notes of what else is there.
+    """Find the images below `path`, with notes on what else is there.
 
-    Raises `InputError` for files that are no images, for many folders with few of them, and what stops a walk.
+    Raises `InputError` for files that are not images, for many folders with few images, and for what stops a walk.
     """
     walk, folders = Walk(path), 0
     images: list[Path] = []

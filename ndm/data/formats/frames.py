@@ -1,4 +1,4 @@
-"""Which pictures of a file are examples: frames of an animation and pages are, previews and other sizes are not.
+"""Choice of the pictures of a file that are examples: frames and pages are, previews and other sizes are not.
 
 A photograph of a telephone may hold a gain map beside the picture, a TIFF a thumbnail, an icon the same in many sizes,
 and a PSD the layers that its picture is made of.
@@ -14,7 +14,7 @@ _ENTRIES, _MULTI_FRAME = 0xB002, "Multi-Frame"  # of the multi-picture format of
 
 
 def frames(image: Image.Image) -> tuple[int, ...]:
-    """The numbers of the frames that are pictures; the image is left at the first of them."""
+    """Find the numbers of the frames that are pictures; the image is left at the first of them."""
     found = _OF_FORMAT.get(image.format or "", _all)(image)
     if image.tell() != found[0]:
         image.seek(found[0])
@@ -22,7 +22,7 @@ def frames(image: Image.Image) -> tuple[int, ...]:
 
 
 def num_beside(image: Image.Image, found: tuple[int, ...]) -> int:
-    """How many pictures the file holds beside its frames `found`: previews, gain maps, other sizes of an icon."""
+    """Count the pictures of the file beside its frames `found`: previews, gain maps, other sizes of an icon."""
     if image.format in ("ICO", "ICNS"):
         return len(image.info["sizes"]) - 1
     return 0 if image.format == "PSD" else len(_all(image)) - len(found)
@@ -33,7 +33,7 @@ def _all(image: Any) -> tuple[int, ...]:
 
 
 def _of_tiff(image: Any) -> tuple[int, ...]:
-    """None that is a thumbnail or a mask, unless all are."""
+    """The pages of a TIFF, without thumbnails and masks, unless all are such."""
     found = []
     for k in _all(image) if image.n_frames > 1 else ():
         image.seek(k)
@@ -44,14 +44,14 @@ def _of_tiff(image: Any) -> tuple[int, ...]:
 
 
 def _of_camera(image: Any) -> tuple[int, ...]:
-    """Those of a panorama or of several views; otherwise the first alone, which all else belongs to."""
+    """The pictures of a panorama or of several views; otherwise the first alone, to which the others belong."""
     kinds = [entry["Attribute"]["MPType"] for entry in image.mpinfo[_ENTRIES]]
     several = tuple(k for k, kind in enumerate(kinds) if kind.startswith(_MULTI_FRAME))
     return several if len(several) > 1 else (0,)
 
 
 def _of_layers(image: Any) -> tuple[int, ...]:
-    """The picture that all layers make together, which is the one that is open."""
+    """The composite picture of all layers, which is the one that is open."""
     return (image.tell(),)
 
 

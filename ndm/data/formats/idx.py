@@ -15,7 +15,7 @@ UNSIGNED_BYTES = 8  # the only one of the format's types that is read
 
 
 def read(path: Path, num_axes: int, md5: str) -> np.ndarray:
-    """The array of `num_axes` axes in the file, plain or gzipped, uint8.
+    """Read the array of `num_axes` axes in the file, plain or gzipped, uint8.
 
     `md5` is the hexadecimal checksum of the unpacked content: packed bytes differ between those who pack.
     Raises `InputError`, naming the file, where it cannot be read or unpacked or holds anything else.
@@ -29,7 +29,7 @@ def read(path: Path, num_axes: int, md5: str) -> np.ndarray:
 
 
 def unpacked(path: Path) -> bytes:
-    """The content of the file; what it begins with, not its suffix, decides whether it is gzipped."""
+    """Read the content of the file; its first bytes, not its suffix, decide whether it is gzipped."""
     try:
         content = path.read_bytes()
         return gzip.decompress(content) if content.startswith(GZIP) else content
@@ -38,7 +38,7 @@ def unpacked(path: Path) -> bytes:
 
 
 def parse(content: bytes, num_axes: int, where: str) -> np.ndarray:
-    """The array (n_1, ..., n_num_axes), uint8, that this content describes; `where` names it in messages.
+    """Parse the array (n_1, ..., n_num_axes), uint8, of this content; `where` names it in messages.
 
         content = magic number, n_1, ..., n_num_axes, values        magic number = 0, 0, 8 (type), num_axes
 

@@ -1,4 +1,4 @@
-"""Encoded images (PNG, JPEG, any format of Pillow) as an array that is decoded when it is asked for, in threads.
+"""Encoded images (PNG, JPEG, any format of Pillow) as a lazy array that threads decode.
 
 The policy, in this order:
 
@@ -37,7 +37,7 @@ THREADS = min(8, os.cpu_count() or 1)
 
 @dataclass(frozen=True)
 class Policy:
-    """How an image becomes uint8 (C, height, width); see above."""
+    """The policy by which an image becomes uint8 (C, height, width); see above."""
 
     height: int
     width: int
@@ -48,7 +48,7 @@ class Policy:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of one image."""
+        """The shape of one decoded image, (C, height, width)."""
         return (1 if self.mode == "grey" else 3, self.height, self.width)
 
     def __call__(self, image: Image.Image) -> np.ndarray:
@@ -65,7 +65,7 @@ class Policy:
 
 
 class Images(Lazy):
-    """Some of `store`, decoded by `policy`. `resize` says whether another size is resized or refused.
+    """A lazy array of images of `store`, decoded by `policy`; `resize` says if other sizes are resized or refused.
 
     entries   (N, 2), which file, and which of its frames; the first of every file if not given
 

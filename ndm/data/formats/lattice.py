@@ -1,4 +1,4 @@
-"""Values at equal steps, as counts, k/255 or rounded measurements are: over a lattice no density is finite."""
+"""Detection of values at equal steps, such as counts, k/255 or rounded measurements, and of repeated values."""
 
 import numpy as np
 
@@ -10,14 +10,14 @@ _ERROR = 2 * float(np.finfo(np.float32).eps)  # of a value, after arithmetic in 
 
 
 def integers(x: np.ndarray) -> np.ndarray:
-    """Which dimensions of x (N, D) hold integers alone, where its type can tell: (D,)."""
+    """Find the dimensions of x (N, D) that hold only integers, where the type can tell: (D,)."""
     precise = 4 * np.finfo(x.dtype).eps * np.abs(x).max(0) < 1
     whole: np.ndarray = precise & (x == np.round(x)).all(0)
     return whole
 
 
 def tied(x: np.ndarray) -> np.ndarray:
-    """The share of values of each dimension of x (N, D) that are those of other examples as well: (D,)."""
+    """The fraction of values of each dimension of x (N, D) that other examples have as well: (D,)."""
     ordered = np.sort(x, 0)
     same = np.pad(ordered[1:] == ordered[:-1], ((1, 1), (0, 0)))
     share: np.ndarray = (same[1:] | same[:-1]).mean(0)
@@ -25,13 +25,13 @@ def tied(x: np.ndarray) -> np.ndarray:
 
 
 def has_ties(x: np.ndarray) -> np.ndarray:
-    """Whether more values of each dimension of x (N, D) are the same than chance would have it: (D,)."""
+    """Whether more values of each dimension of x (N, D) are equal than chance allows: (D,)."""
     many: np.ndarray = tied(x) > _TIED
     return many
 
 
 def step_of(values: np.ndarray) -> float | None:
-    """The step of the lattice that `values` (N,) lie on, 1 for integers; None for none, or one too fine to matter."""
+    """Find the step of the lattice that `values` (N,) lie on, 1 for integers; None for none, or a negligible one."""
     if integers(values[:, None])[0]:
         return 1.0
     values = values.astype(np.float32)
@@ -56,7 +56,7 @@ def at_steps(values: np.ndarray, step: float) -> np.ndarray:
 
 
 def _common(gaps: np.ndarray, error: float) -> float | None:
-    """The largest number that all gaps are multiples of, within errors of `error`: Euclid's algorithm for all at once.
+    """Find the greatest common divisor of all gaps, within errors of `error`, by Euclid's algorithm for all at once.
 
     None where it is so small that errors would hide it.
     """
@@ -71,7 +71,7 @@ def _common(gaps: np.ndarray, error: float) -> float | None:
 
 
 def _refined(offsets: np.ndarray, step: float) -> float:
-    """The step by least squares over farther and farther offsets, each of which tells how many steps the next are.
+    """Refine the step by least squares over growing offsets, each of which tells how many steps the next are.
 
     It begins with the mean of the short gaps.
     """
@@ -89,5 +89,5 @@ def _refined(offsets: np.ndarray, step: float) -> float:
 
 
 def _off(offsets: np.ndarray, step: float) -> float:
-    """How far the farthest is from the lattice."""
+    """The distance of the farthest value from the lattice."""
     return float(np.abs(offsets - np.round(offsets / step) * step).max())

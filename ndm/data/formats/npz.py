@@ -11,10 +11,10 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 
 
 def array_of(path: Path, key: str, largest: int) -> np.ndarray:
-    """The array `key`: read where it takes at most `largest` bytes or is compressed, and memory-mapped beyond.
+    """Open the array `key`: it is read if it takes at most `largest` bytes or is compressed, else memory-mapped.
 
-    What is mapped is not checked against its checksum. Raises what numpy and zipfile raise for a file that is damaged,
-    and `KeyError` for one without the key.
+    A mapped array is not checked against its checksum. Raises the errors of NumPy and zipfile for a damaged file, and
+    `KeyError` for one without the key.
     """
     with zipfile.ZipFile(path) as archive:
         member = archive.getinfo(f"{key}.npy")
@@ -31,7 +31,7 @@ def array_of(path: Path, key: str, largest: int) -> np.ndarray:
 
 
 def _start(path: Path, header_offset: int) -> int:
-    """Where the content of a member begins."""
+    """The offset at which the content of a member begins."""
     with path.open("rb") as file:
         file.seek(header_offset)
         name, extra = struct.unpack("<2H", file.read(_LOCAL_HEADER)[-4:])

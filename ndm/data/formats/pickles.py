@@ -1,4 +1,4 @@
-"""Read pickles of arrays, lists, dictionaries, numbers and text; whatever else a pickle asks for is refused."""
+"""Reader of pickles of arrays, lists, dictionaries, numbers and text; anything else in a pickle is refused."""
 
 import codecs
 import io
@@ -27,7 +27,7 @@ class _AllowList(pickle.Unpickler):
 
 
 def unpickled(content: bytes, where: str) -> Any:
-    """What the pickle holds, text of Python 2 as Latin-1. Raises `InputError` for anything but data."""
+    """Read the data in a pickle, with text of Python 2 as Latin-1; raises `InputError` for anything but data."""
     try:
         return _AllowList(io.BytesIO(content), encoding="latin1").load()
     except Exception as error:  # damaged pickles make the unpickler raise anything

@@ -1,4 +1,4 @@
-"""Where encoded images lie: the files of a folder, or the members of a tar or zip archive."""
+"""Stores of encoded images: the files of a folder, or the members of a tar or zip archive."""
 
 import stat
 import tarfile
@@ -14,22 +14,22 @@ _OF_SYSTEMS = (*SYSTEM, ".DS_Store", ".directory")
 
 
 class Store(ABC):
-    """Named contents in the order of their names; they may be read by several threads at once."""
+    """A store of named contents in the order of their names, which several threads may read at once."""
 
     path: Path
     names: list[str]
 
     @abstractmethod
     def read(self, i: int) -> bytes:
-        """The content called `names[i]`."""
+        """Read the content called `names[i]`."""
 
     def where(self, i: int) -> str:
-        """What messages call it."""
+        """The name of the content in messages."""
         return f"{self.path}: {self.names[i]}"
 
 
 class Folder(Store):
-    """Files below a folder: all of them, or those that are given."""
+    """A store of the files below a folder: all of them, or those that are given."""
 
     def __init__(self, path: Path, files: Iterable[Path] | None = None) -> None:
         self.path, files = path, Walk(path).all() if files is None else files
@@ -43,7 +43,7 @@ class Folder(Store):
 
 
 class Tar(Store):
-    """The files of an uncompressed tar archive, each found by its place in the archive."""
+    """A store of the files of an uncompressed tar archive, each read at its place in the archive."""
 
     def __init__(self, path: Path) -> None:
         self.path, members = path, []
@@ -69,7 +69,7 @@ class Tar(Store):
 
 
 class Zip(Store):
-    """The files of a zip archive; each content is verified by the archive's own checksum when it is read."""
+    """A store of the files of a zip archive; each is verified by the archive's checksum when it is read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -88,11 +88,11 @@ class Zip(Store):
 
 
 class Walk:
-    """What lies below a folder, at any depth and behind links, in the order of names, found while one iterates over it.
+    """A walk over everything below a folder, at any depth and through links, in the order of names.
 
-    Every file is given, and every folder as None. `hidden` are files and folders that are not (but for those of an
-    operating system), nor are `others`: pipes and the like. `bare` are folders without anything, and `obstacles` say
-    what cannot be followed: links to nothing or to a folder that they lie in, and folders that cannot be read.
+    Every file is given, and every folder as None. Not given are `hidden` files and folders (those of an operating
+    system are not even listed) and `others`: pipes and the like. `bare` are empty folders, and `obstacles` say what
+    cannot be followed: links to nothing or to a folder that they lie in, and folders that cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -106,14 +106,14 @@ class Walk:
         yield from self._below(self.folder, frozenset())
 
     def all(self) -> list[Path]:
-        """Every file. Raises the first of the obstacles: nothing is skipped."""
+        """List every file; raises the first of the obstacles, so that nothing is skipped."""
         found = [each for each in self if each is not None]
         if self.obstacles:
             raise self.obstacles[0]
         return found
 
     def _below(self, folder: Path, above: frozenset[Path]) -> Iterator[Path | None]:
-        """`above` are the real places of the folders that it lies in."""
+        """Walk below a folder; `above` are the real paths of the folders that it lies in."""
         try:
             real = folder.resolve()
             if real in above:
@@ -153,10 +153,10 @@ class Walk:
 
 
 def is_hidden(parts: tuple[str, ...]) -> bool:
-    """Whether a name is one that systems make: hidden files, thumbnails."""
+    """Whether a name is of a hidden file or of one that systems make, such as thumbnails."""
     return any(part.startswith(".") or part in SYSTEM for part in parts)
 
 
 def damaged(path: Path, error: Exception) -> InputError:
-    """The `InputError` that says why the archive cannot be read."""
+    """Make the `InputError` that says why the archive cannot be read."""
     return refused(path, "read", error, "a whole archive", "get the file again")

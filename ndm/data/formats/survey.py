@@ -1,6 +1,6 @@
-"""A look at every encoded image of a store before any is trained on: which are examples, by which policy, and notes.
+"""Examination of every encoded image of a store before training: which are examples, by which policy, and notes.
 
-What the options leave open is decided here: one size, grey or colour. What would be dropped in silence is refused, and
+What the options leave open is decided here: one size, grey or colour. What would silently be dropped is refused, and
 what is changed is counted.
 """
 
@@ -34,7 +34,7 @@ _OF_CROP = {"center": "are cropped to the middle (crop=none: stretched)", "none"
 
 
 class Surveyed(NamedTuple):
-    """The examples of a store, the number of the file of each (N,), what is to be said of them, and `reading_of`."""
+    """The examples of a store, the number of the file of each (N,), notes, and the options of `reading_of`."""
 
     x: Examples
     files: np.ndarray
@@ -43,13 +43,13 @@ class Surveyed(NamedTuple):
 
 
 class Tally:
-    """How many there are of each kind, and where the first was."""
+    """Counts the images of each kind, and remembers where the first was."""
 
     def __init__(self) -> None:
         self.kinds: dict[Any, tuple[int, str]] = {}
 
     def add(self, kind: Hashable, where: str, more: int = 1) -> None:
-        """One more, or several that are alike."""
+        """Count one more image of a kind, or several."""
         number, first = self.kinds.get(kind, (0, where))
         self.kinds[kind] = (number + more, first)
 
@@ -58,7 +58,7 @@ class Tally:
 
 
 class _Look(NamedTuple):
-    """What is seen of a file, and of each of its frames that is an example; remarks follow on `N of M images`."""
+    """What is found out about a file, and about each of its frames that is an example."""
 
     digest: bytes
     num_frames: int
@@ -73,7 +73,7 @@ class _Look(NamedTuple):
 def images_of(
     store: Store, *, size: Any = None, crop: Any = None, mode: Any = None, frames: Any = None, background: Any = None
 ) -> Surveyed:
-    """Every image of the store: decoded at once where they take at most `IN_MEMORY` bytes, and lazily beyond.
+    """Load every image of the store: decoded at once if they take at most `IN_MEMORY` bytes, else lazily.
 
     Raises `InputError` as `survey`.
     """
@@ -84,7 +84,7 @@ def images_of(
 
 
 def reading_of(x: Examples, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options by which other images are read as `x` was with those that were `given`.
+    """The options by which other images are read like `x`, which was read with those that were `given`.
 
     Where some were in colour, all are; where all were grey, one in colour is of another kind.
     """
@@ -95,7 +95,7 @@ def reading_of(x: Examples, given: Mapping[str, Any]) -> dict[str, Any]:
 def survey(
     store: Store, *, size: Any, crop: Any, mode: Any, frames: Any, background: Any
 ) -> tuple[Policy, np.ndarray, tuple[str, ...]]:
-    """The policy, the entries of `Images` and the notes.
+    """Choose the policy and the entries of `Images`, with notes.
 
     Without `size` all must have the same, and without `mode` they are grey if all are. Raises `InputError` for an
     option that cannot be, images that cannot be decoded or have more than 8 bits a channel, mixed sizes, and, without
@@ -131,7 +131,7 @@ def survey(
 
 
 class _Seen:
-    """What was seen of all files of a store."""
+    """What is found out about all files of a store."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -141,7 +141,7 @@ class _Seen:
         self.sizes, self.grey, self.alpha, self.transparent, self.remarks = (Tally() for _ in range(5))  # of images
 
     def add(self, i: int, look: _Look) -> None:
-        """File i."""
+        """Add what was found out about file i."""
         where = self.store.where(i)
         self.entries += [(i, k) for k in range(len(look.sizes))]
         if self.digests.setdefault(look.digest, i) != i:
@@ -170,7 +170,7 @@ class _Seen:
             raise transparent(f"{number} of {len(self.entries)} images, the first {first},")
 
     def notes(self, policy: Policy, mode: str | None) -> Iterator[str]:
-        """What is changed or left out, and of how many."""
+        """The notes on what is changed or left out, with counts."""
         files, images = len(self.store.names), len(self.entries)
         for tally, what in (
             (self.several, _OF_FRAMES[policy.frames or ""]),
@@ -192,7 +192,7 @@ class _Seen:
             yield f"{number} of {images} images {what}: the first {first}"
 
     def _resized(self, policy: Policy) -> Tally:
-        """What resizing does beside making images smaller."""
+        """The notes on what resizing does besides making images smaller."""
         found = Tally()
         for (width, height), (number, first) in self.sizes.kinds.items():
             scales = policy.width / width, policy.height / height
@@ -204,7 +204,7 @@ class _Seen:
 
 
 def _looks(store: Store, frames: str | None, background: str | None) -> Iterator[_Look]:
-    """Of all files in their order, by threads."""
+    """Look at all files in their order, by threads."""
     with ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, len(store.names), _AT_A_TIME):
             files = range(start, min(start + _AT_A_TIME, len(store.names)))
@@ -212,7 +212,7 @@ def _looks(store: Store, frames: str | None, background: str | None) -> Iterator
 
 
 def _look(store: Store, i: int, frames: str | None, background: str | None) -> _Look:
-    """Pixels are decoded only where Pillow does so itself, or where they decide whether an image is transparent."""
+    """Look at one file; pixels are decoded only where Pillow does so, or to see if an image is transparent."""
     with EncodedFile(store, i) as file:
         sizes, grey, alpha, transparent = [], [], [], []
         remarks: list[str] = []
@@ -228,7 +228,7 @@ def _look(store: Store, i: int, frames: str | None, background: str | None) -> _
 
 
 def _remarks(mode: str, profile: bytes | None, is_turned: bool) -> Iterator[str]:
-    """What is said of an image of this mode and colour profile."""
+    """The remarks on an image of this mode and colour profile."""
     if mode == "1":
         yield "are bilevel and become 0 and 255"
     if mode not in _EXACT:
@@ -241,7 +241,7 @@ def _remarks(mode: str, profile: bytes | None, is_turned: bool) -> Iterator[str]
 
 @lru_cache(maxsize=64)
 def _name(profile: bytes) -> str:
-    """What a colour profile calls itself."""
+    """The name in a colour profile."""
     try:
         return " ".join(ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).split())
     except Exception:  # it is damaged, or Pillow has no library for it: the image is as good as without

@@ -1,4 +1,4 @@
-"""Tables: `.csv` with a line of names, and `.parquet` (extra `tables`); every row is one example of real values.
+"""Reader of tables: `.csv` with a line of names, and `.parquet` (extra `tables`); a row is an example of real values.
 
 A column of lists of numbers is as many columns. Values at equal steps, as integers are, have no density: that is
 remarked on, and `dequantise=true` or `dequantise=[a,b]` adds noise of one step, the same every time. Constant columns
@@ -38,7 +38,7 @@ def load_file(
     dequantise: Any = None,
     condition: tuple[str, ...] = (),
 ) -> Whole:
-    """Every row of the table.
+    """Load every row of the table.
 
     columns      names of those that are the example, in this order; all but the label if not given
     label        the name of the column of classes: numbers or words (see `ndm.data.labels`)
@@ -213,7 +213,7 @@ def _parquet(path: Path) -> dict[str, list[Any]]:
 
 
 def chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) -> list[str]:
-    """The names that `columns` gives, each of the table and each once."""
+    """Check the names that `columns` gives: each in the table, and each once."""
     if columns is None:
         return default
     given = columns if isinstance(columns, list) else [columns]
@@ -232,12 +232,12 @@ def chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) 
 
 
 def cell(path: Path, column: str, i: int) -> str:
-    """What messages call the value; rows are counted from 1, without the line of names."""
+    """The name of a value in messages; rows are counted from 1, without the line of names."""
     return f"{path}, column {column!r}, row {i + 1}"
 
 
 def beside(path: Path, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The columns of numbers (N,) that the columns of `values` are, at least one, with at least one row."""
+    """Convert the columns of `values` to columns of numbers (N,); there must be a column and a row at least."""
     if not values:
         raise InputError(f"{path} without columns of values", "at least one beside the label")
     if not all(map(len, values.values())):
@@ -246,7 +246,7 @@ def beside(path: Path, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def unchanging(path: Path, columns: dict[str, np.ndarray], why: str = NO_DENSITY) -> InputError | None:
-    """What is to be said of a column that is constant, where a model is to be trained."""
+    """The objection to training on a constant column."""
     constant = [name for name, column in columns.items() if np.ptp(column) == 0]
     return (
         InputError(

@@ -1,6 +1,6 @@
-"""Hugging Face `datasets` (extra `hub`): `hub:OWNER/NAME[:CONFIG]`, or a folder that `save_to_disk` wrote.
+"""Reader of Hugging Face `datasets` (extra `hub`): `hub:OWNER/NAME[:CONFIG]`, or a folder that `save_to_disk` wrote.
 
-They are got whole, or with `streaming=true` streamed (see `ndm.data.hub.stream`), which needs no room on the disk.
+They are loaded whole, or with `streaming=true` streamed (see `ndm.data.hub.stream`), which needs no room on the disk.
 """
 
 import re
@@ -29,7 +29,7 @@ _ADVICE = "check its name and the network, or `hf auth login` where it is not pu
 
 
 class Column(Store):
-    """The encoded images of a column of a data set."""
+    """A store of the encoded images in a column of a data set."""
 
     def __init__(self, path: Path, rows: Any, image: str) -> None:
         self.path, self.rows, self.image = path, rows, image
@@ -45,12 +45,12 @@ def holds(path: Path) -> bool:
 
 
 def _of_disk(path: Any, streaming: bool) -> Any:
-    """What lies on the disk need not be streamed to be opened."""
+    """Open a data set on the disk, which need not be streamed for that."""
     return optional("datasets", "hub").load_from_disk(str(path))
 
 
 def _of_hub(name: Any, streaming: bool) -> Any:
-    """Nothing of the data set's own code is run."""
+    """Open a data set of the hub; no code of the data set is run."""
     owner, _, config = name.partition(":")
     if not owner.strip():
         raise InputError(f"{PREFIX}{name} without a name", _NAMES)
@@ -87,7 +87,7 @@ def _load(
     lanes: Any = None,
     condition: tuple[str, ...] = (),
 ) -> Whole | DataSet:
-    """One split, train unless another is named: the images of the column `image`, or a table of `columns`.
+    """Load one split, train unless another is named: the images of the column `image`, or a table of `columns`.
 
     Notes say which splits are left unused. Data that are not divided into splits take no `split`.
     Of a stream the first examples are held out, as `streamed` says, which takes
@@ -196,7 +196,7 @@ def _check_types(path: Path, features: Any, image: Any, columns: list[str]) -> N
 
 
 def _as_stream(found: Any, split: str | None, pieces: int) -> tuple[Any, int | None]:
-    """The data as a stream, and how many examples there are, where that is known. What is on the disk is cut."""
+    """Make a stream of the data, with the number of examples where it is known; data on the disk are cut in pieces."""
     if hasattr(found, "to_iterable_dataset"):
         return found.to_iterable_dataset(min(pieces, len(found))), len(found)
     known = (found.info.splits or {}).get(split)
@@ -214,7 +214,7 @@ def _streamed(
     how: dict[str, Any],
     about: str,
 ) -> DataSet:
-    """The stream of the columns that are `wanted` as a data set: what decodes its rows."""
+    """Make a data set of the stream of the columns that are `wanted`."""
     if dequantise:
         raise InputError("dequantise= of a stream", "data that are got whole", "leave streaming=true out")
     decoder: Any = partial(ImageDecoder, column=image, **policy)

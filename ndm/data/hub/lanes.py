@@ -1,4 +1,4 @@
-"""An endless row of examples out of pieces that can only be read from their beginnings: files that are streamed."""
+"""Deterministic, resumable shuffling of a stream that comes in pieces."""
 
 import threading
 from collections import deque
@@ -16,21 +16,20 @@ Read = Callable[[int, int], Iterator[Any]]  # (piece, n): the examples of the pi
 
 
 class Lane:
-    """Examples 0, 1, 2, ... of some pieces, epoch after epoch.
+    """An endless sequence of the examples of some pieces, epoch after epoch.
 
-    In each epoch the pieces come one after the other in an order of their own, and what they hold is shuffled in
-    windows of `window` examples: functions of (seed, lane, epoch) and of the place alone. So the lane goes on at any
-    example without those before it: pieces of known length are passed over unread, and within a piece nothing is kept
-    but the window. While a window is handed out the next is read, one example for one.
+    The order of the pieces in an epoch, and the shuffling of their examples in windows of `window`, are functions of
+    (seed, lane, epoch) and of the place. So the lane can go on at any example without those before it: pieces of known
+    length are skipped unread, and within a piece only the window is kept. While a window is handed out the next is
+    read, one example for one.
 
-    Several threads may ask, and in any order; what lies more than `kept` examples behind the latest, or ahead of it, is
-    looked up anew.
+    Several threads may ask, in any order; examples more than `kept` behind the latest, or ahead of it, are read anew.
 
     Args:
         read: gives the examples of a piece, without its first ones where that is asked.
         number: which lane this is, for the seed.
         pieces: the numbers of its pieces.
-        lengths: how many examples a piece holds, by its number as a word (JSON); those that are learned are added.
+        lengths: the number of examples of a piece, by its number as text (JSON); lengths that are learned are added.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class Lane:
         self._first = 0  # the number of the first in `_found`
 
     def take(self, first: int, last: int) -> list[Any]:
-        """Examples first..last-1; raises what `read` raises, and `InputError` where there is none at all."""
+        """Return examples first..last-1; raises the errors of `read`, and `InputError` where there are no examples."""
         with self._lock:
             if self._source is None or not self._first <= first <= self._first + len(self._found) + self.kept:
                 self._first = max(0, first - self.kept)  # the one before may be asked for next, by another thread
@@ -70,7 +69,7 @@ class Lane:
             return found
 
     def _examples(self, number: int) -> Iterator[Any]:
-        """All from `number` on. Where the length of an epoch is unknown, none has been gone through yet."""
+        """Iterate over all examples from `number` on; an epoch of unknown length was not read to its end yet."""
         while True:
             length = self._length()
             if length == 0:
@@ -85,12 +84,12 @@ class Lane:
                 number += 1
 
     def _length(self) -> int | None:
-        """Examples in an epoch; None while that of a piece is unknown."""
+        """The number of examples in an epoch; None while that of a piece is unknown."""
         lengths = [self.lengths.get(str(piece)) for piece in self.pieces]
         return None if None in lengths else sum(each or 0 for each in lengths)
 
     def _epoch(self, epoch: int, place: int) -> Iterator[Any]:
-        """The examples of an epoch from `place` on; none where it is shorter than that, which is then known."""
+        """Iterate over an epoch from `place` on; nothing where it is shorter, and its length is known then."""
         k, skipped = divmod(place, self.window)
         source = self._in_pieces(epoch, k * self.window)
         found = list(islice(source, self.window))
@@ -106,7 +105,7 @@ class Lane:
             found, k = coming, k + 1
 
     def _in_pieces(self, epoch: int, after: int) -> Iterator[Any]:
-        """The examples of an epoch before they are shuffled, without the first `after`."""
+        """Iterate over an epoch before shuffling, without the first `after` examples."""
         for piece in self._random(epoch, 0, _PIECES).permutation(self.pieces).tolist():
             length = self.lengths.get(str(piece))
             if length is not None and length <= after:

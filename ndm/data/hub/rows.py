@@ -1,4 +1,4 @@
-"""Rows of Hugging Face `datasets` as arrays: images out of a column of them, or numbers out of several columns."""
+"""Conversion of rows of Hugging Face `datasets` to arrays: images of one column, or numbers of several."""
 
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -17,27 +17,27 @@ from ndm.data.formats.survey import GREY, survey
 
 
 class Row(NamedTuple):
-    """What a data set holds by column, and what messages call it."""
+    """A row of a data set by column, and its name in messages."""
 
     values: dict[str, Any]
     where: str
 
 
 class Decoder(Protocol):
-    """Made of the first rows of a stream, it decodes these and all others. `notes` are what is to be said of them.
+    """Decodes the rows of a stream, of which it has seen the first; `notes` are on these.
 
-    `names` are those of the columns of what it decodes, where it is a table.
+    `names` are the names of the decoded columns, for a table.
     """
 
     notes: tuple[str, ...]
     names: tuple[str, ...]
 
     def __call__(self, rows: list[Row]) -> np.ndarray:
-        """The rows as (N, *event); raises `InputError`, naming a row that cannot be decoded."""
+        """Decode rows as (N, *event); raises `InputError`, naming a row that cannot be decoded."""
 
 
 class Encoded(Store):
-    """The encoded images of rows."""
+    """A store of the encoded images of rows."""
 
     def __init__(self, rows: list[Row], column: str) -> None:
         self.path, self.rows, self.column = Path(column), rows, column
@@ -54,7 +54,7 @@ class Encoded(Store):
 
 
 def content(image: dict[str, Any]) -> bytes:
-    """The encoded image: in the row, or in the file that the row names, which may be one of the hub."""
+    """Read an encoded image: from the row, or from the file that the row names, which may be on the hub."""
     if image["bytes"] is not None:
         return bytes(image["bytes"])
     with optional("fsspec", "hub").open(image["path"], "rb") as file:
@@ -62,7 +62,7 @@ def content(image: dict[str, Any]) -> bytes:
 
 
 class ImageDecoder:
-    """The images of a column, by the policy of `ndm.data.formats.images`; what is left open, the first rows decide."""
+    """Decodes the images of a column by the policy of `ndm.data.formats.images`; the first rows decide what is open."""
 
     names: tuple[str, ...] = ()
 

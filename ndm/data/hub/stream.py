@@ -1,8 +1,8 @@
-"""Training examples that are streamed: larger than the disk, read in the order in which they come, by those who train.
+"""Training on a stream that is larger than the disk, in an order that does not depend on the number of processes.
 
-A stream of Hugging Face `datasets` is cut into *pieces* (its shards), and those into L *lanes*: L divides the number of
-pieces and the batch size, and row j of every batch comes from lane j L // B. So what a batch holds depends on the data,
-the batch size and the seed, but not on the number of processes, and a process opens the lanes of its own rows only.
+A stream of Hugging Face `datasets` comes in *pieces* (its shards), which are divided into L *lanes*: L divides the
+number of pieces and the batch size, and row j of every batch comes from lane j L // B. So a batch depends on the data,
+the batch size and the seed, but not on the number of processes, and a process opens only the lanes of its rows.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +44,7 @@ class Source:
         self.held: dict[int, int] = {}  # by piece
 
     def read(self, piece: int, after: int) -> Iterator[Row]:
-        """The training examples of a piece, without the first `after`; nothing that is passed over is decoded."""
+        """Read the training examples of a piece, without the first `after`; skipped examples are not decoded."""
         return self._read(piece, self.held.get(piece, 0) + after)
 
     def _read(self, piece: int, after: int) -> Iterator[Row]:
@@ -62,7 +62,7 @@ class Source:
             ) from error
 
     def hold(self, number: int, parts: int) -> tuple[list[Row], list[Row]]:
-        """The first examples, `number` of them, which `read` leaves out from now on, and some that it does not.
+        """Take the first `number` examples, which `read` leaves out from now on, and some that it does not.
 
         They come from the first `parts` pieces alike, so that lanes stay about equal, and from others where those hold
         too few. Raises `InputError` where all do.
@@ -118,7 +118,7 @@ class Stream(Split):
 
 
 class StreamedBatches(Batches):
-    """`Batches` of a stream: quick where they are asked for in order, or nearly, and right in any."""
+    """`Batches` of a stream: correct in any order, fast where they are asked for nearly in order."""
 
     def __init__(self, split: Stream, batch_size: int, seed: int, *, flip: bool = False) -> None:
         super().__init__(split, batch_size, seed, flip=flip)
@@ -150,7 +150,7 @@ class StreamedBatches(Batches):
         return batch, flips[first:last]
 
     def _of_lane(self, i: int, step: int, first: int, last: int) -> list[Row]:
-        """What lane i has of rows first..last-1 of the batch."""
+        """Take those of rows first..last-1 of the batch that are lane i's."""
         begin = (step - i) * self.share  # what row 0 would be
         return self.lanes[i].take(begin + max(first, i * self.share), begin + min(last, (i + 1) * self.share))
 
@@ -166,7 +166,7 @@ class StreamedBatches(Batches):
 
 
 def sizes(given: dict[str, Any]) -> dict[str, int]:
-    """The options of a stream, those that are not given by default; raises `InputError` for what is no number.
+    """Check the options of a stream and fill in defaults; raises `InputError` for what is not a number.
 
     validation, test   examples that are held out for them, in memory
     buffer             examples that are shuffled at a time, in memory, all lanes together
@@ -195,7 +195,7 @@ def streamed(
     buffer: int,
     lanes: int,
 ) -> DataSet:
-    """The stream as a data set: its first examples, in memory, are validation and test, the others are trained on.
+    """Make a data set of a stream: the first examples, in memory, are validation and test, the others are for training.
 
     decoder   makes, of the first rows, what decodes all of them
     about     what tells this stream from others, for the fingerprint

@@ -14,13 +14,13 @@ CENTRES = 4 / SCALE * np.stack([np.cos(DIRECTIONS), np.sin(DIRECTIONS)], axis=-1
 
 
 def load() -> DataSet:
-    """x = (4 e_y + 0.5 eps) / 1.414, with e_y the eight directions, equally many of each, eps ~ N(0, I)."""
+    """Make x = (4 e_y + 0.5 eps) / 1.414, with e_y the eight directions, equally many of each, eps ~ N(0, I)."""
     rng, y = stream(1), labels(8)
     return toy(NAME, CENTRES[y] + STD * rng.standard_normal((len(y), 2)), y, SOURCE, log_density)
 
 
 def log_density(x: np.ndarray) -> np.ndarray:
-    """log p(x) = log 1/8 sum_y N(x; c_y, std^2 I)."""
+    """The log density, log p(x) = log 1/8 sum_y N(x; c_y, std^2 I)."""
     log_kernel = log_normal(x[:, None] - CENTRES, STD).sum(axis=-1)  # (N, 8)
     log_mean: np.ndarray = np.logaddexp.reduce(log_kernel, axis=-1) - np.log(8)
     return log_mean

@@ -1,4 +1,4 @@
-"""What ImageNet at 32 and 64 pixels share: two releases, made by different resizing, whose bits/dim do not compare.
+"""ImageNet at 32 and 64 pixels: two releases, made by different resizing, whose bits/dim do not compare.
 
     old   van den Oord, Kalchbrenner, Kavukcuoglu, 2016: PNG in tar archives, 1,281,149 and 49,999 images
     new   Chrabaszcz, Loshchilov, Hutter, 2017: batches of arrays, 1,281,167 and 50,000 images with labels 1..1000
@@ -33,7 +33,7 @@ NEW = "Chrabaszcz et al., 2017, https://arxiv.org/abs/1707.08819, npz batches (n
 
 @dataclass(frozen=True)
 class Counts:
-    """How many images the official training and validation files hold, and how many to validate by."""
+    """The numbers of images in the official training and validation files, and of those in the validation split."""
 
     train: int
     test: int
@@ -44,7 +44,7 @@ COUNTS = {"old": Counts(1_281_149, 49_999), "new": Counts(1_281_167, 50_000)}
 
 
 def read(size: int, release: Any, places: Sequence[Path] | None = None, counts: Counts | None = None) -> DataSet:
-    """The images of `size` pixels; raises `InputError` where the release is not named, or files are not what it has."""
+    """Read the images of `size` pixels; raises `InputError` without a release, or for files that are not of it."""
     name = f"imagenet{size}"
     if release is None:
         raise InputError(
@@ -71,15 +71,15 @@ def read(size: int, release: Any, places: Sequence[Path] | None = None, counts: 
 
 
 def _old(size: int, places: Sequence[Path], part: str) -> Split:
-    """The PNG images of an archive, decoded when asked for where they do not fit in memory."""
+    """Read the PNG images of an archive, lazily where they do not fit in memory."""
     store = Tar(find_any((_old_name(size, part),), places, f"{ADVICE}imagenet{size}"))
     return Split(at_hand(Images(store, Policy(size, size, "rgb"), resize=False)))
 
 
 def _new(size: int, places: Sequence[Path], part: str) -> Split:
-    """The batches: unpacked, memory-mapped where they do not fit in memory together, or of a zip archive.
+    """Read the batches: unpacked, memory-mapped where they do not fit in memory together, or of a zip archive.
 
-    What is in an archive is held in memory, 4 GB at 32 pixels and 16 GB at 64.
+    Those of an archive are held in memory, 4 GB at 32 pixels and 16 GB at 64.
     """
     path = find_any(_new_names(size, part), places, f"{ADVICE}imagenet{size}")
     if path.suffix == ".zip":
@@ -116,7 +116,7 @@ def _old_name(size: int, part: str) -> str:
 
 
 def _new_names(size: int, part: str) -> tuple[str, ...]:
-    """What the files of the new release are called: archives, the folders that they unpack to, or the first batch."""
+    """The names of the files of the new release: archives, the folders that they unpack to, or the first batch."""
     stem = f"Imagenet{size}_{'train' if part == 'train' else 'val'}"
     parts = [f"{stem}_part1_npz.zip", f"{stem}_part1.zip"] if part == "train" else []
     batch = "train_data_batch_1.npz" if part == "train" else "val_data.npz"
@@ -138,7 +138,7 @@ def _of_zip(path: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
 
 
 def _of_member(content: bytes, where: str) -> tuple[str, np.ndarray, np.ndarray]:
-    """`data` (N, D) and `labels` (N,) of one batch of an archive."""
+    """Read `data` (N, D) and `labels` (N,) of one batch in an archive."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return where, arrays["data"], np.asarray(arrays["labels"])
@@ -147,7 +147,7 @@ def _of_member(content: bytes, where: str) -> tuple[str, np.ndarray, np.ndarray]
 
 
 def _of_file(path: Path, largest: int) -> tuple[str, np.ndarray, np.ndarray]:
-    """The same of a file; data of more than `largest` bytes are memory-mapped."""
+    """Read `data` and `labels` of one batch in a file; data of more than `largest` bytes are memory-mapped."""
     try:
         labels = array_of(path, "labels", lazy.IN_MEMORY)
         return str(path), array_of(path, "data", largest), np.asarray(labels)

@@ -1,4 +1,4 @@
-"""Find the files of the data sets that do not travel in the package: those the user supplies."""
+"""Search for the files of data sets that are not in the package: the user supplies them."""
 
 import os
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ VARIABLE = "NDM_DATA"
 
 
 class AbsentFiles(InputError):
-    """A data set is known, but its files are not on this machine."""
+    """Raised where the files of a known data set are not on this machine."""
 
 
 def folders(*names: str, installed: str | None = None) -> list[Path]:
-    """Where to look, in this order: $NDM_DATA/name for each name, $NDM_DATA, and where a package installs them.
+    """The folders to search, in this order: $NDM_DATA/name for each name, $NDM_DATA, and those of a package.
 
     Raises `InputError` where $NDM_DATA is set, and no folder.
     """
@@ -25,12 +25,12 @@ def folders(*names: str, installed: str | None = None) -> list[Path]:
 
 
 def find(file: str, places: Sequence[Path], advice: str) -> Path:
-    """The first of `file` and `file`.gz that exists in the first of the folders `places` with either."""
+    """Find `file` or `file`.gz in the first of the folders `places` that has either."""
     return find_any((file, f"{file}.gz"), places, advice)
 
 
 def find_any(files: Sequence[str], places: Sequence[Path], advice: str) -> Path:
-    """The first of `files`, each a file or a folder, in the first of the folders `places` that has any.
+    """Find the first of `files`, each a file or a folder, in the first of the folders `places` that has any.
 
     Raises `AbsentFiles`, which says where it looked and gives `advice`.
     """

@@ -1,4 +1,4 @@
-"""Read the data sets that travel in the package (see files/ATTRIBUTION.md)."""
+"""Reader of the data sets in the package (see files/ATTRIBUTION.md)."""
 
 from importlib.resources import files
 
@@ -15,7 +15,7 @@ def load_vendored(
     num_levels: int | None = None,
     num_classes: int = 0,
 ) -> DataSet:
-    """The rows of files/<name>.npz, cut in order: the vendored rows are permuted already."""
+    """Load the rows of files/<name>.npz, cut in order: they are stored permuted."""
     with (files("ndm.data.sets") / "files" / f"{name}.npz").open("rb") as file, np.load(file) as archive:
         x, y = archive["x"], archive["y"].astype(np.int64) if num_classes else None
     assert len(x) == sum(sizes)

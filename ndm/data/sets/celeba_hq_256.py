@@ -20,12 +20,12 @@ PIXELS = 256
 
 
 def load() -> DataSet:
-    """26000 / 1000 / 3000 images (3, 256, 256), uint8, in the order of their names; papers have 27,000 / 3,000."""
+    """Load 26000 / 1000 / 3000 images (3, 256, 256), uint8, in the order of their names; papers have 27,000 / 3,000."""
     return read(folders(*FOLDERS), SIZES, PIXELS)
 
 
 def read(places: Sequence[Path], sizes: tuple[int, int, int], pixels: int) -> DataSet:
-    """The images of the archive or folder, decoded when asked for; raises `InputError` for another number of them."""
+    """Read the images of the archive or folder lazily; raises `InputError` for another number of them."""
     path = find_any(FIRST, places, ADVICE)
     store = Zip(path) if path.suffix == ".zip" else Folder(path if path.is_dir() else path.parent)
     if len(store.names) != sum(sizes):

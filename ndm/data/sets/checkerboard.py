@@ -11,7 +11,7 @@ SIDE, HALF_WIDTH = 2.0, 4.0
 
 
 def load() -> DataSet:
-    """Uniform on the squares of side 2 in [-4, 4]^2 whose column and row numbers have an even sum."""
+    """Draw uniformly on the squares of side 2 in [-4, 4]^2 whose column and row numbers have an even sum."""
     u = stream(2).random_sample((sum(SIZES), 3))
     across = 4 * u[:, 0]
     row = np.floor(across) % 2 + 2 * np.floor(2 * u[:, 1])
@@ -20,7 +20,7 @@ def load() -> DataSet:
 
 
 def log_density(x: np.ndarray) -> np.ndarray:
-    """log p(x) = -log 32 on the dark squares, -inf elsewhere."""
+    """The log density, log p(x) = -log 32 on the dark squares, -inf elsewhere."""
     inside = (x >= -HALF_WIDTH).all(axis=1) & (x < HALF_WIDTH).all(axis=1)
     dark = np.floor(x / SIDE).sum(axis=1) % 2 == 0
     return np.where(inside & dark, -np.log(8 * SIDE**2), -np.inf)

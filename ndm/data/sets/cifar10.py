@@ -33,12 +33,12 @@ CHECKSUMS = {
 
 
 def load() -> DataSet:
-    """45000 / 5000 / 10000 images (3, 32, 32), uint8, values 0..255; validation is the end of the training images."""
+    """Load 45000 / 5000 / 10000 images (3, 32, 32), uint8; validation is the end of the training images."""
     return read(folders(*FOLDERS), CHECKSUMS)
 
 
 def read(places: Sequence[Path], checksums: Mapping[str, str]) -> DataSet:
-    """The batches in the first of `places` that has them, with these md5 `checksums`; a tenth is for validation.
+    """Read the batches in the first of `places` that has them, with these md5 `checksums`; a tenth is for validation.
 
     Raises `InputError` where they are absent, damaged, or pickles of anything but arrays, lists and text.
     """
@@ -70,7 +70,7 @@ def _of_folder(path: Path, names: Mapping[str, str]) -> dict[str, bytes]:
 
 
 def _of_archive(path: Path, names: Mapping[str, str]) -> dict[str, bytes]:
-    """The contents of these members; nothing is unpacked to disk."""
+    """Read the contents of these members; nothing is unpacked to disk."""
     try:
         with tarfile.open(path) as archive:
             found = {Path(member.name).name: archive.extractfile(member) for member in archive if member.isfile()}
@@ -83,7 +83,7 @@ def _of_archive(path: Path, names: Mapping[str, str]) -> dict[str, bytes]:
 
 
 def _batch(content: bytes, md5: str, where: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, 3, 32, 32) and labels (N,) of one batch: data (N, 3072), channels first, and labels, a list."""
+    """Read images (N, 3, 32, 32) and labels (N,) of one batch: data (N, 3072), channels first, and a list of labels."""
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5:
         raise InputError(f"{where} of md5 {found}", f"md5 {md5}", "get the file again")

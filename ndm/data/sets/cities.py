@@ -8,5 +8,5 @@ SOURCE = "GeoNames cities15000, https://www.geonames.org, CC BY 4.0, via geoname
 
 
 def load() -> DataSet:
-    """28000 / 3000 / 3006 points (2,), float32: longitude in -180..180, latitude in -90..90."""
+    """Load 28000 / 3000 / 3006 points (2,), float32: longitude in -180..180, latitude in -90..90."""
     return load_vendored(NAME, (28000, 3000, 3006), source=SOURCE)

@@ -8,5 +8,5 @@ SOURCE = "Alpaydin, Kaynak, UCI, 1998, https://doi.org/10.24432/C50P49, CC BY 4.
 
 
 def load() -> DataSet:
-    """1200 / 300 / 297 images (1, 8, 8), uint8, values 0..16."""
+    """Load 1200 / 300 / 297 images (1, 8, 8), uint8, values 0..16."""
     return load_vendored(NAME, (1200, 300, 297), num_levels=17, num_classes=10, source=SOURCE)

@@ -30,7 +30,7 @@ CHECKSUMS = {
 
 
 def load() -> DataSet:
-    """55000 / 5000 / 10000 images (1, 28, 28), uint8, values 0..255; validation is the end of the training images.
+    """Load 55000 / 5000 / 10000 images (1, 28, 28), uint8; validation is the end of the training images.
 
     The files are looked for in $NDM_DATA and where Debian's package puts them. Raises `InputError` where they are
     absent, which says how to get them, or damaged.
@@ -39,7 +39,7 @@ def load() -> DataSet:
 
 
 def read(places: Sequence[Path], checksums: Mapping[str, str], advice: str = ADVICE) -> DataSet:
-    """The four files in the folders `places`, with the md5 `checksums` of their unpacked content, by file name.
+    """Read the four files in the folders `places`, with the md5 `checksums` of their unpacked content, by file name.
 
     `advice` says how to get them. The last twelfth of the training images, 5,000 of 60,000, is the validation split.
     """
@@ -59,7 +59,7 @@ def read(places: Sequence[Path], checksums: Mapping[str, str], advice: str = ADV
 def labelled(
     part: str, places: Sequence[Path], checksums: Mapping[str, str], advice: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The images (N, 1, H, W) and labels (N,) of the files whose names begin with `part`."""
+    """Read the images (N, 1, H, W) and labels (N,) of the files whose names begin with `part`."""
     images, labels = f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
     # Both are found before either is read: that a file is absent is known at once.
     x_path, y_path = find(images, places, advice), find(labels, places, advice)

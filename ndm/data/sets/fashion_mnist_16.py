@@ -12,7 +12,7 @@ MADE_FROM = "fashion_mnist"
 
 
 def load() -> DataSet:
-    """55000 / 5000 / 10000 images (1, 16, 16), uint8, values 0..255: those of `fashion_mnist`, in its splits.
+    """Load 55000 / 5000 / 10000 images (1, 16, 16), uint8: those of `fashion_mnist`, in its splits.
 
     Each is padded with two zeros on every side, to 32 x 32, and each 2 x 2 block is replaced by its mean, rounded
     half to even. Raises `InputError` as `fashion_mnist` does.
@@ -21,7 +21,7 @@ def load() -> DataSet:
 
 
 def smaller(whole: DataSet) -> DataSet:
-    """The data set with its images padded and averaged in blocks."""
+    """Pad the images of a data set and average them in blocks."""
     train, validation, test = (
         Split(block_means(np.pad(split.x, ((0, 0), (0, 0), (2, 2), (2, 2)))), split.y)
         for split in (whole.train, whole.validation, whole.test)

@@ -26,5 +26,5 @@ ARCHIVES = {
 
 
 def load(*, release: Any = None) -> DataSet:
-    """Images (3, 64, 64), uint8, of the `release` that is named, old or new; see `ndm.data.sets._imagenet`."""
+    """Load images (3, 64, 64), uint8, of the `release` that is named, old or new; see `ndm.data.sets._imagenet`."""
     return imagenet.read(64, release)

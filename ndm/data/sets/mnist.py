@@ -24,10 +24,10 @@ CHECKSUMS = {
 
 
 def load() -> DataSet:
-    """55000 / 5000 / 10000 images (1, 28, 28), uint8, values 0..255; validation is the end of the training images."""
+    """Load 55000 / 5000 / 10000 images (1, 28, 28), uint8; validation is the end of the training images."""
     return read(folders(*FOLDERS), CHECKSUMS)
 
 
 def read(places: Sequence[Path], checksums: Mapping[str, str]) -> DataSet:
-    """The four files, in the format and the splits of `fashion_mnist`, which imitates them."""
+    """Read the four files, in the format and the splits of `fashion_mnist`, which imitates them."""
     return replace(fashion_mnist.read(places, checksums, ADVICE), name=NAME, source=SOURCE)

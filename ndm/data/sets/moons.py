@@ -17,7 +17,7 @@ ANGLES, LOG_WEIGHTS = np.pi * (NODES + 1) / 2, np.log(WEIGHTS / 2)
 
 
 def load() -> DataSet:
-    """x = 2 (c_y(u) + 0.1 eps) - (1, 0.2), with u ~ U(0, pi), y in {0, 1} in equal halves, eps ~ N(0, I)."""
+    """Make x = 2 (c_y(u) + 0.1 eps) - (1, 0.2), with u ~ U(0, pi), y in {0, 1} in equal halves, eps ~ N(0, I)."""
     rng, y = stream(0), labels(2)
     u = np.pi * rng.random_sample(len(y))
     centre = np.where(y[:, None] == 0, half_circle(u, 0), half_circle(u, 1))
@@ -32,7 +32,7 @@ def half_circle(u: np.ndarray, y: int) -> np.ndarray:
 
 
 def log_density(x: np.ndarray) -> np.ndarray:
-    """log p(x) = log 1/2 sum_y 1/pi int_0^pi N(w; c_y(u), 0.1^2 I) du - 2 log 2, w = (x + (1, 0.2)) / 2."""
+    """The log density, log 1/2 sum_y 1/pi int_0^pi N(w; c_y(u), 0.1^2 I) du - 2 log 2, w = (x + (1, 0.2)) / 2."""
     w = (x + SHIFT) / SCALE
     centres = np.concatenate([half_circle(ANGLES, 0), half_circle(ANGLES, 1)])  # (2 x 200, 2)
     log_kernel = log_normal(w[:, None] - centres, NOISE).sum(axis=-1)  # (N, 2 x 200)

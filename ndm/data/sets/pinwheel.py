@@ -26,7 +26,7 @@ STEPS, LARGEST, BISECTIONS = 64, 4.0, 50
 
 
 def load() -> DataSet:
-    """The definition above, with equally many points on each arm."""
+    """Draw points by the definition above, equally many on each arm."""
     rng, y = stream(3), labels(ARMS)
     a, b = 1 + RADIAL * rng.standard_normal(len(y)), TANGENTIAL * rng.standard_normal(len(y))
     x = np.stack(rotate(a, b, -angle(a, y)), axis=-1)
@@ -34,18 +34,18 @@ def load() -> DataSet:
 
 
 def angle(a: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """phi(a, y) = 2 pi y / 5 + 0.25 exp(a)."""
+    """The angle phi(a, y) = 2 pi y / 5 + 0.25 exp(a)."""
     phi: np.ndarray = 2 * np.pi * y / ARMS + RATE * np.exp(a)
     return phi
 
 
 def rotate(u: np.ndarray, v: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """R(phi) (u, v)."""
+    """Rotate (u, v) by phi."""
     return np.cos(phi) * u - np.sin(phi) * v, np.sin(phi) * u + np.cos(phi) * v
 
 
 def log_density(x: np.ndarray) -> np.ndarray:
-    """log p(x) by the sum above; -inf where no solution is found, which happens only beyond |x| = 8."""
+    """The log density by the sum above; -inf where no solution is found, which happens only beyond |x| = 8."""
     u, v = x.T / SCALE
     radius = np.hypot(u, v)[:, None, None] + 1e-9  # a little wider, so that the ends differ strictly in sign
     a = -radius + (np.minimum(radius, LARGEST) + radius) * np.linspace(0, 1, STEPS + 1)  # (N, 1, STEPS + 1)

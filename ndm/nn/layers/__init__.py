@@ -1,4 +1,4 @@
-"""The cheapest networks of an event alone, without time, one file each."""
+"""Small networks of an event without time, one file each: the h_k of `SeriesTransform`."""
 
 from ndm.nn.layers.convolutional import ConvolutionalLayer
 from ndm.nn.layers.hidden import HiddenLayer

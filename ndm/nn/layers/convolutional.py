@@ -1,4 +1,4 @@
-"""Two convolutions."""
+"""A layer of two convolutions, for images."""
 
 from collections.abc import Sequence
 

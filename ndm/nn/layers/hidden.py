@@ -1,4 +1,4 @@
-"""A hidden layer."""
+"""A perceptron with one hidden layer."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a layer is: a network of an event alone, without time."""
+"""The interface of a layer: a network of an event without time."""
 
 from abc import ABC, abstractmethod
 
@@ -18,4 +18,4 @@ class Layer(Part, ABC):
 
     @abstractmethod
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
-        """h, (B, num_outputs, *event_shape)."""
+        """Compute h, (B, num_outputs, *event_shape)."""

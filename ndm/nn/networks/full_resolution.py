@@ -1,4 +1,4 @@
-"""The network for likelihoods of images: residual blocks at the size of the image, none below it."""
+"""VDM's network for likelihoods of images: residual blocks at full resolution only."""
 
 import math
 from collections.abc import Sequence
@@ -17,9 +17,10 @@ _MOST_OCTAVE = 16  # float32 has no digits left for faster waves
 
 
 class Waves(nn.Module):
-    """x (B, C, H, W) -> [x, sin(2^n 2 pi x), cos(2^n 2 pi x)] for each n in `octaves`, (B, C (1 + 2 N), H, W).
+    """Fourier features of an image: [x, sin(2^n 2 pi x), cos(2^n 2 pi x)] for each n in `octaves`.
 
-    The last bits of a pixel decide a likelihood, and a network would not see them: a level of 256 is 1/128 apart.
+    (B, C, H, W) -> (B, C (1 + 2 N), H, W). The last bits of a pixel matter for a likelihood, and a network would hardly
+    see them: the 256 levels are 1/128 apart.
     """
 
     frequencies: Tensor
@@ -37,10 +38,10 @@ class Waves(nn.Module):
 class FullResolution(Network):
     """VDM's network, a U-Net of one resolution: x (B, C, H, W), t (B,) -> (B, num_outputs, C, H, W).
 
-    `blocks` residual blocks of `channels` channels, two more with attention between them, and `blocks` + 1 that each
-    see, beside what comes from below, what went into or came out of a block above, the last first. The image enters
-    with waves of it (`Waves`). Every block is the identity at first, so that depth costs no stability. Kingma et al.
-    (2021, https://arxiv.org/abs/2107.00630, appendix B); time scales and shifts as in `UNet`, and only shifts in
+    `blocks` residual blocks of `channels` channels, two more with attention between them, and `blocks` + 1 blocks on
+    the way up, which also see the features of the way down by skip connections, the last first. The image enters with
+    its Fourier features (`Waves`). Every block is the identity at first, so that depth costs no stability. Kingma
+    et al. (2021, https://arxiv.org/abs/2107.00630, appendix B); time scales and shifts as in `UNet`, and only shifts in
     theirs. Raises `InputError` for events that are not (C, H, W).
     """
 

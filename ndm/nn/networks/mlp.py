@@ -12,7 +12,7 @@ from ndm.nn.network import Network, check_sizes, zero_init
 
 
 class ResidualBlock(Block):
-    """h + W_2 silu((1 + scale) W_1 h + shift): h (B, width), the embedding (B, embedding_width) -> (B, width).
+    """A residual block, h + W_2 silu((1 + scale) W_1 h + shift): h (B, width), (B, embedding_width) -> (B, width).
 
     (scale, shift) is linear in the embedding: FiLM (Perez et al., 2018, https://arxiv.org/abs/1709.07871).
     """

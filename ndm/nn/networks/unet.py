@@ -19,7 +19,9 @@ def conv3x3(in_channels: int, out_channels: int) -> Conv2d:
 
 
 class ResidualBlock(Block):
-    """W_0 h + W_2 silu((1 + scale) norm(W_1 silu(norm(h))) + shift): (B, C_in, H, W) -> (B, C_out, H, W).
+    """A residual block, W_0 h + W_2 silu((1 + scale) norm(W_1 silu(norm(h))) + shift).
+
+    (B, C_in, H, W) -> (B, C_out, H, W).
 
     W_1 and W_2 are 3x3 convolutions, (scale, shift) is linear in the embedding, W_0 is the identity or, where the
     number of channels changes, a 1x1 convolution. Dhariwal and Nichol (2021, https://arxiv.org/abs/2105.05233).
@@ -42,7 +44,7 @@ class ResidualBlock(Block):
 
 
 class Resolution(nn.Module):
-    """One resolution: blocks, then the level below at half the resolution as a residual branch, then blocks.
+    """One resolution: blocks, then a residual branch at half the resolution, then blocks.
 
     h + up(W below(pool(h))). A concatenation of the two and a 1x1 convolution, as many U-Nets have, would differ
     only by a weight on h; W, a 1x1 convolution, comes before the upsampling because it costs a quarter there.
@@ -73,7 +75,7 @@ class UNet(Network):
     residual blocks on its way down and as many on its way up; those at heights in `attention` attend over all
     pixels. Ronneberger et al. (2015, https://arxiv.org/abs/1505.04597); time, and the condition where there is one,
     scale and shift every block. Raises `InputError` for events that are not (C, H, W), for sizes that 2**(levels - 1)
-    does not divide, and for a height in `attention` that no level has.
+    does not divide, and for a height in `attention` that no resolution has.
     """
 
     def __init__(

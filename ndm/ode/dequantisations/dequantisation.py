@@ -1,4 +1,4 @@
-"""What a dequantisation is: from data to z_0, whose density the ODE has."""
+"""The interface of a dequantisation: from data to z_0, whose density the ODE has."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -14,12 +14,12 @@ from ndm.parts.schedules import NoiseLevel
 
 
 def without_noise(x: Tensor, decoder: Decoder, level: NoiseLevel) -> Tensor:
-    """z_0 = alpha_0 x', x' the standardised data, for data x (B, *event) and the noise level at t = 0."""
+    """Scale data to z_0 = alpha_0 x', x' the standardised data, for x (B, *event) and the noise level at t = 0."""
     return level.alpha * decoder.standardise(x)
 
 
 class Dequantisation(ABC):
-    """z_0 and log w with log p(x) = log p(z_0) + log w, or >= in the mean where z_0 is drawn.
+    """A map from data to z_0 and log w with log p(x) = log p(z_0) + log w, or >= in the mean where z_0 is drawn.
 
     Attributes:
         name: what results say.
@@ -31,20 +31,21 @@ class Dequantisation(ABC):
 
     @abstractmethod
     def check(self, decoder: Decoder, draws: int) -> None:
-        """Raise `InputError` for data that it is not for, and a number of draws that it does not have."""
+        """Raise `InputError` for data or a number of draws that this dequantisation does not serve."""
 
     @abstractmethod
     def __call__(self, x: Tensor, decoder: Decoder, level: NoiseLevel, noise: Noise) -> tuple[Tensor, Tensor]:
-        """z_0 (B, *event) and log w (B,) of data x (B, *event), for the noise level at t = 0, of fields ()."""
+        """Compute z_0 (B, *event) and log w (B,) of data x (B, *event), for the noise level at t = 0, of fields ()."""
 
 
 def check_draws(draws: int) -> None:
+    """Raise `InputError` for less than one draw."""
     if draws < 1:
         raise InputError(f"{draws} draws of the dequantisation", "at least 1")
 
 
 def dequantisation_for(name: str | None, decoder: Decoder) -> Dequantisation:
-    """The one called `name`; by default none for real values, and the noise of q(z_0 | x) for data with levels."""
+    """Choose the dequantisation: by default none for real values, and the noise of q(z_0 | x) for levels."""
     if name is None:
         name = "posterior" if isinstance(decoder, DiscretisedDecoder) else "none"
     chosen: Dequantisation = DEQUANTISATIONS.find(name)()

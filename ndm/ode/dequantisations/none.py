@@ -1,4 +1,4 @@
-"""Real values, as they are."""
+"""No dequantisation: real values as they are."""
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ from ndm.parts.schedules import NoiseLevel
 
 
 class NoDequantisation(Dequantisation):
-    """Real values, as they are: z_0 = alpha_0 x', x' the standardised data, w = |dz_0 / dx|.
+    """No dequantisation: z_0 = alpha_0 x', x' the standardised data, w = |dz_0 / dx|.
 
     The density is that of z_0 / alpha_0 in the units of the data.
     """

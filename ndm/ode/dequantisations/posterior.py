@@ -1,4 +1,4 @@
-"""The noise of q(z_0 | x)."""
+"""Dequantisation by the noise of q(z_0 | x)."""
 
 from torch import Tensor
 
@@ -11,10 +11,10 @@ from ndm.process.gaussian import Gaussian
 
 
 class PosteriorDequantisation(Dequantisation):
-    """z_0 ~ q(z_0 | x): log p(x) >= E[ log p(z_0) + log p(x | z_0) - log q(z_0 | x) ].
+    """Dequantise by the noise of q(z_0 | x): log p(x) >= E[ log p(z_0) + log p(x | z_0) - log q(z_0 | x) ].
 
-    The noise that the model was trained with, so that z_0 lies where the model has seen data; uniform noise leaves
-    that region when sigma_0 is below the width of a level.
+    It is the noise that the model was trained with, so that z_0 lies where the model has seen data; uniform noise
+    leaves that region when sigma_0 is below the width of a level.
     Source: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630.
     """
 

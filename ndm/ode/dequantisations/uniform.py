@@ -1,4 +1,4 @@
-"""Uniform noise over the width of a level."""
+"""Dequantisation by uniform noise over the width of a level."""
 
 from torch import Tensor
 
@@ -11,8 +11,9 @@ from ndm.parts.schedules import NoiseLevel
 
 
 class UniformDequantisation(Dequantisation):
-    """z_0 = alpha_0 (x + u), u uniform over the width of a level: log P(x) >= E[log p(z_0)] + d log(alpha_0 width).
+    """Dequantise by uniform noise u over the width of a level, z_0 = alpha_0 (x + u).
 
+    log P(x) >= E[log p(z_0)] + d log(alpha_0 width).
     Source: Theis et al., A note on the evaluation of generative models (2015), https://arxiv.org/abs/1511.01844.
     """
 

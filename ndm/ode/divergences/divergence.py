@@ -1,4 +1,4 @@
-"""What a divergence is: the trace of a velocity's Jacobian, from products with probes."""
+"""The interface of a divergence: the trace of a velocity's Jacobian, from products with probes."""
 
 import inspect
 from abc import ABC, abstractmethod
@@ -15,10 +15,10 @@ from ndm.base.noise import Noise
 
 
 class Divergence(ABC):
-    """tr J = E[e^T J e] over probes e with E[e e^T] = I, (B, K, *event): each e^T J e is one backward pass.
+    """The divergence of a velocity from probes e, tr J = E[e^T J e] with E[e e^T] = I, e (B, K, *event).
 
-    Reverse mode, because the velocity itself may hold a forward derivative in t: a gradient through a forward
-    derivative is what training needs anyway, and every layer has it; a forward derivative of one many lack.
+    Each e^T J e is one backward pass. Reverse mode, because the velocity itself may hold a forward derivative in t:
+    every layer has the gradient of a forward derivative, which training needs, but not a second forward derivative.
     """
 
     name: ClassVar[str]
@@ -26,26 +26,26 @@ class Divergence(ABC):
 
     @abstractmethod
     def check(self, event_shape: tuple[int, ...]) -> None:
-        """Raise `InputError` for events that it would take too long for."""
+        """Raise `InputError` for events that are too large for it."""
 
     @abstractmethod
     def probes(self, noise: Noise, like: Tensor) -> Tensor:
-        """e for states shaped like `like` (B, *event), (B, K, *event), or (1, K, *event) where all have the same.
+        """Make probes for states shaped like `like` (B, *event): (B, K, *event), or (1, K, *event) if all are alike.
 
-        They are the same all along a path.
+        They stay the same along a path.
         """
 
     @abstractmethod
     def apart(self) -> list["Divergence"]:
-        """Traces of one estimate each, for paths of their own, that are this one together."""
+        """Split into divergences of one estimate each, for separate paths."""
 
     @abstractmethod
     def collect(self, forms: Tensor) -> Tensor:
-        """The estimates of the trace that the forms e^T J e (B, K) amount to, (B, number of estimates)."""
+        """Combine the forms e^T J e (B, K) into estimates of the divergence, (B, number of estimates)."""
 
 
 def divergence_for(name: str, num_probes: int | None = None) -> Divergence:
-    """The divergence called exact, hutchinson (Rademacher) or gaussian; `InputError` for other names."""
+    """Choose a divergence: exact, hutchinson (Rademacher) or gaussian; `InputError` for other names."""
     kind = DIVERGENCES.find(name)
     if num_probes is not None and "num_probes" not in inspect.signature(kind).parameters:
         raise InputError(f"{num_probes} probes for the {name} trace", "none", "use divergence=hutchinson")
@@ -56,7 +56,7 @@ def divergence_for(name: str, num_probes: int | None = None) -> Divergence:
 @outside_inference()
 @torch.enable_grad()
 def quadratic_forms(velocity: Callable[[Tensor], Tensor], z: Tensor, probes: Tensor) -> tuple[Tensor, Tensor]:
-    """v = velocity(z), (B, *event), and e_k^T (dv/dz) e_k, (B, K), for a velocity that treats examples apart.
+    """Compute v = velocity(z), (B, *event), and e_k^T (dv/dz) e_k, (B, K); the velocity must not mix examples.
 
     The probes e are (B or 1, K, *event).
     """

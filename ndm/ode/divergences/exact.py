@@ -1,4 +1,4 @@
-"""The exact trace."""
+"""The exact divergence."""
 
 import math
 
@@ -14,7 +14,7 @@ _MOST_DIMENSIONS = 4096  # each costs a backward pass for every evaluation
 
 
 class Exact(Divergence):
-    """e = the unit vectors: sum_i dv_i / dz_i, in d backward passes.
+    """The exact divergence, sum_i dv_i / dz_i, in d backward passes: probes are the unit vectors.
 
     Raises:
         InputError: beyond 4096 dimensions.

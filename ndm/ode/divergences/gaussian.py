@@ -1,4 +1,4 @@
-"""The trace by Gaussian probes."""
+"""The divergence estimated with Gaussian probes."""
 
 from torch import Tensor
 
@@ -7,7 +7,7 @@ from ndm.ode.divergences.hutchinson import Hutchinson
 
 
 class Gaussian(Hutchinson):
-    """e_i ~ N(0, 1)."""
+    """The divergence estimated with Gaussian probes, e_i ~ N(0, 1)."""
 
     name = "hutchinson, Gaussian"
 

@@ -1,4 +1,4 @@
-"""The trace by random signs."""
+"""The divergence estimated with probes of random signs."""
 
 import torch
 from torch import Tensor
@@ -11,14 +11,14 @@ _MOST_PROBES = 10_000
 
 
 class Hutchinson(Divergence):
-    """e_i = +-1 with equal probability (Rademacher): the least variance of all independent probes.
+    """The divergence estimated with Rademacher probes, e_i = +-1: the least variance of all independent probes.
 
     Sources: Hutchinson (1989), https://doi.org/10.1080/03610918908812806; Grathwohl et al., FFJORD (2018),
     https://arxiv.org/abs/1810.01367.
 
     Args:
-        num_probes: K, each with an estimate of its own, so that their spread is the error; one alone has none. For data
-            that are dequantised each estimate has draws of its own, too, and so paths.
+        num_probes: K, each with its estimate, so that their spread gives the error; one alone has none. For
+            dequantised data each estimate also has its draws, and so its path.
     """
 
     name = "hutchinson, Rademacher"
@@ -30,7 +30,7 @@ class Hutchinson(Divergence):
         self.num_probes = num_probes
 
     def check(self, event_shape: tuple[int, ...]) -> None:
-        """Any event will do."""
+        """Accept any event."""
 
     def probes(self, noise: Noise, like: Tensor) -> Tensor:
         return torch.stack([self.draw(noise) for _ in range(self.num_probes)], 1)

@@ -1,4 +1,4 @@
-"""Solvers of ordinary differential equations, one file each: off-the-shelf methods, each example on its own."""
+"""Solvers of ordinary differential equations, one file each; every example is solved independently."""
 
 from ndm.ode.solvers.adaptive import Adaptive
 from ndm.ode.solvers.fixed import Fixed

@@ -1,4 +1,4 @@
-"""Methods that choose their steps by an estimate of the error, for each example by itself."""
+"""Adaptive Runge-Kutta methods with a step size for each example."""
 
 from functools import cached_property
 
@@ -24,13 +24,13 @@ class Adaptive(Solver):
 
         rms_i( error_i / (atol + rtol max(|y_i|, |y_i'|)) )
 
-    over the parts of the state. Every example has a time and a step of its own; those that have arrived drop out.
+    over the parts of the state. Every example has its time and its step; those that have arrived drop out.
     Source: Hairer, Norsett, Wanner, Solving Ordinary Differential Equations I (1993), section II.4.
 
     Args:
         method: dopri5, bosh3, dopri8, fehlberg2 or adaptive_heun.
         rtol, atol: relative and absolute error allowed in a step.
-        max_steps: after so many steps of one example it is given up.
+        max_steps: steps of one example after which the solver gives up.
 
     Raises:
         InputError: for unknown methods, and tolerances that are not between 0 and 1.
@@ -76,7 +76,7 @@ class Adaptive(Solver):
 
 
 class _Batch:
-    """The examples that are under way, as rows of one matrix (N, n)."""
+    """The examples that have not arrived yet, as rows of one matrix (N, n)."""
 
     def __init__(self, solver: Adaptive, field: Field, state: State, start: float, end: float) -> None:
         self.solver, self.field, self.end = solver, field, end
@@ -104,7 +104,7 @@ class _Batch:
         return torch.cat([part.reshape(len(y), -1) for part in velocity], 1)
 
     def _norm(self, errors: Tensor) -> Tensor:
-        """The largest root mean square of the parts, (N,)."""
+        """The norm of a state: the largest root mean square of its parts, (N,)."""
         return torch.stack([part.square().mean(1) for part in errors.split(self.sizes, 1)]).amax(0).sqrt().double()
 
     def _first_step(self) -> Tensor:
@@ -175,7 +175,7 @@ class _Batch:
 
 
 def _combine(weights: Tensor, stages: list[Tensor]) -> Tensor:
-    """sum_i weights_i stages_i."""
+    """Combine stages, sum_i weights_i stages_i."""
     pairs = [(weight, stage) for weight, stage in zip(weights.tolist(), stages, strict=True) if weight]
     total = pairs[0][0] * pairs[0][1]
     for weight, stage in pairs[1:]:

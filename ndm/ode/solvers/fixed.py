@@ -1,4 +1,4 @@
-"""Methods with a given number of equal steps."""
+"""Runge-Kutta methods with a given number of equal steps."""
 
 import torch
 from torch import Tensor
@@ -18,8 +18,8 @@ class Fixed(Solver):
     """A method of torchdiffeq on a uniform grid: euler, midpoint, heun2, heun3 or rk4.
 
     Args:
-        steps: how many.
-        method: its name.
+        steps: the number of steps.
+        method: the name of the method.
 
     Raises:
         InputError: for unknown methods and fewer than 1 step.

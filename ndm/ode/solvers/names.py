@@ -1,4 +1,4 @@
-"""Solvers by the names of their methods."""
+"""Choose a solver by the name of its method."""
 
 from ndm.base.axes import SOLVERS
 from ndm.base.errors import InputError
@@ -12,7 +12,7 @@ from ndm.ode.solvers.solver import Solver
 def solver_for(
     method: str = "dopri5", steps: int | None = None, rtol: float | None = None, atol: float | None = None
 ) -> Solver:
-    """The solver of that method; raises `InputError` for unknown ones, and for what a method does not take."""
+    """Make the solver of that method; raises `InputError` for unknown methods and for options they do not take."""
     found = SOLVERS.find(method, ADAPTIVE | FIXED)
     given = {name: value for name, value in (("steps", steps), ("rtol", rtol), ("atol", atol)) if value is not None}
     if method in FIXED:

@@ -1,4 +1,4 @@
-"""What a solver is: it carries states along a field of velocities, each example by itself."""
+"""The interface of a solver: it carries states along a field of velocities, each example independently."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -16,38 +16,38 @@ Field = Callable[[Tensor, State, Tensor], State]
 
 
 class NoSolution(InputError):
-    """An ODE that a solver cannot follow to its end."""
+    """Raised for an ODE that a solver cannot follow to its end."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """Where the examples arrived, and what it took."""
+    """The states at the end, and the number of evaluations."""
 
     state: State
     evaluations: Tensor  # (B,) int64, of the field, for each example
 
 
 def blow_up(t: float, row: int, advice: str) -> NoSolution:
-    """The error for a state or velocity that is not finite, of the example in that row of the batch."""
+    """Make the error for a state or velocity that is not finite, of the example in that row of the batch."""
     return NoSolution(
         f"an ODE that blows up at t = {t:.4g} (example {row} of its batch)", "a velocity that is finite", advice
     )
 
 
 class Solver(ABC):
-    """dy/dt = field(t, y) from `start` to `end`, either of which may be the larger.
+    """Solves dy/dt = field(t, y) from `start` to `end`, either of which may be the larger.
 
     The outcome of an example does not depend on the others of its batch.
     """
 
     def check(self, precision: torch.dtype) -> None:
-        """Raise `InputError` for what cannot be reached in that precision."""
+        """Raise `InputError` for tolerances that cannot be reached in that precision."""
         if precision not in PRECISIONS:
             raise InputError(f"an ODE in {precision}", "float32 or float64")
 
     @abstractmethod
     def __call__(self, field: Field, state: State, start: float, end: float) -> Solution:
-        """The state at `end`, from that at `start`.
+        """Solve for the state at `end` from that at `start`.
 
         Raises:
             InputError: where the state or its velocity is not finite, or what was asked cannot be reached.

@@ -1,4 +1,4 @@
-"""Orthogonal coordinates of an event, one file each."""
+"""Orthogonal bases of an event, one file each."""
 
 from ndm.process.bases.basis import Basis
 from ndm.process.bases.frequency import CosineBasis

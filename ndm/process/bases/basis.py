@@ -1,4 +1,4 @@
-"""What a basis is: orthogonal coordinates of an event.
+"""The interface of a basis: orthogonal coordinates of an event.
 
 White noise is white in every orthogonal basis, so a process may be run, coordinate by coordinate, in any of them.
 """
@@ -15,12 +15,12 @@ class Basis(Part, ABC):
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
-        """B x, (B, *event) -> (B, *event)."""
+        """The coordinates B x of x, (B, *event) -> (B, *event)."""
 
     @abstractmethod
     def inverse(self, coordinates: Tensor) -> Tensor:
-        """B^T c, (B, *event) -> (B, *event)."""
+        """The event B^T c of coordinates c, (B, *event) -> (B, *event)."""
 
     def scale(self, weights: Tensor, x: Tensor) -> Tensor:
-        """B^T diag(weights) B x."""
+        """Scale each coordinate of x, B^T diag(weights) B x."""
         return self.inverse(weights * self(x))

@@ -1,4 +1,4 @@
-"""The frequencies of an image or a signal."""
+"""The basis of spatial frequencies of an image or a signal (DCT)."""
 
 import math
 
@@ -51,7 +51,7 @@ class CosineBasis(Basis):
 
 
 def _cosine_matrix(size: int) -> Tensor:
-    """C in float64."""
+    """The matrix C of the DCT of that size, in float64."""
     n = torch.arange(size, dtype=torch.float64)
     matrix = math.sqrt(2 / size) * torch.cos(math.pi / size * (n + 0.5) * n[:, None])
     matrix[0] /= math.sqrt(2)

@@ -1,4 +1,4 @@
-"""The event's own coordinates."""
+"""The identity basis: the coordinates of the event, such as pixels."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from ndm.process.bases.basis import Basis
 
 
 class StandardBasis(Basis):
-    """B = I: the event's own coordinates (pixels)."""
+    """The identity, B = I: the coordinates of the event, such as pixels."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x

@@ -1,4 +1,4 @@
-"""Equal steps of gamma."""
+"""The grid of equal steps of gamma."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ _BISECTIONS = 60  # halvings of [0, 1]: past the resolution of float64
 
 
 class UniformGamma(Grid):
-    """Equal steps of gamma."""
+    """The grid of equal steps of gamma."""
 
     def __call__(self, schedule: Schedule, steps: int) -> Tensor:
         return uniform_gamma(schedule, steps)
@@ -20,8 +20,8 @@ class UniformGamma(Grid):
 def uniform_gamma(schedule: Schedule, steps: int) -> Tensor:
     """Equal steps of gamma, (steps + 1,) in float64, by bisection of the monotone gamma(t).
 
-    Where gamma exceeds 20 there is no signal to speak of (flow matching: gamma is infinite at t = 1): one step passes
-    it.
+    Where gamma exceeds 20 there is hardly any signal (flow matching: gamma is infinite at t = 1): one step crosses
+    that part.
     """
     check_steps(steps)
     parameter = next(schedule.parameters(), torch.zeros((), dtype=torch.float64))

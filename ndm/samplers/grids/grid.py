@@ -1,4 +1,4 @@
-"""What a grid is: the times that a sampler visits, from 1 down to 0."""
+"""The interface of a grid: the times that a sampler visits, from 1 down to 0."""
 
 from abc import ABC, abstractmethod
 from typing import Self
@@ -10,13 +10,13 @@ from ndm.parts.schedules import Schedule
 
 
 class Grid(ABC):
-    """(schedule, steps) -> times. Samplers take any such function; one that is chosen by name is one of these."""
+    """A grid of times, (schedule, steps) -> times. Samplers take any such function; named grids are of this class."""
 
     @classmethod
     def for_model(cls, model: NeuralDiffusion, event_shape: tuple[int, ...]) -> Self:
-        """The grid for that model, of events of that shape."""
+        """Make the grid for that model, with events of that shape."""
         return cls()
 
     @abstractmethod
     def __call__(self, schedule: Schedule, steps: int) -> Tensor:
-        """The times, (steps + 1,) in float64."""
+        """Return the times, (steps + 1,) in float64."""

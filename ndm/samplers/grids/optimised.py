@@ -22,9 +22,9 @@ _SHARE = 4  # fine times for each step, at least
 
 
 class Optimised(Grid):
-    """The times, of a fine grid, between which a deterministic process makes the least sum of squared errors at t = 0.
+    """The times out of a fine grid with the least sum of squared errors at t = 0 for a deterministic sampler.
 
-    Some samples walk down the fine grid. The step from t to s along the curve predicted at z_t misses z_s by
+    Some samples are taken down the fine grid. The step from t to s along the curve predicted at z_t misses z_s by
 
         m(t, s) = alpha_s f^_t(s) + (sigma_s / sigma_t) (z_t - alpha_t f^_t(t)) - z_s
 
@@ -41,10 +41,10 @@ class Optimised(Grid):
             fine time.
         event_shape: of its events.
         cond: labels (samples,), for models that take them.
-        samples: how many walk.
-        fine: the fine times are those of both uniform grids of so many steps. Up to fine / 4 steps are optimised; more
-            share the intervals of fine / 4 evenly.
-        seed: of the samples.
+        samples: the number of samples.
+        fine: the fine times are those of both uniform grids with this number of steps. Up to fine / 4 steps are
+            optimised; more divide the intervals of fine / 4 evenly.
+        seed: the seed of the samples.
 
     Raises:
         InputError: for less than 4 fine steps and less than 2 samples.
@@ -111,7 +111,7 @@ class Optimised(Grid):
 
 
 def shortest_path(lengths: Tensor, steps: int) -> list[int]:
-    """The points 0 = i_0 < i_1 < ... < i_steps = N - 1 with the least sum of lengths[i_k, i_k+1], lengths (N, N).
+    """Find the points 0 = i_0 < i_1 < ... < i_steps = N - 1 with the least sum of lengths[i_k, i_k+1], lengths (N, N).
 
     best_k(j) = min_i best_k-1(i) + lengths[i, j]: Bellman (1957).
     """

@@ -1,4 +1,4 @@
-"""Equal steps of time."""
+"""The grid of equal steps of time."""
 
 from torch import Tensor
 
@@ -8,7 +8,7 @@ from ndm.samplers.grids.grid import Grid
 
 
 class UniformTime(Grid):
-    """Equal steps of t."""
+    """Equal steps of time t."""
 
     def __call__(self, schedule: Schedule, steps: int) -> Tensor:
         return uniform_time(schedule, steps)

@@ -101,7 +101,7 @@ def chain_model(
 
 
 def _posterior(weights: Tensor, means: Tensor, variance: Tensor) -> Law:
-    """q's step at the believed mean of x."""
+    """q's step at the posterior mean of x."""
     mean = (weights * means).sum(-1, keepdim=True)
     return torch.ones_like(mean), mean, variance.sqrt().expand_as(mean)
 

@@ -67,7 +67,7 @@ def test_every_reverse_step_of_the_library_that_is_no_table_is_here() -> None:
 
 @pytest.mark.parametrize("eta", ETAS)
 @pytest.mark.parametrize("timesteps", CHAINS)
-def test_q_averaged_over_exact_beliefs_keeps_the_law_of_the_data(timesteps, eta) -> None:
+def test_q_averaged_over_exact_posteriors_keeps_the_law_of_the_data(timesteps, eta) -> None:
     """(x, z_t) ~ q and z_s ~ q(z_s | z_t, x) give (x, z_s) ~ q for every eta, 0 included: no number of steps is few."""
     model = chain_model(schedule=ndm.schedules.CosineSchedule(-4.0, 12.0))
     exact = expectation(

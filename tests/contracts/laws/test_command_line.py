@@ -92,7 +92,7 @@ def place(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def there(place, monkeypatch) -> None:
-    torch.set_default_dtype(torch.float32)  # as in a process of its own
+    torch.set_default_dtype(torch.float32)  # as in a new process
     monkeypatch.chdir(place)
     monkeypatch.setenv("NO_COLOR", "1")
 

@@ -25,7 +25,7 @@ from ndm.samplers import Sampler, grids
 
 HERE, ROOT = Path(__file__).parent, Path(ndm.__file__).parent
 
-# Why a public name has no law of its own here.
+# Why a public name has no law here.
 NAMES_EXCUSED: dict[str, str] = {
     "InputError": "no number comes from it",
     "Part": "no number comes from it",

@@ -85,7 +85,7 @@ def test_without_noise_a_sampler_follows_the_ode(name, grid) -> None:
 
 
 @pytest.mark.parametrize("reverse_step", [MomentsReverseStep, MixtureReverseStep])
-def test_steps_of_beliefs_without_volatility_tend_to_the_ode(reverse_step) -> None:
+def test_steps_of_posteriors_without_volatility_tend_to_the_ode(reverse_step) -> None:
     """Their variance is of the order of the step's square, so that the mean squared distance falls like 1 / steps."""
     model, steps, squares = model_of_levels(reverse_step=reverse_step()), [16, 32, 64], []
     for n in steps:

@@ -136,7 +136,7 @@ def with_palette(x, **options) -> bytes:
 
 
 def premultiplied(x) -> bytes:
-    """A TIFF whose alpha channel is said to be multiplied in."""
+    """A TIFF whose alpha channel is declared to be multiplied in."""
     content = bytearray(encoded(x, "TIFF"))
     content[content.index(b"\x52\x01\x03\x00\x01\x00\x00\x00") + 8] = 1  # the tag ExtraSamples
     return bytes(content)

@@ -1,4 +1,4 @@
-"""Lanes: every example once in an epoch, the same from wherever they are begun, whoever asks and in whatever order."""
+"""Lanes: every example once in an epoch, the same from any start, for any thread and in any order."""
 
 from itertools import islice
 from threading import Thread

@@ -113,7 +113,7 @@ def decoder_for(data: DataSet) -> Decoder:
 
 
 def condition_for(config: Config, data: DataSet) -> Condition | None:
-    """What the model is told of each example; None for nothing.
+    """Make the condition of the model; None without one.
 
     Classes have their frequencies in the training split, and real values its means and standard deviations.
     """

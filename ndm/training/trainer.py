@@ -183,7 +183,7 @@ class Trainer:
         return bound.total
 
     def own_batch(self, step: int) -> list[Piece]:
-        """What this process computes of the batch of a step, in pieces; made ahead of time, in another thread.
+        """Make the slices of a step's batch that this process computes; ahead of time, in another thread.
 
         The values were checked when the data set was made: no step looks at them.
         """
@@ -244,7 +244,7 @@ class Trainer:
         loss.backward(torch.full_like(loss, self.processes.number / (part.total * x[0].numel())))
 
     def _agreed(self, norm: Tensor) -> dict[str, float]:
-        """What all processes have of a step: the mean of each term, the norm of the gradient, the clock of the first
+        """Agree with all processes on a step: the mean of each term, the norm of the gradient, the clock of the first
         process, and whether any was interrupted. The one read of the device.
         """
         names = (*self.terms_of_shares[0], "gradient_norm", "seconds", "interrupted")

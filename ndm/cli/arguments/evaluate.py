@@ -13,7 +13,7 @@ from ndm.cli.words import RunFolder, one_of
 
 @dataclass(frozen=True)
 class Evaluate:
-    """What `ndm evaluate` is told."""
+    """The arguments of `ndm evaluate`."""
 
     run_folder: RunFolder
     """The folder of the run."""

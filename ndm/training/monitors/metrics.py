@@ -45,7 +45,7 @@ class Metrics:
         self.unwritten: list[str] = []  # the line that the disk did not take
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run needs to write the lines of an unbroken one."""
+        """The state that a resumed run needs to write the lines of an unbroken one."""
         return {"pending": self.pending, "totals": list(self.totals), "unwritten": self.unwritten}
 
     def load(self, step: int, state: dict[str, Any]) -> None:

@@ -131,7 +131,8 @@ class NeuralDiffusion(Pretrained):
         `level` is the noise level at t, where the caller has it.
         """
         check_tensors(z_t=z_t, t=t, **({} if cond is None else {"cond": cond}))
-        t = usable(t).expand(z_t.shape[:1])
+        t = usable(t)
+        t = t if t.ndim else t.expand(len(z_t))
         level, cond = level or self.schedule(t), self.told(cond)
         with callers_autocast():
             return self.predictor(usable(z_t), t, cond, level, self.transform)
@@ -160,14 +161,18 @@ class NeuralDiffusion(Pretrained):
         With the curve of x it is q's, with a predicted curve p's (at q's variance). Per-dimension values are
         coordinates in the transformation's basis. `volatility` takes the place of the model's own.
         """
+        check_tensors(s=s, t=t)
+        if not holds(s < t):
+            raise InputError("s >= t", "s < t", "the posterior goes from the noisier latent to the cleaner one")
         return self.kernel(z_t, s, t, volatility)(z_t, curve)
 
     @undisturbed()
     def kernel(self, like: Tensor, s: Tensor, t: Tensor, volatility: Volatility | None = None) -> Kernel:
-        """`posterior` before its curve is known, for latents shaped like `like` (B, *event)."""
+        """`posterior` before its curve is known, for latents shaped like `like` (B, *event).
+
+        That s < t is not looked at: it would read time_sampler from an accelerator in every step.
+        """
         check_tensors(z_t=like, s=s, t=t)
-        if not holds(s < t):
-            raise InputError("s >= t", "s < t", "the posterior goes from the noisier latent to the cleaner one")
         at_s, at_t = self.schedule(s), self.schedule(t)
         d = like_event((volatility or self.volatility).integral(s, t, self.schedule, self.transform), like)
         c = like_event(at_s.sigma / at_t.sigma, like) * torch.exp(-d / 2)

@@ -56,6 +56,10 @@ class Transform(Part, ABC):
         """Whether `log_scale_with_velocity` is one of its own, and not 0."""
         return type(self).log_scale_with_velocity is not Transform.log_scale_with_velocity
 
+    def with_shared_scale(self) -> "Transform":
+        """This transformation, made for one estimate of the bound: its curves share what they compute of the scale."""
+        return self
+
     def log_scale_at(self, t: Tensor) -> Tensor:
         """log w_i(t) alone."""
         return self.log_scale_with_velocity(t)[0]

@@ -15,6 +15,7 @@ import ndm
 import ndm.bounds.bound
 from ndm.autodiff.checkpointed import checkpoint_activations
 from ndm.base.noise import BatchSlice
+from ndm.base.spec import Spec
 from ndm.data import DataSet, Split, load
 from ndm.nn.networks.mlp import MLP
 from ndm.recipes import recipe
@@ -93,10 +94,15 @@ def test_a_training_step_reads_nothing_on_the_host(training) -> None:
 
 def test_the_steps_of_a_sampler_read_nothing_on_the_host() -> None:
     for schedule in (ndm.schedules.LearnedSchedule(), ndm.schedules.DdpmSchedule()):
+        scaling = ndm.transforms.ScalingTransform((2,))
         model = ndm.NeuralDiffusion(
             schedule,
             perturbed(ndm.transforms.ScalingTransform((2,))),
-            perturbed(ndm.DirectPredictor.for_events((2,), ndm.transforms.ScalingTransform((2,)), width=8, depth=1)),
+            perturbed(
+                ndm.DirectPredictor.from_spec(
+                    Spec((2,)), transform=ndm.transforms.ScalingTransform((2,)), width=8, depth=1
+                )
+            ),
             ndm.GaussianDecoder(),
         ).eval()
         z_t, (s, t) = torch.randn(3, 2), torch.tensor([0.25, 0.5])
@@ -118,7 +124,7 @@ def test_what_is_evaluated_once_is_what_is_evaluated_again_and_again(monkeypatch
     model = ndm.NeuralDiffusion(
         ndm.schedules.LearnedSchedule(-6.0, 3.0),
         transform,
-        ndm.DirectPredictor.for_events((2,), transform, **options),
+        ndm.DirectPredictor.from_spec(Spec((2,)), transform=transform, **options),
         ndm.GaussianDecoder(),
         volatility=ndm.volatilities.MarkovVolatility(),
         reverse_step=ndm.reverse_steps.MixtureReverseStep() if timesteps else None,

@@ -98,11 +98,7 @@ def test_the_steps_of_a_sampler_read_nothing_on_the_host() -> None:
         model = ndm.NeuralDiffusion(
             schedule,
             perturbed(ndm.transforms.ScalingTransform((2,))),
-            perturbed(
-                ndm.DirectPredictor.from_spec(
-                    Spec((2,)), transform=ndm.transforms.ScalingTransform((2,)), width=8, depth=1
-                )
-            ),
+            perturbed(ndm.DirectPredictor.from_spec(Spec((2,)), transform=scaling, width=8, depth=1)),
             ndm.GaussianDecoder(),
         ).eval()
         z_t, (s, t) = torch.randn(3, 2), torch.tensor([0.25, 0.5])

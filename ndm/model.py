@@ -88,7 +88,7 @@ class NeuralDiffusion(Pretrained):
             raise InputError(", ".join(shapes), "one shape", "make all parts for the same events")
 
     def checked(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
-        """The data x (B, *event), in float32 at least.
+        """Check the data x (B, *event) and convert them to float32 at least.
 
         Raises `InputError` for data that the decoder cannot describe or of another precision than the model, and for a
         condition that `check_condition` refuses.
@@ -118,7 +118,7 @@ class NeuralDiffusion(Pretrained):
 
     @undisturbed()
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
-        """The curve t -> F(x, t) of data x (B, *event), as the model sees it (`Decoder.standardise`)."""
+        """Make the curve t -> F(x, t) of data x (B, *event), standardised by `Decoder.standardise`."""
         check_tensors(x=x, **({} if cond is None else {"cond": cond}))
         x, cond = self.decoder.standardise(usable(x)), self.told(cond)
         with callers_autocast():
@@ -126,12 +126,13 @@ class NeuralDiffusion(Pretrained):
 
     @undisturbed()
     def predict(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None, level: NoiseLevel | None = None) -> Curve:
-        """The model's guess of the curve, from latents z_t (B, *event) at time_sampler t, (B,) or ().
+        """Predict the curve from latents z_t (B, *event) at times t, (B,) or ().
 
         `level` is the noise level at t, where the caller has it.
         """
         check_tensors(z_t=z_t, t=t, **({} if cond is None else {"cond": cond}))
-        t = usable(t).expand(z_t.shape[:1])
+        t = usable(t)
+        t = t if t.ndim else t.expand(len(z_t))
         level, cond = level or self.schedule(t), self.told(cond)
         with callers_autocast():
             return self.predictor(usable(z_t), t, cond, level, self.transform)
@@ -160,14 +161,18 @@ class NeuralDiffusion(Pretrained):
         With the curve of x it is q's, with a predicted curve p's (at q's variance). Per-dimension values are
         coordinates in the transformation's basis. `volatility` takes the place of the model's own.
         """
+        check_tensors(s=s, t=t)
+        if not holds(s < t):
+            raise InputError("s >= t", "s < t", "the posterior goes from the noisier latent to the cleaner one")
         return self.kernel(z_t, s, t, volatility)(z_t, curve)
 
     @undisturbed()
     def kernel(self, like: Tensor, s: Tensor, t: Tensor, volatility: Volatility | None = None) -> Kernel:
-        """`posterior` before its curve is known, for latents shaped like `like` (B, *event)."""
+        """`posterior` before its curve is known, for latents shaped like `like` (B, *event).
+
+        That s < t is not looked at: it would read time_sampler from an accelerator in every step.
+        """
         check_tensors(z_t=like, s=s, t=t)
-        if not holds(s < t):
-            raise InputError("s >= t", "s < t", "the posterior goes from the noisier latent to the cleaner one")
         at_s, at_t = self.schedule(s), self.schedule(t)
         d = like_event((volatility or self.volatility).integral(s, t, self.schedule, self.transform), like)
         c = like_event(at_s.sigma / at_t.sigma, like) * torch.exp(-d / 2)
@@ -196,7 +201,7 @@ class NeuralDiffusion(Pretrained):
 
     @undisturbed()
     def predicted_velocity(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
-        """dz/dt of the model's ODE, (B, *event): `velocity` with the curve that is predicted at z_t."""
+        """Compute dz/dt of the model's ODE, (B, *event): `velocity` with the curve that is predicted at z_t."""
         check_tensors(t=t)
         level = self.schedule(t)
         return self.velocity(z_t, self.predict(z_t, t, cond, level), t, level)
@@ -222,7 +227,7 @@ class NeuralDiffusion(Pretrained):
     def diffusion(
         self, like: Tensor, t: Tensor, volatility: Volatility | None = None, level: NoiseLevel | None = None
     ) -> Tensor:
-        """g of the reverse SDE, g^2 = eta sigma^2 gamma', for latents shaped like `like` (B, *event)."""
+        """Compute g of the reverse SDE, g^2 = eta sigma^2 gamma', for latents shaped like `like` (B, *event)."""
         check_tensors(z_t=like, t=t)
         level = level or self.schedule(t)
         eta = like_event((volatility or self.volatility).eta(t, self.schedule, self.transform), like)
@@ -232,8 +237,8 @@ class NeuralDiffusion(Pretrained):
     def reverse_kernel(self, z_t: Tensor, predicted: Curve, step: Tensor, timesteps: int) -> Gaussian | Mixture:
         """p(z_s | z_t) of the chain of T = `timesteps` steps, from t = (k + 1) / T to s = k / T, k = `step` (B,).
 
-        The posterior at the predicted curve, spread by `reverse_step`. `reverse_kernel_at` gives that of other times
-        and volatilities.
+        The posterior at the predicted curve, given the form of `reverse_step`. `reverse_kernel_at` gives p for other
+        times and volatilities.
         """
         check_tensors(z_t=z_t, step=step)
         s, t = step.to(z_t.dtype) / timesteps, (step + 1).to(z_t.dtype) / timesteps

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ndm.autodiff.checkpointed import Block
-from ndm.autodiff.layers import Conv2d, Linear, SiLU, modulate
+from ndm.autodiff.layers import Conv2d, Dropout, Linear, SiLU, modulate
 from ndm.base.errors import InputError
 from ndm.nn.attention import ImageNorm, SelfAttention
 from ndm.nn.embeddings import TimeEmbedding
@@ -15,6 +15,7 @@ from ndm.nn.network import Network, check_sizes, zero_init
 
 
 def conv3x3(in_channels: int, out_channels: int) -> Conv2d:
+    """Make a 3x3 convolution that keeps height and width."""
     """Make a 3x3 convolution that keeps height and width."""
     return Conv2d(in_channels, out_channels, 3, padding=1)
 
@@ -33,12 +34,14 @@ class ResidualBlock(Block):
         self.enter = nn.Sequential(ImageNorm(in_channels), SiLU(), conv3x3(in_channels, out_channels))
         self.modulation = Linear(width, 2 * out_channels)
         self.norm = ImageNorm(out_channels)
-        self.leave = nn.Sequential(SiLU(), nn.Dropout(dropout), conv3x3(out_channels, out_channels))
+        self.leave = nn.Sequential(SiLU(), Dropout(dropout), conv3x3(out_channels, out_channels))
         same = in_channels == out_channels
         self.shortcut = nn.Identity() if same else Conv2d(in_channels, out_channels, 1)
         self.attention = SelfAttention(out_channels) if attend else nn.Identity()
 
     def compute(self, h: Tensor, embedding: Tensor) -> Tensor:
+        """Compute the block: h (B, C_in, H, W), the embedding (B, width) -> (B, C_out, H, W)."""
+        """Compute the block: h (B, width), the embedding (B, embedding_width) -> (B, width)."""
         """Compute the block: h (B, C_in, H, W), the embedding (B, width) -> (B, C_out, H, W)."""
         scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, dim=1)
         hidden = modulate(self.norm(self.enter(h)), scale, shift)

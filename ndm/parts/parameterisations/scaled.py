@@ -1,4 +1,4 @@
-"""The network predicts what the best linear guess of x misses, at unit scale."""
+"""The network predicts the error of the best linear estimate of x, at unit scale (EDM)."""
 
 from torch import Tensor
 
@@ -9,13 +9,13 @@ from ndm.parts.schedules import NoiseLevel
 
 
 class ScaledParameterisation(PointParameterisation):
-    """Input and output of unit variance, for data of standard deviation s, at every noise level:
+    """The network has input and output of unit variance, for data of standard deviation s, at every noise level:
 
     input  = z_t / r,   r^2 = alpha^2 s^2 + sigma^2
     x^     = (alpha s^2 / r^2) z_t + (sigma s / r) output
 
-    x^ is the best linear guess plus a correction that is no larger than that guess's error. Equal to
-    `VParameterisation` up to the sign of the output when s = 1 and alpha^2 + sigma^2 = 1.
+    x^ is the best linear estimate plus a correction that is no larger than its error. Equal to `VParameterisation` up
+    to the sign of the output when s = 1 and alpha^2 + sigma^2 = 1.
     Source: Karras et al., EDM (2022), https://arxiv.org/abs/2206.00364, table 1.
     """
 

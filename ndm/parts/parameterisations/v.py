@@ -1,4 +1,4 @@
-"""The network predicts the velocity of the usual process."""
+"""The network predicts v, the velocity of the variance-preserving process."""
 
 from torch import Tensor
 
@@ -8,9 +8,10 @@ from ndm.parts.schedules import NoiseLevel
 
 
 class VParameterisation(PointParameterisation):
-    """x^ = (alpha_t z_t - sigma_t output) / (alpha_t^2 + sigma_t^2): the output is v = alpha_t eps - sigma_t x.
+    """The network predicts v = alpha_t eps - sigma_t x.
 
-    Source: Salimans, Ho, Progressive Distillation (2022), https://arxiv.org/abs/2202.00512, where the denominator is 1.
+    x^ = (alpha_t z_t - sigma_t output) / (alpha_t^2 + sigma_t^2). Source: Salimans, Ho, Progressive Distillation
+    (2022), https://arxiv.org/abs/2202.00512, where the denominator is 1.
     """
 
     def x_hat(self, z_t: Tensor, outputs: Tensor, level: NoiseLevel) -> Tensor:

@@ -7,7 +7,7 @@ from ndm.parts.schedules import NoiseLevel
 
 
 class XParameterisation(PointParameterisation):
-    """x^ = output."""
+    """The network predicts x, x^ = output."""
 
     def x_hat(self, z_t: Tensor, outputs: Tensor, level: NoiseLevel) -> Tensor:
         return outputs[:, 0]

@@ -1,4 +1,4 @@
-"""Predictors that are a network and the meaning of its outputs."""
+"""Predictors made of a network and a parameterisation of its outputs."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -20,7 +20,7 @@ from ndm.process.mixture import Mixture
 
 
 class NetworkPredictor(Predictor):
-    """A curve from the outputs of a network (z, t, cond) -> (B, parameterisation.num_outputs + num_heads, *event).
+    """Makes a curve from the outputs of a network, (B, parameterisation.num_outputs + num_heads, *event).
 
     Args:
         network: the network.
@@ -43,6 +43,7 @@ class NetworkPredictor(Predictor):
         self.parameterisation = parameterisation or ScaledParameterisation()
 
     def check_fit(self, parts: Mapping[str, Any]) -> None:
+        self.parameterisation.check(parts["schedule"])
         own, others = self.parameterisation.num_outputs, self.num_heads(transform := parts["transform"])
         if self.network.num_outputs != own + others:
             raise InputError(
@@ -62,7 +63,7 @@ class NetworkPredictor(Predictor):
 
     @staticmethod
     def num_heads(transform: Transform) -> int:
-        """How many events the network predicts beside x^."""
+        """The number of events that the network predicts besides x^."""
         return 0
 
     passes_on_to = NETWORKS

@@ -1,4 +1,4 @@
-"""DiffEnc's predictor: predict the encoded data, and take their motion for granted."""
+"""DiffEnc's predictor: predict the encoded data, with an assumed velocity."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ _SAME = 1e-3  # of gamma
 
 
 class EncodedPredictor(NetworkPredictor):
-    """f^(u) = (1 - (u - t) gamma'_t sigma_t^2) x^(z_t, t), where x^ predicts F(x, t) and not x.
+    """Predicts F(x, t) in place of x: f^(u) = (1 - (u - t) gamma'_t sigma_t^2) x^(z_t, t).
 
     Nothing of F is evaluated, and the network has no heads for its motion: the slope -gamma' sigma^2 x^ is that of
     F = alpha_t^2 x, around which the encoder F = alpha_t^2 x + sigma_t^2 y is built. With gamma linear in t it is

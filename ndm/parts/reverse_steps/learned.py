@@ -1,4 +1,4 @@
-"""A learned table of variances."""
+"""A Gaussian step with a learned table of variances."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from ndm.parts.reverse_steps.reverse_step import TabulatedReverseStep
 
 
 class LearnedReverseStep(TabulatedReverseStep):
-    """w = v exp(theta_{k,i}), one number for each step and each dimension of the transformation's basis.
+    """A Gaussian step with w = v exp(theta_{k,i}), learned for each step and dimension of the transform's basis.
 
     It starts at w = v. Source of the idea: Nichol, Dhariwal, Improved DDPM (2021), https://arxiv.org/abs/2102.09672.
     """

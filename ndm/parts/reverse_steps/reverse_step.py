@@ -1,10 +1,10 @@
-"""What a reverse step is: the spread of p(z_s | z_t), given the variance v of q(z_s | z_t, x)."""
+"""The interface of a reverse step: the form of p(z_s | z_t), given the variance v of q(z_s | z_t, x)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ndm.base.axes import PREDICTORS, REVERSE_STEPS
 from ndm.base.errors import Advice, InputError, Setting
@@ -15,7 +15,7 @@ from ndm.process.mixture import Mixture
 
 
 class ReverseStep(Part, ABC):
-    """The form of p(z_s | z_t): its variance w_{s|t}, or the whole distribution.
+    """Makes p(z_s | z_t) from q's step: its variance w_{s|t}, or the whole distribution.
 
     KL(q || p) = 1/2 sum_i [ v/w - 1 - log(v/w) + (mean difference)^2 / w ] is lowest at w = v + E[(mean
     difference)^2]. In continuous time w = v is forced, so that only steps of finite length ask for it: those of the
@@ -38,7 +38,7 @@ class ReverseStep(Part, ABC):
     def distribution(
         self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None, timesteps: int | None = None
     ) -> Gaussian | Mixture:
-        """p(z_s | z_t).
+        """Make p(z_s | z_t).
 
         Args:
             q: q(z_s | z_t, .) at the predicted curve.
@@ -50,11 +50,11 @@ class ReverseStep(Part, ABC):
         """
 
     def observe(self, variance: Tensor, step: Tensor, timesteps: int, squared_difference: Tensor) -> None:
-        """Take note, while training, of (mean of q - mean of p)^2, (B, *event)."""
+        """Record (mean of q - mean of p)^2, (B, *event), while training."""
 
 
 class GaussianReverseStep(ReverseStep, ABC):
-    """One variance for each step and dimension: p(z_s | z_t) = N(mean of q, w)."""
+    """A Gaussian step with one variance for each step and dimension, p(z_s | z_t) = N(mean of q, w)."""
 
     def distribution(
         self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None, timesteps: int | None = None
@@ -63,11 +63,11 @@ class GaussianReverseStep(ReverseStep, ABC):
 
     @abstractmethod
     def forward(self, variance: Tensor, step: Tensor | None = None, timesteps: int | None = None) -> Tensor:
-        """w, from q's variance v and the step k of `timesteps`; both broadcast against (B, *event)."""
+        """Compute w from q's variance v and the step k of `timesteps`; both broadcast against (B, *event)."""
 
 
 class MarginalisedReverseStep(ReverseStep, ABC):
-    """Made of the predictor's p(x_i | z_t): q's mean is gain_i x_i + offset_i, and x_i is not known."""
+    """A step made of the predictor's p(x_i | z_t): q's mean is gain_i x_i + offset_i, and x_i is unknown."""
 
     needs_posterior = True
 
@@ -92,7 +92,7 @@ class MarginalisedReverseStep(ReverseStep, ABC):
 
 
 class TabulatedReverseStep(GaussianReverseStep, ABC):
-    """A ratio w / v for each of T steps and each dimension: no step of another chain has one."""
+    """A Gaussian step with a table of ratios w / v, for each of T steps and each dimension: for that chain alone."""
 
     def __init__(self, event_shape: tuple[int, ...], timesteps: int | None) -> None:
         super().__init__()
@@ -121,8 +121,9 @@ class TabulatedReverseStep(GaussianReverseStep, ABC):
 
     def forward(self, variance: Tensor, step: Tensor | None = None, timesteps: int | None = None) -> Tensor:
         self.require_chain(timesteps)
-        return variance * self.ratio()[step]
+        assert step is not None
+        return variance * nn.functional.embedding(step, self.ratio().flatten(1)).unflatten(-1, self.event_shape)
 
     @abstractmethod
     def ratio(self) -> Tensor:
-        """w / v, (T, *event)."""
+        """Compute the table w / v, (T, *event)."""

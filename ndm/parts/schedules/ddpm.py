@@ -1,4 +1,4 @@
-"""DDPM's table of noise levels, at every time."""
+"""DDPM's table of noise levels, interpolated to all times."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ _LEAST_GAMMA = -20.0  # from which log abar has not yet risen by more than float
 
 
 class DdpmSchedule(Schedule):
-    """abar_k = prod_{j <= k} (1 - beta_j) at t = k / K, with K betas evenly spaced from beta_min to beta_max.
+    """DDPM's schedule: abar_k = prod_{j <= k} (1 - beta_j) at t = k / K, with K evenly spaced betas.
 
     gamma = log((1 - abar) / abar). Between the entries log abar is a cubic through both, whose slope at an entry is the
     mean of the steps on its sides, at most three times the smaller: it is monotone then. At t = 0 DDPM has no noise at
@@ -63,9 +63,10 @@ class DdpmSchedule(Schedule):
         num = len(self.log_abar) - 1
         k = (t.detach() * num).long().clamp(0, num - 1)
         u = t * num - k  # in [0, 1] between entries k and k + 1
-        start, rise = self.log_abar[k], self.steps[k]
-        bend, twist = rise - self.slopes[k], self.slopes[k] + self.slopes[k + 1] - 2 * rise
+        # `take`, because the host would read an index of no dimensions
+        start, rise, slope = (table.take(k) for table in (self.log_abar, self.steps, self.slopes))
+        bend, twist = rise - slope, slope + self.slopes.take(k + 1) - 2 * rise
         # start + slope u + (bend - twist) u^2 + twist u^3: values and slopes are those of both entries
-        log_abar = start + u * (self.slopes[k] + u * (bend - twist + u * twist))
-        log_abar_prime = num * (self.slopes[k] + u * (2 * (bend - twist) + 3 * u * twist))
+        log_abar = start + u * (slope + u * (bend - twist + u * twist))
+        log_abar_prime = num * (slope + u * (2 * (bend - twist) + 3 * u * twist))
         return self._gamma(log_abar), log_abar_prime / torch.expm1(log_abar)

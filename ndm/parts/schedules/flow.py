@@ -12,12 +12,14 @@ _INFINITE = 1e30
 
 
 class FlowSchedule(Schedule):
-    """alpha = 1 - t, sigma = sigma_min + (1 - sigma_min) t, gamma = 2 log(sigma / alpha).
+    """The straight path of flow matching, alpha = 1 - t, sigma = sigma_min + (1 - sigma_min) t.
 
-    gamma' = 2 (sigma' / sigma + 1 / alpha). At t = 1 the signal is gone: both are 1e30 there, and the process forgets
-    z_1 at once for every eta > 0.
+    gamma = 2 log(sigma / alpha), gamma' = 2 (sigma' / sigma + 1 / alpha). At t = 1 the signal is gone: both are 1e30
+    there, and the process forgets z_1 at once for every eta > 0.
     Source: Lipman et al., Flow Matching for Generative Modeling (2022), https://arxiv.org/abs/2210.02747.
     """
+
+    loses_signal = True
 
     def __init__(self, sigma_min: float = 1e-2) -> None:
         super().__init__()

@@ -6,11 +6,11 @@ from torch.nn import functional
 
 from ndm.parts.schedules.learned_linear import LearnedLinearSchedule
 
-_LEAST = 1e-3  # share of the straight line that always stays: gamma' > 0 wherever the logits go
+_LEAST = 1e-3  # fraction of the straight line that always stays: gamma' > 0 wherever the logits go
 
 
 class LearnedSchedule(LearnedLinearSchedule):
-    """gamma(t) = gamma_0 + (gamma_1 - gamma_0) m(t), where m' is a positive, piecewise linear density on [0, 1].
+    """A learned monotone schedule, gamma(t) = gamma_0 + (gamma_1 - gamma_0) m(t), with a learned density m'.
 
     m' interpolates values p_0..p_K > 0 at t = i / K, normalised to integrate to 1, so that m is a monotone quadratic
     spline with m(0) = 0 and m(1) = 1, and gamma' is continuous and in closed form. It starts as the straight line.
@@ -38,13 +38,17 @@ class LearnedSchedule(LearnedLinearSchedule):
     def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
         num_pieces = len(self.log_density) - 1
         values = (1 - _LEAST) * torch.softmax(self.log_density, dim=0) + _LEAST / (num_pieces + 1)
-        areas = (values[1:] + values[:-1]) / (2 * num_pieces)
-        density = values / areas.sum()  # p_i
-        cumulative = functional.pad(areas.cumsum(0) / areas.sum(), (1, 0))  # m at the knots
+        density = values * (num_pieces / (values.sum() - (values[0] + values[-1]) / 2))  # p_i
+        cumulative = functional.pad(
+            ((density[1:] + density[:-1]) / (2 * num_pieces)).cumsum(0), (1, 0)
+        )  # m at the knots
 
-        piece = (t.detach() * num_pieces).long().clamp(0, num_pieces - 1)
-        fraction = t * num_pieces - piece
-        left, right = density[piece], density[piece + 1]
-        m = cumulative[piece] + (left + (right - left) * fraction / 2) * fraction / num_pieces
+        scaled = t * num_pieces
+        piece = scaled.detach().long().clamp(0, num_pieces - 1)
+        fraction = scaled - piece
+        # `take`, because the host would read an index of no dimensions
+        start, left, right = cumulative.take(piece), density.take(piece), density.take(piece + 1)
         m_prime = torch.lerp(left, right, fraction)
-        return self.gamma_0 + self.span * m, self.span * m_prime
+        m = torch.addcmul(start, left + m_prime, fraction, value=0.5 / num_pieces)
+        span = self.span
+        return torch.addcmul(self.gamma_0, span, m), span * m_prime

@@ -11,7 +11,7 @@ from ndm.parts.schedules.schedule import Schedule
 
 
 class LearnedLinearSchedule(Schedule):
-    """gamma(t) = gamma_0 + (gamma_1 - gamma_0) t, both ends learned, gamma_1 > gamma_0.
+    """A linear schedule with learned ends, gamma(t) = gamma_0 + (gamma_1 - gamma_0) t, gamma_1 > gamma_0.
 
     gamma_0 weighs the reconstruction against the diffusion, gamma_1 the prior. In continuous time that is nearly all
     there is to learn: for F = identity the bound is the same for every monotone curve between the ends (Kingma et al.,
@@ -31,7 +31,7 @@ class LearnedLinearSchedule(Schedule):
 
     @property
     def span(self) -> Tensor:
-        """gamma_1 - gamma_0 > 0, ()."""
+        """The span of gamma, gamma_1 - gamma_0 > 0, ()."""
         return functional.softplus(self.raw_span)
 
     def gamma(self, t: Tensor) -> Tensor:

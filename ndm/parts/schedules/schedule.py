@@ -1,4 +1,4 @@
-"""What a noise schedule is: an increasing gamma(t), and alpha and sigma from it."""
+"""The interface of a noise schedule: an increasing gamma(t), and alpha and sigma from it."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ class NoiseLevel:
 
     @property
     def snr(self) -> Tensor:
-        """alpha^2 / sigma^2 = exp(-gamma)."""
+        """The signal-to-noise ratio, alpha^2 / sigma^2 = exp(-gamma)."""
         return torch.exp(-self.gamma)
 
 
 class Schedule(Part, ABC):
-    """gamma(t), increasing; alpha^2 = sigmoid(-gamma) and sigma^2 = sigmoid(gamma) preserve the variance.
+    """A schedule gamma(t), increasing; by default alpha^2 = sigmoid(-gamma) and sigma^2 = sigmoid(gamma).
 
     A schedule is elementwise in t. Subclasses define `gamma`, and override `with_velocity` (by default a forward-mode
     derivative) or `forward` where a closed form is known. Where the signal is gone, alpha = 0, gamma is a finite number
@@ -34,12 +34,14 @@ class Schedule(Part, ABC):
     Source: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630.
     """
 
+    loses_signal = False  # whether alpha = 0 at t = 1
+
     @abstractmethod
     def gamma(self, t: Tensor) -> Tensor:
-        """log(sigma_t^2 / alpha_t^2), shaped like t."""
+        """Compute gamma = log(sigma_t^2 / alpha_t^2), shaped like t."""
 
     def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """gamma and d gamma / dt, each shaped like t."""
+        """Compute gamma and d gamma / dt, each shaped like t."""
         return with_velocity(self.gamma, t)
 
     @property
@@ -52,9 +54,9 @@ class Schedule(Part, ABC):
         return NoiseLevel(gamma, gamma_prime, torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt())
 
     def log_sigma_prime(self, level: NoiseLevel) -> Tensor:
-        """sigma' / sigma at that level, shaped like t: alpha^2 gamma' / 2 where alpha^2 + sigma^2 = 1."""
+        """Compute sigma' / sigma at that noise level, shaped like t: alpha^2 gamma' / 2 if alpha^2 + sigma^2 = 1."""
         return level.alpha**2 * level.gamma_prime / 2
 
     def decay(self, level: NoiseLevel) -> Tensor:
-        """alpha gamma' / 2 = alpha sigma' / sigma - alpha' at that level, shaped like t; finite where alpha is 0."""
+        """Compute alpha gamma' / 2 = alpha sigma' / sigma - alpha', shaped like t; finite where alpha is 0."""
         return level.sigma * torch.exp(-level.gamma / 2) * level.gamma_prime / 2

@@ -1,4 +1,4 @@
-"""Transformations that scale each coordinate of a basis by a function of time."""
+"""Transforms that scale each coordinate of a basis by a function of time."""
 
 from abc import ABC, abstractmethod
 
@@ -23,7 +23,7 @@ class DiagonalTransform(Transform, ABC):
 
     @abstractmethod
     def log_scale_with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """log w_i(t) and its derivative, each (*t.shape, *event)."""
+        """Compute log w_i(t) and its derivative, each (*t.shape, *event)."""
 
     def seen(self, level: NoiseLevel, t: Tensor) -> NoiseLevel:
         if not isinstance(self.basis, StandardBasis):
@@ -40,6 +40,10 @@ class DiagonalTransform(Transform, ABC):
         assert isinstance(curve, ScaledCurve)
         return ScaledCurve(self, torch.ones_like(like), curve.scale)
 
+    def with_shared_scale(self) -> "DiagonalTransform":
+        self.__dict__["_scale"] = RememberedCurve(Scale(self))
+        return self
+
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         return ScaledCurve(self, x)
 
@@ -48,7 +52,7 @@ class DiagonalTransform(Transform, ABC):
 
 
 class Scale(Curve):
-    """t -> w(t), in the coordinates of B."""
+    """The curve of scales t -> w(t), in the coordinates of B."""
 
     def __init__(self, transform: DiagonalTransform) -> None:
         self.transform = transform
@@ -63,11 +67,11 @@ class Scale(Curve):
 
 
 class ScaledCurve(Curve):
-    """t -> B^T diag(w(t)) B x, with a scale that curves may share."""
+    """The curve t -> B^T diag(w(t)) B x, with a scale that several curves may use."""
 
     def __init__(self, transform: DiagonalTransform, x: Tensor, scale: Curve | None = None) -> None:
         self.transform, self.x = transform, x
-        self.scale = scale or RememberedCurve(Scale(transform))
+        self.scale = scale or transform.__dict__.get("_scale") or RememberedCurve(Scale(transform))
 
     def __call__(self, t: Tensor) -> Tensor:
         return self.transform.basis.scale(self.scale(t), self.x)

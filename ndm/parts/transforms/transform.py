@@ -1,4 +1,4 @@
-"""What a transformation is: a family of curves t -> F(x, t) that start at x."""
+"""The interface of a transform: a family of curves t -> F(x, t) that start at x."""
 
 from abc import ABC, abstractmethod
 
@@ -35,10 +35,10 @@ class Transform(Part, ABC):
 
     @abstractmethod
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
-        """The curve t -> F(x, t), for x (B, *event)."""
+        """Make the curve t -> F(x, t), for x (B, *event)."""
 
     def curve_from_heads(self, x_hat: Tensor, heads: Tensor, t: Tensor) -> Curve:
-        """The curve that a network predicts directly, from x^ (B, *event) and the heads (B, num_heads, *event).
+        """Make the predicted curve from x^ (B, *event) and the heads (B, num_heads, *event) of a network.
 
         t (B,) is the time of the latents that the network saw.
         """
@@ -56,8 +56,12 @@ class Transform(Part, ABC):
         """Whether F has a scale, that is, a `log_scale_with_velocity` other than 0."""
         return type(self).log_scale_with_velocity is not Transform.log_scale_with_velocity
 
+    def with_shared_scale(self) -> "Transform":
+        """This transformation, made for one estimate of the bound: its curves share what they compute of the scale."""
+        return self
+
     def log_scale_at(self, t: Tensor) -> Tensor:
-        """log w_i(t) alone."""
+        """Compute log w_i(t) alone."""
         return self.log_scale_with_velocity(t)[0]
 
     @property
@@ -66,17 +70,17 @@ class Transform(Part, ABC):
         return ()
 
     def seen(self, level: NoiseLevel, t: Tensor) -> NoiseLevel:
-        """The noise level at which z_t shows each dimension of x, given the schedule's level at t (B,)."""
+        """The noise level of each dimension of x in z_t, given the schedule's noise level at t (B,)."""
         return level
 
     def response(self, curve: Curve, like: Tensor) -> Curve:
-        """t -> the change of F_i(x, t) for a unit change of x_i, beside a curve of `curve_from_heads`.
+        """Make the curve of the change of F_i(x, t) for a unit change of x_i, for curves of `curve_from_heads`.
 
         For events shaped like `like` (B, *event).
         """
         return ConstantCurve(torch.ones_like(like))
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
-        """F(x, t), (B, *event)."""
+        """Compute F(x, t), (B, *event)."""
         check_tensors(x=x, t=t)
         return self.curve(x, cond)(t)

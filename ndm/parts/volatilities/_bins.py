@@ -1,4 +1,4 @@
-"""Volatilities that are constant on each of N equal bins of time, which keeps their integral exact."""
+"""Volatilities that are constant on N equal bins of time, so that their integral is exact."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from ndm.parts.volatilities.volatility import Volatility
 
 
 class BinnedVolatility(Volatility):
-    """eta_t = eta_b on the b-th of N equal bins of [0, 1], for any schedule.
+    """A volatility eta_t = eta_b on the b-th of N equal bins of [0, 1], for any schedule.
 
     D = sum_b eta_b (gamma(t clipped to bin b) - gamma(s clipped to bin b)).
     Subclasses give the values by `bins`.
@@ -18,15 +18,15 @@ class BinnedVolatility(Volatility):
     num_bins: int
 
     def bins(self) -> Tensor:
-        """eta_b, (N,)."""
+        """Compute eta_b, (N,)."""
         raise TypeError(f"{type(self).__name__} does not define the values of its bins")
 
     def index(self, t: Tensor) -> Tensor:
-        """The bin that t lies in, shaped like t."""
+        """Find the bin that t lies in, shaped like t."""
         return (t * self.num_bins).long().clamp(0, self.num_bins - 1)
 
     def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
-        return self.bins()[self.index(t)]
+        return self.bins().take(self.index(t))  # the host would read an index of no dimensions
 
     def integral(self, s: Tensor, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
         edges = torch.linspace(0, 1, self.num_bins + 1, dtype=t.dtype, device=t.device)

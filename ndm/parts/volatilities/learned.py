@@ -7,7 +7,7 @@ from ndm.parts.volatilities._bins import BinnedVolatility
 
 
 class LearnedVolatility(BinnedVolatility):
-    """eta_t = exp(theta_b) on the b-th of N bins of time; it starts as eta = `start`."""
+    """A learned volatility, eta_t = exp(theta_b) on the b-th of N bins of time; it starts as eta = `start`."""
 
     def __init__(self, num_bins: int = 16, start: float = 1.0) -> None:
         super().__init__()

@@ -101,7 +101,7 @@ def _measure(words: list[str], trees: list[Path], repeats: int) -> dict[str, Any
 
 
 class _Worker:
-    """A training of one tree, in a process of its own, that goes on when it is asked to."""
+    """A training of one tree in a new process, which takes steps on request."""
 
     def __init__(self, tree: Path, words: list[str]) -> None:
         self.folder = tempfile.TemporaryDirectory()

@@ -1,1 +1,1 @@
-"""What a model is made of: a folder for each axis, a file for each choice."""
+"""Parts of a model: a folder for each axis, a file for each choice."""

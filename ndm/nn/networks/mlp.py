@@ -27,7 +27,7 @@ class ResidualBlock(Block):
         self.leave = Linear(width, width)
 
     def compute(self, h: Tensor, embedding: Tensor, index: Tensor | None = None) -> Tensor:
-        """Of one embedding for each example, or of few of which the example has the one of that index."""
+        """Compute the block with an embedding for each example, or with the one at `index` of a few embeddings."""
         both = self.modulation(embedding)
         scale, shift = (both if index is None else functional.embedding(index, both)).chunk(2, dim=1)
         return h + self.leave(silu(modulate(self.enter(h), scale, shift)))

@@ -78,7 +78,7 @@ def thirds(schedule: Schedule, transform: Transform, like: Tensor) -> Tensor:
 
 @lru_cache
 def _thirds(*knots: tuple[float, ...]) -> Tensor:
-    """Those of equal cells, cut at all knots, in float64."""
+    """The thirds of equal cells, cut at all knots, in float64."""
     every = torch.tensor(sorted({k / _CELLS for k in range(_CELLS + 1)}.union(*knots)), dtype=torch.float64)
     edges = every[every.diff(prepend=every.new_tensor([-1.0])) > _APART]
     inside = edges[:-1, None] + edges.diff()[:, None] * torch.arange(3, dtype=torch.float64) / 3

@@ -8,6 +8,7 @@ compared.
 
 import json
 import os
+import runpy
 import shlex
 import statistics
 import subprocess
@@ -19,6 +20,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+import torch
 
 CASES = {
     "digits": ["digits"],
@@ -47,7 +50,9 @@ class Step:
     def run(self) -> int:
         """Measure, show, write. Exit code 1 where a commit cannot be measured."""
         repository = Path(__file__).resolve().parent.parent
-        result: dict[str, Any] = {"command": shlex.join(["python", "-m", "benchmarks.step", "--against", self.against])}
+        result: dict[str, Any] = {
+            "command": shlex.join(["python", "-m", "benchmarks", "step", "--against", self.against])
+        }
         print(f"{'':10}{'before':>9}{'now':>9}{'ratio':>8}{'least':>8}{'most':>8}{'over network':>15}{'MiB':>12}")
         with _checkout(repository, self.against) as other:
             for name in self.only or CASES:
@@ -143,9 +148,7 @@ class _Training:
     """What runs in a worker's process: `ndm train`, stopped before a backward pass whenever a turn is over."""
 
     def __init__(self) -> None:
-        import torch
-
-        self.torch, self.backward = torch, torch.autograd.backward
+        self.backward = torch.autograd.backward
         self.answers = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)  # what the training says is no answer
         self.number, self.left, self.before = 0, 0, 0.0
@@ -194,32 +197,25 @@ class _Training:
 
     def alone(self) -> float:
         """Seconds of the network forwards and backwards."""
-        given = [x.detach() if isinstance(x, self.torch.Tensor) else x for x in self.seen]
+        given = [x.detach() if isinstance(x, torch.Tensor) else x for x in self.seen]
         given[0].requires_grad_()
         weights = [given[0], *self.network.parameters()]
-        factor = self.torch.ones_like(self.network(*given))
+        factor = torch.ones_like(self.network(*given))
         seconds = []
         for _ in range(_TURN):
             before = time.process_time()
-            self.torch.autograd.grad(self.network(*given), weights, factor, allow_unused=True)
+            torch.autograd.grad(self.network(*given), weights, factor, allow_unused=True)
             seconds.append(time.process_time() - before)
         return statistics.median(seconds)
 
 
 def _train() -> None:
     """`ndm train` under the eyes of the process that started this one."""
-    import runpy
-
     sys.path.pop(0)  # this folder: modules come from PYTHONPATH
     _Training()
     sys.argv[0] = "ndm"
     runpy.run_module("ndm.cli", run_name="__main__", alter_sys=True)
 
 
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["train"]:
-        _train()
-    else:
-        import tyro
-
-        sys.exit(tyro.cli(Step, prog="python -m benchmarks.step").run())
+if __name__ == "__main__":  # in a worker's process
+    _train()

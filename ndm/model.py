@@ -11,9 +11,11 @@ from ndm.base.part import Part
 from ndm.base.precision import check_noise, check_tensors, holds, in_precision
 from ndm.base.pretrained import Pretrained
 from ndm.base.shapes import like_event
+from ndm.base.view import view
 from ndm.nn.embeddings import check_condition
 from ndm.parts.conditions import Condition
 from ndm.parts.decoders import Decoder
+from ndm.parts.evaluated import evaluated_parts
 from ndm.parts.predictors import Predictor
 from ndm.parts.predictors._callable import CallablePredictor
 from ndm.parts.reverse_steps import ReverseStep
@@ -136,6 +138,20 @@ class NeuralDiffusion(Pretrained):
         level, cond = level or self.schedule(t), self.told(cond)
         with callers_autocast():
             return self.predictor(usable(z_t), t, cond, level, self.transform)
+
+    def evaluated_at(
+        self, *times: Tensor, few: tuple[Tensor, Tensor, Tensor] | None = None, asked: Tensor | None = None
+    ) -> "NeuralDiffusion":
+        """The same model, whose noise levels and scales of F are known at these times, each (B,) or ().
+
+        They are evaluated for all of them together: schedules are elementwise in t, and a call costs the same for one
+        time as for hundreds. The same tensor t has its values again wherever it is asked; other times are evaluated as
+        ever. Weights and running estimates are those of this model. `few` are the times t (B,) of its predictions, the
+        distinct values among them, and which of these each is: networks may embed those alone. `asked` are the times
+        that the volatility asks for beside these.
+        """
+        parts = evaluated_parts(self.schedule, self.transform, self.volatility, self.predictor, times, few, asked)
+        return view(self, parts)
 
     def prior(self, like: Tensor) -> Gaussian:
         """p(z_1) = N(0, I) for latents shaped like `like` (B, *event)."""

@@ -11,7 +11,6 @@ from ndm.base.modes import undisturbed
 from ndm.base.noise import BatchSlice, check_generator
 from ndm.base.precision import in_precision
 from ndm.base.shapes import check_count, like_event, sum_event
-from ndm.bounds.evaluated import evaluated
 from ndm.bounds.time_samplers import LowDiscrepancy, TimeSampler
 from ndm.model import NeuralDiffusion
 from ndm.process.curve import Curve
@@ -81,7 +80,7 @@ def bound(
 
     start, end = x.new_zeros(()), x.new_ones(())
     if timesteps is None:
-        model = evaluated(model, start, end, u)
+        model = model.evaluated_at(start, end, u)
         curve = model.curve(x, cond)
         integrand = continuous_integrand(model, curve, u, noise, cond)
     else:
@@ -91,7 +90,7 @@ def bound(
         if timesteps < len(x):
             few = ends[1], torch.arange(1, timesteps + 1, dtype=x.dtype, device=x.device) / timesteps, step
         asked = model.volatility.asked(model.schedule, model.transform, x)
-        model = evaluated(model, start, end, *ends, few=few, asked=asked)
+        model = model.evaluated_at(start, end, *ends, few=few, asked=asked)
         curve = model.curve(x, cond)
         integrand = discrete_integrand(model, curve, step, timesteps, noise, noise_s, cond, ends)
     prior = _prior(model, curve, x, cond, end, part, batch_slice)

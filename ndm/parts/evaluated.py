@@ -1,41 +1,38 @@
-"""A model whose functions of time are evaluated once, at all the times that one estimate of its bound asks for."""
+"""Parts whose functions of time are evaluated once, at all the times that one estimate of a bound asks for."""
 
 import torch
 from torch import Tensor, nn
 
 from ndm.base.view import view
-from ndm.model import NeuralDiffusion
 from ndm.nn.network import Network
+from ndm.parts.predictors import Predictor
 from ndm.parts.schedules import NoiseLevel, Schedule
 from ndm.parts.transforms import Transform
+from ndm.parts.volatilities import Volatility
 
 
-def evaluated(
-    model: NeuralDiffusion,
-    *times: Tensor,
-    few: tuple[Tensor, Tensor, Tensor] | None = None,
-    asked: Tensor | None = None,
-) -> NeuralDiffusion:
-    """The same model, whose noise levels and scales of F are known at these times, each (B,) or ().
-
-    They are evaluated for all of them together: schedules are elementwise in t, and a call costs the same for one time
-    as for hundreds. The same tensor t has its values again wherever it is asked; other times are evaluated as ever.
-    Weights and running estimates are those of the model. `few` are the times t (B,) of its predictions, the distinct
-    values among them, and which of these each is: networks may embed those alone. `asked` are the times that the
-    volatility asks for beside these.
-    """
+def evaluated_parts(
+    schedule: Schedule,
+    transform: Transform,
+    volatility: Volatility,
+    predictor: Predictor,
+    times: tuple[Tensor, ...],
+    few: tuple[Tensor, Tensor, Tensor] | None,
+    asked: Tensor | None,
+) -> dict[str, nn.Module]:
+    """The parts of a model that change where `NeuralDiffusion.evaluated_at` is called, by their names in it."""
     parts: dict[str, nn.Module] = {}
     if asked is not None:
         times = (*times, asked)
-        parts["volatility"] = view(model.volatility, evaluated_at=asked)
+        parts["volatility"] = view(volatility, evaluated_at=asked)
     every = torch.cat([t.reshape(-1) for t in times])
-    parts["schedule"] = _of_schedule(model.schedule, times, every)
-    if model.transform.has_scale:
-        parts["transform"] = _of_transform(model.transform, times, every)
-    network = getattr(model.predictor, "network", None)
+    parts["schedule"] = _of_schedule(schedule, times, every)
+    if transform.has_scale:
+        parts["transform"] = _of_transform(transform, times, every)
+    network = getattr(predictor, "network", None)
     if few is not None and isinstance(network, Network):
-        parts["predictor"] = view(model.predictor, {"network": network.with_few_times(*few)})
-    return view(model, parts)
+        parts["predictor"] = view(predictor, {"network": network.with_few_times(*few)})
+    return parts
 
 
 def _of_schedule(schedule: Schedule, times: tuple[Tensor, ...], every: Tensor) -> Schedule:

@@ -4,14 +4,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ndm.base.errors import InputError
-
-if TYPE_CHECKING:  # a split gives its batches
-    from ndm.data.dataset import Split
 
 FLIPS = 1  # tells the random numbers of flips from those of the order
 
@@ -23,6 +20,20 @@ class Batch(NamedTuple):
     cond: np.ndarray | None
 
 
+class Rows(Protocol):
+    """Examples x (N, *event), in memory or not, and the condition of each, (N, ...), or None."""
+
+    @property
+    def x(self) -> Any:
+        """The examples: what has the interface of an array as far as rows go."""
+
+    @property
+    def cond(self) -> np.ndarray | None:
+        """What a model is told of each."""
+
+    def __len__(self) -> int: ...
+
+
 class Batches:
     """Batches in shuffled order: `batches[k]` is examples k B .. (k + 1) B - 1 of an endless sequence of epochs.
 
@@ -31,7 +42,7 @@ class Batches:
     draw that belongs to (seed, epoch) and the place in the epoch.
     """
 
-    def __init__(self, split: "Split", batch_size: int, seed: int, *, flip: bool = False) -> None:
+    def __init__(self, split: Rows, batch_size: int, seed: int, *, flip: bool = False) -> None:
         if batch_size < 1:
             raise InputError(f"batch size {batch_size}", "at least 1")
         if flip and split.x.ndim != 4:

@@ -74,15 +74,15 @@ class Config:
     batch_size: int = 64
     """Examples in a step, all processes together."""
     accumulate: int = 1
-    """Shares of its part of a batch that a process computes one after the other: less memory, the same gradient."""
+    """Slices of its rows of a batch that a process computes one after the other: less memory, the same gradient."""
     parallel: Literal["ddp", "fsdp"] = "ddp"
-    """What each of several processes has of the model: ddp, a copy; fsdp, a share of weights, gradients and moments."""
+    """What each of several processes has of the model: ddp, a copy; fsdp, a part of weights, gradients and moments."""
     learning_rate: float = 2e-3
     """Of AdamW, after the warm-up."""
     schedule_rate: float = 10.0
     """Factor on the learning rate of the schedule's end points, the volatility and the reverse steps."""
     transform_rate: float = 1.0
-    """Factor on the learning rate of the transformation (beside its own: ndm/transforms)."""
+    """Factor on the learning rate of the transform (besides its own `rate`)."""
     betas: tuple[float, float] = (0.9, 0.99)
     """Of AdamW."""
     weight_decay: float = 0.01
@@ -94,7 +94,7 @@ class Config:
     clip: float = 1.0
     """Largest norm of the gradient of the loss in bits/dim (nats/dim for real-valued data)."""
     ema_decay: float = 0.999
-    """Of the averaged weights, which are the model that is evaluated and shared."""
+    """Of the averaged weights, which are the model that is evaluated and published."""
     average_lengths: tuple[float, ...] = ()
     """Keep averages of these relative lengths as well, e.g. 0.05 0.1: ndm average makes one of any length of them. Each
     takes the memory of the weights once more."""
@@ -125,7 +125,7 @@ class Config:
     tracker: tuple[str, ...] = ()
     """wandb, mlflow, aim, comet_ml, clearml, dvclive, swanlab or trackio: they get the metrics too (Accelerate)."""
     threads: int | None = None
-    """CPU threads; PyTorch's own choice if not given."""
+    """CPU threads; PyTorch's choice if not given."""
 
     def check(self) -> None:
         """Raise `InputError` for a setting that cannot be; what names stand for is checked where it is made."""
@@ -243,7 +243,7 @@ def read_yaml(path: Path, trained: str | None = None) -> dict[str, Any]:
 
 
 def _checked(path: Path, values: Any) -> dict[str, Any]:
-    """Values that are those of a configuration by their form."""
+    """Check that values have the types of a configuration."""
     if not isinstance(values, dict) or not isinstance(values.get("data"), dict):
         raise InputError(f"{path}, which is not a configuration", "the file that ndm train wrote", "restore it")
     return values
@@ -268,7 +268,7 @@ def _shown(value: Any) -> Any:
 
 
 def _are_data(about: dict[str, Any]) -> bool:
-    """Whether that is what readers of a run have to know of its data."""
+    """Whether a value describes data as readers of a run need it."""
     shape, levels = about.get("event_shape"), about.get("num_levels")
     return (
         all(isinstance(about.get(name), str) for name in ("name", "from", "fingerprint"))

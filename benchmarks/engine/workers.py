@@ -76,7 +76,7 @@ def _outcome(function: Function[Task], job: Task) -> dict[str, Any] | Trouble:
 
 
 def _begin(index: int) -> None:
-    """One thread on a core of its own; Ctrl-C, which goes to every process of a terminal, is seen to by the parent."""
+    """Set up a worker with one thread on its core; the parent handles Ctrl-C, which goes to every process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     if hasattr(os, "sched_setaffinity"):

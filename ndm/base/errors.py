@@ -75,7 +75,7 @@ class InputError(ValueError):
 
 
 class SavingError(OSError):
-    """A part of a run that cannot be written, e.g. on a full disk: what was saved before it is as it was."""
+    """Raised where a part of a run cannot be written, e.g. on a full disk; what was saved before stays whole."""
 
 
 def refused(what: object, done: str, error: Exception, expected: str, advice: str = "") -> InputError:

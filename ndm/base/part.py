@@ -83,7 +83,7 @@ class Part(nn.Module):
 
     @classmethod
     def made_for(cls, spec: Spec, *args: Any, **options: Any) -> Self:
-        """How `from_spec` makes it: the constructor gets what it asks for by name. Override where that is not enough.
+        """Make the part for `from_spec`: the constructor gets what it names. Override where that is not enough.
 
         `**options` in the place of named ones says that they are passed on to another part.
         """
@@ -124,7 +124,7 @@ class Part(nn.Module):
         self.__dict__.setdefault("_constants", {})[name] = value.double().cpu()
 
     def _apply(self, *arguments: Any) -> "Part":
-        """As `Module`'s, which every conversion passes through."""
+        """Convert like `Module`, and make constants again from float64: every conversion calls this."""
         super()._apply(*arguments)
         for name, value in self.__dict__.get("_constants", {}).items():
             setattr(self, name, value.to(getattr(self, name)))
@@ -180,7 +180,7 @@ def _parameters(kind: type[Part]) -> list[inspect.Parameter]:
 
 
 def _name_of(kind: type[Part]) -> str:
-    """What a configuration calls a class: its name; with its module, where it is none of ours."""
+    """The name of a class in a configuration; with its module, where it is of another package."""
     return kind.__name__ if kind.__module__.startswith("ndm.") else f"{kind.__module__}:{kind.__qualname__}"
 
 

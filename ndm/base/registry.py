@@ -1,4 +1,4 @@
-"""What there is to choose from, by name: our files, entry points of other people's packages, and `module:Class`.
+"""Registry of choices by name: our files, entry points of other people's packages, and `module:Class`.
 
 One `Axis` for every kind of choice (`ndm.base.axes` lists them). Its names are read from the folder and from the
 metadata of installed packages: nothing is imported before something is chosen.
@@ -34,7 +34,7 @@ class Axis:
         package: where ours are: each public file but that of `base` is a choice of that name. None where the names are
             those of another library's table.
         base: "module:Class", of which a file defines one concrete subclass: the choice. Without it, the module is.
-        given: the arguments that whoever makes it gives it, which are therefore no options.
+        given: the arguments that its maker passes, which are therefore not options.
     """
 
     kind: str
@@ -153,7 +153,7 @@ class Axis:
         raise TypeError(f"{module.__name__} defines no {base.__name__} that is complete")
 
     def _checked(self, name: str, found: Any) -> Any:
-        """What is not ours; raises `InputError` for what is no choice of this kind."""
+        """Check a choice that is not ours; raises `InputError` where it is not one of this kind."""
         if self.base is not None and not _is_choice(found, base := _attribute(*self.base.split(":"))):
             raise InputError(
                 f"{name!r} for the {self.kind}", f"a class derived from {base.__name__}, with all its methods"
@@ -264,7 +264,7 @@ def _package(each: EntryPoint) -> str:
 
 
 def _folders(package: str) -> list[str]:
-    """Where the files of a package are; it is not imported for that, which would import others."""
+    """Find the folders of a package without importing it, which would import others."""
     if package in sys.modules:
         return list(getattr(sys.modules[package], "__path__", []))
     parent, _, name = package.rpartition(".")

@@ -44,7 +44,7 @@ class RunningMean(nn.Module):
 
 
 class OneBatch:
-    """Within it, what the running means of a module see waits, and is taken at the end as one batch, in shares or not.
+    """Collects the updates of all running means of a module within, and applies them at the end as one batch.
 
     `total` adds up what several processes have seen; they must all have seen something, or none. The means are listed
     once, for many batches.

@@ -1,4 +1,4 @@
-"""What a model is made for: the shape and levels of its data, what it is told of them, and the number of its steps."""
+"""The specification of a model: the shape and levels of its data, its condition, and the number of its steps."""
 
 from dataclasses import dataclass
 

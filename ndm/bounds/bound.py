@@ -15,7 +15,7 @@ from ndm.model import NeuralDiffusion
 from ndm.process.curve import Curve
 from ndm.process.gaussian import Gaussian
 
-MOST_TIMESTEPS = 1_000_000  # beyond it float32 cannot tell the time_sampler apart
+MOST_TIMESTEPS = 1_000_000  # beyond it float32 cannot tell the times apart
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ def _prior(
 ) -> Tensor:
     """KL(q(z_1 | x) || p(z_1)) in nats, (B,).
 
-    In training it is an unbiased draw where F is dear (`Transform.prior_share`): that of n of the B examples of the
-    whole batch, time_sampler B / n, and 0 for the others.
+    If F is expensive, training evaluates it on n examples of the whole batch of B and scales it by B / n, with 0 for
+    the others: unbiased (`Transform.prior_share`).
     """
     size = math.ceil(model.transform.prior_share * batch_slice.total) if model.training else batch_slice.total
     if size == batch_slice.total:

@@ -18,7 +18,7 @@ from ndm.cli.words import UsageError, asks_for_help, choose_command, overview, p
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command: that of the program, whose signals are then handled, or these words.
+    """Run one command: that of the program, with its signals handled, or that of these words.
 
     Exit code 0: done; 2: wrong use or bad input, said in one line; 1: anything else.
     """
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _outcome(words: list[str], is_program: bool) -> tuple[int, str]:
-    """The exit code of a command, and the error that it ended with."""
+    """Run a command, and return its exit code and the error that it ended with."""
     try:
         code = _run(words, is_program)
         sys.stdout.flush()

@@ -15,7 +15,7 @@ def say(message: str) -> None:
 
 
 def warn(message: Warning | str, category: type[Warning], *_: Any) -> None:
-    """Our own warnings are a line for the user; those of libraries are none of their business."""
+    """Print our warnings as one line; those of libraries are not shown."""
     if category is UserWarning:
         with contextlib.suppress(OSError):
             print(f"ndm: warning: {message}", file=sys.stderr)

@@ -45,7 +45,7 @@ def _entry(name: str, about: str) -> str:
 
 
 def _arguments(kind: type) -> dict[str, str]:
-    """What the docstring of a class says of its arguments, by name: `names: text` in its section Args."""
+    """Read the descriptions of arguments, by name, in a class's docstring: `names: text` in its section Args."""
     section = re.search(r"^Args:\n((?:    .*\n?)*)", inspect.getdoc(kind) or "", re.M)
     entries = re.findall(r"^    (\w[\w, ]*): ((?:.*\n?)(?:     .*\n?)*)", section[1], re.M) if section else []
     return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}

@@ -31,11 +31,11 @@ _SUGGESTIONS = "Perhaps you meant:"
 
 
 class UsageError(Exception):
-    """Words that are no command; its message is one line."""
+    """Raised for words that are not a command; its message is one line."""
 
 
 def commands() -> dict[str, str]:
-    """What every command does, in one line, by name: the first lines of the files of `ndm/cli/arguments`."""
+    """Describe every command in one line, by name: the first lines of the files of `ndm/cli/arguments`."""
     names = sorted(info.name for info in pkgutil.iter_modules([str(_ARGUMENTS)]))
     trees = {name: ast.parse((_ARGUMENTS / f"{name}.py").read_text(encoding="utf-8")) for name in names}
     return {name: (ast.get_docstring(tree) or "").partition("\n")[0] for name, tree in trees.items()}
@@ -47,7 +47,7 @@ def asks_for_help(words: Sequence[str]) -> bool:
 
 
 def overview() -> str:
-    """What there is to call, for a terminal of this width."""
+    """List the commands, for a terminal of this width."""
     known = commands()
     width = max(map(len, known)) + 4
     lines = [f"  {name}".ljust(width) + filled(about, " " * width)[width:] for name, about in known.items()]
@@ -134,7 +134,7 @@ def _has_default(field: dataclasses.Field[Any]) -> bool:
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
-    """What a field is if it is not given; nothing where that is no value."""
+    """The text of a field's default; empty where there is none."""
     if field.default in (dataclasses.MISSING, None, ()):
         return ""
     shown = " ".join(map(str, field.default)) if isinstance(field.default, tuple) else str(field.default)
@@ -142,7 +142,7 @@ def _default(field: dataclasses.Field[Any]) -> str:
 
 
 def parse(kind: type, program: str, words: Sequence[str], description: str | None) -> Any:
-    """What the words tell a command, a `kind`; None where they ask for help, which is then on the screen.
+    """Parse words into a command's arguments, a `kind`; None where they ask for help, which is then printed.
 
     tyro explains wrong words in a box: of that the `UsageError` has the objection, the best suggestion, and where to
     find help, in one line.
@@ -158,7 +158,7 @@ def parse(kind: type, program: str, words: Sequence[str], description: str | Non
 
 
 def summary(box: str) -> str:
-    """The objection that a box of tyro's shows, its best suggestion, and where to find help."""
+    """Make one line of a box of tyro's: the objection, the best suggestion, and where to find help."""
     _, *lines = (line.strip(_FRAME) for line in box.splitlines())  # a frame alone, a rule and a blank line are ""
     return "; ".join(filter(None, _parts(lines)))
 

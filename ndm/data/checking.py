@@ -18,7 +18,7 @@ from ndm.data.sets._supplied import folders
 
 @dataclass(frozen=True)
 class CheckedSplit:
-    """What a split holds.
+    """What a check found out about a split.
 
     num          of its examples
     low, high    their least and largest value

@@ -250,7 +250,7 @@ class Whole:
         return self
 
     def conditioned(self, condition: tuple[str, ...]) -> "Whole":
-        """As `DataSet.conditioned`."""
+        """Condition the data like `DataSet.conditioned`."""
         if condition in ((), self.condition):
             return self
         if condition != (LABEL,):
@@ -311,7 +311,7 @@ def stamps_of_condition(split: Split, classes: tuple[str, ...]) -> Iterator[byte
 
 
 def no_labels(name: str) -> InputError:
-    """What those say who are asked for the labels of data that have none."""
+    """Make the `InputError` for labels of data that have none."""
     return InputError(
         f"no labels in {name}",
         "a class for each example",
@@ -321,7 +321,7 @@ def no_labels(name: str) -> InputError:
 
 
 def no_condition(condition: tuple[str, ...], name: str) -> InputError:
-    """What those say who are asked for the columns of data that are no table."""
+    """Make the `InputError` for columns of data that are not a table."""
     return InputError(
         f"the condition {', '.join(condition)} of {name}",
         f"{LABEL}, the class of each example, or columns of a table (.csv, .parquet)",

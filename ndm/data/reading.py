@@ -3,7 +3,7 @@
 A file of `ndm/data/sets` with `load() -> DataSet` is a data set, as is an entry point in the group ndm.data of another
 package, which names such a module or function. One of `ndm/data/formats` or `ndm/data/hub` that has
 `SUFFIXES` and `load_file(path) -> Whole` is a file format, and one that has `holds(path) -> bool` and
-`load_folder(path)` a kind of folder, which may have splits of its own. Their keyword arguments are the options of the
+`load_folder(path)` a kind of folder, which may come in splits. Their keyword arguments are the options of the
 data, but for `condition`: a loader that takes it is given the names of what a model is told of each example. All are
 found by looking: a new one is one new file.
 """

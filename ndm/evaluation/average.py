@@ -119,14 +119,14 @@ def _write(destination: Path, average: Run, snapshot: Path, about: dict[str, Any
 
 
 def _with(run: Run, state: dict[str, Tensor]) -> Run:
-    """The run with other weights."""
+    """Make a run with other weights."""
     model = copy.deepcopy(run.model)
     model.load_state_dict(state)
     return dataclasses.replace(run, model=model)
 
 
 def _least(nats: list[Tensor]) -> int:
-    """Which mean is the least. Raises `FloatingPointError` where none is finite."""
+    """Find the least mean; raises `FloatingPointError` where none is finite."""
     means = [float(each.mean()) for each in nats]
     finite = [k for k, mean in enumerate(means) if math.isfinite(mean)]
     if not finite:
@@ -135,7 +135,7 @@ def _least(nats: list[Tensor]) -> int:
 
 
 def _compare(nats: list[Tensor], chosen: Tensor, run: Run) -> dict[str, Any]:
-    """Means over examples in the run's unit, and how far each is above that of `chosen`, with standard errors."""
+    """Compute means over examples in the run's unit, and their excess over `chosen`, with standard errors."""
 
     def mean(values: Tensor) -> list[float] | None:
         if not values.isfinite().all():

@@ -1,4 +1,4 @@
-"""What a run's model is told when it is sampled or evaluated: what the caller names, or what the data say."""
+"""The condition under which a run is sampled or evaluated: named by the caller, or of the data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True)
 class Named:
-    """What a caller says that the model is told; nothing leaves it to the data.
+    """The condition that a caller names; nothing leaves it to the data.
 
     labels          names of classes, as in the data
     values          real values by the names of their columns
@@ -141,7 +141,7 @@ def named_arrays(run: Run, cond: Tensor | None) -> dict[str, np.ndarray]:
 
 
 def given_what(run: Run, told: Told | None) -> dict[str, Any]:
-    """What evaluation.json says of the condition: its names, and what was given in place of each example's own."""
+    """The entry of evaluation.json for the condition: its names, and what was given in place of each example's."""
     condition = run.model.condition
     return {
         "condition": None if condition is None else list(condition.names),
@@ -150,7 +150,7 @@ def given_what(run: Run, told: Told | None) -> dict[str, Any]:
 
 
 def given_words(evaluation: dict[str, Any]) -> str:
-    """What an evaluation says of its condition, to follow on other words: nothing where there is none."""
+    """Describe the condition of an evaluation, to follow on other words: empty where there is none."""
     names, given = evaluation.get("condition"), evaluation.get("given")
     if names is None:
         return ""

@@ -40,7 +40,7 @@ class Estimator(ABC):
 
     @abstractmethod
     def __call__(self, run: Run, x: Tensor, cond: Tensor | None, processes: Processes) -> dict[str, Any]:
-        """What evaluation.json says of it, for examples x (N, *event) and the condition of each, (N, ...), or None.
+        """Compute the entry of evaluation.json, for examples x (N, *event) and their conditions, (N, ...), or None.
 
         The numbers do not depend on how many processes there are.
 

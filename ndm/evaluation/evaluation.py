@@ -52,7 +52,7 @@ class Evaluation:
     transport: Estimator | None
 
     def __call__(self, processes: Processes) -> dict[str, Any]:
-        """What evaluation.json says. The numbers do not depend on how many processes there are.
+        """Compute evaluation.json. The numbers do not depend on the number of processes.
 
         Raises:
             FloatingPointError: for an example whose estimate is not finite.

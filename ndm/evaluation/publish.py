@@ -91,7 +91,7 @@ def _push(run: Run, destination: str, name: str, facts: Facts, private: bool) ->
 
 
 def command(run: Run) -> str:
-    """The command that trains such a run: what differs from the recipe of its data, or from nothing without them."""
+    """Write the command that trains such a run, with what differs from the recipe of its data."""
     about = run.config["data"]
     source = about["from"] if about["from"] == about["name"] else Path(about["from"]).name
     try:

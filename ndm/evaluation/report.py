@@ -145,7 +145,7 @@ def _pictures(run: Run, data: DataSet, x: np.ndarray) -> dict[str, bytes]:
 
 @torch.no_grad()
 def _clocks(run: Run, times: list[float]) -> np.ndarray | None:
-    """gamma_i(t) of every dimension, (len(times), *event), where F gives each a noise schedule of its own."""
+    """Compute gamma_i(t) of every dimension, (len(times), *event), where F gives each its noise schedule."""
     t = torch.tensor(times, device=run.device)
     gamma = run.model.transform.seen(run.model.schedule(t), t).gamma
     return gamma.cpu().numpy() if gamma.ndim > 1 else None

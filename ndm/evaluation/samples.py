@@ -37,7 +37,7 @@ def draw(
     seed: int = 0,
     cond: Tensor | None = None,
 ) -> np.ndarray:
-    """`num` samples (num, *event), by default by the run's sampler: uint8 levels of images, float32 of real values.
+    """Draw `num` samples (num, *event), by default with the run's sampler: uint8 for images, float32 for real values.
 
     `cond` is the condition of each, (num, ...), or None for none. Processes take batches in turn. The first has all
     samples afterwards, the others none of them, (0, *event).

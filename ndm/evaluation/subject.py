@@ -38,7 +38,7 @@ class Subject:
 
     @property
     def cond(self) -> np.ndarray | None:
-        """What a model is told of each, in the numbers of the data; None for nothing."""
+        """The condition of each example, in the numbers of the data; None without one."""
         cond = self._split.cond
         return None if cond is None else cond[: self.limit]
 

@@ -1,4 +1,4 @@
-"""What a network is told beside its input: the time, and a condition where there is one, a label or real values."""
+"""Embeddings of the time, and of a condition: a label or real values."""
 
 import math
 from abc import ABC, abstractmethod
@@ -54,7 +54,7 @@ class ConditionEmbedding(nn.Module, ABC):
 
 
 def condition_embedding(num_classes: int, num_values: int, width: int) -> ConditionEmbedding:
-    """That of labels, or of real values; without both, one that takes no condition."""
+    """Make the embedding of labels or of real values; without both, one that takes no condition."""
     for name, number in (("num_classes", num_classes), ("num_values", num_values)):
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
             raise InputError(f"{name} = {number!r}", "a whole number, at least 0")

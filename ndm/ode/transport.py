@@ -1,4 +1,4 @@
-"""How the model's ODE carries noise to data: the energy it spends, how far it goes, how straight its paths are."""
+"""Paths by which the model's ODE carries noise to data: their energy, displacement and straightness."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a model is told of each example, by which its density p(x | cond) is conditional: the class, or real values."""
+"""Conditions of a model's density p(x | cond): the class of an example, or real values."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

@@ -56,7 +56,7 @@ def _settings(found: Any) -> Config | dict[str, Any]:
 
 
 def _for_data(data: DataSet) -> Config:
-    """That of the data set's name, if there is one, or the one for its kind of data."""
+    """Choose the recipe of the data set's name, or the one for its kind of data."""
     wants_unet = data.is_image and min(data.event_shape[1:]) >= _SMALLEST_FOR_UNET
     of_kind: Config = RECIPES.find("images" if wants_unet else "vectors").RECIPE
     own = _settings(RECIPES.find(data.name)) if data.name in RECIPES.names() else None

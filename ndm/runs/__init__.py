@@ -1,1 +1,1 @@
-"""A run as it lies on the disk: whole, checked, locked, opened."""
+"""Runs on the disk: written whole, checked, locked, opened."""

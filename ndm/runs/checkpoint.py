@@ -1,6 +1,6 @@
 """Checkpoints: whole or absent, checked when read, the last two kept and the best by validation.
 
-RUN/checkpoints/00002000/model/   config.json, model.safetensors: averaged weights, what users share
+RUN/checkpoints/00002000/model/   config.json, model.safetensors: averaged weights, what users publish
 RUN/checkpoints/00002000/state/   weights, optimiser and t-sampler as safetensors, progress as JSON
 RUN/checkpoints/00002000/checksums.json
 RUN/model, RUN/state              links to those of the latest
@@ -29,7 +29,7 @@ OF_READERS = (TIMES, PROGRESS)  # what those who do not train on need of the sta
 
 
 def of_step(run: Path, step: int) -> Path:
-    """Where the checkpoint of a step is, if there is one."""
+    """The folder of the checkpoint of a step, if there is one."""
     return run / "checkpoints" / f"{step:08d}"
 
 
@@ -48,7 +48,7 @@ def save(run: Path, step: int, write: Callable[[Path], None]) -> Path:
 
 
 def place(run: Path, step: int, write: Callable[[Path], None]) -> Path:
-    """As `save`, but what the disk says is raised as it is."""
+    """Write a checkpoint like `save`, but raise errors of the disk as they are."""
     final = of_step(run, step)
     write_folder(final, write)
     for name in ("model", "state"):
@@ -69,7 +69,7 @@ def mark_best(run: Path, step: int) -> None:
 
 
 def best(run: Path) -> Path | None:
-    """The checkpoint of the best validation, verified; None where there was no validation.
+    """Find the checkpoint of the best validation, verified; None where there was no validation.
 
     Raises `InputError` as `latest`, and for a link that leads nowhere.
     """
@@ -92,7 +92,7 @@ def weights_digest(found: Path) -> str:
 
 
 def latest(run: Path) -> Path | None:
-    """The newest checkpoint of a run, its checksums verified; None where there is none.
+    """Find the newest checkpoint of a run, with verified checksums; None where there is none.
 
     Raises `InputError` for a file that is missing, truncated or altered.
     """
@@ -101,7 +101,7 @@ def latest(run: Path) -> Path | None:
 
 
 def newest(run: Path) -> Path | None:
-    """As `latest`, but as it is."""
+    """Find the newest checkpoint of a run without verifying it."""
     found = steps(run / "checkpoints")
     return found[-1] if found else None
 
@@ -115,7 +115,7 @@ def _link(run: Path, name: str, target: Path) -> None:
 
 @contextlib.contextmanager
 def readable(folder: Path) -> Iterator[None]:
-    """Within, files that are missing or not what was written are an `InputError`; their checksums may be right."""
+    """Turn errors of files that are missing or not what was written into `InputError`."""
     try:
         yield
     except InputError:
@@ -131,7 +131,7 @@ def readable(folder: Path) -> Iterator[None]:
 
 
 def read_times(folder: Path) -> Importance | None:
-    """The density of t that training learned; None if it sampled t uniformly. Raises `InputError` as `readable`."""
+    """Read the density of t that training learned; None if it sampled t uniformly. `InputError` as `readable`."""
     with readable(folder):
         state = load_file(folder / TIMES)
         if "moments.value" not in state:
@@ -142,7 +142,7 @@ def read_times(folder: Path) -> Importance | None:
 
 
 def read_progress(folder: Path) -> dict[str, Any]:
-    """How far training was, and its configuration as YAML text. Raises `InputError` as `readable`."""
+    """Read the progress of training, and its configuration as YAML text. `InputError` as `readable`."""
     with readable(folder):
         progress: dict[str, Any] = parse_json((folder / PROGRESS).read_text(encoding="utf-8"))
         if not isinstance(progress, dict):

@@ -1,4 +1,4 @@
-"""The folder of a run: whose it is, and that one run at a time trains in it."""
+"""The folder of a run: its configuration, and the lock by which one training at a time uses it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _AFTER_CHECKPOINTS = ("model", "state", "best", "averages", "evaluation.json", "
 
 
 def check_folder(run: Path, text: str) -> Path | None:
-    """The latest checkpoint, verified, of a folder in which a run with the configuration `text` can be trained.
+    """Check that a run with the configuration `text` can be trained in a folder, and return its latest checkpoint.
 
     Raises `InputError` unless the folder is that of such a run, which has its checkpoints, empty, or not there.
     """
@@ -51,14 +51,14 @@ def check_folder(run: Path, text: str) -> Path | None:
 
 
 def left_of_checkpoints(run: Path) -> str | None:
-    """What shows that a run without a checkpoint had one; None where it was stopped before its first."""
+    """Find what shows that a run without a checkpoint had one; None where it stopped before its first."""
     left = [name for name in _AFTER_CHECKPOINTS if (run / name).is_symlink() or (run / name).exists()]
     return left[0] if left else None
 
 
 @contextlib.contextmanager
 def locked(run: Path, processes: Processes) -> Iterator[None]:
-    """Within, no other training reads or writes the folder; the system gives the lock back, however a process ends.
+    """Lock the folder against other trainings; the system releases the lock, however a process ends.
 
     Raises `InputError` for a folder in which another run trains.
     """
@@ -91,7 +91,7 @@ def locked(run: Path, processes: Processes) -> Iterator[None]:
 
 @contextlib.contextmanager
 def alone(run: Path, text: str, step: int, processes: Processes) -> Iterator[None]:
-    """Within, this is the only training of the folder, whose configuration is `text` from now on.
+    """Claim the folder for this training, whose configuration is `text` from now on.
 
     Raises `InputError` for a folder in which another run trains, and where one has since this one read its `step`.
     """
@@ -113,7 +113,7 @@ def alone(run: Path, text: str, step: int, processes: Processes) -> Iterator[Non
 
 
 def write_configuration(run: Path, text: str) -> None:
-    """Make the folder of the run, where its configuration is `text` from now on."""
+    """Make the folder of the run and write its configuration `text`."""
     path = run / CONFIGURATION
     make_folder(run)
     if not path.exists() or read_text(path, "the file that ndm train wrote", "restore it") != text:
@@ -121,5 +121,5 @@ def write_configuration(run: Path, text: str) -> None:
 
 
 def _is_empty(run: Path) -> bool:
-    """Whether nothing is in it but what a training that has just begun leaves."""
+    """Whether the folder holds only what a training that has just begun leaves."""
     return all(each.name == _LOCK or is_temporary(each) for each in run.iterdir())

@@ -1,4 +1,4 @@
-"""metrics.jsonl as its readers see it: lines, of which a crash or another program may have damaged some."""
+"""Reader of metrics.jsonl, of which a crash or another program may have damaged some lines."""
 
 import math
 import warnings
@@ -12,7 +12,7 @@ _ZEROS = b"\0 \r\t"
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl; [] without such a file. A warning says how many cannot be read: they are left out.
+    """Read the lines of metrics.jsonl, [] without such a file; lines that cannot be read are left out with a warning.
 
     Raises `InputError` where the file cannot be read at all.
     """
@@ -22,7 +22,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def bytes_of(path: Path) -> bytes:
-    """What is in the file; nothing without one. Raises `InputError` where it cannot be read."""
+    """Read the file; nothing without one. Raises `InputError` where it cannot be read."""
     try:
         return path.read_bytes() if path.exists() else b""
     except OSError as error:
@@ -30,7 +30,7 @@ def bytes_of(path: Path) -> bytes:
 
 
 def warn_of_damage(path: Path, lines: list[bytes], what: str) -> None:
-    """Say how many of the lines are none, and which is the first."""
+    """Warn how many of the lines cannot be read, and which is the first."""
     odd = [number for number, text in enumerate(lines, 1) if text.strip(_ZEROS) and not line_of(text)]
     if odd:
         warnings.warn(
@@ -40,7 +40,7 @@ def warn_of_damage(path: Path, lines: list[bytes], what: str) -> None:
 
 
 def line_of(text: bytes) -> dict[str, Any] | None:
-    """A line with what is shown of it; None for one that a crash or another program has damaged."""
+    """Parse a line; None for one that a crash or another program has damaged."""
     try:
         line = parse_json(text.strip(_ZEROS).decode())  # a power cut may leave zeros where a line was to be
         is_whole = (

@@ -1,4 +1,4 @@
-"""A run's folder as its readers see it: the model, and the data it was trained on."""
+"""Opening of a run: its model, and the data it was trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,16 +42,16 @@ class Run:
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """The device of the model."""
         return next(self.model.parameters()).device
 
     @property
     def is_image(self) -> bool:
-        """Whether the model is one of images (levels), or of real values."""
+        """Whether the model is of images (levels), or of real values."""
         return self.config["data"]["num_levels"] is not None
 
     def read(self) -> Whole | DataSet:
-        """The run's own data, before they are split; raises `InputError` where they have changed."""
+        """Read the run's data, before they are split; raises `InputError` where they have changed."""
         about = self.config["data"]
         found = read(about["from"], self.config["data_options"], self.config["condition"])
         if found.divided().fingerprint() != about["fingerprint"]:
@@ -63,11 +63,11 @@ class Run:
         return self.checked(found)
 
     def data(self) -> DataSet:
-        """The run's own data. Raises `InputError` where they have changed."""
+        """Load the run's data in splits; raises `InputError` where they have changed."""
         return self.read().divided()
 
     def checked(self, data: Whole | DataSet) -> Whole | DataSet:
-        """Data that the model can take; raises `InputError` for others."""
+        """Check that the model can take the data; raises `InputError` otherwise."""
         levels = self.config["data"]["num_levels"]
         if data.event_shape != self.event_shape or data.num_levels != levels:
             raise InputError(
@@ -102,7 +102,7 @@ class Run:
         return torch.from_numpy(numbers[cond])
 
     def as_input(self, x: Examples) -> Tensor:
-        """Examples as the model takes them."""
+        """Convert examples to what the model takes."""
         return self.model.decoder.from_raw(x)
 
 

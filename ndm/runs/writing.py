@@ -17,7 +17,7 @@ _CHECKSUMS = "checksums.json"
 
 @contextlib.contextmanager
 def saving(what: str) -> Iterator[None]:
-    """Within, a disk or a folder that takes no more is a `SavingError`, which says so of `what`."""
+    """Turn errors of a disk or a folder that takes no more into `SavingError`, which names `what`."""
     try:
         yield
     except (OSError, SafetensorError, InputError) as error:  # safetensors has its own error for a full disk
@@ -31,9 +31,9 @@ def saving(what: str) -> Iterator[None]:
 
 
 def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
-    """`write` fills a temporary folder, which is synced and then renamed; a folder that is there is left as it is.
+    """Let `write` fill a temporary folder, sync it and rename it; an existing folder is left as it is.
 
-    Raises as `write`, and `OSError` where the disk does not take it; half a folder is not kept.
+    Raises the errors of `write`, and `OSError` where the disk does not take it; half a folder is not kept.
     """
     if folder.exists():  # whole, as it was renamed into place
         return
@@ -58,12 +58,12 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """It is whole or absent here, too."""
+    """Remove a folder, so that it is whole or absent at any moment."""
     shutil.rmtree(folder.rename(folder.with_name(f".removing-{folder.name}")))
 
 
 def verified(folder: Path, advice: str) -> Path:
-    """The folder, as it was written. Raises `InputError` for a file that is missing, altered or a stranger."""
+    """Check that a folder is as it was written; raises `InputError` for a missing, altered or unknown file."""
     sums = checksums(folder, advice)
     for name, expected in sums.items():
         path = folder / name
@@ -78,7 +78,7 @@ def verified(folder: Path, advice: str) -> Path:
 
 
 def checksums(folder: Path, advice: str) -> dict[str, str]:
-    """The sha256 of every file in a folder, by its path, as it was written. Raises `InputError` where they are lost."""
+    """Read the sha256 of every file in a folder, by its path; raises `InputError` where they are missing."""
     sums: dict[str, str] = read_json(folder / _CHECKSUMS, "the checksums of a folder as it was saved", advice)
     if not isinstance(sums, dict) or not sums:
         raise InputError(f"{folder / _CHECKSUMS}, without checksums", "those of a folder as it was saved", advice)
@@ -86,7 +86,7 @@ def checksums(folder: Path, advice: str) -> dict[str, str]:
 
 
 def steps(parent: Path) -> list[Path]:
-    """The folders of a parent that are named by a step, in order."""
+    """List the folders of a parent that are named by a step, in order."""
     return sorted(path for path in parent.glob("[0-9]*") if path.name.isdigit() and path.is_dir())
 
 

@@ -1,1 +1,1 @@
-"""Training: configuration, loop, checkpoints."""
+"""Training: from a configuration to weights."""

@@ -1,4 +1,4 @@
-"""From a configuration and its data to a model: the names become parts."""
+"""Construction of a model from a configuration and its data."""
 
 import math
 from dataclasses import replace
@@ -29,7 +29,7 @@ _FEW_STEPS = 8  # for which a learned path pays: docs/results/does-it-pay.md
 
 
 def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
-    """The model that `config` names, for events like those of `data`; raises `InputError` for unknown names."""
+    """Make the model that `config` names, for events like those of `data`; `InputError` for unknown names."""
     condition = condition_for(config, data)
     num_classes, num_values = (0, 0) if condition is None else condition.sizes
     spec = Spec(data.event_shape, data.num_levels, num_classes, config.timesteps, num_values)
@@ -63,7 +63,7 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
 
 
 def _predictor_options(config: Config) -> dict[str, Any]:
-    """The options of the predictor; by default its parameterisation says what the reverse step asks for."""
+    """The options of the predictor; by default its parameterisation gives what the reverse step needs."""
     if "parameterisation" not in options_of(PREDICTORS.find(str(config.predictor))):
         return config.predictor_options
     needs_posterior = REVERSE_STEPS.find(str(config.reverse_step)).needs_posterior
@@ -71,12 +71,12 @@ def _predictor_options(config: Config) -> dict[str, Any]:
 
 
 def _path_that_pays(timesteps: int | None) -> str:
-    """The transformation by default: few steps have an order to learn."""
+    """The default transform: a learned order for few steps, else the identity."""
     return "scaling" if timesteps is not None and timesteps <= _FEW_STEPS else "identity"
 
 
 def _complete(config: Config, path: Transform) -> Config:
-    """The configuration with the parts that it leaves open: few steps need a shape of gamma and whole distributions."""
+    """Fill in the parts that a configuration leaves open: few steps need a shape of gamma and mixture steps."""
     predictor = config.predictor or ("plug_in" if path.num_heads is None else "direct")
     if config.timesteps is None:
         schedule, reverse_step = "learned_linear", "posterior"
@@ -92,13 +92,13 @@ def _complete(config: Config, path: Transform) -> Config:
 
 
 def make_time_sampler(config: Config) -> TimeSampler:
-    """Where the loss is evaluated in time."""
+    """Make the sampler of the times at which the loss is evaluated."""
     time_sampler: TimeSampler = TIME_SAMPLERS.find(config.time_sampler)()
     return time_sampler
 
 
 def decoder_for(data: DataSet) -> Decoder:
-    """Levels for images; for real values a Gaussian that standardises each dimension by the training split."""
+    """Make the decoder: levels for images, for real values a Gaussian that standardises by the training split."""
     if data.num_levels is not None:
         return DiscretisedDecoder(data.num_levels)
     loc, scale = moments(data.train.x)
@@ -113,7 +113,7 @@ def decoder_for(data: DataSet) -> Decoder:
 
 
 def condition_for(config: Config, data: DataSet) -> Condition | None:
-    """What the model is told of each example; None for nothing.
+    """Make the condition of the model; None without one.
 
     Classes have their frequencies in the training split, and real values its means and standard deviations.
     """

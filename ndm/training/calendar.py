@@ -1,13 +1,13 @@
-"""Which steps of a training end with a validation, a line of metrics, pictures or a checkpoint."""
+"""The calendar of a training: which steps end with a validation, a line of metrics, pictures or a checkpoint."""
 
 from ndm.config import Config
 
 
 class Calendar:
-    """What is due after the n-th step, n = 1, 2, ..., as the configuration says; a distance of 0 stands for never.
+    """Says what is due after the n-th step, n = 1, 2, ..., by the configuration; a distance of 0 stands for never.
 
     Args:
-        draws: whether there is something to make pictures with.
+        draws: whether pictures can be drawn.
     """
 
     def __init__(self, config: Config, draws: bool) -> None:

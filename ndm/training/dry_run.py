@@ -1,4 +1,4 @@
-"""What a configuration means and costs, before it is run."""
+"""Dry runs: what a configuration means and costs."""
 
 import time
 
@@ -69,7 +69,7 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
 
 
 def _who_is_told(model: NeuralDiffusion) -> str | None:
-    """What the model is told, and which of F and the predictor have a network that takes it."""
+    """Describe the condition, and which of F and the predictor have a network that takes it."""
     condition = model.condition
     if condition is None:
         return None

@@ -1,7 +1,7 @@
-"""How a training ends before its budget does: by a signal, by an error, or by a step that is not finite.
+"""Early ends of a training: a signal, an error, or a step with a non-finite loss or gradient.
 
-A signal lets the step under way end, and all is saved. Where a part of a run cannot be written, a checkpoint is tried
-first. A step that is not finite stops the run before the weights take it, with its batch kept for a diagnosis.
+After a signal the present step ends, and all is saved. Where a part of a run cannot be written, a checkpoint is tried
+first. A step that is not finite stops the run before the weights change, and its batch is saved.
 """
 
 import contextlib
@@ -25,9 +25,9 @@ from ndm.training.parallel import own
 
 
 class Interruption:
-    """True once SIGINT or SIGTERM has come: the step under way ends, and all is saved. A second one stops at once.
+    """Notes SIGINT or SIGTERM: the present step ends, and all is saved. A second signal stops at once.
 
-    Whoever knows another reason to end the run in good order sets `came`.
+    Other reasons to end the run in the same way set `came`.
     """
 
     came = False
@@ -55,9 +55,9 @@ class Interruption:
 
 @contextlib.contextmanager
 def last_resort(save: Callable[[], None], processes: Processes) -> Iterator[None]:
-    """Where a part of a run cannot be written, save() is tried before the error goes on: it may be small.
+    """Try save() before the error of a part of a run that cannot be written goes on: a checkpoint may be small.
 
-    Likewise where memory is short, in one process: of several one alone has met that, and the others wait elsewhere.
+    Likewise where memory is short, in one process; of several, one alone has met that, and the others wait elsewhere.
     """
     try:
         yield
@@ -70,9 +70,9 @@ def last_resort(save: Callable[[], None], processes: Processes) -> Iterator[None
 
 @contextlib.contextmanager
 def extra(what: str) -> Iterator[None]:
-    """Within, what is no part of the training, as a picture, may fail: a warning says so, and the training goes on.
+    """Turn errors of what is not part of the training, such as pictures, into warnings.
 
-    A full disk is a `SavingError` all the same: the next checkpoint would meet it too.
+    A full disk stays a `SavingError`: the next checkpoint would meet it too.
     """
     try:
         yield
@@ -83,7 +83,7 @@ def extra(what: str) -> Iterator[None]:
 
 
 def what_failed(values: dict[str, float], model: nn.Module, processes: Processes) -> str:
-    """The terms that are not finite, or else the weights whose gradients are not, of all processes together."""
+    """Name the terms that are not finite, or else the weights whose gradients are not, of all processes."""
     terms = [name for name, value in values.items() if not math.isfinite(value)]
     if terms:
         return f"{' and '.join(terms)} term"
@@ -121,5 +121,5 @@ def keep_batch(path: Path, batch: dict[str, Tensor], shares: list[dict[str, Tens
 
 
 def not_finite(terms: dict[str, np.ndarray]) -> np.ndarray:
-    """The examples for which one of the terms (B,) is not finite."""
+    """Find the examples for which one of the terms (B,) is not finite."""
     return np.flatnonzero(~np.isfinite(np.stack(list(terms.values()))).all(0))

@@ -1,4 +1,4 @@
-"""The training objective as one module: what wraps it has the whole model within, derivatives in t included."""
+"""The training objective as one module, for wrappers such as DDP: derivatives in t are inside."""
 
 import numpy as np
 import torch

@@ -86,7 +86,7 @@ class AdamW(torch.optim.AdamW):
 
 
 def make_optimizer(model: NeuralDiffusion, config: Config) -> AdamW:
-    """AdamW; the schedule's ends, volatility and reverse steps, and the transformation, have rates of their own."""
+    """Make AdamW, with separate rates for the transform, and for schedule ends, volatility and reverse steps."""
     rates = {
         "schedule": config.schedule_rate,
         "volatility": config.schedule_rate,
@@ -113,7 +113,7 @@ def make_optimizer(model: NeuralDiffusion, config: Config) -> AdamW:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, config: Config, step: int, fraction: float) -> float:
-    """Set that of every group, for this step and fraction of the budget; returns the rate."""
+    """Set the learning rate of every group, for this step and fraction of the budget; returns the rate."""
     rate = config.learning_rate * warm_up(step, config.warmup_steps)
     if config.decay == "cosine":
         rate *= cosine(fraction)
@@ -128,5 +128,5 @@ def warm_up(step: int, steps: int) -> float:
 
 
 def cosine(fraction: float) -> float:
-    """(1 + cos(pi fraction)) / 2: the factor on the learning rate that falls to 0 over the budget."""
+    """The factor on the learning rate that falls to 0 over the budget, (1 + cos(pi fraction)) / 2."""
     return (1 + math.cos(math.pi * min(fraction, 1.0))) / 2

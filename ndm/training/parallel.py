@@ -1,4 +1,4 @@
-"""How several processes train one model: each has a copy of it, or a share."""
+"""Training in several processes: each has a copy of the model, or a part of its parameters."""
 
 import contextlib
 import warnings
@@ -22,7 +22,7 @@ from ndm.model import NeuralDiffusion
 
 
 def make_accelerator() -> Accelerator:
-    """The processes that `torchrun` or `accelerate launch` started, and the device of this one."""
+    """Make the accelerator: the processes that `torchrun` or `accelerate launch` started, and the device."""
     # Several processes without an accelerator must say that they want the CPU, or each would be alone.
     cpu = Processes().number > 1 and not torch.accelerator.is_available()
     # Precision is the configuration's, not the launcher's. Buffers are statistics that all processes agree on already.
@@ -35,22 +35,22 @@ TINY = 1e-6  # beside the norm of a gradient, as in `torch.nn.utils.clip_grad_no
 
 
 class Parallel(ABC):
-    """A way to share out training; gradients are means over the processes."""
+    """A way to train in several processes; gradients are means over them."""
 
     def __init__(self, accelerator: Accelerator) -> None:
         self.accelerator = accelerator
 
     @abstractmethod
     def prepare(self, module: nn.Module) -> nn.Module:
-        """The module on its device, shared out; its parameters are those to be optimised from now on."""
+        """Put the module on its device and distribute it; its parameters are those to be optimised from now on."""
 
     @abstractmethod
     def share(self, module: nn.Module) -> None:
-        """Lay out a module that is not trained as `prepare` lays out one that is."""
+        """Distribute a module that is not trained like `prepare` one that is."""
 
     @abstractmethod
     def held_back(self, module: nn.Module) -> AbstractContextManager[Any]:
-        """Within, gradients of a prepared module add up in each process, and are not yet shared."""
+        """Let gradients of a prepared module add up in each process, without averaging them yet."""
 
     def gradients(self, parameters: list[nn.Parameter]) -> list[Tensor]:
         """The gradients that parameters of a prepared module have after a step, each the mean over the processes."""
@@ -62,11 +62,11 @@ class Parallel(ABC):
 
     @abstractmethod
     def plain(self, model: NeuralDiffusion) -> NeuralDiffusion:
-        """The model with whole parameters, for what is not a training step; a call of all processes together."""
+        """Give the model with whole parameters, outside of a training step; all processes call it together."""
 
 
 class Replicated(Parallel):
-    """Every process has all parameters: distributed data parallel.
+    """Distributed data parallel: every process has all parameters.
 
     Source: Li et al., PyTorch Distributed (2020), https://arxiv.org/abs/2006.15704.
     """
@@ -91,10 +91,10 @@ class Replicated(Parallel):
 
 
 class Sharded(Parallel):
-    """Every process keeps a share of the parameters, gradients, moments and averages: FSDP2.
+    """FSDP2: every process keeps a part of the parameters, gradients, moments and averages.
 
-    The whole model is one unit, gathered before a step and let go after it: its parts are entered with dual numbers,
-    through which the hooks of units of their own have no derivative.
+    The whole model is one unit, gathered before a step and freed after it: its parts are called with dual numbers, and
+    the hooks of smaller units have no forward derivative.
     Source: Zhao et al., PyTorch FSDP (2023), https://arxiv.org/abs/2304.11277.
     """
 
@@ -158,28 +158,28 @@ WAYS: dict[str, type[Parallel]] = {"ddp": Replicated, "fsdp": Sharded}
 
 
 def _square(tensors: list[Tensor], device: torch.device) -> Tensor:
-    """The sum of the squares of all their elements, ()."""
+    """Compute the sum of the squares of all elements, ()."""
     norms = torch._foreach_norm(tensors) if tensors else []
     return torch.stack([torch.zeros((), device=device), *norms]).square().sum()
 
 
 def own(tensor: Tensor) -> Tensor:
-    """The part of a tensor that this process has."""
+    """Return the part of a tensor that this process has."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 def gathered(tensor: Tensor) -> Tensor:
-    """The whole tensor; a call of all processes together."""
+    """Gather the whole tensor; all processes call it together."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def whole(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """All of the tensors `gathered`."""
+    """Gather all of the tensors."""
     return {name: gathered(value) for name, value in state.items()}
 
 
 def shared_like(value: Tensor, like: Tensor) -> Tensor:
-    """A whole tensor, laid out and shared out as `like` is."""
+    """Distribute a whole tensor like `like`."""
     value = value.to(like.device)
     return distribute_tensor(value, like.device_mesh, like.placements) if isinstance(like, DTensor) else value
 

@@ -1,4 +1,4 @@
-"""What a training takes of memory, before it begins: its parameters are counted as they are made, a step is measured.
+"""An estimate of the memory of a training before it begins: parameters are counted, a step is measured.
 
 Source of the measure: what autograd keeps of a few examples, `torch.autograd.graph.saved_tensors_hooks`.
 """
@@ -30,15 +30,15 @@ _SMALLER = "take a smaller model"
 
 
 def free() -> float:
-    """Bytes of memory where training takes place."""
+    """The free bytes of memory on the device of the training."""
     return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else available()
 
 
 @contextlib.contextmanager
 def parameters_fit(config: Config) -> Iterator[None]:
-    """Within, raise `InputError` when modules are made whose parameters cannot be trained in the memory that is free.
+    """Raise `InputError` inside when modules are made whose parameters cannot be trained in the free memory.
 
-    Memory that is asked for is not taken before it is written: the hook comes before that.
+    Memory is taken only when it is written: the hook comes before that.
     """
     left, copies, seen = free(), _copies(config), [0, 0]
 
@@ -63,7 +63,7 @@ def parameters_fit(config: Config) -> Iterator[None]:
 
 
 def _copies(config: Config) -> int:
-    """Of the weights, in one process: themselves, averages, and, unless they are shared out, gradient and moments."""
+    """Count the copies of the weights in one process: weights, averages, and, unless distributed, gradient, moments."""
     return 2 + len(config.average_lengths) + 3 * (config.parallel == "ddp")
 
 
@@ -83,10 +83,10 @@ def require_room(model: NeuralDiffusion, config: Config, data: DataSet, batch_sl
 
 
 def step_bytes(model: NeuralDiffusion, config: Config, data: DataSet, numbers: Sequence[int]) -> float:
-    """What the activations of a step and the batches in memory take, where shares of these sizes are computed in turn.
+    """The bytes of a step's activations and of the batches in memory, where slices of these sizes are computed in turn.
 
-    What is kept is linear in the number of examples: it is measured for two and for four of them. Blocks that are
-    computed again keep their inputs, and one of them at a time all that it computes.
+    They are linear in the number of examples: measured for two and for four. Checkpointed blocks keep their inputs,
+    and one of them at a time all that it computes.
     """
     terms = Objective(model, make_time_sampler(config), config)
     some = data.train.take(np.arange(2 * _SOME) % len(data.train))

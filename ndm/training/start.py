@@ -1,4 +1,4 @@
-"""How a training starts: its settings are checked, its model is made, and its networks are made ready to train."""
+"""The start of a training: settings are checked, the model is made, and its networks are prepared."""
 
 import shutil
 
@@ -32,7 +32,7 @@ def check(config: Config) -> None:
 
 
 def new_model(config: Config, data: DataSet) -> NeuralDiffusion:
-    """The model at the start of a training, a function of configuration and data: it sets threads and seeds torch.
+    """Make the model at the start of a training from configuration and data; sets threads and seeds torch.
 
     Raises `InputError` for names that are unknown, and for a model that memory does not hold.
     """

@@ -1,4 +1,4 @@
-"""The state of training as plain tensors and JSON: never pickle."""
+"""The state of training as plain tensors and JSON, without pickle."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def write_state(
     time_sampler: dict[str, Tensor],
     progress: dict[str, Any],
 ) -> None:
-    """Raw weights, the optimiser's moments of each, t-sampler statistics and progress, into `folder`."""
+    """Write raw weights, the optimiser's moments, statistics of the time sampler and progress into `folder`."""
     folder.mkdir()
     save_tensors(weights, folder / "weights.safetensors")
     save_tensors(time_sampler, folder / TIMES)
@@ -35,7 +35,7 @@ def write_state(
 def read_state(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, time_sampler: nn.Module
 ) -> dict[str, Any]:
-    """The inverse of `write_state`; returns the progress. Raises `InputError` for what cannot be read."""
+    """Read what `write_state` wrote, and return the progress; raises `InputError` for what cannot be read."""
     with readable(folder):
         load(model, load_file(folder / "weights.safetensors"))
         time_sampler.load_state_dict(load_file(folder / TIMES))

@@ -1,4 +1,4 @@
-"""The training loop: the full bound is trained, and a run that is stopped goes on as if it had not been."""
+"""The training loop: trains the full bound, and resumes a stopped run as if it had not been stopped."""
 
 import contextlib
 import math
@@ -172,18 +172,18 @@ class Trainer:
 
     @property
     def fraction(self) -> float:
-        """The share of the budget that is spent."""
+        """The fraction of the budget that is spent."""
         spent = ((self.step, self.config.max_steps), (self.seconds, self.config.max_seconds))
         return max(used / budget for used, budget in spent if budget is not None)
 
     # The step
 
     def objective(self, bound: Bound) -> Tensor:
-        """What is minimised, (B,): the bound, all of its terms alike."""
+        """Compute what is minimised, (B,): the bound, with all its terms."""
         return bound.total
 
     def own_batch(self, step: int) -> list[Piece]:
-        """What this process computes of the batch of a step, in pieces; made ahead of time, in another thread.
+        """Make the slices of a step's batch that this process computes; ahead of time, in another thread.
 
         The values were checked when the data set was made: no step looks at them.
         """
@@ -244,7 +244,7 @@ class Trainer:
         loss.backward(torch.full_like(loss, self.processes.number / (part.total * x[0].numel())))
 
     def _agreed(self, norm: Tensor) -> dict[str, float]:
-        """What all processes have of a step: the mean of each term, the norm of the gradient, the clock of the first
+        """Agree with all processes on a step: the mean of each term, the norm of the gradient, the clock of the first
         process, and whether any was interrupted. The one read of the device.
         """
         names = (*self.terms_of_shares[0], "gradient_norm", "seconds", "interrupted")
@@ -256,14 +256,14 @@ class Trainer:
         return dict(zip(names, self._total(torch.cat(mine)).tolist(), strict=True))
 
     def _total(self, value: Tensor) -> Tensor:
-        """The sum over all processes."""
+        """Sum over all processes."""
         if self.processes.number == 1:
             return value
         total: Tensor = self.accelerator.reduce(value, "sum")
         return total
 
     def _stop(self, values: dict[str, float]) -> None:
-        """Raise `FloatingPointError` in every process: what is not finite, and where the batch is saved."""
+        """Raise `FloatingPointError` in every process, with what is not finite and where the batch is saved."""
         batch = self.batch(self.step) | {"t": self.bins.latest}
         terms = {name: values[name] for name in self.terms_of_shares[0]}
         what = what_failed(terms, self.raw_model, self.processes)
@@ -273,7 +273,7 @@ class Trainer:
     # What is due after some steps
 
     def _validate(self) -> None:
-        """The value of validation, by the first process, known to all."""
+        """Validate in the first process, and return the value in all."""
         model = self.parallel.plain(self.ema.model)
         self.validation.take(self.step, self.processes.by_first(lambda: self.validation.measure(self.step, model)))
 
@@ -283,7 +283,7 @@ class Trainer:
         self.processes.by_first(lambda: pictures(self.step, model, self.metrics.writer))
 
     def _log(self, pace: dict[str, float]) -> None:
-        """A line of metrics, from what all processes have seen."""
+        """Write a line of metrics, from the values of all processes."""
         model, means = self.parallel.plain(self.raw_model), self.metrics.means()
         bins, norms = self.bins.line(self._total), gradient_norms(self.raw_model, self.parallel.norm)
         if not self.processes.is_main:
@@ -338,12 +338,12 @@ class Trainer:
         self.processes.by_first(save)
 
     def _settle(self) -> None:
-        """What follows the checkpoint of this step."""
+        """Do what follows the checkpoint of this step: link the best, take snapshots."""
         self.validation.mark(self.run)
         self.averages.keep(self.run, self.step, self.config.save_every)
 
     def _resume(self, folder: Path) -> None:
-        """Go on from a checkpoint, whose checksums are right."""
+        """Resume from a checkpoint whose checksums are right."""
         progress = read_state(folder / "state", self.raw_model, self.optimizer, self.time_sampler)
         self.step, self.seconds = progress["step"], progress["seconds"]
         with readable(folder / "state"):

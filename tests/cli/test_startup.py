@@ -24,7 +24,7 @@ print(code, *(name for name in {HEAVY} if name in sys.modules), file=sys.stderr)
 
 
 def loaded(words: str) -> tuple[int, list[str], str]:
-    """The exit code of a command in a process of its own, which heavy packages it imported, and its last words."""
+    """Run a command in a new process: its exit code, which heavy packages it imported, and its last words."""
     done = subprocess.run([sys.executable, "-c", CALL, *words.split()], capture_output=True, text=True, timeout=120)
     *said, last = done.stderr.splitlines()
     code, *names = last.split()

@@ -154,7 +154,7 @@ def test_folders_are_classes_by_name(tmp_path) -> None:
 
 @pytest.mark.parametrize("cond", [np.arange(40) % 3, np.random.RandomState(0).randn(40, 2).astype(np.float32)])
 def test_batches_carry_conditions_in_the_order_of_examples(cond) -> None:
-    """Every process gets the conditions of its rows, at any step."""
+    """Conditions go with their rows, for any slice of a batch and at any step."""
     x = np.arange(40, dtype=np.float32)[:, None]
     split = Split(x, cond=cond)
     batches = Batches(split, 6, seed=3)

@@ -1,4 +1,4 @@
-"""Where in [0, 1] the integrand of the bound is evaluated, one file each.
+"""Samplers of the times at which the integrand of the bound is evaluated, one file each.
 
 Any density gives the same mean, some give less noise.
 """

@@ -15,7 +15,7 @@ from ndm.cli.words import RunFolder
 
 @dataclass(frozen=True)
 class Average:
-    """What `ndm average` is told."""
+    """The arguments of `ndm average`."""
 
     run_folder: RunFolder
     """The folder of the run."""

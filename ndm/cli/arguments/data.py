@@ -10,7 +10,7 @@ from ndm.base.settings import Options
 
 @dataclass(frozen=True)
 class Data:
-    """What `ndm data` is told."""
+    """The arguments of `ndm data`."""
 
     action: tyro.conf.Positional[Literal["list", "check"]]
     """list: the data sets that are known. check: read all of DATA and say what was found."""

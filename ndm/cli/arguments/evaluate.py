@@ -1,6 +1,6 @@
 """Evaluate the bound of a run on held-out data: a table on screen and a file in the run.
 
-The file is RUN/evaluation.json, or one of RUN/evaluations for anything but the test split of its own data at its own T.
+The file is RUN/evaluation.json, or one of RUN/evaluations for anything but the test split of the run's data at its T.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from ndm.cli.words import RunFolder, one_of
 
 @dataclass(frozen=True)
 class Evaluate:
-    """What `ndm evaluate` is told."""
+    """The arguments of `ndm evaluate`."""
 
     run_folder: RunFolder
     """The folder of the run."""
@@ -50,7 +50,7 @@ class Evaluate:
     divergence: Annotated[str | None, one_of(DIVERGENCES)] = None
     """Of the ODE's velocity, exactly or by random probes; by default exact for up to 16 dimensions."""
     probes: int | None = None
-    """Probes for each example, where the trace is not exact; 2 if not given. Their spread is the error of the
+    """Probes for each example, where the divergence is not exact; 2 if not given. Their spread is the error of the
     estimate."""
     solver: str = "dopri5"
     """dopri5, bosh3, dopri8, fehlberg2 or adaptive_heun, with tolerances; euler, midpoint, heun2, heun3 or rk4, with a
@@ -64,7 +64,7 @@ class Evaluate:
     dequantisation: Annotated[str | None, one_of(DEQUANTISATIONS)] = None
     """Of data with levels: posterior (the noise of q(z_0 | x), the default) or uniform."""
     dequantisation_draws: int = 1
-    """Draws of it for each example, and for each of its probes where the trace is not exact."""
+    """Draws of it for each example, and for each of its probes where the divergence is not exact."""
     float64: bool = False
     """Integrate the ODE in float64."""
     transport: bool = False

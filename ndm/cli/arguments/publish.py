@@ -10,7 +10,7 @@ from ndm.cli.words import RunFolder
 
 @dataclass(frozen=True)
 class Publish:
-    """What `ndm publish` is told."""
+    """The arguments of `ndm publish`."""
 
     run_folder: RunFolder
     """The folder of the run."""

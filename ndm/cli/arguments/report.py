@@ -7,7 +7,7 @@ from ndm.cli.words import RunFolder
 
 @dataclass(frozen=True)
 class Report:
-    """What `ndm report` is told."""
+    """The arguments of `ndm report`."""
 
     run_folder: RunFolder
     """The folder of the run."""

@@ -11,7 +11,7 @@ from ndm.cli.words import RunFolder, one_of
 
 @dataclass(frozen=True)
 class Sample:
-    """What `ndm sample` is told."""
+    """The arguments of `ndm sample`."""
 
     run_folder: RunFolder
     """The folder of the run."""

@@ -21,7 +21,7 @@ MORE_HELP = "ndm.cli.parts"
 
 @dataclass(frozen=True)
 class Train:
-    """What `ndm train` is told."""
+    """The arguments of `ndm train`."""
 
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
     """A name (see: ndm data list), a file or a folder of images."""

@@ -34,7 +34,7 @@ def run(told: Average) -> int:
 
 
 def show(about: dict[str, Any], console: Console) -> None:
-    """The lengths as a table; the last row is the average that was kept in training, where it ends at the same step."""
+    """Print the lengths as a table; the last row is the average of training, where it ends at the same step."""
     found = about["validation"]
     table = Table(
         "relative length",

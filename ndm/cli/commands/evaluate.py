@@ -56,7 +56,7 @@ def _check_unused(told: Evaluate) -> None:
 
 
 def show(result: dict[str, Any], of: str, console: Console) -> None:
-    """The evaluation as a table; `of` says of what it is."""
+    """Print the evaluation as a table; `of` is its title."""
     terms, unit = result["nelbo"], result["unit"]
     kind = "continuous time" if terms["timesteps"] is None else f"T = {terms['timesteps']}"
     print(f"{of}, {kind}{given_words(result)}")

@@ -115,7 +115,7 @@ def of_table(
 def told(
     path: Path, table: dict[str, list[Any]], label: str | None, condition: tuple[str, ...]
 ) -> tuple[str | None, list[str]]:
-    """What a model is told of each row: the column of classes, or columns of numbers.
+    """Make the condition of each row: the column of classes, or columns of numbers.
 
     The condition `label` is the class: the column given by label=NAME, or the one called label. A column of words is
     the class, too; one of numbers is a number, unless label= names it. Raises `InputError` for what is not there, and

@@ -258,7 +258,7 @@ def _table(rows: list[Row], condition: tuple[str, ...], label: str | None) -> di
 
 
 def _teller(name: str, first: list[Row], labels: Labels, label: str | None, given: list[str]) -> Tell | None:
-    """What gives the class numbers of rows, or the numbers in the columns `given`; None where neither is known."""
+    """Make the function that gives class numbers of rows, or numbers in the columns `given`; None if unknown."""
     if given:
         return TableDecoder(first, name=name, columns=given, constant=tables.TELLS_NOTHING)
     if label is None:

@@ -24,6 +24,7 @@ class ResidualBlock(Block):
         self.leave = Linear(width, width)
 
     def compute(self, h: Tensor, embedding: Tensor) -> Tensor:
+        """Compute the block: h (B, width), the embedding (B, embedding_width) -> (B, width)."""
         scale, shift = self.modulation(embedding).chunk(2, dim=1)
         return h + self.leave(silu(modulate(self.enter(h), scale, shift)))
 

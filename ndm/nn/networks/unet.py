@@ -15,6 +15,7 @@ from ndm.nn.network import Network, check_sizes, zero_init
 
 
 def conv3x3(in_channels: int, out_channels: int) -> Conv2d:
+    """Make a 3x3 convolution that keeps height and width."""
     return Conv2d(in_channels, out_channels, 3, padding=1)
 
 
@@ -38,6 +39,7 @@ class ResidualBlock(Block):
         self.attention = SelfAttention(out_channels) if attend else nn.Identity()
 
     def compute(self, h: Tensor, embedding: Tensor) -> Tensor:
+        """Compute the block: h (B, C_in, H, W), the embedding (B, width) -> (B, C_out, H, W)."""
         scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, dim=1)
         hidden = modulate(self.norm(self.enter(h)), scale, shift)
         return self.attention(self.shortcut(h) + self.leave(hidden))

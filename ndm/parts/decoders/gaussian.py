@@ -1,4 +1,4 @@
-"""Real-valued data."""
+"""The Gaussian decoder, for real-valued data."""
 
 import math
 
@@ -12,7 +12,7 @@ from ndm.parts.schedules import NoiseLevel
 
 
 class GaussianDecoder(Decoder):
-    """p(x | z_0) = N(x; loc + scale z_0 / alpha_0, (scale sigma_0 / alpha_0)^2 I).
+    """A Gaussian decoder, p(x | z_0) = N(x; loc + scale z_0 / alpha_0, (scale sigma_0 / alpha_0)^2 I).
 
     Its reconstruction term is exact: d/2 (1 + log(2 pi sigma_0^2 / alpha_0^2)) + sum_i log scale_i.
 

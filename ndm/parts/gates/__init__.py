@@ -1,4 +1,4 @@
-"""How a network enters the path of x, one file each: gates that are shut at t = 0."""
+"""Gates by which a network enters the path of x, one file each: they are shut at t = 0."""
 
 from ndm.parts.gates.encoder import EncoderGate
 from ndm.parts.gates.gate import Gate, ScalarGate

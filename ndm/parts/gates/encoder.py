@@ -1,4 +1,4 @@
-"""DiffEnc's gate."""
+"""DiffEnc's gate, which opens with the variance of the noise."""
 
 import torch
 from torch import Tensor
@@ -8,11 +8,11 @@ from ndm.parts.schedules.linear import LinearSchedule
 
 
 class EncoderGate(ScalarGate):
-    """F = x + s N = (1 - s) x + s y with y = x + N, s = (sigma_t^2 - sigma_0^2) / (1 - sigma_0^2): DiffEnc's encoder.
+    """DiffEnc's encoder, F = x + s N = (1 - s) x + s y with y = x + N.
 
-    sigma_t^2 = sigmoid(gamma(t)), gamma linear in t like the model's schedule. The paper has s = sigma_t^2, so that
-    F(x, 0) = x only up to sigma_0^2. The encoders are the same: F = alpha_t^2 x + sigma_t^2 y' with
-    y' = x + (s / sigma_t^2) N.
+    s = (sigma_t^2 - sigma_0^2) / (1 - sigma_0^2), sigma_t^2 = sigmoid(gamma(t)), gamma linear in t like the model's
+    schedule. The paper has s = sigma_t^2, so that F(x, 0) = x only up to sigma_0^2. The encoders are the same: F =
+    alpha_t^2 x + sigma_t^2 y' with y' = x + (s / sigma_t^2) N.
     Source: Nielsen et al., DiffEnc (2023), https://arxiv.org/abs/2310.19789.
     """
 

@@ -1,4 +1,4 @@
-"""What a gate is: how a network enters the path of x, shut at t = 0."""
+"""The interface of a gate: how a network enters the path of x, shut at t = 0."""
 
 from abc import ABC, abstractmethod
 
@@ -9,23 +9,23 @@ from ndm.base.shapes import like_event
 
 
 class Gate(Part, ABC):
-    """(x, N(x, t), t) -> F(x, t), with F(x, 0) = x, and F = x as long as N = 0."""
+    """A gate (x, N(x, t), t) -> F(x, t), with F(x, 0) = x, and F = x as long as N = 0."""
 
     @abstractmethod
     def forward(self, x: Tensor, update: Tensor, t: Tensor) -> Tensor:
-        """F(x, t), (B, *event)."""
+        """Compute F(x, t), (B, *event)."""
 
     @abstractmethod
     def velocity(self, x: Tensor, update: Tensor, update_prime: Tensor, t: Tensor) -> Tensor:
-        """dF/dt, (B, *event), where N(x, t) has the velocity `update_prime`."""
+        """Compute dF/dt, (B, *event), where N(x, t) has the velocity `update_prime`."""
 
 
 class ScalarGate(Gate):
-    """F = x + s(t) N."""
+    """A gate F = x + s(t) N with an opening s(t)."""
 
     @abstractmethod
     def opening(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """s(t), 0 at t = 0, and s'(t), each shaped like t."""
+        """Compute s(t), 0 at t = 0, and s'(t), each shaped like t."""
 
     def forward(self, x: Tensor, update: Tensor, t: Tensor) -> Tensor:
         return x + like_event(self.opening(t)[0], x) * update

@@ -1,4 +1,4 @@
-"""A gate that leaves as little of x as is learned."""
+"""The paper's gate, an interpolation between x and the network."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from ndm.parts.gates.gate import Gate
 
 
 class InterpolationGate(Gate):
-    """F = (1 - t) x + t (m x + N) with a learned number m, 1 at the start: F(x, 1) need not hold any of x.
+    """An interpolation F = (1 - t) x + t (m x + N) with a learned number m, 1 at the start: F(x, 1) may leave x out.
 
     Source: Bartosh, Vetrov, Naesseth, Neural Diffusion Models (2024), https://arxiv.org/abs/2310.08337, which has
     F = (1 - t) x + t N; m x lets it start at the identity.

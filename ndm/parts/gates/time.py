@@ -1,4 +1,4 @@
-"""A gate that opens evenly."""
+"""A gate that opens evenly in time."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from ndm.parts.gates.gate import ScalarGate
 
 
 class TimeGate(ScalarGate):
-    """F = x + t N."""
+    """A gate that opens evenly in time, F = x + t N."""
 
     def opening(self, t: Tensor) -> tuple[Tensor, Tensor]:
         return t, torch.ones_like(t)

@@ -1,4 +1,4 @@
-"""What the outputs of a denoising network mean, one file each."""
+"""Parameterisations, one file each: what the outputs of a denoising network mean."""
 
 from ndm.parts.parameterisations.categorical import CategoricalParameterisation
 from ndm.parts.parameterisations.eps import EpsParameterisation

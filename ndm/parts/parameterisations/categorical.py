@@ -1,4 +1,4 @@
-"""What is believed of data with a finite number of levels: a probability for each level."""
+"""The network corrects the probabilities of levels, for data with a finite number of them."""
 
 import math
 

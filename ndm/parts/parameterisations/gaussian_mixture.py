@@ -1,4 +1,4 @@
-"""What is believed of real values, or of many levels: a mixture of Gaussians for each dimension."""
+"""The network corrects a mixture of Gaussians for each dimension, for real values or many levels."""
 
 import math
 

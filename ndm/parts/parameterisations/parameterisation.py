@@ -30,7 +30,7 @@ class Parameterisation(Part, ABC):
 
     @abstractmethod
     def posterior(self, z_t: Tensor, outputs: Tensor, level: NoiseLevel) -> Mixture:
-        """What is believed of x (B, *event), given z_t, from the network's outputs (B, num_outputs, *event)."""
+        """Make the posterior of x (B, *event) given z_t from the network's outputs (B, num_outputs, *event)."""
 
 
 class PointParameterisation(Parameterisation, ABC):

@@ -1,4 +1,4 @@
-"""Predictors, one file each: the model's guess of the curve of x, from z_t."""
+"""Predictors, one file each: the model's prediction of the curve of x from z_t."""
 
 from ndm.parts.predictors._callable import CallablePredictor
 from ndm.parts.predictors.direct import DirectPredictor

@@ -12,7 +12,7 @@ from ndm.process.curve import Curve
 
 
 class CallablePredictor(Predictor):
-    """f^(u) = F(x^, u) with x^ = function(z_t, t, cond), (B, *event). A model that holds one cannot be saved."""
+    """Plugs x^ = function(z_t, t, cond), (B, *event), into F: f^(u) = F(x^, u). Such a model cannot be saved."""
 
     def __init__(self, function: Callable[[Tensor, Tensor, Tensor | None], Tensor]) -> None:
         super().__init__()

@@ -86,7 +86,7 @@ class NetworkPredictor(Predictor):
     def predict(
         self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: NoiseLevel, transform: Transform
     ) -> tuple[Mixture, Tensor]:
-        """What is believed of x (B, *event), and the heads (B, num_heads, *event).
+        """Compute the posterior of x (B, *event) and the heads (B, num_heads, *event).
 
         `level` is the schedule's, which the transformation may show the network otherwise.
         """

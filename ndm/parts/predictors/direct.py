@@ -1,4 +1,4 @@
-"""Our default predictor: predict the curve itself."""
+"""Predict the curve itself (the default)."""
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ from ndm.process.curve import Curve, Posterior
 
 
 class DirectPredictor(NetworkPredictor):
-    """f^ from the network's own heads: for the time basis f^(u) = x^ + sum_k b_k(u) h^_k.
+    """Predicts the curve by heads of the network: for `SeriesTransform` f^(u) = x^ + sum_k b_k(u) h^_k.
 
     F(x^, .) is never evaluated, so that sampling costs what it costs without F, and f^ can be E[F(x, .) | z_t]. The
     bound at one eta sees one combination of the heads only (in continuous time (1 + eta)/2 dF - dF'/gamma'), so that
@@ -22,7 +22,7 @@ class DirectPredictor(NetworkPredictor):
 
     @staticmethod
     def num_heads(transform: Transform) -> int:
-        """How many heads the transformation's curves have; raises `InputError` where there are no such heads."""
+        """The number of heads of the transform's curves; raises `InputError` where they have none."""
         if transform.num_heads is None:
             raise InputError(
                 f"a direct predictor for {type(transform).__name__}",

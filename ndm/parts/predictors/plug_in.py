@@ -1,4 +1,4 @@
-"""The paper's predictor: predict x, and follow its path."""
+"""The paper's predictor: predict x, and plug it into F."""
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ from ndm.process.curve import Curve
 
 
 class PlugInPredictor(NetworkPredictor):
-    """f^(u) = F(x^(z_t, t), u): the curve of a predicted point.
+    """Plugs a predicted point into F: f^(u) = F(x^(z_t, t), u).
 
     Source: Bartosh, Vetrov, Naesseth, Neural Diffusion Models (2024), https://arxiv.org/abs/2310.08337.
     """

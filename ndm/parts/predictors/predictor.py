@@ -1,4 +1,4 @@
-"""What a predictor is: (z_t, t) -> a curve."""
+"""The interface of a predictor: (z_t, t) -> a curve."""
 
 from abc import ABC, abstractmethod
 
@@ -11,20 +11,20 @@ from ndm.process.curve import Curve
 
 
 class Predictor(Part, ABC):
-    """The model's guess f^ of the curve t -> F(x, t) from the latent z_t.
+    """Predicts the curve f^ of t -> F(x, t) from the latent z_t.
 
     Any curve made from (z_t, t) gives a valid model: p(z_s | z_t) is q(z_s | z_t, .) with f^ in place of F(x, .). The
     best one is E[F(x, .) | z_t], which plugging a point x^ into F does not reach unless F is linear.
 
     Attributes:
-        has_posterior: whether its curves say more of x than x^, dimension by dimension: `Curve.posterior`.
+        has_posterior: whether its curves have a posterior of each dimension and not x^ alone: `Curve.posterior`.
     """
 
     has_posterior = False
 
     def initialise(self, x: Tensor) -> None:
-        """Take from the training data x (N, *event), as the model sees them, what can be read off them."""
+        """Initialise parameters from the training data x (N, *event), in the model's coordinates."""
 
     @abstractmethod
     def forward(self, z_t: Tensor, t: Tensor, cond: Tensor | None, level: NoiseLevel, transform: Transform) -> Curve:
-        """The predicted curve, for z_t (B, *event), t (B,), and the noise level at t."""
+        """Predict the curve, for z_t (B, *event), t (B,), and the noise level at t."""

@@ -1,4 +1,4 @@
-"""Variances of p(z_s | z_t) at a finite number of steps, one file each."""
+"""Reverse steps, one file each: the form of p(z_s | z_t) at a finite number of steps."""
 
 from ndm.parts.reverse_steps.analytic import AnalyticReverseStep
 from ndm.parts.reverse_steps.learned import LearnedReverseStep

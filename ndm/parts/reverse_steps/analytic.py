@@ -1,4 +1,4 @@
-"""The best variance in closed form, from a running estimate of the model's error."""
+"""A Gaussian step with the best variance, from a running estimate of the model's error."""
 
 from torch import Tensor
 
@@ -7,7 +7,7 @@ from ndm.parts.reverse_steps.reverse_step import TabulatedReverseStep
 
 
 class AnalyticReverseStep(TabulatedReverseStep):
-    """w = v + E[(mean of q - mean of p)^2], a running average for each step and dimension, taken while training.
+    """A Gaussian step with w = v + E[(mean of q - mean of p)^2], averaged for each step and dimension while training.
 
     It minimises the KL of the step for the model as it is. Source of the idea: Bao et al., Analytic-DPM (2022),
     https://arxiv.org/abs/2201.06503.

@@ -1,4 +1,4 @@
-"""The variance that follows from the predictor's p(x | z_t)."""
+"""A Gaussian step with the mean and variance of the mixture."""
 
 from torch import Tensor
 
@@ -8,7 +8,7 @@ from ndm.process.mixture import Mixture
 
 
 class MomentsReverseStep(MarginalisedReverseStep):
-    """w_i = v_i + Var(deviation_i): the Gaussian with the moments of `MixtureReverseStep`, different for each z_t.
+    """A Gaussian step with the moments of `MixtureReverseStep`, w_i = v_i + Var(deviation_i), for each z_t.
 
     It is exact in its second moment where the predictor is (for independent dimensions the ancestral chain then is of
     second order in law), and serves every step.

@@ -1,4 +1,4 @@
-"""The variance of q itself."""
+"""A Gaussian step with the variance of q."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from ndm.parts.reverse_steps.reverse_step import GaussianReverseStep
 
 
 class PosteriorReverseStep(GaussianReverseStep):
-    """w = v."""
+    """A Gaussian step with the variance of q, w = v."""
 
     def forward(self, variance: Tensor, step: Tensor | None = None, timesteps: int | None = None) -> Tensor:
         return variance

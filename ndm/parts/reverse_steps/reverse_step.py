@@ -20,7 +20,7 @@ class ReverseStep(Part, ABC):
     KL(q || p) = 1/2 sum_i [ v/w - 1 - log(v/w) + (mean difference)^2 / w ] is lowest at w = v + E[(mean
     difference)^2]. In continuous time w = v is forced, so that only steps of finite length ask for it: those of the
     discrete bounds and of the ancestral sampler. One made from q's step and p(x | z_t) serves every (s, t) and eta; a
-    table serves the steps of its own chain, t = (k + 1) / T -> s = k / T with the model's own volatility.
+    table serves only the steps of its chain, t = (k + 1) / T -> s = k / T, with the model's volatility.
 
     Attributes:
         needs_posterior: whether it needs p(x | z_t), dimension by dimension, and not x^ alone.

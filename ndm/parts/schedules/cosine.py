@@ -10,7 +10,7 @@ from ndm.parts.schedules.schedule import Schedule
 
 
 class CosineSchedule(Schedule):
-    """gamma(t) = 2 log tan(u), u = u_0 + (u_1 - u_0) t, that is alpha = cos u and sigma = sin u.
+    """The cosine schedule, alpha = cos u and sigma = sin u with u = u_0 + (u_1 - u_0) t, gamma(t) = 2 log tan(u).
 
     u runs from arctan(exp(gamma_min / 2)) to arctan(exp(gamma_max / 2)), a little inside (0, pi / 2), so that both
     ends are finite. gamma' = 2 (u_1 - u_0) / (sin u cos u). cos u = sin v with v = pi / 2 - u, which is added up from
@@ -33,5 +33,5 @@ class CosineSchedule(Schedule):
         return 2 * (sine.log() - cosine.log()), 2 * self.span / (sine * cosine)
 
     def _sides(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """sin u and cos u."""
+        """Compute sin u and cos u."""
         return torch.sin(self.start + self.span * t), torch.sin(self.rest + self.span * (1 - t))

@@ -10,7 +10,7 @@ _LARGEST = 80.0  # exp(80) is 6e34, which float32 holds, and its square root is 
 
 
 class LinearSchedule(Schedule):
-    """gamma(t) = gamma_min + (gamma_max - gamma_min) t.
+    """A linear schedule, gamma(t) = gamma_min + (gamma_max - gamma_min) t.
 
     Source: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630.
     """
@@ -30,7 +30,7 @@ class LinearSchedule(Schedule):
 def check_ends(gamma_min: float, gamma_max: float) -> None:
     """Raise `InputError` unless gamma increases, within what exp(gamma) can hold.
 
-    How low it may start for given data, in a given precision, is for `precision.check_noise` to say.
+    `precision.check_noise` checks how low it may start for given data, in a given precision.
     """
     if not max(abs(gamma_min), abs(gamma_max)) <= _LARGEST:
         raise InputError(

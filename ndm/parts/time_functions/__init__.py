@@ -1,4 +1,4 @@
-"""Functions of time b_k(t) with b_k(0) = 0, one file each: transformations are built of them."""
+"""Functions of time b_k(t) with b_k(0) = 0, one file each, of which transforms are made."""
 
 from ndm.parts.time_functions.bumps import IntegratedBumps
 from ndm.parts.time_functions.monomials import Monomials

@@ -1,4 +1,4 @@
-"""Local smooth steps, one after the other."""
+"""Integrated bumps: local smooth steps, one after the other."""
 
 import math
 
@@ -9,7 +9,9 @@ from ndm.parts.time_functions.time_functions import TimeFunctions
 
 
 class IntegratedBumps(TimeFunctions):
-    """b_k(t) = integral from 0 to t of a bump around the k-th of K points of [0, 1]: F moves in K local steps.
+    """Integrated bumps: b_k(t) is the integral from 0 to t of a bump around the k-th of K points of [0, 1].
+
+    F moves in K local steps.
 
     The bump is the raised cosine K (1 + cos(pi K (t - c_k))) / 2 for |t - c_k| < 1/K, c_k = (k - 1/2) / K. Bumps
     overlap by half, so that they sum to a constant away from the ends, and b_k and b'_k are smooth.

@@ -7,7 +7,7 @@ from ndm.parts.time_functions.time_functions import TimeFunctions
 
 
 class Monomials(TimeFunctions):
-    """b_k(t) = t^k, k = 1..K."""
+    """Powers of t, b_k(t) = t^k, k = 1..K."""
 
     def forward(self, t: Tensor) -> tuple[Tensor, Tensor]:
         k = torch.arange(1, self.num + 1, dtype=t.dtype, device=t.device)

@@ -7,9 +7,10 @@ from ndm.parts.time_functions.time_functions import TimeFunctions
 
 
 class Pieces(TimeFunctions):
-    """b_k(t) = max(0, 1 - |K t - k|), k = 1..K: sum_k c_k b_k(t) is c_k at t = k / K, and linear between.
+    """Hat functions, b_k(t) = max(0, 1 - |K t - k|), k = 1..K.
 
-    For a chain of T = K steps that is a free value for each step.
+    sum_k c_k b_k(t) is c_k at t = k / K, and linear between. For a chain of T = K steps that is a free value for each
+    step.
     """
 
     def forward(self, t: Tensor) -> tuple[Tensor, Tensor]:

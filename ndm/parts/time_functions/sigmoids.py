@@ -9,7 +9,7 @@ from ndm.parts.time_functions.time_functions import TimeFunctions
 
 
 class Sigmoids(TimeFunctions):
-    """b_k(t) = s((t - c_k) / w_k) - s(-c_k / w_k), s the logistic sigmoid: K smooth steps, with learned c_k and w_k.
+    """Smooth steps at learned times, b_k(t) = s((t - c_k) / w_k) - s(-c_k / w_k), s the logistic sigmoid.
 
     Where gamma is linear in t they are sigmoids of gamma. They start at c_k = (k - 1/2) / K, with w_k = 1 / (4 K).
     """

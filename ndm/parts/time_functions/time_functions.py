@@ -1,4 +1,4 @@
-"""What functions of time are: K functions b_k(t) with b_k(0) = 0, and curves made of them."""
+"""The interface of functions of time, K functions b_k(t) with b_k(0) = 0, and curves made of them."""
 
 from abc import ABC, abstractmethod
 
@@ -23,10 +23,10 @@ class TimeFunctions(Part, ABC):
 
     @abstractmethod
     def forward(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """b_k(t) and b'_k(t), each shaped like t with one more axis K."""
+        """Compute b_k(t) and b'_k(t), each shaped like t with one more axis K."""
 
     def value(self, t: Tensor) -> Tensor:
-        """b_k(t) alone."""
+        """Compute b_k(t) alone."""
         return self(t)[0]
 
     @property
@@ -36,7 +36,7 @@ class TimeFunctions(Part, ABC):
 
 
 class BasisCurve(Curve):
-    """t -> x + sum_k b_k(t) h_k, with velocity sum_k b'_k(t) h_k."""
+    """A curve t -> x + sum_k b_k(t) h_k, with velocity sum_k b'_k(t) h_k."""
 
     def __init__(self, x: Tensor, h: Tensor, functions: TimeFunctions) -> None:
         self.x = x  # (B, *event)
@@ -44,7 +44,7 @@ class BasisCurve(Curve):
         self.functions = functions
 
     def _combine(self, weights: Tensor) -> Tensor:
-        """sum_k weights_k h_k, weights (B, K) or (K,); elementwise, so that mixed precision leaves it alone."""
+        """Compute sum_k weights_k h_k, weights (B, K) or (K,); elementwise, so that autocast does not round it."""
         weights = weights.expand(self.h.shape[0], -1)
         return (like_event(weights, self.h) * self.h).sum(1)
 

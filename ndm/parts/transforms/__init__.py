@@ -1,4 +1,4 @@
-"""Transformations F(x, t), one file each: what the path of the data is."""
+"""Transforms F(x, t), one file each: the path of the data."""
 
 from ndm.parts.transforms._diagonal import DiagonalTransform, Scale, ScaledCurve
 from ndm.parts.transforms.blurring import BlurringTransform

@@ -15,7 +15,7 @@ from ndm.process.curve import Curve, Operation, RememberedCurve, times
 class DiagonalTransform(Transform, ABC):
     """F(x, t) = B^T diag(w(t)) B x, w_i(0) = 1, with velocity B^T diag(w'(t)) B x, w' = w (log w)'.
 
-    Each coordinate has a noise schedule of its own, gamma_i = gamma - 2 log w_i. Being linear, F(x^, .) is already the
+    Each coordinate has its noise schedule, gamma_i = gamma - 2 log w_i. Being linear, F(x^, .) is already the
     best curve for x^ = E[x | z_t]: no heads are needed. A subclass gives log w and B.
     """
 

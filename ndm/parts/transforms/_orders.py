@@ -1,4 +1,4 @@
-"""An order of the dimensions to start from: neighbours far apart in it."""
+"""Initial orders of the dimensions, with neighbours far apart."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ _CELL = ((0, 2), (3, 1))  # the 2 x 2 matrix of ordered dithering: diagonal neig
 
 
 def interleaved(event_shape: tuple[int, ...]) -> Tensor:
-    """A rank in (0, 1) for each dimension, (*event): of each 2 x 2 cell of an image one pixel after the other.
+    """Rank the dimensions in (0, 1), (*event): of each 2 x 2 cell of an image one pixel after the other.
 
     Dimensions that depend on each other are then in different groups, and each is known when the next is revealed.
     Dimensions that are no image are ranked as they come.

@@ -11,11 +11,12 @@ from ndm.process.bases import CosineBasis
 
 
 class BlurringTransform(DiagonalTransform):
-    """F(x, t) = B^T diag(w(t)) B x, B the DCT and w_i(t) = (1 - d_min) exp(-lambda_i tau_t) + d_min: heat dissipation.
+    """Heat dissipation, F(x, t) = B^T diag(w(t)) B x with the DCT B.
 
-    lambda_i are the frequencies of `CosineBasis`, tau_t = sigma_t^2 / 2 the time of the heat equation that blurs with
-    the width sigma_t = sigma_blur_max sin^2(pi t / 2), in pixels, and d_min the least that is left of a frequency. With
-    the Markov volatility the process is the paper's. Events of one axis are signals, blurred along it.
+    w_i(t) = (1 - d_min) exp(-lambda_i tau_t) + d_min, lambda_i are the frequencies of `CosineBasis`, tau_t = sigma_t^2
+    / 2 the time of the heat equation that blurs with the width sigma_t = sigma_blur_max sin^2(pi t / 2), in pixels, and
+    d_min the least that is left of a frequency. With the Markov volatility the process is the paper's. Events of one
+    axis are signals, blurred along it.
     Source: Hoogeboom, Salimans, Blurring Diffusion Models (2022), https://arxiv.org/abs/2209.05557, section 4.
 
     Args:
@@ -36,7 +37,7 @@ class BlurringTransform(DiagonalTransform):
 
     @property
     def frequencies(self) -> Tensor:
-        """lambda_i, (*event), in the precision and on the device that the basis has now."""
+        """Return lambda_i, (*event), in the precision and on the device that the basis has now."""
         return self.basis.frequencies().reshape(self.event_shape[-2:]).expand(self.event_shape)
 
     def log_scale_with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:

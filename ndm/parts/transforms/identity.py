@@ -1,4 +1,4 @@
-"""F(x, t) = x: the usual diffusion models."""
+"""The identity, F(x, t) = x: the usual diffusion models."""
 
 from torch import Tensor
 
@@ -7,7 +7,7 @@ from ndm.process.curve import ConstantCurve, Curve
 
 
 class IdentityTransform(Transform):
-    """F(x, t) = x: DDPM, DDIM, VDM or flow matching, by the schedule and the volatility."""
+    """The identity, F(x, t) = x: DDPM, DDIM, VDM or flow matching, by the schedule and the volatility."""
 
     num_heads = 0
 

@@ -1,4 +1,4 @@
-"""A network of x and t, gated: the paper's transformation."""
+"""The paper's transform: a gated network of x and t."""
 
 from typing import Any
 
@@ -17,11 +17,11 @@ from ndm.process.curve import Curve, LineCurve, RememberedCurve
 
 
 class ResidualTransform(Transform):
-    """F(x, t) = gate(x, N(x, t), t), x + t N(x, t) by default; its velocity is a forward-mode derivative in t.
+    """A gated network, F(x, t) = gate(x, N(x, t), t), x + t N(x, t) by default, with its velocity by forward mode.
 
     A predictor may plug x^ into F, as the paper does, or predict N and its velocity at the t of its latent directly
-    (`ExpandedCurve`); F is then derived on data only, and never evaluated when sampling. The prior term is small, and
-    needs N at a time of its own: in training it is drawn, from a quarter of the batch.
+    (`ExpandedCurve`); F is then differentiated on data only, and never evaluated when sampling. The prior term is small
+    and needs N at t = 1, one more pass: training evaluates it on a quarter of the batch.
     Source: Bartosh, Vetrov, Naesseth, Neural Diffusion Models (2024), https://arxiv.org/abs/2310.08337.
     """
 
@@ -46,7 +46,7 @@ class ResidualTransform(Transform):
         gate_options: dict[str, Any] | None = None,
         **options: Any,
     ) -> "ResidualTransform":
-        """`options` are those of the network."""
+        """Make the transform with its network; `options` are those of the network."""
         return cls(network_for(spec, **options), GATES.make(gate, spec, gate_options))
 
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
@@ -58,7 +58,7 @@ class ResidualTransform(Transform):
 
 
 class ResidualCurve(Curve):
-    """t -> gate(x, N(x, t), t)."""
+    """The curve t -> gate(x, N(x, t), t)."""
 
     def __init__(self, transform: ResidualTransform, x: Tensor, cond: Tensor | None) -> None:
         self.transform, self.x, self.cond = transform, x, cond
@@ -72,18 +72,18 @@ class ResidualCurve(Curve):
         return gate(self.x, update, t), gate.velocity(self.x, update, update_prime, t)
 
     def _update(self, t: Tensor) -> Tensor:
-        """N(x, t), (B, *event)."""
+        """Compute N(x, t), (B, *event)."""
         # A step of the bound is a difference F(x, s) - F(x, t) over a short time: mixed precision would drown it.
         with torch.autocast(self.x.device.type, enabled=False):
             return self.transform.network(self.x, t.expand(self.x.shape[:1]), self.cond)[:, 0]
 
 
 class ExpandedCurve(Curve):
-    """u -> gate(x^, N^ + (u - t) N^', u): F with N(x, .) expanded to first order around the t of the latent.
+    """The curve u -> gate(x^, N^ + (u - t) N^', u), with N(x, .) expanded to first order around the t of the latent.
 
-    Nothing is lost by it. Continuous time sees the value and the velocity at t, a step of a chain f^(s) and f^(t):
-    either pair is free, and f^(0) = x^ as F(x, 0) = x. Elsewhere the expansion errs by O((u - t)^2). Gates are linear
-    in (x, N), so that the best heads are E[x], E[N] and E[N'] given z_t.
+    The bound loses nothing by it: continuous time uses the value and the velocity at t, a step of a chain f^(s) and
+    f^(t); either pair is free, and f^(0) = x^ as F(x, 0) = x. Elsewhere the expansion errs by O((u - t)^2). Gates are
+    linear in (x, N), so that the best heads are E[x], E[N] and E[N'] given z_t.
     """
 
     def __init__(self, gate: Gate, x_hat: Tensor, update: Tensor, velocity: Tensor, t: Tensor) -> None:

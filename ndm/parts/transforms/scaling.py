@@ -1,4 +1,4 @@
-"""A learned scale for each dimension, in the pixels or in the frequencies of an image."""
+"""A learned scale for each dimension, in pixels or in frequencies."""
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ _FEW, _LEAD, _LEAST_RATE, _MOST_RATE, _RATE_OF_ONE_STEP = 16, 3.0, 30.0, 60.0, 2
 
 
 class ScalingTransform(DiagonalTransform):
-    """F(x, t) = B^T diag(w(t)) B x with log w_i(t) = sum_k theta_{ik} b_k(t), so that w_i(0) = 1.
+    """A learned scale for each dimension, F(x, t) = B^T diag(w(t)) B x with log w_i(t) = sum_k theta_{ik} b_k(t).
 
     With B = I it learns a schedule for each pixel; with B = DCT a schedule for each frequency, where those of
     `BlurringTransform` are given. With few steps the scales decide in which order dimensions are revealed, and training
@@ -54,7 +54,7 @@ class ScalingTransform(DiagonalTransform):
         self.log_scale = nn.Parameter(self._start(event_shape, lead))
 
     def _start(self, event_shape: tuple[int, ...], lead: float) -> Tensor:
-        """theta, (K, *event)."""
+        """Make the initial theta, (K, *event)."""
         knots = torch.arange(1, self.functions.num + 1) / self.functions.num
         log_w = (4 * lead * knots * (1 - knots))[:, None] * (1 - 2 * interleaved(event_shape).flatten())
         return torch.linalg.solve(self.functions(knots)[0], log_w).reshape(-1, *event_shape)

@@ -1,4 +1,4 @@
-"""Learned directions times known functions of time: F and its velocity at every t from one pass of a network."""
+"""A series of learned directions times functions of time: one pass of a network serves every t."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ from ndm.process.curve import Curve
 
 
 class SeriesTransform(Transform):
-    """F(x, t) = x + sum_k b_k(t) h_k(x), with velocity sum_k b'_k(t) h_k(x), b_k(0) = 0.
+    """A series F(x, t) = x + sum_k b_k(t) h_k(x), with velocity sum_k b'_k(t) h_k(x), b_k(0) = 0.
 
-    h runs once for each x, however many times its curve is asked. A predictor may predict x^ and the h^_k directly,
-    so that the mean of p(z_s | z_t) can be E[F(x, .) | z_t] and h is never evaluated when sampling.
+    h runs once for each x, for all times of its curve. A predictor may predict x^ and the h^_k directly, so that the
+    mean of p(z_s | z_t) can be E[F(x, .) | z_t] and h is never evaluated when sampling.
 
     Args:
         h: a network (x, cond) -> (B, K, *event), zero at the start.
@@ -42,7 +42,7 @@ class SeriesTransform(Transform):
         layer: str = "hidden",
         **options: Any,
     ) -> "SeriesTransform":
-        """`options` are those of the layer: width, and activation for the hidden one."""
+        """Make the transform with its layer; `options` are those of the layer, e.g. width, activation."""
         chosen = TIME_FUNCTIONS.make(functions, spec, num=num_functions)
         return cls(LAYERS.make(layer, spec, options, num_outputs=num_functions), chosen)
 

@@ -21,7 +21,7 @@ class Transform(Part, ABC):
     Attributes:
         num_heads: how many events beside x^ a network predicts for `curve_from_heads`; None where there is no
             such form and the predictor must plug x^ into F.
-        prior_share: share of a training batch for which the prior term is evaluated, less than 1 where F(x, 1) is dear.
+        prior_share: fraction of a training batch on which the prior is evaluated, below 1 where F(x, 1) is expensive.
         rate: factor on the learning rate of its parameters: a scale has further to go than a weight of a network.
     """
 
@@ -47,13 +47,13 @@ class Transform(Part, ABC):
     def log_scale_with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """log w_i(t) and its derivative, (B, *event) or (B,): the scale that F has in its basis; 0 where it has none.
 
-        It acts as a noise schedule of its own for each coordinate, gamma_i = gamma - 2 log w_i.
+        It acts as a noise schedule for each coordinate, gamma_i = gamma - 2 log w_i.
         """
         return torch.zeros_like(t), torch.zeros_like(t)
 
     @property
     def has_scale(self) -> bool:
-        """Whether `log_scale_with_velocity` is one of its own, and not 0."""
+        """Whether F has a scale, that is, a `log_scale_with_velocity` other than 0."""
         return type(self).log_scale_with_velocity is not Transform.log_scale_with_velocity
 
     def log_scale_at(self, t: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Volatilities eta(t), one file each: how much noise the reverse process puts back on its way."""
+"""Volatilities eta(t), one file each: how much noise the reverse process adds."""
 
 from ndm.parts.volatilities.best import BestVolatility
 from ndm.parts.volatilities.constant import ConstantVolatility

@@ -1,4 +1,4 @@
-"""The best volatility for the model as it is, in closed form, from a running estimate."""
+"""The best volatility for the present model, from a running estimate."""
 
 import torch
 from torch import Tensor
@@ -11,10 +11,11 @@ _LARGEST = 10.0  # eta* is kept in [1/10, 10]: a bin that has seen few examples 
 
 
 class BestVolatility(BinnedVolatility):
-    """eta*_t = sqrt(E|u|^2 / E|w|^2), w = dF/2, u = dF/2 - dF'/gamma', which minimises (1/eta) E|u + eta w|^2.
+    """The best volatility for the present model, eta*_t = sqrt(E|u|^2 / E|w|^2).
 
-    The two moments are running averages in each of N bins of time, taken while training; before that eta = 1. For
-    F = identity u = w, so that eta* = 1 whatever the model.
+    It minimises (1/eta) E|u + eta w|^2, w = dF/2, u = dF/2 - dF'/gamma'. The two moments are running averages in each
+    of N bins of time, taken while training; before that eta = 1. For F = identity u = w, so that eta* = 1 whatever the
+    model.
     """
 
     observes = True

@@ -12,7 +12,7 @@ from ndm.parts.volatilities.volatility import Volatility
 
 
 class ConstantVolatility(Volatility):
-    """eta_t = eta, D = eta (gamma_t - gamma_s)."""
+    """A constant volatility, eta_t = eta, D = eta (gamma_t - gamma_s)."""
 
     def __init__(self, value: float = 1.0) -> None:
         super().__init__()

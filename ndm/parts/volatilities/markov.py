@@ -15,7 +15,7 @@ _LEAST = 1e-3
 class MarkovVolatility(Volatility):
     """eta_i = gt_i' / gamma', D_i = gt_i(t) - gt_i(s), with gt_i = gamma - 2 log w_i, for F = B^T diag(w) B x.
 
-    In the coordinates of B each dimension is then a VDM of its own, with the noise schedule gt_i, so that the
+    In the coordinates of B each dimension is then a VDM, with the noise schedule gt_i, so that the
     continuous bound is tight for an exact predictor. A scale that grows faster than the noise would need eta < 0: there
     eta is held at a small positive number, where the process is valid but no longer Markov, and D_i gains what gt_i
     falls: D is the integral of the eta that is held. Where F has no scale, eta = 1.

@@ -10,7 +10,7 @@ from ndm.parts.volatilities.volatility import Volatility
 
 
 class PerDimensionVolatility(Volatility):
-    """eta_i = exp(theta_i), the same at every time, one for each dimension of the transformation's basis.
+    """A learned volatility for each dimension of the transform's basis, eta_i = exp(theta_i), the same at every time.
 
     D_i = eta_i (gamma_t - gamma_s).
     """

@@ -1,4 +1,4 @@
-"""A volatility drawn anew for every example while training, so that the model is good for all of them."""
+"""A volatility that is random for every example while training, so that the model serves all values."""
 
 import torch
 from torch import Tensor
@@ -12,12 +12,12 @@ _LARGEST = 100.0  # a bound at eta = 1/100 weighs errors of the velocity a hundr
 
 
 class RandomVolatility(ConstantVolatility):
-    """While training eta = r^u, u ~ U(-1, 1), for each example; otherwise eta = 1.
+    """A random volatility: while training eta = r^u, u ~ U(-1, 1), for each example; otherwise eta = 1.
 
-    A bound at one eta shows a predictor of F's curve and velocity only the combination (1 + eta)/2 dF - dF'/gamma':
-    it may guess both wrong together. Those of several eta tell them apart, so that the model is good at any eta, the
-    ODE's 0 included. The mean of bounds is a bound. Made for continuous time: in a chain, reverse steps that are
-    estimated while training are averages over all of those eta.
+    A bound at one eta trains a predictor of F's curve and velocity only on the combination (1 + eta)/2 dF - dF'/gamma':
+    both may be wrong together. Bounds at several eta tell them apart, so that the model serves any eta, the ODE's 0
+    included. The mean of bounds is a bound. Made for continuous time: in a chain, reverse steps that are estimated
+    while training are averages over all of those eta.
 
     Args:
         ratio: r, from 1 to 100.
@@ -38,5 +38,5 @@ class RandomVolatility(ConstantVolatility):
         return self._drawn(super().integral(s, t, schedule, transform))
 
     def _drawn(self, at_one: Tensor) -> Tensor:
-        """What is there at eta = 1, at an eta of each example's own."""
+        """Scale values for eta = 1 to the random eta of each example."""
         return at_one * self.ratio ** (2 * torch.rand_like(at_one) - 1) if self.training else at_one

@@ -1,4 +1,4 @@
-"""Averages over training whose length is chosen afterwards: snapshots of running averages, and the sums of them.
+"""Averages of the weights whose length is chosen after training, from snapshots of power averages.
 
 RUN/averages/00002000/   averages.safetensors, time_sampler.safetensors, progress.json and checksums.json of that step
 
@@ -41,7 +41,7 @@ _MOST = 64  # snapshots, at equal distances
 
 @cache  # asked for at every step of a training
 def exponent(length: float) -> float:
-    """g of a relative length sigma: the largest root of g^3 + 7 g^2 + (16 - sigma^-2) g + 12 - sigma^-2.
+    """The exponent g of a relative length sigma: the largest root of g^3 + 7 g^2 + (16 - sigma^-2) g + 12 - sigma^-2.
 
     Raises `InputError` for a length that no average has, or too few steps would resolve.
     """
@@ -56,7 +56,7 @@ def exponent(length: float) -> float:
 
 
 def kept(length: float, step: int) -> float:
-    """b of the running average of a relative length at step t = 1, 2, ..."""
+    """The factor b of the running average of a relative length at step t = 1, 2, ..."""
     return float((1 - 1 / step) ** (exponent(length) + 1))
 
 
@@ -69,11 +69,11 @@ class Profiles:
 
     @classmethod
     def of(cls, steps: list[int], lengths: list[float]) -> "Profiles":
-        """A profile for each pair of a step and a relative length."""
+        """Make a profile for each pair of a step and a relative length."""
         return cls(np.array(steps, float), np.array([exponent(length) for length in lengths]))
 
     def __call__(self, tau: np.ndarray) -> np.ndarray:
-        """p(tau) of each, (N, len(tau))."""
+        """Compute p(tau) of each, (N, len(tau))."""
         t, g = self.step[:, None], self.exponent[:, None]
         return np.where(tau <= t, (g + 1) / t * np.minimum(tau / t, 1.0) ** g, 0.0)
 
@@ -89,7 +89,7 @@ class Profiles:
         return (g + 1) * (h + 1) / ((g + h + 1) * later) * (np.minimum(t, s) / later) ** of_later
 
     def weights(self, wanted: "Profiles") -> tuple[np.ndarray, np.ndarray]:
-        """What to sum these by, to come nearest to each that is wanted: w (N, M), columns of sum 1, and the error (M,).
+        """Find the weights that sum these nearest to each wanted profile: w (N, M), columns of sum 1, and errors (M,).
 
         w minimises the norm of sum_i w_i p_i - p; the error is that norm over the norm of p.
         """
@@ -125,7 +125,7 @@ def keep_snapshot(run: Path, last: int, every: int) -> None:
 
 
 def _copy(state: Path, folder: Path) -> None:
-    """The same files where the system can link them: a snapshot takes room when its checkpoint is gone."""
+    """Link files where the system can, else copy them: a link takes room only when the checkpoint is gone."""
     for name in _SNAPSHOT:
         try:
             os.link(state / name, folder / name)
@@ -134,26 +134,26 @@ def _copy(state: Path, folder: Path) -> None:
 
 
 def snapshots(run: Path) -> list[Path]:
-    """Those of a run, in the order of their steps."""
+    """List the snapshots of a run, in the order of their steps."""
     return steps(run / _FOLDER)
 
 
 def spacing(last: int, every: int) -> int:
-    """The distance of snapshots up to the step `last`."""
+    """The distance in steps between snapshots up to the step `last`."""
     while last // every > _MOST:
         every *= 2
     return every
 
 
 def of_length(length: float, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The average of one length, by the names of its tensors."""
+    """The tensors of the average of one length, by name."""
     return {name.partition(":")[2]: value for name, value in state.items() if name.startswith(f"{length}:")}
 
 
 def averaged(
     snapshots: list[Path], stored: list[float], wanted: list[float], model: NeuralDiffusion
 ) -> list[tuple[dict[str, Tensor], float]]:
-    """The averages of the lengths that are `wanted`, up to the last snapshot, and the error of the profile of each.
+    """Make the averages of the `wanted` lengths up to the last snapshot, with the error of the profile of each.
 
     The first are states of models like `model`; buffers are those of the last step. Every snapshot is read once, and
     the sums are kept in float64. Raises `InputError` for a snapshot that is damaged or of another model.

@@ -1,4 +1,4 @@
-"""Averages of the weights that run along with the training, and are a part of its checkpoints."""
+"""Running averages of the weights, which are part of the checkpoints."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -19,7 +19,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 class MovingAverage(ABC, Generic[Model]):
-    """m <- d m + (1 - d) w after every step n = 0, 1, ..., d = `kept(n)`. Buffers (running estimates) are copied."""
+    """A moving average, m <- d m + (1 - d) w with d = `kept(n)` after every step n = 0, 1, ...; buffers are copied."""
 
     def __init__(self, model: Model) -> None:
         self.model: Model = copy.deepcopy(model).eval().requires_grad_(False)
@@ -27,11 +27,11 @@ class MovingAverage(ABC, Generic[Model]):
 
     @abstractmethod
     def kept(self, step: int) -> float:
-        """d of step n."""
+        """The factor d of step n."""
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
-        """Take the weights of `model` after step n."""
+        """Update the average with the weights of `model` after step n."""
         if model is not self.followed:
             self._follow(model)
         torch._foreach_lerp_(self._averages, self._weights, 1 - self.kept(step))
@@ -46,7 +46,7 @@ class MovingAverage(ABC, Generic[Model]):
 
 
 class ExponentialMovingAverage(MovingAverage[Model]):
-    """d = min(decay, (1 + n) / (10 + n)). The warm-up forgets the first weights as fast as they change."""
+    """An exponential average, d = min(decay, (1 + n) / (10 + n)), which forgets the first weights quickly."""
 
     def __init__(self, model: Model, decay: float) -> None:
         super().__init__(model)
@@ -57,7 +57,7 @@ class ExponentialMovingAverage(MovingAverage[Model]):
 
 
 class PowerAverage(MovingAverage[NeuralDiffusion]):
-    """d = (1 - 1/t)^(g + 1) at step t = n + 1: `ndm.training.averages.power`."""
+    """A power average, d = (1 - 1/t)^(g + 1) at step t = n + 1: `ndm.training.averages.power`."""
 
     def __init__(self, model: NeuralDiffusion, length: float) -> None:
         super().__init__(model)
@@ -68,23 +68,23 @@ class PowerAverage(MovingAverage[NeuralDiffusion]):
 
 
 class PowerAverages:
-    """The running averages of a training, of these relative lengths; without lengths it does nothing."""
+    """The power averages of a training, of these relative lengths; without lengths it does nothing."""
 
     def __init__(self, model: NeuralDiffusion, lengths: tuple[float, ...]) -> None:
         self.running = [PowerAverage(model, length) for length in lengths]
 
     @property
     def models(self) -> list[NeuralDiffusion]:
-        """Those that hold the averages."""
+        """The models that hold the averages."""
         return [average.model for average in self.running]
 
     def update(self, model: NeuralDiffusion, step: int) -> None:
-        """Take the weights after a step."""
+        """Update all averages with the weights after a step."""
         for average in self.running:
             average.update(model, step)
 
     def state(self) -> dict[str, Tensor]:
-        """All of them, whole, as "length:name"; a call of all processes together."""
+        """Gather the state of all averages as "length:name"; all processes call it together."""
         return {
             f"{average.length}:{name}": value
             for average in self.running
@@ -92,12 +92,12 @@ class PowerAverages:
         }
 
     def write(self, folder: Path, state: dict[str, Tensor]) -> None:
-        """A state, as a part of a checkpoint's."""
+        """Write a state into the state of a checkpoint."""
         if state:
             save_tensors(state, folder / FILE)
 
     def read(self, folder: Path) -> None:
-        """Take back what a checkpoint's state has. Raises `InputError` for what cannot be read."""
+        """Read the averages from a checkpoint's state; raises `InputError` for what cannot be read."""
         if self.running:
             with readable(folder):
                 state = load_file(folder / FILE)
@@ -105,6 +105,6 @@ class PowerAverages:
                     load(average.model, of_length(average.length, state))
 
     def keep(self, run: Path, last: int, every: int) -> None:
-        """Make a snapshot of the averages of the last checkpoint, of those kept every so many steps."""
+        """Make a snapshot of the averages of the last checkpoint, and thin out older ones."""
         if self.running:
             keep_snapshot(run, last, every)

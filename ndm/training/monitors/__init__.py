@@ -1,1 +1,1 @@
-"""What is watched and written while a model is trained."""
+"""Monitors: metrics, validation and pictures while a model is trained."""

@@ -1,4 +1,4 @@
-"""The lines of a run's metrics, the means of every term since the last line, and where they go.
+"""Metrics of a run: lines with the means of every term since the last line.
 
 They are written to RUN/metrics.jsonl and RUN/tensorboard, and sent to services (W&B, MLflow, ...) through Accelerate's
 trackers.
@@ -45,7 +45,7 @@ class Metrics:
         self.unwritten: list[str] = []  # the line that the disk did not take
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run needs to write the lines of an unbroken one."""
+        """The state that a resumed run needs to write the lines of an unbroken one."""
         return {"pending": self.pending, "totals": list(self.totals), "unwritten": self.unwritten}
 
     def load(self, step: int, state: dict[str, Any]) -> None:
@@ -85,7 +85,7 @@ class Metrics:
         self.totals.append(values["prior"] + values["diffusion"] + values["reconstruction"])
 
     def means(self) -> dict[str, float]:
-        """Those since the last call."""
+        """The means since the last call."""
         means = {name: sum(column) / len(column) for name, column in self.pending.items()}
         self.pending = {}
         return means
@@ -106,7 +106,7 @@ class Metrics:
 
 @contextlib.contextmanager
 def tensorboard(folder: Path, step: int) -> Iterator[SummaryWriter]:
-    """A writer of what happens from `step` on, closed at the end.
+    """Open a TensorBoard writer from `step` on, which is closed at the end.
 
     Its thread keeps what it cannot write for the next call, which raises it: the traceback that the thread would print
     as well is left out. Raises `SavingError` at the start, and at the end if nothing else went wrong.
@@ -134,7 +134,7 @@ def tensorboard(folder: Path, step: int) -> Iterator[SummaryWriter]:
 
 
 def make_trackers(names: tuple[str, ...], run: Path) -> list[GeneralTracker]:
-    """The trackers of these names, not yet started.
+    """Make the trackers of these names, without starting them.
 
     Raises `InputError` for a name that Accelerate does not know, and for a package that is not installed.
     """
@@ -157,10 +157,10 @@ def make_trackers(names: tuple[str, ...], run: Path) -> list[GeneralTracker]:
 
 
 class Trackers:
-    """They get every line of metrics; use as a context manager, in which they are started and finished.
+    """Sends every line of metrics to trackers; a context manager that starts and finishes them.
 
-    `configuration` is that of the run, YAML. One that cannot be started is an `InputError`; one that fails later is a
-    warning, and the training goes on.
+    `configuration` is that of the run, YAML. A tracker that cannot be started is an `InputError`; one that fails later
+    is a warning, and training goes on.
     """
 
     def __init__(self, names: tuple[str, ...], run: Path, configuration: str) -> None:

@@ -17,13 +17,13 @@ Draw = Callable[[NeuralDiffusion], dict[str, bytes]]  # a model's pictures as PN
 
 
 class Pictures:
-    """What `draw` makes of the averaged model."""
+    """Draws pictures of the averaged model by `draw`, and writes them."""
 
     def __init__(self, run: Path, draw: Draw) -> None:
         self.folder, self.draw = run / "pictures", draw
 
     def __call__(self, step: int, model: NeuralDiffusion, writer: SummaryWriter) -> None:
-        """Draw; the randomness of the run is left as it was. What cannot be drawn is a warning.
+        """Draw without changing the randomness of the run; what cannot be drawn is a warning.
 
         Raises `SavingError` where there is no room for it.
         """

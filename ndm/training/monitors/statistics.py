@@ -1,4 +1,4 @@
-"""What is watched of a run beside its bound: where in t the loss is, gradients, whether F holds its data, memory."""
+"""Statistics of a run besides its bound: the loss over t, gradients, whether F has collapsed, memory."""
 
 import resource
 import sys
@@ -19,9 +19,9 @@ _UNIT = 1 if sys.platform == "darwin" else 2**10  # of ru_maxrss, in bytes
 
 
 class LossBins(TimeSampler):
-    """Times that are watched: the mean integrand l(t) of the diffusion term on each bin of t, in nats.
+    """A time sampler that also records the mean integrand l(t) of the diffusion term on each bin of t, in nats.
 
-    It draws as the `time_sampler` that it is given. The sums stay on the device until a line is written.
+    It draws by the `time_sampler` that it is given. The sums stay on the device until a line is written.
     """
 
     def __init__(self, time_sampler: TimeSampler, num_bins: int = 10) -> None:
@@ -42,11 +42,11 @@ class LossBins(TimeSampler):
         self.sums.index_add_(1, index, torch.stack([integrand, torch.ones_like(u)]).double())
 
     def load(self, state: list[list[float]]) -> None:
-        """Take sums back."""
+        """Load the sums of a saved state."""
         self.sums.copy_(torch.tensor(state, dtype=torch.float64))
 
     def line(self, total: Callable[[Tensor], Tensor]) -> dict[str, float]:
-        """The means since the last line, of the bins that were seen; `total` adds up what several processes saw."""
+        """The means since the last line, of bins with values; `total` adds up the values of several processes."""
         sums, counts = total(self.sums).tolist()
         self.sums.zero_()
         return {
@@ -58,7 +58,7 @@ class LossBins(TimeSampler):
 
 @torch.no_grad()
 def gradient_norms(model: nn.Module, norm: Callable[[list[Tensor]], Tensor]) -> dict[str, float]:
-    """The norm of the latest gradient, as it was clipped, of every part of the model that has one."""
+    """Compute the norm of the latest gradient, as clipped, of every part of the model that has one."""
     found = {}
     for name, part in model.named_children():
         gradients = [weight.grad for weight in part.parameters() if weight.grad is not None]
@@ -68,7 +68,7 @@ def gradient_norms(model: nn.Module, norm: Callable[[list[Tensor]], Tensor]) -> 
 
 
 def high_water_mark() -> int:
-    """The most memory that this process has had, in bytes.
+    """The peak memory of this process, in bytes.
 
     Linux's VmHWM, where there is one: ru_maxrss is no less than the memory of the process that started this one.
     """
@@ -80,7 +80,7 @@ def high_water_mark() -> int:
 
 
 def memory() -> dict[str, float]:
-    """The most that this process has held, in MiB: of memory, and of that of its GPU."""
+    """The peak memory of this process and of its GPU, in MiB."""
     found = {"memory_mib": high_water_mark() / _MIB}
     if torch.cuda.is_available():
         found["gpu_memory_mib"] = torch.cuda.max_memory_allocated() / _MIB
@@ -89,7 +89,7 @@ def memory() -> dict[str, float]:
 
 @torch.no_grad()
 def path_statistics(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None) -> dict[str, float]:
-    """What metrics say of the path that data x (B, *event) take: the ends of gamma, `variance_ratio`, `movement`.
+    """Compute the metrics of the path of data x (B, *event): the ends of gamma, `variance_ratio`, `movement`.
 
     Raises `InputError` where rounding swallows the noise at t = 0: what is trained is no bound then.
     """
@@ -115,7 +115,7 @@ def _check_noise(model: NeuralDiffusion, x: Tensor) -> None:
 
 @torch.no_grad()
 def variance_ratio(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, t: float = _MIDDLE) -> float:
-    """Var F(x, t) / Var x, each summed over the dimensions: 1 for the identity, 0 when F has collapsed.
+    """Compute Var F(x, t) / Var x, each summed over the dimensions: 1 for the identity, 0 when F has collapsed.
 
     A constant F makes the diffusion term zero for free, which the other two terms of the bound must pay for.
     """
@@ -129,7 +129,7 @@ def variance_ratio(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None
 def movement(
     model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, times: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
 ) -> dict[str, float]:
-    """How far F is from x and how fast it goes at some t: the means of (F(x, t) - F(x, 0))^2 and (dF/dt)^2.
+    """Compute how far F is from x and how fast it moves at some t: means of (F(x, t) - F(x, 0))^2 and (dF/dt)^2.
 
     The means are over examples and dimensions, in the model's scale of the data.
     """

@@ -1,4 +1,4 @@
-"""Validation while training: on a schedule, with draws that never change, of the averaged weights."""
+"""Validation of the averaged weights while training, always with the same draws."""
 
 import math
 from pathlib import Path
@@ -35,7 +35,7 @@ class Validation:
         self.since_best = 0
 
     def measure(self, step: int, model: NeuralDiffusion) -> float:
-        """The value of `model`; raises `FloatingPointError` for a bound that is not finite."""
+        """Compute the bound of `model`; raises `FloatingPointError` for one that is not finite."""
         some = self.data.validation.take(slice(self.config.validation_limit))
         x, cond = as_piece(model, some.x, some.cond)
         generator = torch.Generator(x.device).manual_seed(_SEED)
@@ -46,7 +46,7 @@ class Validation:
         return in_unit(nats, self.data)
 
     def take(self, step: int, value: float) -> None:
-        """Remember the value of a validation."""
+        """Record the value of a validation."""
         self.value, self.step = value, step
         if self.best is None or value < self.best:
             self.best, self.best_step, self.since_best = value, step, 0
@@ -60,7 +60,7 @@ class Validation:
 
     @property
     def status(self) -> str:
-        """For the progress line."""
+        """The text for the progress line."""
         return "" if self.value is None else f"  validation {self.value:.3f}, best {self.best:.3f}"
 
     def is_best(self, step: int) -> bool:
@@ -68,7 +68,7 @@ class Validation:
         return self.best is not None and step == self.best_step
 
     def line(self, step: int) -> dict[str, float]:
-        """What the line of metrics for `step` says."""
+        """The fields for the line of metrics of `step`."""
         return {} if self.value is None or step != self.step else {"validation": self.value}
 
     def mark(self, run: Path) -> None:
@@ -77,10 +77,10 @@ class Validation:
             checkpoint.mark_best(run, self.best_step)
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run needs to go on as an unbroken one."""
+        """The state that a resumed run needs to go on like an unbroken one."""
         return {name: getattr(self, name) for name in _STATE}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take a state back."""
+        """Load a saved state."""
         for name in _STATE:
             setattr(self, name, state[name])

@@ -28,6 +28,7 @@ from ndm.base.registry import choose
 from ndm.bounds.bound import bound
 from ndm.config import Config
 from ndm.data import DataSet, load
+from ndm.data.batches import batches_of
 from ndm.model import NeuralDiffusion
 from ndm.recipes import recipe
 from ndm.samplers.ancestral import Ancestral
@@ -210,7 +211,7 @@ def _training(config: Config, data: DataSet, batch_size: int) -> tuple[NeuralDif
     model = build_model(config, data).to(_device())
     prepare_network(model, config)
     optimizer, times = make_optimizer(model, config), make_time_sampler(config).to(_device())
-    x = model.decoder.from_raw(data.train.batches(batch_size, seed=0)[0].x).to(_device())
+    x = model.decoder.from_raw(batches_of(data.train, batch_size, seed=0)[0].x).to(_device())
 
     def step() -> None:
         model.train()

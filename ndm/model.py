@@ -11,9 +11,11 @@ from ndm.base.part import Part
 from ndm.base.precision import check_noise, check_tensors, holds, in_precision
 from ndm.base.pretrained import Pretrained
 from ndm.base.shapes import like_event
+from ndm.base.view import view
 from ndm.nn.embeddings import check_condition
 from ndm.parts.conditions import Condition
 from ndm.parts.decoders import Decoder
+from ndm.parts.evaluated import evaluated_parts
 from ndm.parts.predictors import Predictor
 from ndm.parts.predictors._callable import CallablePredictor
 from ndm.parts.reverse_steps import ReverseStep
@@ -131,10 +133,25 @@ class NeuralDiffusion(Pretrained):
         `level` is the noise level at t, where the caller has it.
         """
         check_tensors(z_t=z_t, t=t, **({} if cond is None else {"cond": cond}))
-        t = usable(t).expand(z_t.shape[:1])
+        t = usable(t)
+        t = t if t.ndim else t.expand(len(z_t))
         level, cond = level or self.schedule(t), self.told(cond)
         with callers_autocast():
             return self.predictor(usable(z_t), t, cond, level, self.transform)
+
+    def evaluated_at(
+        self, *times: Tensor, few: tuple[Tensor, Tensor, Tensor] | None = None, asked: Tensor | None = None
+    ) -> "NeuralDiffusion":
+        """The same model, whose noise levels and scales of F are known at these times, each (B,) or ().
+
+        They are evaluated for all of them together: schedules are elementwise in t, and a call costs the same for one
+        time as for hundreds. The same tensor t has its values again wherever it is asked; other times are evaluated as
+        ever. Weights and running estimates are those of this model. `few` are the times t (B,) of its predictions, the
+        distinct values among them, and which of these each is: networks may embed those alone. `asked` are the times
+        that the volatility asks for beside these.
+        """
+        parts = evaluated_parts(self.schedule, self.transform, self.volatility, self.predictor, times, few, asked)
+        return view(self, parts)
 
     def prior(self, like: Tensor) -> Gaussian:
         """p(z_1) = N(0, I) for latents shaped like `like` (B, *event)."""
@@ -160,14 +177,18 @@ class NeuralDiffusion(Pretrained):
         With the curve of x it is q's, with a predicted curve p's (at q's variance). Per-dimension values are
         coordinates in the transformation's basis. `volatility` takes the place of the model's own.
         """
+        check_tensors(s=s, t=t)
+        if not holds(s < t):
+            raise InputError("s >= t", "s < t", "the posterior goes from the noisier latent to the cleaner one")
         return self.kernel(z_t, s, t, volatility)(z_t, curve)
 
     @undisturbed()
     def kernel(self, like: Tensor, s: Tensor, t: Tensor, volatility: Volatility | None = None) -> Kernel:
-        """`posterior` before its curve is known, for latents shaped like `like` (B, *event)."""
+        """`posterior` before its curve is known, for latents shaped like `like` (B, *event).
+
+        That s < t is not looked at: it would read time_sampler from an accelerator in every step.
+        """
         check_tensors(z_t=like, s=s, t=t)
-        if not holds(s < t):
-            raise InputError("s >= t", "s < t", "the posterior goes from the noisier latent to the cleaner one")
         at_s, at_t = self.schedule(s), self.schedule(t)
         d = like_event((volatility or self.volatility).integral(s, t, self.schedule, self.transform), like)
         c = like_event(at_s.sigma / at_t.sigma, like) * torch.exp(-d / 2)

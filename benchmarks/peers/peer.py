@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ndm.config import Config
 from ndm.data import DataSet
+from ndm.data.batches import batches_of
 from ndm.parts.decoders import Decoder
 from ndm.recipes import recipe
 from ndm.training.averages.running import ExponentialMovingAverage
@@ -119,7 +120,7 @@ class Peer(Contender):
         network = self.network(data)
         ema = ExponentialMovingAverage(network, self.ema_decay)
         optimizer = torch.optim.Adam(network.parameters(), fused=True)
-        batches = data.train.batches(self.batch_size, seed)
+        batches = batches_of(data.train, self.batch_size, seed)
         began, step = time.process_time(), 0
         while (fraction := (time.process_time() - began) / seconds) < 1:
             for group in optimizer.param_groups:

@@ -25,6 +25,7 @@ from benchmarks.peers.unets import PEERS, flops, sized
 from ndm.base.noise import BatchSlice
 from ndm.config import Config
 from ndm.data import DataSet
+from ndm.data.batches import batches_of
 from ndm.model import NeuralDiffusion
 from ndm.parts.predictors._network import NetworkPredictor
 from ndm.recipes.cifar10 import RECIPE as CIFAR10
@@ -135,7 +136,7 @@ def _train(job: SpeedJob, case: Case, rank: int, meeting: str) -> Row:
         dist.init_process_group(backend, init_method=meeting, rank=rank, world_size=job.processes)
         model = DistributedDataParallel(model)
     optimizer, generator = make_optimizer(raw, case.config), torch.Generator(device).manual_seed(rank)
-    batches = case.data().train.batches(case.batch_size, seed=rank)
+    batches = batches_of(case.data().train, case.batch_size, seed=rank)
 
     def step(number: int) -> float:
         """Train; the seconds until its batch was on the device."""

@@ -52,6 +52,24 @@ class SiLU(nn.Module):
         return silu(x)
 
 
+class Dropout(nn.Dropout):
+    """h m / (1 - p), each m 1 with probability 1 - p and 0 otherwise, while training.
+
+    On a CPU PyTorch draws a mask number by number, which takes as long as a convolution (measured). Here 16 random bits
+    make a number of it, six times faster; p is then a multiple of 2^-16. Accelerators have a kernel for it.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        inside = torch._C._are_functorch_transforms_active()  # type: ignore[attr-defined]
+        if not self.training or not self.p or not x.is_cpu or inside:
+            return super().forward(x)
+        dropped = round(self.p * 2**16)
+        bits = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
+        kept = torch.empty_like(x.detach())  # in the layout of x, in memory
+        torch.ge(bits[: x.numel()], dropped - 2**15, out=kept.as_strided((x.numel(),), (1,)))
+        return x * kept.mul_(2**16 / (2**16 - dropped))
+
+
 def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """Scale and shift, (1 + scale) h + shift, with tangent (1 + scale) h' + scale' h + shift'."""
     scale_value, scale_prime = forward_ad.unpack_dual(scale)

@@ -9,6 +9,7 @@ from torch import Tensor
 from ndm.base.errors import InputError
 from ndm.base.modes import undisturbed
 from ndm.base.noise import BatchSlice, check_generator
+from ndm.base.precision import in_precision
 from ndm.base.shapes import check_count, like_event, sum_event
 from ndm.bounds.time_samplers import LowDiscrepancy, TimeSampler
 from ndm.model import NeuralDiffusion
@@ -60,32 +61,62 @@ def bound(
             that the reverse steps do not serve, or eta = 0 (the bound is infinite).
     """
     check_generator(generator)
-    x = model.checked(x, cond)
-    if batch_slice is None:  # what raises in one process of several, the others would wait for: the trainer watches
+    # Training data were checked where they came in, and the trainer watches the noise: to look at them in every step
+    # would stop an accelerator, and what raises in one process of several, the others would wait for.
+    if batch_slice is None:
+        x = model.checked(x, cond)
         model.check_noise(x)
+    else:
+        x = in_precision(model, x, "data")
     batch_slice, time_sampler = batch_slice or BatchSlice(0, len(x), len(x)), time_sampler or LowDiscrepancy()
     if timesteps is not None:  # in continuous time w = v
         check_count("timesteps", timesteps)
         if not 1 <= timesteps <= MOST_TIMESTEPS:
             raise InputError(f"timesteps = {timesteps}", f"T from 1 to {MOST_TIMESTEPS}, or none for continuous time")
         model.reverse_step.require_chain(timesteps)
-    curve = model.curve(x, cond)
-    start, end = torch.zeros((), dtype=x.dtype, device=x.device), torch.ones((), dtype=x.dtype, device=x.device)
     noise, noise_0 = (batch_slice.normal(x, generator) for _ in range(2))
-
-    prior = _prior(model, curve, x, cond, end, batch_slice, generator)
-
+    part = _examples_for_prior(model, x, batch_slice, generator)
     u, density = (batch_slice.take(part) for part in time_sampler(batch_slice.total, x, generator))
+
+    start, end = x.new_zeros(()), x.new_ones(())
     if timesteps is None:
+        model = model.evaluated_at(start, end, u)
+        curve = model.curve(x, cond)
         integrand = continuous_integrand(model, curve, u, noise, cond)
     else:
-        noise_s = batch_slice.normal(x, generator)
-        integrand = discrete_integrand(model, curve, (u * timesteps).long(), timesteps, noise, noise_s, cond)
+        step, noise_s = (u * timesteps).long(), batch_slice.normal(x, generator)
+        ends = _ends(step, timesteps, x)
+        few = None
+        if timesteps < len(x):
+            few = ends[1], torch.arange(1, timesteps + 1, dtype=x.dtype, device=x.device) / timesteps, step
+        asked = model.volatility.asked(model.schedule, model.transform, x)
+        model = model.evaluated_at(start, end, *ends, few=few, asked=asked)
+        curve = model.curve(x, cond)
+        integrand = discrete_integrand(model, curve, step, timesteps, noise, noise_s, cond, ends)
+    prior = _prior(model, curve, x, cond, end, part, batch_slice)
     if model.training:
         time_sampler.observe(u, integrand.detach())
 
     reconstruction = model.decoder.reconstruction(x, model.schedule(start), noise_0)
     return Bound(prior, integrand / density, reconstruction)
+
+
+def _examples_for_prior(
+    model: NeuralDiffusion, x: Tensor, batch_slice: BatchSlice, generator: torch.Generator | None
+) -> Tensor | None:
+    """Which of the examples x the prior term is evaluated for, where it is not for all.
+
+    In training F may be too expensive for that (`Transform.prior_share`): n of the B examples of the whole batch are
+    drawn. Where x is a share of the batch, another number of them falls into it in each step.
+    """
+    size = math.ceil(model.transform.prior_share * batch_slice.total) if model.training else batch_slice.total
+    if size == batch_slice.total:
+        return None
+    part = torch.randperm(batch_slice.total, generator=generator, device=x.device)[:size]
+    if batch_slice.number < batch_slice.total:
+        part = part - batch_slice.first
+        part = part[(part >= 0) & (part < len(x))]
+    return part
 
 
 def _prior(
@@ -94,23 +125,21 @@ def _prior(
     x: Tensor,
     cond: Tensor | None,
     end: Tensor,
+    part: Tensor | None,
     batch_slice: BatchSlice,
-    generator: torch.Generator | None,
 ) -> Tensor:
     """KL(q(z_1 | x) || p(z_1)) in nats, (B,).
 
-    If F is expensive, training evaluates it on n examples of the whole batch of B and scales it by B / n, with 0 for
-    the others: unbiased (`Transform.prior_share`).
+    If F is expensive, training evaluates it on n examples, a part of the whole batch of B, and scales it by B / n, with
+    0 for the others: unbiased (`Transform.prior_share`).
     """
-    size = math.ceil(model.transform.prior_share * batch_slice.total) if model.training else batch_slice.total
-    if size == batch_slice.total:
+    if part is None:
         return model.marginal(curve, end).kl(model.prior(x))
-    part = torch.randperm(batch_slice.total, generator=generator, device=x.device)[:size] - batch_slice.first
-    part = part[(part >= 0) & (part < len(x))]
     if not len(part):
         return torch.zeros(len(x), dtype=x.dtype, device=x.device)
     curve = model.curve(x[part], None if cond is None else cond[part])
     kl = model.marginal(curve, end).kl(model.prior(x[part]))
+    size = math.ceil(model.transform.prior_share * batch_slice.total)
     return torch.zeros(len(x), dtype=kl.dtype, device=kl.device).index_put((part,), kl * (batch_slice.total / size))
 
 
@@ -143,14 +172,15 @@ def discrete_integrand(
     noise: Tensor,
     noise_s: Tensor,
     cond: Tensor | None,
+    ends: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """T KL( q(z_s | z_t, x) || p(z_s | z_t) ) in nats, (B,), for s = k / T, t = (k + 1) / T and k = `step` (B,).
 
     The means differ by alpha_s dF(s) - c_{s|t} alpha_t dF(t): z_t cancels, here before any rounding. For steps that
-    are no Gaussians it is an unbiased draw, for which noise_s is z_s's.
+    are no Gaussians it is an unbiased draw, for which noise_s is z_s's. `ends` are s and t, where the caller has them.
     """
     model.volatility.require_noise()
-    s, t = step.to(noise.dtype) / timesteps, (step + 1).to(noise.dtype) / timesteps
+    s, t = ends or _ends(step, timesteps, noise)
     z_t = model.marginal(curve, t).sample(noise)
     predicted = model.predict(z_t, t, cond)
     difference = predicted - curve
@@ -165,6 +195,11 @@ def discrete_integrand(
         if model.volatility.observes:
             _observe_volatility(model, difference, s, t)
     return timesteps * p.kl_from(q, noise_s)
+
+
+def _ends(step: Tensor, timesteps: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """s = k / T and t = (k + 1) / T, each (B,)."""
+    return step.to(like.dtype) / timesteps, (step + 1).to(like.dtype) / timesteps
 
 
 @torch.no_grad()

@@ -4,11 +4,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, NamedTuple, Protocol
+from functools import singledispatch
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ndm.base.errors import InputError
+from ndm.data.dataset import Split
 
 FLIPS = 1  # tells the random numbers of flips from those of the order
 
@@ -20,20 +22,6 @@ class Batch(NamedTuple):
     cond: np.ndarray | None
 
 
-class Rows(Protocol):
-    """Examples x (N, *event), in memory or not, and the condition of each, (N, ...), or None."""
-
-    @property
-    def x(self) -> Any:
-        """The examples: what has the interface of an array as far as rows go."""
-
-    @property
-    def cond(self) -> np.ndarray | None:
-        """What a model is told of each."""
-
-    def __len__(self) -> int: ...
-
-
 class Batches:
     """Batches in shuffled order: `batches[k]` is examples k B .. (k + 1) B - 1 of an endless sequence of epochs.
 
@@ -42,7 +30,7 @@ class Batches:
     draw that belongs to (seed, epoch) and the place in the epoch.
     """
 
-    def __init__(self, split: Rows, batch_size: int, seed: int, *, flip: bool = False) -> None:
+    def __init__(self, split: Split, batch_size: int, seed: int, *, flip: bool = False) -> None:
         if batch_size < 1:
             raise InputError(f"batch size {batch_size}", "at least 1")
         if flip and split.x.ndim != 4:
@@ -96,6 +84,12 @@ class Batches:
 
     def load(self, state: dict[str, int]) -> None:
         """Load the states that all processes of a run saved."""
+
+
+@singledispatch
+def batches_of(split: Split, batch_size: int, seed: int, *, flip: bool = False) -> Batches:
+    """Make the batches to train on, in an order that is a function of the seed; another kind of split registers its."""
+    return Batches(split, batch_size, seed, flip=flip)
 
 
 class Prefetched:

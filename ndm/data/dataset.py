@@ -10,7 +10,6 @@ from typing import Any, Self
 import numpy as np
 
 from ndm.base.errors import InputError
-from ndm.data.batches import Batches
 from ndm.data.labels import NO_CLASS
 from ndm.data.lazy import Examples, Joined, Lazy, chunks, rows_of, stamps_of_values
 from ndm.data.remarks import remarks
@@ -82,10 +81,6 @@ class Split:
         Toys have their classes in turn, so that neighbours are less alike than independent examples.
         """
         return np.random.default_rng(0).permutation(len(self))
-
-    def batches(self, batch_size: int, seed: int, *, flip: bool = False) -> Batches:
-        """Make the batches to train on, in an order that is a function of the seed."""
-        return Batches(self, batch_size, seed, flip=flip)
 
     def every(self) -> Examples:
         """Return all examples; raises `InputError` where only some of them are in memory."""

@@ -44,6 +44,10 @@ class Network(Part, ABC):
             )
         return self.heads(x, t, cond)
 
+    def with_few_times(self, t: Tensor, few: Tensor, index: Tensor) -> "Network":
+        """This network where t = few[index], (B,): what depends on time alone may be computed for the few alone."""
+        return self
+
     @abstractmethod
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         """Compute the heads for inputs whose shapes are checked."""

@@ -23,4 +23,5 @@ class Deterministic(Sampler):
         self.volatility = ConstantVolatility(0.0)
 
     def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
-        return self.model.posterior(z_t, self.model.predict(z_t, t, cond), s, t, self.volatility).mean
+        step = self.model.kernel(z_t, s, t, self.volatility)
+        return step(z_t, self.model.predict(z_t, t, cond)).mean

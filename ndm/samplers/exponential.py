@@ -37,7 +37,7 @@ class Exponential(Sampler):
 
     def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
         """Take the first step, without extrapolation."""
-        return self.model.posterior(z_t, self.model.predict(z_t, t, cond), s, t, self.volatility).sample(noise)
+        return self.model.kernel(z_t, s, t, self.volatility)(z_t, self.model.predict(z_t, t, cond)).sample(noise)
 
     def walk(self, z_1: Tensor, times: Tensor, noise: Noise, cond: Tensor | None) -> Iterator[Tensor]:
         gamma = self.model.schedule.gamma(times)

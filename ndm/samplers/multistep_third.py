@@ -44,8 +44,8 @@ class ThirdOrderMultistep(Deterministic):
             known = [(second, self.model.predict(z, second, cond)), *known]
             z = self.advance(z_1, second, first, known)
         yield z
-        for t, s in pairwise(times[1:]):
-            if t < second:
+        for number, (t, s) in enumerate(pairwise(times[1:])):
+            if number:
                 known = [(t, self.model.predict(z, t, cond)), *known[:2]]
             z = self.advance(z, s, t, known)
             yield z

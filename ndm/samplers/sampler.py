@@ -109,7 +109,14 @@ class Sampler(ABC):
         if generator is not None:
             seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
         like = next((p for p in self.model.parameters() if p.is_floating_point()), torch.zeros(()))
-        return sample_noise(seed, first, shape, like), self.times.to(like)
+        times = self.times.to(like)
+        if not (times[1:] < times[:-1]).all():
+            raise InputError(
+                f"a grid of {self.steps} steps whose times do not fall, in {like.dtype}",
+                "s < t in every step, from 1 down to 0",
+                "take fewer steps or another grid",
+            )
+        return sample_noise(seed, first, shape, like), times
 
     def _latents(self, noise: Noise, times: Tensor, cond: Tensor | None) -> Iterator[Tensor]:
         with evaluating(self.model):

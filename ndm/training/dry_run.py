@@ -11,6 +11,7 @@ from ndm.base.noise import BatchSlice
 from ndm.bounds.bound import bound
 from ndm.config import Config
 from ndm.data import DataSet
+from ndm.data.batches import batches_of
 from ndm.model import NeuralDiffusion
 from ndm.nn.embeddings import ConditionEmbedding
 from ndm.training.build import make_time_sampler
@@ -39,7 +40,7 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
     times = make_time_sampler(config)
     if (told := _who_is_told(model)) is not None:
         console.print(told, highlight=False)
-    x, cond = as_piece(model, *data.train.batches(config.batch_size, config.seed)[0])
+    x, cond = as_piece(model, *batches_of(data.train, config.batch_size, config.seed)[0])
 
     def step() -> None:
         optimizer.zero_grad()

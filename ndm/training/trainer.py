@@ -22,7 +22,7 @@ from ndm.base.seeds import mix
 from ndm.bounds.bound import Bound
 from ndm.config import Config
 from ndm.data import DataSet
-from ndm.data.batches import Prefetched
+from ndm.data.batches import Prefetched, batches_of
 from ndm.runs import checkpoint
 from ndm.runs.checkpoint import readable
 from ndm.runs.folder import alone, check_folder, locked
@@ -94,7 +94,7 @@ class Trainer:
         self.largest_norm = config.clip * math.log(2)  # of the gradient, in nats for each dimension
         self.one_batch = OneBatch(self.terms, self._total)
         self.generator = torch.Generator(self.accelerator.device)  # of what the whole batch draws
-        self.batches = data.train.batches(config.batch_size, config.seed, flip=config.flip)
+        self.batches = batches_of(data.train, config.batch_size, config.seed, flip=config.flip)
         self.step, self.seconds, self.began = 0, 0.0, clock()
         self.terms_of_shares: list[dict[str, Tensor]] = []  # (B,) each, of the latest step; graphs are not kept
         # What is watched and written.

@@ -10,6 +10,7 @@ from torch.func import grad, jacfwd, jacrev, jvp, vmap
 
 from ndm.autodiff.layers import (
     Conv2d,
+    Dropout,
     GroupNorm,
     Linear,
     NormTangent,
@@ -126,3 +127,35 @@ def test_modulation_is_the_product_rule(carrying) -> None:
         return value, tangent, *gradients
 
     torch.testing.assert_close(results(modulate), results(lambda x, scale, shift: x * (1 + scale) + shift))
+
+
+@pytest.mark.parametrize("p", [0.1, 0.15, 0.5])
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+def test_dropout_keeps_each_number_by_itself(p, memory):
+    """The share that is kept, its factor, and that neighbours and draws are independent, within 5 standard errors."""
+    layer, x = Dropout(p), torch.ones(64, 5, 37, 41).contiguous(memory_format=memory)
+    first, second = layer(x), layer(x)
+    assert first.is_contiguous(memory_format=memory)
+    assert set(first.unique().tolist()) == {0.0, first.max().item()}
+    assert first.max().item() == pytest.approx(1 / (1 - p), abs=2e-5 / (1 - p) ** 2)
+    error = 5 * (p * (1 - p) / x.numel()) ** 0.5
+    kept = [(y > 0).double() for y in (first, second)]
+    assert all(abs(k.mean().item() - (1 - p)) < error for k in kept)
+    flat = kept[0].permute(0, 2, 3, 1).flatten()
+    for pair in ((kept[0], kept[1]), *((flat[:-lag], flat[lag:]) for lag in (1, 2, 3, 4, 5, 37))):
+        together = (pair[0] * pair[1]).mean().item()
+        assert abs(together - (1 - p) ** 2) < 3 * error
+
+
+def test_dropout_follows_the_seed_and_passes_gradients_where_it_keeps():
+    layer, x = Dropout(0.3), torch.randn(3, 7, dtype=torch.float64, requires_grad=True)
+    torch.manual_seed(1)
+    y = layer(x)
+    (gradient,) = torch.autograd.grad(y.sum(), x)
+    assert torch.equal(y, x * gradient) and (gradient == 0).any() and (gradient > 1).any()
+    torch.manual_seed(1)
+    assert torch.equal(layer(x), y)
+    with forward_ad.dual_level():
+        torch.manual_seed(1)
+        assert torch.equal(forward_ad.unpack_dual(layer(forward_ad.make_dual(x, x))).tangent, y)
+    assert torch.equal(layer.eval()(x), x) and torch.equal(Dropout(0.0)(x), x)

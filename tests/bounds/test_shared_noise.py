@@ -115,10 +115,10 @@ def test_and_for_400_rows_of_4_values() -> None:
     "divergence", [ndm.ode.divergences.Hutchinson(2), ndm.ode.divergences.Gaussian(3)], ids=["signs", "Gaussian"]
 )
 @pytest.mark.parametrize("repeats", [1, 10])
-def test_and_for_real_values(trace, repeats) -> None:
+def test_and_for_real_values(divergence, repeats) -> None:
     nn = model(ndm.GaussianDecoder())
     rows = torch.randn(4, 3, generator=torch.Generator().manual_seed(3)).repeat(repeats, 1)
-    found = [ndm.ode_likelihood(nn, rows, divergence=trace, solver=SOLVER, seed=seed) for seed in range(SEEDS)]
+    found = [ndm.ode_likelihood(nn, rows, divergence=divergence, solver=SOLVER, seed=seed) for seed in range(SEEDS)]
     assert 0.8 < ratio(found) < 1.25
 
 

@@ -87,7 +87,9 @@ def test_bound_has_one_mean(timesteps) -> None:
         ndm.bound(model, x.expand(256, 3), timesteps=timesteps, time_sampler=times)
     model.eval()
     assert times.density().max() > 1.5
-    ours, plain = (ndm.bound(model, x.expand(20_000, 3), timesteps=timesteps, times=t).diffusion for t in (times, None))
+    ours, plain = (
+        ndm.bound(model, x.expand(20_000, 3), timesteps=timesteps, time_sampler=t).diffusion for t in (times, None)
+    )
     error = math.sqrt((ours.var() + plain.var()) / 20_000)
     assert abs(ours.mean() - plain.mean()) < 4 * error
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ndm import data
 from ndm.base.errors import InputError
-from ndm.data.batches import Batches
+from ndm.data.batches import Batches, batches_of
 from ndm.data.dataset import SPLITS, DataSet, Split
 from ndm.data.labels import NO_CLASS, classes
 
@@ -223,13 +223,13 @@ def test_a_class_label_has_its_name(export, how) -> None:
 @pytest.mark.parametrize("condition", [("kind",), ("age", "sex")])
 def test_streams_carry_conditions_and_go_on_where_they_were(export, condition) -> None:
     found = data.load(export, {"columns": ["a", "b"]} | STREAMED, condition)
-    batches = found.train.batches(8, seed=0)
+    batches = batches_of(found.train, 8, seed=0)
     for step in range(14):  # over an epoch
         batch = batches[step]
         rows = rows_of(Split(batch.x))
         expected = np.array(rows) % 3 if condition == ("kind",) else ROWS[rows][:, 2:]
         assert np.allclose(batch.cond, expected)
-    resumed = found.train.batches(8, seed=0)
+    resumed = batches_of(found.train, 8, seed=0)
     resumed.load(batches.state())
     assert (resumed[13].cond == batches[13].cond).all() and (resumed[13].x == batches[13].x).all()
     assert len(batches.shown(13).cond) == len(batches.shown(13).x)

@@ -13,6 +13,7 @@ import ndm
 from ndm.base.errors import InputError
 from ndm.config import Config
 from ndm.data import DataSet, Split
+from ndm.data.batches import batches_of
 from ndm.parts.conditions import LabelCondition, ValueCondition
 from ndm.training.build import build_model
 from ndm.training.dry_run import dry_run
@@ -87,7 +88,7 @@ def test_a_failed_batch_is_kept_with_its_conditions(tmp_path) -> None:
         trainer.fit()
     (path,) = (tmp_path / "run").glob("failure-*.npz")
     with np.load(path) as kept:
-        batch = data.train.batches(config.batch_size, config.seed)[0]
+        batch = batches_of(data.train, config.batch_size, config.seed)[0]
         assert (kept["x"] == batch.x).all() and (kept["cond"] == batch.cond).all()
 
 

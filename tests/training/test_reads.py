@@ -117,7 +117,6 @@ def test_a_step_reads_the_device_once_outside_of_the_bound(tmp_path, case):
     assert len(found) == 1 and found[0].startswith("training/trainer.py"), found
 
 
-@pytest.mark.xfail(strict=True, reason="the bound checks its data and reads them")
 @pytest.mark.parametrize("case", CASES)
 def test_a_step_reads_the_device_once(tmp_path, case):
     assert len(found := reads_of_a_step(tmp_path, case)) == 1, found

@@ -29,10 +29,10 @@ class Importance(TimeSampler):
     def density(self) -> Tensor:
         """The density r on each bin, (N,), of mean 1."""
         moments = self.moments.value
-        if (self.moments.count < _WARM_UP).any() or not moments.sum() > 0:
-            return torch.ones_like(moments)
         root = moments.sqrt()
-        return _UNIFORM_SHARE + (1 - _UNIFORM_SHARE) * root / root.mean()
+        # Decided on the device, without a read by the host.
+        known = (self.moments.count >= _WARM_UP).all() & (root.mean() > 0)
+        return torch.where(known, _UNIFORM_SHARE + (1 - _UNIFORM_SHARE) * root / root.mean(), 1.0)
 
     def forward(self, num: int, like: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         probabilities = self.density() / self.num_bins

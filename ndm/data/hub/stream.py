@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ndm.base.errors import InputError, reason
-from ndm.data.batches import FLIPS, Batch, Batches
+from ndm.data.batches import FLIPS, Batch, Batches, batches_of
 from ndm.data.dataset import DataSet, Split
 from ndm.data.formats import tables
 from ndm.data.hub.lanes import Lane
@@ -102,9 +102,6 @@ class Stream(Split):
     lanes: int
     about: str
 
-    def batches(self, batch_size: int, seed: int, *, flip: bool = False) -> Batches:
-        return StreamedBatches(self, batch_size, seed, flip=flip)
-
     def every(self) -> Examples:
         raise InputError(
             "all of a stream",
@@ -163,6 +160,11 @@ class StreamedBatches(Batches):
 
     def load(self, state: dict[str, int]) -> None:
         self._lengths.update(state)
+
+
+@batches_of.register
+def _(split: Stream, batch_size: int, seed: int, *, flip: bool = False) -> StreamedBatches:
+    return StreamedBatches(split, batch_size, seed, flip=flip)
 
 
 def sizes(given: dict[str, Any]) -> dict[str, int]:

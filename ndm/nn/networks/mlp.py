@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ndm.autodiff.checkpointed import Block
 from ndm.autodiff.layers import Linear, modulate, silu
+from ndm.base.view import view
 from ndm.nn.embeddings import FourierFeatures, TimeEmbedding
 from ndm.nn.network import Network, check_sizes, zero_init
 
@@ -23,9 +26,10 @@ class ResidualBlock(Block):
         self.modulation = Linear(embedding_width, 2 * width)
         self.leave = Linear(width, width)
 
-    def compute(self, h: Tensor, embedding: Tensor) -> Tensor:
-        """Compute the block: h (B, width), the embedding (B, embedding_width) -> (B, width)."""
-        scale, shift = self.modulation(embedding).chunk(2, dim=1)
+    def compute(self, h: Tensor, embedding: Tensor, index: Tensor | None = None) -> Tensor:
+        """Of one embedding for each example, or of few of which the example has the one of that index."""
+        both = self.modulation(embedding)
+        scale, shift = (both if index is None else functional.embedding(index, both)).chunk(2, dim=1)
         return h + self.leave(silu(modulate(self.enter(h), scale, shift)))
 
 
@@ -38,6 +42,8 @@ class MLP(Network):
     `num_frequencies` the input comes with that many Fourier features, up to the angular frequency `max_frequency`:
     for data with fine structure.
     """
+
+    _few_times: tuple[Any, Any, Any] = (None, None, None)
 
     def __init__(
         self,
@@ -61,9 +67,14 @@ class MLP(Network):
         self.blocks = nn.ModuleList(ResidualBlock(width, embedding_width) for _ in range(depth))
         self.leave = zero_init(Linear(width, num_outputs * size))
 
+    def with_few_times(self, t: Tensor, few: Tensor, index: Tensor) -> "MLP":
+        """The embedding and its scales and shifts are half of the work: a chain has them for its T times alone."""
+        return view(self, _few_times=(t, few, index))
+
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
-        embedding = self.embedding(t, cond)
+        known, few, index = self._few_times
+        embedded = (self.embedding(few, None), index) if t is known and cond is None else (self.embedding(t, cond),)
         h = self.enter(self.features(x.flatten(1)))
         for block in self.blocks:
-            h = block(h, embedding)
+            h = block(h, *embedded)
         return self.leave(silu(h)).unflatten(1, (self.num_outputs, *self.event_shape))

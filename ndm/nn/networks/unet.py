@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ndm.autodiff.checkpointed import Block
-from ndm.autodiff.layers import Conv2d, Linear, SiLU, modulate
+from ndm.autodiff.layers import Conv2d, Dropout, Linear, SiLU, modulate
 from ndm.base.errors import InputError
 from ndm.nn.attention import ImageNorm, SelfAttention
 from ndm.nn.embeddings import TimeEmbedding
@@ -33,7 +33,7 @@ class ResidualBlock(Block):
         self.enter = nn.Sequential(ImageNorm(in_channels), SiLU(), conv3x3(in_channels, out_channels))
         self.modulation = Linear(width, 2 * out_channels)
         self.norm = ImageNorm(out_channels)
-        self.leave = nn.Sequential(SiLU(), nn.Dropout(dropout), conv3x3(out_channels, out_channels))
+        self.leave = nn.Sequential(SiLU(), Dropout(dropout), conv3x3(out_channels, out_channels))
         same = in_channels == out_channels
         self.shortcut = nn.Identity() if same else Conv2d(in_channels, out_channels, 1)
         self.attention = SelfAttention(out_channels) if attend else nn.Identity()

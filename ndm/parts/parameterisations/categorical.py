@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ndm.autodiff.softmax import minus_square
 from ndm.base.errors import InputError
 from ndm.base.precision import matmul
 from ndm.base.spec import Spec
@@ -38,6 +39,9 @@ class CategoricalParameterisation(Parameterisation):
         self.event_shape = tuple(event_shape)
         self.decoder = DiscretisedDecoder(num_levels)
         self.theta = nn.Parameter(torch.zeros(*event_shape, num_levels))
+        self.features: Tensor
+        levels = torch.arange(num_levels)
+        self.register_constant("features", self._features(self.decoder.from_integers(levels, torch.float64)))
 
     @classmethod
     def made_for(cls, spec: Spec) -> "CategoricalParameterisation":
@@ -54,21 +58,23 @@ class CategoricalParameterisation(Parameterisation):
         self.theta.copy_(torch.log(counts + _PSEUDO_COUNT * overall / overall.sum()))
 
     def network_input(self, z_t: Tensor, level: NoiseLevel) -> Tensor:
-        return self._mean(self._logits(z_t, level))
+        return self._mixture(z_t, self._prior(), level).mean
 
     def posterior(self, z_t: Tensor, outputs: Tensor, level: NoiseLevel) -> Mixture:
-        update = matmul(outputs.movedim(1, -1), self._features(z_t))
-        log_probs = torch.log_softmax(self._logits(z_t, level) + update, dim=-1)
-        return Mixture(log_probs, self.decoder.values(log_probs), torch.zeros_like(log_probs[..., :1]))
+        update = matmul(self.features.to(z_t), outputs.flatten(2)).unflatten(2, outputs.shape[2:])
+        return self._mixture(z_t, self._prior() + update, level)
 
-    def _logits(self, z_t: Tensor, level: NoiseLevel) -> Tensor:
-        """log p(v_k, z_i) up to a constant, (B, *event, L)."""
-        return self.theta + self.decoder.log_likelihoods(z_t, level)
+    def _prior(self) -> Tensor:
+        """theta, (L, *event)."""
+        return self.theta.movedim(-1, 0).contiguous()
 
-    def _mean(self, logits: Tensor) -> Tensor:
-        return matmul(torch.softmax(logits, dim=-1), self.decoder.values(logits))
+    def _mixture(self, z_t: Tensor, logits: Tensor, level: NoiseLevel) -> Mixture:
+        """Bayes' rule, from the logits of the levels before z_i is seen, (B, L, *event) or (L, *event)."""
+        logits = minus_square(logits, self.decoder.residuals(z_t, level)).movedim(1, -1)
+        return Mixture(logits, self.decoder.values(z_t), z_t.new_zeros(()).expand(*z_t.shape, 1))
 
-    def _features(self, like: Tensor) -> Tensor:
-        """phi_j(v_k), (num_outputs, L)."""
-        v = self.decoder.values(like)
-        return torch.stack([v, v**2, (v == -1).to(v), (v == 1).to(v), torch.cos(math.pi * v), torch.sin(math.pi * v)])
+    @staticmethod
+    def _features(v: Tensor) -> Tensor:
+        """phi_j(v_k), (L, num_outputs)."""
+        ends = ((v == -1).to(v), (v == 1).to(v))
+        return torch.stack([v, v**2, *ends, torch.cos(math.pi * v), torch.sin(math.pi * v)], dim=1)

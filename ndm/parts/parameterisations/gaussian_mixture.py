@@ -77,32 +77,43 @@ class GaussianMixtureParameterisation(Parameterisation):
         self.first_stds.copy_(variances.sqrt())
 
     def network_input(self, z_t: Tensor, level: NoiseLevel) -> Tensor:
-        return self._posterior(z_t, level, self.log_weights, self.shifts, self.log_stds).mean
+        return self._posterior(z_t, level, *self._prior()).mean
 
     def posterior(self, z_t: Tensor, outputs: Tensor, level: NoiseLevel) -> Mixture:
-        log_weights, shifts, log_stds = outputs.movedim(1, -1).chunk(3, dim=-1)
+        log_weights, shifts, log_stds = self._prior()
+        by_weights, by_shifts, by_stds = outputs.chunk(3, dim=1)
+        limited = torch.tanh(by_stds / _MOST_LOG_STD)
         return self._posterior(
             z_t,
             level,
-            self.log_weights + log_weights,
-            self.shifts + shifts,
-            self.log_stds + _MOST_LOG_STD * torch.tanh(log_stds / _MOST_LOG_STD),
+            log_weights + by_weights,
+            shifts + by_shifts,
+            torch.add(log_stds, limited, alpha=_MOST_LOG_STD),
         )
+
+    def _prior(self) -> tuple[Tensor, ...]:
+        """log pi, the shifts and log s, each (K, *event)."""
+        return torch.stack((self.log_weights, self.shifts, self.log_stds)).movedim(-1, 1).contiguous().unbind()
 
     def _posterior(
         self, z_t: Tensor, level: NoiseLevel, log_weights: Tensor, shifts: Tensor, log_stds: Tensor
     ) -> Mixture:
-        means = self.first_means + self.first_stds * shifts
-        alpha, sigma = (like_event(value, z_t)[..., None] for value in (level.alpha, level.sigma))
-        z = z_t[..., None]
-        prior_variance, noise_variance = torch.exp(2 * log_stds) + _LEAST_STD**2, sigma**2
-        total = noise_variance + alpha**2 * prior_variance
-        log_likelihoods = -0.5 * ((z - alpha * means) ** 2 / total + total.log())
-        return Mixture(
-            torch.log_softmax(log_weights + log_likelihoods, dim=-1),
-            (noise_variance * means + alpha * prior_variance * z) / total,
-            noise_variance * prior_variance / total,
+        """Bayes' rule, from log pi, shifts and log s, each (B, K, *event) or (K, *event)."""
+        first_means, first_stds = (
+            value.reshape(-1, *(1,) * (z_t.ndim - 1)) for value in (self.first_means, self.first_stds)
         )
+        means = torch.addcmul(first_means, first_stds, shifts)
+        alpha, sigma = (like_event(value, z_t) for value in (level.alpha, level.sigma))
+        alpha, noise_variance = (value[:, None] if value.ndim else value for value in (alpha, sigma**2))
+        prior_variance = torch.exp(2 * log_stds) + _LEAST_STD**2
+        gained = alpha * prior_variance
+        total = torch.addcmul(noise_variance, alpha, gained)
+        residual = torch.addcmul(z_t[:, None], alpha, means, value=-1)
+        relative = residual / total
+        logits = log_weights - 0.5 * torch.addcmul(total.log(), residual, relative)
+        posterior_variance = noise_variance * prior_variance / total
+        posterior_means = torch.addcmul(means, gained, relative)
+        return Mixture(*(value.movedim(1, -1) for value in (logits, posterior_means, posterior_variance)))
 
 
 def _responsibilities(values: Tensor, means: Tensor, variances: Tensor, shares: Tensor) -> Tensor:

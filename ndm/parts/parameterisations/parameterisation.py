@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor
 
 from ndm.base.part import Part
-from ndm.parts.schedules import NoiseLevel
+from ndm.parts.schedules import NoiseLevel, Schedule
 from ndm.process.mixture import Mixture
 
 
@@ -23,6 +23,9 @@ class Parameterisation(Part, ABC):
 
     def initialise(self, x: Tensor) -> None:
         """Take from the training data x (N, *event), as the model sees them, what can be read off them."""
+
+    def check(self, schedule: Schedule) -> None:
+        """Raise `InputError` for a schedule that this parameterisation is not for."""
 
     def network_input(self, z_t: Tensor, level: NoiseLevel) -> Tensor:
         """What the network sees of z_t, (B, *event)."""

@@ -43,6 +43,7 @@ class NetworkPredictor(Predictor):
         self.parameterisation = parameterisation or ScaledParameterisation()
 
     def check_fit(self, parts: Mapping[str, Any]) -> None:
+        self.parameterisation.check(parts["schedule"])
         own, others = self.parameterisation.num_outputs, self.num_heads(transform := parts["transform"])
         if self.network.num_outputs != own + others:
             raise InputError(

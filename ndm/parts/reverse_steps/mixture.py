@@ -19,6 +19,5 @@ class MixtureReverseStep(MarginalisedReverseStep):
     def distribution(
         self, q: Gaussian, deviation: Mixture | None, step: Tensor | None = None, timesteps: int | None = None
     ) -> Mixture:
-        one = q.std.new_ones(())
         assert deviation is not None  # checked when the model was made
-        return deviation.affine(one, q.mean).blurred(q.std**2)
+        return deviation.shifted(q.mean).blurred(q.std**2)

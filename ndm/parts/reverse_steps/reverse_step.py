@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ndm.base.axes import PREDICTORS, REVERSE_STEPS
 from ndm.base.errors import Advice, InputError, Setting
@@ -121,7 +121,8 @@ class TabulatedReverseStep(GaussianReverseStep, ABC):
 
     def forward(self, variance: Tensor, step: Tensor | None = None, timesteps: int | None = None) -> Tensor:
         self.require_chain(timesteps)
-        return variance * self.ratio()[step]
+        assert step is not None
+        return variance * nn.functional.embedding(step, self.ratio().flatten(1)).unflatten(-1, self.event_shape)
 
     @abstractmethod
     def ratio(self) -> Tensor:

@@ -63,9 +63,10 @@ class DdpmSchedule(Schedule):
         num = len(self.log_abar) - 1
         k = (t.detach() * num).long().clamp(0, num - 1)
         u = t * num - k  # in [0, 1] between entries k and k + 1
-        start, rise = self.log_abar[k], self.steps[k]
-        bend, twist = rise - self.slopes[k], self.slopes[k] + self.slopes[k + 1] - 2 * rise
+        # `take`, because the host would read an index of no dimensions
+        start, rise, slope = (table.take(k) for table in (self.log_abar, self.steps, self.slopes))
+        bend, twist = rise - slope, slope + self.slopes.take(k + 1) - 2 * rise
         # start + slope u + (bend - twist) u^2 + twist u^3: values and slopes are those of both entries
-        log_abar = start + u * (self.slopes[k] + u * (bend - twist + u * twist))
-        log_abar_prime = num * (self.slopes[k] + u * (2 * (bend - twist) + 3 * u * twist))
+        log_abar = start + u * (slope + u * (bend - twist + u * twist))
+        log_abar_prime = num * (slope + u * (2 * (bend - twist) + 3 * u * twist))
         return self._gamma(log_abar), log_abar_prime / torch.expm1(log_abar)

@@ -19,6 +19,8 @@ class FlowSchedule(Schedule):
     Source: Lipman et al., Flow Matching for Generative Modeling (2022), https://arxiv.org/abs/2210.02747.
     """
 
+    loses_signal = True
+
     def __init__(self, sigma_min: float = 1e-2) -> None:
         super().__init__()
         if not 0 < sigma_min < 1:

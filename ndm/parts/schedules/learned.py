@@ -38,13 +38,17 @@ class LearnedSchedule(LearnedLinearSchedule):
     def with_velocity(self, t: Tensor) -> tuple[Tensor, Tensor]:
         num_pieces = len(self.log_density) - 1
         values = (1 - _LEAST) * torch.softmax(self.log_density, dim=0) + _LEAST / (num_pieces + 1)
-        areas = (values[1:] + values[:-1]) / (2 * num_pieces)
-        density = values / areas.sum()  # p_i
-        cumulative = functional.pad(areas.cumsum(0) / areas.sum(), (1, 0))  # m at the knots
+        density = values * (num_pieces / (values.sum() - (values[0] + values[-1]) / 2))  # p_i
+        cumulative = functional.pad(
+            ((density[1:] + density[:-1]) / (2 * num_pieces)).cumsum(0), (1, 0)
+        )  # m at the knots
 
-        piece = (t.detach() * num_pieces).long().clamp(0, num_pieces - 1)
-        fraction = t * num_pieces - piece
-        left, right = density[piece], density[piece + 1]
-        m = cumulative[piece] + (left + (right - left) * fraction / 2) * fraction / num_pieces
+        scaled = t * num_pieces
+        piece = scaled.detach().long().clamp(0, num_pieces - 1)
+        fraction = scaled - piece
+        # `take`, because the host would read an index of no dimensions
+        start, left, right = cumulative.take(piece), density.take(piece), density.take(piece + 1)
         m_prime = torch.lerp(left, right, fraction)
-        return self.gamma_0 + self.span * m, self.span * m_prime
+        m = torch.addcmul(start, left + m_prime, fraction, value=0.5 / num_pieces)
+        span = self.span
+        return torch.addcmul(self.gamma_0, span, m), span * m_prime

@@ -34,6 +34,8 @@ class Schedule(Part, ABC):
     Source: Kingma et al., Variational Diffusion Models (2021), https://arxiv.org/abs/2107.00630.
     """
 
+    loses_signal = False  # whether alpha = 0 at t = 1
+
     @abstractmethod
     def gamma(self, t: Tensor) -> Tensor:
         """log(sigma_t^2 / alpha_t^2), shaped like t."""

@@ -40,6 +40,10 @@ class DiagonalTransform(Transform, ABC):
         assert isinstance(curve, ScaledCurve)
         return ScaledCurve(self, torch.ones_like(like), curve.scale)
 
+    def with_shared_scale(self) -> "DiagonalTransform":
+        self.__dict__["_scale"] = RememberedCurve(Scale(self))
+        return self
+
     def curve(self, x: Tensor, cond: Tensor | None = None) -> Curve:
         return ScaledCurve(self, x)
 
@@ -67,7 +71,7 @@ class ScaledCurve(Curve):
 
     def __init__(self, transform: DiagonalTransform, x: Tensor, scale: Curve | None = None) -> None:
         self.transform, self.x = transform, x
-        self.scale = scale or RememberedCurve(Scale(transform))
+        self.scale = scale or transform.__dict__.get("_scale") or RememberedCurve(Scale(transform))
 
     def __call__(self, t: Tensor) -> Tensor:
         return self.transform.basis.scale(self.scale(t), self.x)

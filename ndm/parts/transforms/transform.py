@@ -56,6 +56,10 @@ class Transform(Part, ABC):
         """Whether F has a scale, that is, a `log_scale_with_velocity` other than 0."""
         return type(self).log_scale_with_velocity is not Transform.log_scale_with_velocity
 
+    def with_shared_scale(self) -> "Transform":
+        """This transformation, made for one estimate of the bound: its curves share what they compute of the scale."""
+        return self
+
     def log_scale_at(self, t: Tensor) -> Tensor:
         """log w_i(t) alone."""
         return self.log_scale_with_velocity(t)[0]

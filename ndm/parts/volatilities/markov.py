@@ -6,7 +6,7 @@ from torch import Tensor
 from ndm.base.shapes import like_event
 from ndm.parts.schedules import Schedule
 from ndm.parts.transforms import Transform
-from ndm.parts.volatilities._rises import Rises
+from ndm.parts.volatilities._rises import Rises, thirds
 from ndm.parts.volatilities.volatility import Volatility
 
 _LEAST = 1e-3
@@ -21,18 +21,26 @@ class MarkovVolatility(Volatility):
     falls: D is the integral of the eta that is held. Where F has no scale, eta = 1.
     """
 
+    def asked(self, schedule: Schedule, transform: Transform, like: Tensor) -> Tensor | None:
+        return thirds(schedule, transform, like) if transform.has_scale else None
+
     def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
-        _, log_w_prime = transform.log_scale_with_velocity(t.reshape(-1))
-        _, gamma_prime = schedule.with_velocity(t.reshape(-1))
+        t = t if t.ndim else t[None]
+        _, log_w_prime = transform.log_scale_with_velocity(t)
+        _, gamma_prime = schedule.with_velocity(t)
         return (1 - 2 * log_w_prime / like_event(gamma_prime, log_w_prime)).clamp_min(_LEAST)
 
     def integral(self, s: Tensor, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
-        s, t = s.reshape(-1), t.reshape(-1)
+        s, t = (u if u.ndim else u[None] for u in (s, t))
+        gamma_s, gamma_t = schedule.gamma(s), schedule.gamma(t)
         if not transform.has_scale:
-            return schedule.gamma(t) - schedule.gamma(s)
+            return gamma_t - gamma_s
         log_w_t, log_w_s = transform.log_scale_at(t), transform.log_scale_at(s)
-        span = like_event(schedule.gamma(t) - schedule.gamma(s), log_w_t)
+        span = like_event(gamma_t - gamma_s, log_w_t)
         # eta gamma' = gt' + max(2 (log w)' - (1 - least) gamma', 0)
-        rises = Rises(schedule, transform, 1 - _LEAST, t)
-        held = rises(t, log_w_t) - rises(s, log_w_s)
+        asked = thirds(schedule, transform, t) if self.evaluated_at is None else self.evaluated_at
+        rises = Rises(schedule, transform, 1 - _LEAST, asked)
+        both = (torch.cat(pair) for pair in ((s, t), (log_w_s, log_w_t), (gamma_s, gamma_t)))
+        at_s, at_t = rises(*both).split([len(s), len(t)])
+        held = at_t - at_s
         return torch.maximum(span - 2 * (log_w_t - log_w_s) + held, _LEAST * span)  # it is no less, but for rounding

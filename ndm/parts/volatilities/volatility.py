@@ -23,6 +23,7 @@ class Volatility(Part, ABC):
     """
 
     observes = False
+    evaluated_at: Tensor | None = None  # the times `asked`, where they have been evaluated
 
     @abstractmethod
     def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
@@ -31,6 +32,10 @@ class Volatility(Part, ABC):
     @abstractmethod
     def integral(self, s: Tensor, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:
         """D = integral from s to t of eta dgamma."""
+
+    def asked(self, schedule: Schedule, transform: Transform, like: Tensor) -> Tensor | None:
+        """The times at which `integral` asks schedule and transformation beside s and t, (n,), like `like`."""
+        return None
 
     def observe(self, t: Tensor, difference: Tensor, slope: Tensor) -> None:
         """Take note, while training, of dF(t) and of dF'(t) / gamma'_t, both (B, *event)."""

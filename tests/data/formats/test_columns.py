@@ -11,6 +11,7 @@ import pytest
 
 from ndm import data
 from ndm.base.errors import InputError
+from ndm.data.batches import batches_of
 from ndm.data.formats import tables
 
 RNG = np.random.RandomState(0)
@@ -55,7 +56,7 @@ def test_lists_of_an_export_and_of_a_stream(tmp_path):
     held = {"streaming": True, "validation": 5, "test": 5, "lanes": 1, "buffer": 1}
     stream = data.load(str(tmp_path / "export"), held)
     assert whole.columns == stream.columns == ("a", "v[0]", "v[1]", "v[2]") and stream.event_shape == (4,)
-    batch = stream.train.batches(20, seed=0)[0].x
+    batch = batches_of(stream.train, 20, seed=0)[0].x
     assert (batch == np.c_[A, VECTORS].astype(np.float32)[10:]).all()
 
 

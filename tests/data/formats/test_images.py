@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 from ndm import data
 from ndm.base.errors import InputError
 from ndm.data import lazy
+from ndm.data.batches import batches_of
 from ndm.data.dataset import parted
 
 RNG = np.random.RandomState(0)
@@ -176,7 +177,7 @@ def test_transparent_images_that_come_later_in_a_stream_are_refused_when_they_co
     contents = [encoded(OPAQUE[i % NUM], "PNG") for i in range(1100)]
     contents[-1] = encoded(RGBA[0], "PNG")
     path = exported(tmp_path, contents, "export")
-    batches = data.load(path, {"image": "image", "buffer": 1} | HELD).train.batches(2, seed=0)
+    batches = batches_of(data.load(path, {"image": "image", "buffer": 1} | HELD).train, 2, seed=0)
     with pytest.raises(InputError, match="with transparent pixels; expected opaque images"):
         for step in range(1100):
             batches.rows(step, 0, 2)

@@ -7,6 +7,7 @@ from PIL import Image
 
 from ndm import data
 from ndm.base.errors import InputError
+from ndm.data.batches import batches_of
 from ndm.data.dataset import SPLITS
 from ndm.data.hub import stream
 
@@ -53,7 +54,7 @@ def test_what_is_held_out_is_not_trained_on_and_all_else_is(places, place):
     found = data.load(places[place], OF_IMAGES)
     assert [len(found.split(part)) for part in SPLITS] == [NUM - 24, 10, 14] and found.event_shape == (1, 4, 4)
     held = numbered(found.validation.x) + numbered(found.test.x)
-    batches = found.train.batches(8, seed=0)
+    batches = batches_of(found.train, 8, seed=0)
     assert len(batches.lanes) == {"export": 4, "parquet": 4, "images": 1}[place]
     trained = [number for step in range((NUM - 24) // 8) for number in numbered(batches[step].x)]
     assert len(set(held)) == 24 and sorted(held + trained) == list(range(NUM))  # lanes are equal: one epoch
@@ -65,8 +66,8 @@ def test_what_is_held_out_is_not_trained_on_and_all_else_is(places, place):
 @pytest.mark.parametrize("number", [2, 4, 8])
 def test_shares_make_the_batch_and_open_their_lanes_alone(places, place, number):
     found = data.load(places[place], OF_IMAGES)
-    whole = found.train.batches(8, seed=1, flip=True)
-    shares = [data.load(places[place], OF_IMAGES).train.batches(8, seed=1, flip=True) for _ in range(number)]
+    whole = batches_of(found.train, 8, seed=1, flip=True)
+    shares = [batches_of(data.load(places[place], OF_IMAGES).train, 8, seed=1, flip=True) for _ in range(number)]
     size = 8 // number
     for step in range(25):
         parts = [share.rows(step, i * size, (i + 1) * size) for i, share in enumerate(shares)]
@@ -77,13 +78,13 @@ def test_shares_make_the_batch_and_open_their_lanes_alone(places, place, number)
 
 def test_a_resumed_stream_is_the_unbroken_one_and_reads_little(places, monkeypatch):
     found = data.load(places["parquet"], OF_IMAGES)
-    unbroken = found.train.batches(8, seed=0, flip=True)
+    unbroken = batches_of(found.train, 8, seed=0, flip=True)
     every = [unbroken[step] for step in range(40)]
     for step in (0, 1, 5, 13, 26, 38):
-        resumed = found.train.batches(8, seed=0, flip=True)
+        resumed = batches_of(found.train, 8, seed=0, flip=True)
         resumed.load(unbroken.state())
         assert (resumed[step].x == every[step].x).all() and (resumed[step + 1].x == every[step + 1].x).all()
-        assert (found.train.batches(8, seed=0, flip=True)[step].x == every[step].x).all()  # lengths unknown
+        assert (batches_of(found.train, 8, seed=0, flip=True)[step].x == every[step].x).all()  # lengths unknown
     read, original = [], stream.Source.read
 
     def counted(source, piece, after):
@@ -92,29 +93,29 @@ def test_a_resumed_stream_is_the_unbroken_one_and_reads_little(places, monkeypat
             yield row
 
     monkeypatch.setattr(stream.Source, "read", counted)
-    resumed = found.train.batches(8, seed=0)
+    resumed = batches_of(found.train, 8, seed=0)
     resumed.load(unbroken.state())
     resumed[38]
     assert 8 <= len(read) <= 4 * (8 * 2 + 2 + 2 * 4)  # each lane: eight steps that are kept, its rows, two windows
 
 
 def test_batches_in_nearly_any_order_and_twice(places):
-    batches = data.load(places["export"], OF_IMAGES).train.batches(8, seed=0)
-    every = [data.load(places["export"], OF_IMAGES).train.batches(8, seed=0)[step] for step in range(8)]
+    batches = batches_of(data.load(places["export"], OF_IMAGES).train, 8, seed=0)
+    every = [batches_of(data.load(places["export"], OF_IMAGES).train, 8, seed=0)[step] for step in range(8)]
     for step in (1, 0, 0, 3, 2, 4, 3, 7, 5, 6, 0):
         assert (batches[step].x == every[step].x).all()
 
 
 def test_flips_turn_half_and_leave_the_order(places):
     found = data.load(places["export"], OF_IMAGES)
-    plain, flipped, turned = found.train.batches(8, seed=0), found.train.batches(8, seed=0, flip=True), 0
+    plain, flipped, turned = batches_of(found.train, 8, seed=0), batches_of(found.train, 8, seed=0, flip=True), 0
     for step in range(50):
         for x, y in zip(plain[step].x, flipped[step].x, strict=True):
             assert (x == y).all() or (x[..., ::-1] == y).all()
             turned += not (x == y).all()
     assert 150 < turned < 250  # 200 of 400 in the mean, standard deviation 10
     with pytest.raises(InputError, match="flips of examples"):
-        data.load(places["export"], HELD | {"columns": ["a"]}).train.batches(8, seed=0, flip=True)
+        batches_of(data.load(places["export"], HELD | {"columns": ["a"]}).train, 8, seed=0, flip=True)
 
 
 def test_the_seed_decides_the_order_and_labels_are_numbered(places):
@@ -122,14 +123,14 @@ def test_the_seed_decides_the_order_and_labels_are_numbered(places):
     assert found.num_classes == 2
     for part in SPLITS:
         assert (found.split(part).y == [int(i % 3 > 0) for i in numbered(found.split(part).x)]).all()
-    assert (found.train.batches(8, seed=0)[0].x != found.train.batches(8, seed=1)[0].x).any()
+    assert (batches_of(found.train, 8, seed=0)[0].x != batches_of(found.train, 8, seed=1)[0].x).any()
 
 
 @pytest.mark.parametrize("place", ["export", "parquet"])
 def test_tables_are_streamed(places, place):
     found = data.load(places[place], HELD | {"columns": ["a", "c"], "label": "kind", "lanes": 4})
     assert found.event_shape == (2,) and found.num_levels is None and found.num_classes == 2
-    batches = found.train.batches(8, seed=0)
+    batches = batches_of(found.train, 8, seed=0)
     trained = np.concatenate([batches[step].x for step in range(9)])
     every = np.concatenate([trained, found.validation.x, found.test.x])
     expected = np.stack([COLUMNS["a"], COLUMNS["c"]], 1).astype(np.float32)
@@ -179,7 +180,7 @@ def test_what_comes_later_and_cannot_be_decoded_is_named(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream, "_SAMPLE", 5)
         found = data.load(f"hub:{folder.parent}", options)
-    batches = found.train.batches(1, seed=0)
+    batches = batches_of(found.train, 1, seed=0)
     for step in range(27):
         assert numbered(batches[step].x) == [10 + step]
     for step, words in (
@@ -193,7 +194,7 @@ def test_what_comes_later_and_cannot_be_decoded_is_named(tmp_path):
 
 def test_a_stream_that_breaks_off_is_one_line_and_can_be_asked_again(places, monkeypatch):
     found = data.load(places["export"], OF_IMAGES)
-    batches, expected = found.train.batches(8, seed=0), found.train.batches(8, seed=0)[1]
+    batches, expected = batches_of(found.train, 8, seed=0), batches_of(found.train, 8, seed=0)[1]
     batches[0]
     original = datasets.IterableDataset.shard
     monkeypatch.setattr(
@@ -201,7 +202,7 @@ def test_a_stream_that_breaks_off_is_one_line_and_can_be_asked_again(places, mon
         "shard",
         lambda *_, **__: (_ for _ in ()).throw(ConnectionError("the network\nis gone")),
     )
-    again = found.train.batches(8, seed=0)
+    again = batches_of(found.train, 8, seed=0)
     with pytest.raises(InputError, match=r"cannot be read at example \d+ \(ConnectionError: the network is gone\)"):
         again[1]
     monkeypatch.setattr(datasets.IterableDataset, "shard", original)

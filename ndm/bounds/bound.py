@@ -29,7 +29,7 @@ class Bound:
 
     @property
     def total(self) -> Tensor:
-        """The NELBO, the sum of the three terms, (B,)."""
+        """The NELBO, (B,)."""
         return self.prior + self.diffusion + self.reconstruction
 
 
@@ -52,13 +52,13 @@ def bound(
             values (B, C). None is no condition for any example.
         timesteps: T of the discrete chain; None for continuous time.
         time_sampler: where the integrand over time is evaluated; low-discrepancy uniform times if not given.
-        batch_slice: which rows of a larger batch x are, where that batch is computed in slices: with a generator in
-            the same state a slice has the values that it has in the whole batch.
+        batch_slice: which rows of a larger batch x are, where it is computed in shares: with a generator in the same
+            state each share has the values that it has in the whole.
 
     Raises:
         InputError: for data that the decoder cannot describe or of another precision than the model, labels out of
-            range, noise that is lost in that precision (`NeuralDiffusion.check_noise`; not checked for a slice), T < 1
-            or a T that the reverse steps do not serve, or eta = 0 (the bound is infinite).
+            range, noise that is lost in that precision (`NeuralDiffusion.check_noise`; not of a share), T < 1 or one
+            that the reverse steps do not serve, or eta = 0 (the bound is infinite).
     """
     check_generator(generator)
     # Training data were checked where they came in, and the trainer watches the noise: to look at them in every step
@@ -130,7 +130,8 @@ def _prior(
 ) -> Tensor:
     """KL(q(z_1 | x) || p(z_1)) in nats, (B,).
 
-    For n examples of a part, time_sampler B / n, and 0 for the others: unbiased.
+    If F is expensive, training evaluates it on n examples, a part of the whole batch of B, and scales it by B / n, with
+    0 for the others: unbiased (`Transform.prior_share`).
     """
     if part is None:
         return model.marginal(curve, end).kl(model.prior(x))
@@ -143,11 +144,10 @@ def _prior(
 
 
 def continuous_integrand(model: NeuralDiffusion, curve: Curve, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
-    """The diffusion term of continuous time at one t, in nats, (B,).
+    """l(t) = sum_i a^2 gamma' / (2 eta_i) [ (1 + eta_i)/2 dF_i - dF'_i / gamma' ]^2 in nats, (B,).
 
-    l(t) = sum_i a^2 gamma' / (2 eta_i) [ (1 + eta_i)/2 dF_i - dF'_i / gamma' ]^2, a^2 = exp(-gamma), dF(u) = F(x, u) -
-    f^(u), and i runs over the transformation's basis. With F = identity and eta = 1 it is VDM's 1/2 SNR gamma' |x -
-    x^|^2.
+    a^2 = exp(-gamma), dF(u) = F(x, u) - f^(u), and i runs over the transformation's basis. With F = identity and
+    eta = 1 it is VDM's 1/2 SNR gamma' |x - x^|^2.
     """
     model.volatility.require_noise()
     level = model.schedule(t)
@@ -174,11 +174,10 @@ def discrete_integrand(
     cond: Tensor | None,
     ends: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """The diffusion term of a chain at one step, T KL( q(z_s | z_t, x) || p(z_s | z_t) ) in nats, (B,).
+    """T KL( q(z_s | z_t, x) || p(z_s | z_t) ) in nats, (B,), for s = k / T, t = (k + 1) / T and k = `step` (B,).
 
-    s = k / T, t = (k + 1) / T and k = `step` (B,). The means differ by alpha_s dF(s) - c_{s|t} alpha_t dF(t): z_t
-    cancels, here before any rounding. For mixture steps it is an unbiased draw at z_s, made from noise_s. `ends` are s
-    and t, where the caller has them.
+    The means differ by alpha_s dF(s) - c_{s|t} alpha_t dF(t): z_t cancels, here before any rounding. For steps that
+    are no Gaussians it is an unbiased draw, for which noise_s is z_s's. `ends` are s and t, where the caller has them.
     """
     model.volatility.require_noise()
     s, t = ends or _ends(step, timesteps, noise)
@@ -205,7 +204,7 @@ def _ends(step: Tensor, timesteps: int, like: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def _observe_volatility(model: NeuralDiffusion, difference: Curve, s: Tensor, t: Tensor) -> None:
-    """Give the volatility the statistics of a chain's step, with differences over the step in place of velocities."""
+    """What the continuous integrand shows the volatility, by differences over the step instead of velocities."""
     at_s, at_t = model.transform.basis(difference(s)), model.transform.basis(difference(t))
     span = like_event(model.schedule.gamma(t) - model.schedule.gamma(s), at_t)
     model.volatility.observe((s + t) / 2, (at_s + at_t) / 2, (at_t - at_s) / span)

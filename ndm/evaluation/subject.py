@@ -101,9 +101,9 @@ def subject(
 ) -> Subject:
     """The run's own data, or those called `name`, read with `options` where they are given and like its own otherwise.
 
-    The test split of the run's data, and all of other data, unless a `split` is named. Of others the condition of each
-    example is read where the caller `needs_condition`. Raises `InputError` for data that cannot be had, or that the
-    model cannot take.
+    Of the run's data it is the test split, and all of others, unless a `split` is named. Of others the condition of
+    each example is read where the caller `needs_condition`. Raises `InputError` for data that cannot be had, or that
+    the model cannot take.
     """
     if split not in (None, ALL, *SPLITS):
         raise InputError(f"split {split!r}", "one of " + ", ".join((*SPLITS, ALL)))

@@ -25,7 +25,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_term_and_batch(tmp_path, conf
     path = tmp_path / "failure-00000006.npz"
     assert str(path) in str(error.value)
     with np.load(path) as saved:
-        assert np.array_equal(saved["x"], longer.batch(6).numpy())
+        assert np.array_equal(saved["x"], longer.batch(6)["x"].numpy())
     assert Trainer(config, data, tmp_path).step == 6  # the last good checkpoint
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import IMAGES, POINTS, images, points
+from tiny import IMAGES, LABELLED, MEASURED, POINTS, images, labelled, measured, points
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -92,6 +92,8 @@ CASES = {
     "few steps of images": (replace(IMAGES, timesteps=4), images()),
     "series, the best volatility": (replace(POINTS, transform="series", volatility="best"), points()),
     "a residual path": (replace(POINTS, transform="residual", transform_options={"width": 8, "depth": 1}), points()),
+    "labels": (LABELLED, labelled()),
+    "values": (MEASURED, measured()),
     "shares and averages": (replace(POINTS, accumulate=2, average_lengths=(0.05, 0.1)), points()),
 }
 

@@ -152,8 +152,8 @@ class StreamedBatches(Batches):
         return self.lanes[i].take(begin + max(first, i * self.share), begin + min(last, (i + 1) * self.share))
 
     def shown(self, step: int) -> Batch:
-        some = self.split.take(slice(self.batch_size))  # who has not the lanes of all rows would have to open them
-        return Batch(some.x, some.cond)
+        first = slice(self.batch_size)  # a process that has not the lanes of all rows would have to open them
+        return Batch(self.split.x[first], None if self.split.cond is None else self.split.cond[first])
 
     def state(self) -> dict[str, int]:
         return dict(self._lengths)

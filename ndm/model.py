@@ -186,7 +186,7 @@ class NeuralDiffusion(Pretrained):
     def kernel(self, like: Tensor, s: Tensor, t: Tensor, volatility: Volatility | None = None) -> Kernel:
         """`posterior` before its curve is known, for latents shaped like `like` (B, *event).
 
-        That s < t is not looked at: it would read time_sampler from an accelerator in every step.
+        That s < t is not looked at: it would read times from an accelerator in every step.
         """
         check_tensors(z_t=like, s=s, t=t)
         at_s, at_t = self.schedule(s), self.schedule(t)

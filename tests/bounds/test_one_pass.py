@@ -109,10 +109,12 @@ def test_the_steps_of_a_sampler_read_nothing_on_the_host() -> None:
         assert reads.found == []
 
 
-@pytest.mark.parametrize("recomputed", [False, True])
+@pytest.mark.parametrize("checkpointed", [False, True])
 @pytest.mark.parametrize("timesteps", [None, 3])
 @pytest.mark.parametrize("name", ["scaling", "identity"])
-def test_what_is_evaluated_once_is_what_is_evaluated_again_and_again(monkeypatch, name, timesteps, recomputed) -> None:
+def test_what_is_evaluated_once_is_what_is_evaluated_again_and_again(
+    monkeypatch, name, timesteps, checkpointed
+) -> None:
     """Values and gradients, those of the schedule, the scale and the network's embedding of time included."""
     torch.manual_seed(1)
     transform = ndm.transforms.ScalingTransform((2,), lead=2.0) if name == "scaling" else ndm.IdentityTransform()
@@ -126,12 +128,12 @@ def test_what_is_evaluated_once_is_what_is_evaluated_again_and_again(monkeypatch
         reverse_step=ndm.reverse_steps.MixtureReverseStep() if timesteps else None,
     )
     perturbed(model, 0.3).train()
-    if recomputed:
+    if checkpointed:
         checkpoint_activations(model)
     x = torch.randn(7, 2)
     found = []
-    for evaluated in (ndm.bound.evaluated, lambda model, *times, **options: model):
-        monkeypatch.setattr("ndm.bound.evaluated", evaluated)
+    for evaluated_at in (ndm.NeuralDiffusion.evaluated_at, lambda model, *times, **options: model):
+        monkeypatch.setattr(ndm.NeuralDiffusion, "evaluated_at", evaluated_at)
         bound = ndm.bound(model, x, timesteps=timesteps, generator=torch.Generator().manual_seed(0))
         names, weights = zip(*((n, p) for n, p in model.named_parameters()), strict=True)
         gradients = torch.autograd.grad(bound.total.sum(), weights, allow_unused=True)

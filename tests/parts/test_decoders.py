@@ -9,6 +9,7 @@ from exact_models import ZERO, assert_close, cubature
 
 import ndm
 from ndm.base.errors import InputError
+from ndm.parts.decoders.discretised import NearLevels
 
 COARSE = ndm.schedules.LinearSchedule(-2.0, 4.0)(ZERO)  # so much noise at t = 0 that several levels are likely
 FINE = ndm.schedules.LinearSchedule()(ZERO)
@@ -149,3 +150,20 @@ def test_a_decoder_may_have_a_number_for_each_of_the_last_axis() -> None:
         x = torch.zeros(4, *shape)
         decoder.check(x)
         assert decoder.standardise(x).shape == x.shape
+
+
+@pytest.mark.parametrize("shape", [(), (3, 1, 1), (3, 2, 2)], ids=["one for all", "for an example", "for a dimension"])
+def test_the_odds_of_near_levels_have_the_derivatives_of_their_sum(shape):
+    n, first = torch.randn(3, 2, 2, requires_grad=True), -torch.randint(0, 5, (3, 2, 2)).double()
+    s = torch.rand(shape).add(0.3).requires_grad_()
+
+    def plain(s, n):
+        u = (first[:, None] + torch.arange(6.0).reshape(-1, 1, 1)) * (s[:, None] if s.ndim else s)
+        return torch.logsumexp(u * (n[:, None] - u / 2), 1)
+
+    assert_close(NearLevels.apply(s, n, first, 6)[0], plain(s, n))
+    assert torch.autograd.gradcheck(lambda s, n: NearLevels.apply(s, n, first, 6)[0], (s, n), check_forward_ad=True)
+    assert_close(
+        torch.autograd.grad(NearLevels.apply(s, n, first, 6)[0].sum(), (s, n))[0],
+        torch.autograd.grad(plain(s, n).sum(), (s, n))[0],
+    )

@@ -1,11 +1,14 @@
 """The decoder of data with a finite number of levels, such as images of 8 bits."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
 from ndm.autodiff.softmax import LogSumExp, logsumexp_and_softmax, minus_square
 from ndm.base.axes import DECODERS
@@ -121,9 +124,7 @@ class DiscretisedDecoder(Decoder):
         first = torch.zeros_like(at_x)
         if terms < self.num_levels:
             first = (at_x + (noise / s.detach()).round()).clamp(_NEAR, self.num_levels - 1 - _NEAR).long() - _NEAR
-        m = (first - at_x)[:, None] + torch.arange(terms, device=x.device).reshape(-1, *(1,) * (x.ndim - 1))
-        u = m * _with_levels(s)
-        near, _ = LogSumExp.apply(u * torch.add(noise[:, None], u, alpha=-0.5))
+        near, _, _ = NearLevels.apply(s, noise, (first - at_x).to(noise), terms)
         if terms < self.num_levels:
             ends = [((edge - at_x).to(noise) - 0.5) * s - noise for edge in (0, first, first + terms, self.num_levels)]
             beyond = _beyond(ends[0], ends[1], s) + _beyond(ends[2], ends[3], s)
@@ -147,6 +148,46 @@ class DiscretisedDecoder(Decoder):
                 f"the {self.num_levels} values from -1 to 1 in steps of {spacing:g}",
                 "map integers 0..L-1 by DiscretisedDecoder.from_integers, or choose another num_levels",
             )
+
+
+class NearLevels(Function):
+    """Sum the odds of consecutive levels: log sum_k exp(u_k (n - u_k / 2)), u_k = s m_k, m_k = first + k, (B, *event).
+
+    Its derivatives are n E[m] - s E[m^2] in s and s E[m] in n, with E the mean over the levels by their odds: those two
+    means are kept for them, and not the levels.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(s: Tensor, n: Tensor, first: Tensor, terms: int) -> tuple[Tensor, Tensor, Tensor]:
+        m = first[:, None] + torch.arange(terms, device=n.device).reshape(-1, *(1,) * (n.ndim - 1))
+        u = m * _with_levels(s)
+        total, p = LogSumExp.forward(u * torch.add(n[:, None], u, alpha=-0.5))
+        weighted = p * m
+        return total, weighted.sum(1), (weighted * m).sum(1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, int], output: tuple[Tensor, ...]) -> None:
+        s, n, _, _ = inputs
+        _, mean, square = output
+        ctx.mark_non_differentiable(mean, square)
+        ctx.save_for_backward(s, n, mean, square)
+        ctx.save_for_forward(s, n, mean, square)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        s, n, mean, square = ctx.saved_tensors
+        in_s = (g * (n * mean - s * square)).sum_to_size(s.shape) if ctx.needs_input_grad[0] else None
+        return in_s, g * s * mean if ctx.needs_input_grad[1] else None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, s_prime: Tensor | None, n_prime: Tensor | None, *_: None) -> tuple[Tensor, None, None]:
+        s, n, mean, square = ctx.saved_tensors
+        change = torch.zeros_like(mean)
+        change = change if s_prime is None else change + (n * mean - s * square) * s_prime
+        return change if n_prime is None else change + s * mean * n_prime, None, None
 
 
 def _with_levels(value: Tensor) -> Tensor:

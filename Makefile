@@ -1,6 +1,6 @@
 # make demo   installs, trains on digits and cities for at most three minutes, evaluates, samples, writes the reports
 # make test   installs and runs every test
-# make lint   ruff, types, and which module may import which
+# make lint   format, ruff, types, and which module may import which
 PYTHON ?= python3
 BIN := .venv/bin
 RUNS ?= runs/demo
@@ -35,6 +35,7 @@ test: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: setup
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_imports.py

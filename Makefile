@@ -36,6 +36,7 @@ test: setup
 
 lint: setup
 	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_imports.py

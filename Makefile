@@ -36,7 +36,6 @@ test: setup
 
 lint: setup
 	$(BIN)/ruff format --check .
-	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_imports.py

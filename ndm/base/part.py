@@ -1,6 +1,7 @@
 """A model's parts: modules that remember how they were made, so that a model can be saved as data and made again."""
 
 import inspect
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, ClassVar, Self
@@ -43,8 +44,9 @@ class Part(nn.Module):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         name = _name_of(cls)
-        if ":" not in name and name in Part.known and Part.known[name].__module__ != cls.__module__:
-            raise TypeError(f"a second {name} in {cls.__module__}: there is one in {Part.known[name].__module__}")
+        first = Part.known.get(name, cls).__module__
+        if ":" not in name and first != cls.__module__ and first in sys.modules:  # one whose module is gone is replaced
+            raise TypeError(f"a second {name} in {cls.__module__}: there is one in {first}")
         Part.known[name] = cls
 
     @classmethod

@@ -42,6 +42,8 @@ class AdamW(torch.optim.AdamW):
         self.groups = self.groups or [self._listed(group["params"]) for group in self.param_groups]
         for options, group in zip(self.param_groups, self.groups, strict=True):
             gradients = [own(p.grad) for p in group.parameters if p.grad is not None]
+            if not gradients:
+                continue
             lists = [group.weights, group.first, group.second, group.steps]
             if len(gradients) == len(group.parameters):
                 group.counts += 1
@@ -49,23 +51,22 @@ class AdamW(torch.optim.AdamW):
                 there = [k for k, p in enumerate(group.parameters) if p.grad is not None]
                 lists = [[tensors[k] for k in there] for tensors in lists]
                 torch._foreach_add_(lists[-1], 1)
-            if gradients:
-                weights, first, second, steps = lists
-                torch._fused_adamw_(
-                    weights,
-                    gradients,
-                    first,
-                    second,
-                    [],
-                    steps,
-                    lr=options["lr"],
-                    beta1=options["betas"][0],
-                    beta2=options["betas"][1],
-                    weight_decay=options["weight_decay"],
-                    eps=options["eps"],
-                    amsgrad=False,
-                    maximize=False,
-                )
+            weights, first, second, steps = lists
+            torch._fused_adamw_(
+                weights,
+                gradients,
+                first,
+                second,
+                [],
+                steps,
+                lr=options["lr"],
+                beta1=options["betas"][0],
+                beta2=options["betas"][1],
+                weight_decay=options["weight_decay"],
+                eps=options["eps"],
+                amsgrad=False,
+                maximize=False,
+            )
 
     def _listed(self, parameters: list[nn.Parameter]) -> _Group:
         """The group with its state, which a checkpoint has filled or which begins at 0."""

@@ -160,7 +160,7 @@ def kept(loss, network: Network) -> int:
 
 @pytest.mark.parametrize("loss", LOSSES[:2])
 def test_it_takes_less_memory_and_a_third_more_work(loss) -> None:
-    network, recomputing = (UNet((3, 8, 8), channels=16, multipliers=(1,), blocks=6) for _ in range(2))
+    network, recomputing = (UNet((3, 8, 8), channels=16, multipliers=(1,), blocks=6).float() for _ in range(2))
     checkpoint_activations(recomputing)
     assert kept(loss, recomputing) < kept(loss, network) / (2 if loss is value_alone else 4)
     flops = []

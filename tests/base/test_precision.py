@@ -239,7 +239,7 @@ def test_noise_is_judged_beside_the_size_of_the_data() -> None:
     for data in (1e5 * x, torch.cat([x, torch.full((1, 2), 1e6)])):
         assert ndm.bound(model, data).total.isfinite().all()
         with pytest.raises(ndm.InputError, match="scale the data to about 1"):
-            model(data.float())
+            ndm.bound(model, data.float())
     scaled = ndm.NeuralDiffusion(
         ndm.schedules.LinearSchedule(),
         ndm.IdentityTransform(),

@@ -137,16 +137,6 @@ def test_a_run_is_sampled_by_its_own_sampler(empty):
     assert ndm("report run --steps 2").code == 0
 
 
-def test_a_run_from_before_samplers_had_a_setting_still_opens(empty):
-    write_data(empty)
-    train("points.npz", "vdm")
-    path = Path("run/config.yaml")
-    path.write_text("".join(line for line in path.read_text().splitlines(True) if not line.startswith("sampler:")))
-    assert ndm("sample run --num 2 --steps 2 --out samples.npz").err == ""
-    assert ndm("evaluate run --draws 2 --limit 3").err == ""
-    train("points.npz", "vdm")
-
-
 def test_a_sampler_that_does_not_exist_is_refused_before_training(empty):
     write_data(empty)
     result = ndm(f"train points.npz --run run --sampler unheard --max-steps 2 {TINY_MLP}")

@@ -46,7 +46,8 @@ def make(
     if kind == "predictor":
         options = {"network": "mlp", "width": 16, "depth": 1} | options
     spec = Spec(event_shape, levels, num_classes, timesteps)
-    return disturbed(AXES[kind].make(name, spec, options, transform=partner(event_shape)))
+    beside = {"transform": partner(event_shape)} if kind == "predictor" else {}
+    return disturbed(AXES[kind].make(name, spec, options, **beside))
 
 
 def partner(event_shape: tuple[int, ...]) -> Transform:

@@ -146,7 +146,7 @@ def test_averages_follow_their_formula():
 def test_every_epoch_is_a_permutation_of_its_own():
     split = Split(np.arange(23, dtype=np.float32)[:, None])
     batches = Batches(split, 5, seed=4)
-    seen = np.concatenate([batches[step] for step in range(23)])[:, 0].reshape(5, 23)
+    seen = np.concatenate([batches[step].x for step in range(23)])[:, 0].reshape(5, 23)
     for epoch in seen:
         assert sorted(epoch) == list(range(23))
     assert len({tuple(epoch) for epoch in seen}) == 5
@@ -155,18 +155,18 @@ def test_every_epoch_is_a_permutation_of_its_own():
 def test_a_batch_is_a_function_of_the_seed_and_the_step_alone():
     split = Split(np.random.default_rng(0).normal(size=(23, 2)).astype(np.float32))
     in_order = Batches(split, 5, seed=4)
-    expected = [in_order[step] for step in range(40)]
+    expected = [in_order[step].x for step in range(40)]
     jumping = Batches(split, 5, seed=4)
     for step in (39, 0, 17, 17, 4, 38, 3):
         np.random.seed(step)
         for batches in (jumping, Batches(split, 5, seed=4)):
-            assert np.array_equal(batches[step], expected[step])
-    assert not np.array_equal(Batches(split, 5, seed=5)[0], expected[0])
+            assert np.array_equal(batches[step].x, expected[step])
+    assert not np.array_equal(Batches(split, 5, seed=5)[0].x, expected[0])
 
 
 def test_a_batch_may_be_larger_than_the_data():
     split = Split(np.arange(3, dtype=np.float32)[:, None])
-    counts = np.unique(Batches(split, 10, seed=0)[1], return_counts=True)[1]
+    counts = np.unique(Batches(split, 10, seed=0)[1].x, return_counts=True)[1]
     assert counts.sum() == 10 and set(counts) <= {3, 4}
     with pytest.raises(InputError, match="batch size 0"):
         Batches(split, 0, seed=0)

@@ -16,7 +16,6 @@ from ndm.nn.network import Network, check_sizes, zero_init
 
 def conv3x3(in_channels: int, out_channels: int) -> Conv2d:
     """Make a 3x3 convolution that keeps height and width."""
-    """Make a 3x3 convolution that keeps height and width."""
     return Conv2d(in_channels, out_channels, 3, padding=1)
 
 

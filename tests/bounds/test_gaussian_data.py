@@ -93,7 +93,7 @@ def gap(model: ndm.NeuralDiffusion, data: Tensor) -> Tensor:
     eye, first, last = torch.eye(len(data)), model.schedule(ZERO), model.schedule(ONE)
     matrix = model.transform(eye, ONE).mT
     last_covariance = last.alpha**2 * matrix @ data @ matrix.mT + last.sigma**2 * eye
-    prior = 0.5 * (torch.divergence(last_covariance) - len(data) - torch.logdet(last_covariance))
+    prior = 0.5 * (torch.trace(last_covariance) - len(data) - torch.logdet(last_covariance))
     decoder = 0.5 * torch.logdet(eye + torch.linalg.inv(data) / first.snr)
     return prior + decoder
 

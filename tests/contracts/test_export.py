@@ -130,7 +130,7 @@ def test_every_schedule_and_the_decoders(name):
 @pytest.mark.parametrize("kind", ["full_resolution", "mlp", "unet"])
 def test_a_network_alone(kind):
     options = {"mlp": {"width": 8}, "unet": {"channels": 8}, "full_resolution": {"channels": 8}}[kind]
-    made = disturbed(network_for(IMAGES, 2, CLASSES, kind, **options))
+    made = disturbed(network_for(Spec(IMAGES, num_classes=CLASSES), 2, kind, **options))
     assert_free(made, lambda made, *given: made(*given), lambda batch: inputs(batch, IMAGES, labels=True))
 
 

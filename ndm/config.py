@@ -285,10 +285,17 @@ def check_same(path: Path, new: str, trained: str | None) -> None:
     old_values, new_values = read_yaml(path, trained), parsed(new)
     about = new_values["data"]
     if any(old_values["data"][key] != about[key] for key in about.keys() - _DATA_MAY_CHANGE):
+        before, why = old_values["data"].get("name"), ""
+        if before == about["name"]:  # then it is the way that they are read
+            why = "".join(
+                f", {name}: {_shown(old_values.get(name) or None)} is now {_shown(new_values[name] or None)}"
+                for name in ("condition", "data_options")
+                if old_values.get(name) != new_values[name]
+            )
         raise InputError(
-            f"other data for the run in {path.parent} (now {about['name']})",
-            f"those it was started with ({old_values['data'].get('name')})",
-            "choose another --run folder",
+            f"other data for the run in {path.parent} (now {about['name']}{why})",
+            f"those it was started with ({before}{', read alike' if why else ''})",
+            "choose another --run folder" + (", or the same command to resume" if why else ""),
         )
     changed = [
         f"{key}: {old_values.get(key)} is now {value}"

@@ -1,6 +1,8 @@
 """A Neural Diffusion Model: five distributions built from a schedule, a transformation, a predictor and a decoder."""
 
 from collections.abc import Callable
+from types import NoneType
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -13,6 +15,7 @@ from ndm.base.pretrained import Pretrained
 from ndm.base.shapes import like_event
 from ndm.base.view import view
 from ndm.nn.embeddings import check_condition
+from ndm.nn.network import Network
 from ndm.parts.conditions import Condition
 from ndm.parts.decoders import Decoder
 from ndm.parts.evaluated import evaluated_parts
@@ -66,6 +69,13 @@ class NeuralDiffusion(Pretrained):
         condition: Condition | None = None,
     ) -> None:
         super().__init__()
+        _check_kind("schedule", schedule, Schedule)
+        _check_kind("transform", transform, Transform)
+        _check_kind("predictor", predictor, Predictor if isinstance(predictor, Part) else Callable)
+        _check_kind("decoder", decoder, Decoder)
+        _check_kind("volatility", volatility, Volatility | None)
+        _check_kind("reverse_step", reverse_step, ReverseStep | None)
+        _check_kind("condition", condition, Condition | None)
         self.schedule = schedule
         self.transform = transform
         self.predictor = predictor if isinstance(predictor, Predictor) else CallablePredictor(predictor)
@@ -276,3 +286,19 @@ class NeuralDiffusion(Pretrained):
         """
         deviation = kernel.deviation(predicted.posterior) if self.reverse_step.needs_posterior else None
         return self.reverse_step.distribution(q, deviation, step, timesteps)
+
+
+def _check_kind(name: str, part: object, kind: Any) -> None:
+    """Raise `InputError` unless a part is of the kind of its place, and made: not a class."""
+    if isinstance(part, type):
+        raise InputError(f"{name} = {part.__name__}, a class", "a part that is made", f"say {part.__name__}(...)")
+    if not isinstance(part, kind):
+        kinds = "a callable" if kind is Callable else " or ".join(_named(each) for each in get_args(kind) or (kind,))
+        advice = (
+            "make a predictor of it: DirectPredictor(...)" if kind is Predictor and isinstance(part, Network) else ""
+        )
+        raise InputError(f"{name} = {type(part).__name__}", kinds, advice)
+
+
+def _named(kind: type) -> str:
+    return "None" if kind is NoneType else f"a {kind.__name__}"

@@ -8,6 +8,7 @@ import inspect
 import io
 import itertools
 import pkgutil
+import re
 import shutil
 import textwrap
 import types
@@ -169,4 +170,4 @@ def _parts(lines: list[str]) -> Iterator[str]:
         yield f"perhaps you meant {lines[lines.index(_SUGGESTIONS) + 1]}"
     for line in lines[:-3:-1]:  # below the last of them is the frame
         if line.endswith("--help"):
-            yield f"see {line.rpartition(' run ')[2]}"
+            yield f"see {re.split(r' (?:run|see) ', line)[-1]}"

@@ -7,6 +7,7 @@ Of two on the test split, that of the latest checkpoint, and then of more exampl
 one is kept among the others.
 """
 
+import hashlib
 import json
 import re
 import sys
@@ -20,6 +21,7 @@ from ndm.evaluation.conditions import as_words
 from ndm.runs.checkpoint import newest
 from ndm.runs.run import Run
 
+_LONGEST = 64  # bytes of a part of the name of a file; two parts and the rest are within 255
 _NUMBER: Any = int | float
 _ESTIMATE = {"total": _NUMBER, "standard_error": _NUMBER | None}
 _EVALUATED = {  # what the page and the card show of it
@@ -126,19 +128,32 @@ def _lacking(value: Any, shape: Any, name: str = "") -> str | None:
 
 
 def _place(folder: Path, result: dict[str, Any]) -> Path:
-    """The file name DATA-SPLIT-T-CHECKPOINT.json, with a digest where other data of the same name have that file."""
-    timesteps = result["nelbo"]["timesteps"]
+    """The file name DATA-SPLIT-T-CHECKPOINT.json, and after it what was given in place of each example's condition.
+
+    A digest is added where other data, or another condition, of the same name have that file.
+    """
+    timesteps, given = result["nelbo"]["timesteps"], result.get("given")
+    words = "" if given is None else as_words(given, "=") or "no_label"
     part = result["split"] + ("" if result["limit"] is None else f"_first{result['num_examples']}")
-    given = "" if result.get("given") is None else f"-given_{_safe(as_words(result['given'], '=')) or 'no_label'}"
-    rest = f"{part}-{'continuous' if timesteps is None else f'T{timesteps}'}-{result['checkpoint']}{given}.json"
-    name = _safe(result["data"]) or "data"
-    path = folder / f"{name}-{rest}"
+    rest = f"{part}-{'continuous' if timesteps is None else f'T{timesteps}'}-{result['checkpoint']}"
+    name, told = _safe(result["data"]) or "data", f"-given_{_safe(words)}" if words else ""
+    path = folder / f"{name}-{rest}{told}.json"
     there = _there(path)
     if path.exists() and (there is None or there["fingerprint"] != result["fingerprint"]):
-        return folder / f"{name}_{result['fingerprint']}-{rest}"
+        path = folder / f"{name}_{result['fingerprint']}-{rest}{told}.json"
+        there = _there(path)
+    if there is not None and there.get("given") != given:
+        path = path.with_name(f"{path.stem}_{_digest(words)}.json")
     return path
 
 
 def _safe(words: str) -> str:
-    """The words as a part of a name of a file."""
-    return re.sub(r"[^\w.]+", "_", words).strip("_.")
+    """The words as a part of a name of a file, cut, with a digest, where a file system might refuse its length."""
+    safe = re.sub(r"[^\w.]+", "_", words).strip("_.")
+    if len(safe.encode()) <= _LONGEST:
+        return safe
+    return f"{safe.encode()[:_LONGEST].decode(errors='ignore')}_{_digest(words)}"
+
+
+def _digest(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()[:16]

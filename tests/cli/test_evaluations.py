@@ -1,6 +1,7 @@
 """Which evaluation is that of a run's model, and where the others are; what the card and the report take."""
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +146,27 @@ def test_a_copy_of_the_own_data_is_the_own_data(workplace):
     Path("copy.npz").write_bytes(Path("points.npz").read_bytes())
     result = ndm("evaluate points --draws 2 --data copy.npz --split test")
     assert written(result)["nelbo"] == read("points/evaluation.json")["nelbo"]
+
+
+def test_every_class_has_a_file_of_its_own(tmp_path, monkeypatch):
+    """Names that are alike as names of files, and one that is too long for one."""
+    monkeypatch.chdir(tmp_path)
+    names = ["a/b", "a b", "../up", "long" * 80]
+    x = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    np.savez("named.npz", x=x, y=np.array(names)[np.arange(40) % 4])
+    assert ndm(f"train named.npz --condition label --run run --max-steps 2 {TINY_MLP}").code == 0
+    for _ in range(2):
+        for name in names:
+            result = ndm(f"evaluate run --draws 2 --label {shlex.quote(name)}")
+            assert result.code == 0, result.err
+    paths = list(Path("run/evaluations").iterdir())
+    assert sorted(read(str(path))["given"]["label"] for path in paths) == sorted(names)
+
+
+def test_an_error_is_one_line_whatever_a_class_is_called(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    np.savez("named.npz", x=x, y=np.array(["one\ntwo", "three"])[np.arange(40) % 2])
+    assert ndm(f"train named.npz --condition label --run run --max-steps 2 {TINY_MLP}").code == 0
+    result = ndm("evaluate run --label four")
+    assert result.code == 2 and result.err.count("\n") == 1 and "expected one of one two, three" in result.err

@@ -147,3 +147,43 @@ def test_levels_are_told_from_tensors():
     refused("torch.from_numpy(x)", decoder.to_integers, np.zeros(4))
     model = labelled(decoder=decoder)
     refused("torch.from_numpy(x)", ndm.nelbo, model, np.zeros((4, 2), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "message"),
+    [
+        ("schedule", ndm.IdentityTransform(), "got schedule = IdentityTransform; expected a Schedule"),
+        ("schedule", ndm.LearnedLinearSchedule, r"LearnedLinearSchedule, a class; .*say LearnedLinearSchedule\(...\)"),
+        ("transform", None, "got transform = NoneType; expected a Transform"),
+        ("predictor", ndm.GaussianDecoder(), "got predictor = GaussianDecoder; expected a Predictor"),
+        ("predictor", ndm.MLP((2,), width=8), r"got predictor = MLP; .* DirectPredictor\(...\)"),
+        ("predictor", "direct", "got predictor = str; expected a callable"),
+        ("decoder", "gaussian", "got decoder = str; expected a Decoder"),
+        ("volatility", 1.0, "got volatility = float; expected a Volatility or None"),
+        ("reverse_step", "mixture", "got reverse_step = str; expected a ReverseStep or None"),
+        ("condition", ("a", "b"), "got condition = tuple; expected a Condition or None"),
+    ],
+)
+def test_a_part_in_the_place_of_another_is_refused(name, part, message):
+    parts = {
+        "schedule": ndm.LearnedLinearSchedule(-6.0, 4.0),
+        "transform": ndm.IdentityTransform(),
+        "predictor": lambda z_t, t, cond: z_t,
+        "decoder": ndm.GaussianDecoder(),
+    }
+    ndm.NeuralDiffusion(**parts)
+    with pytest.raises(ndm.InputError, match=message):
+        ndm.NeuralDiffusion(**parts | {name: part})
+
+
+@pytest.mark.parametrize("found", [lambda z_t: z_t[:, :1], lambda z_t: z_t[:1], lambda z_t: None])
+def test_a_callable_that_predicts_another_shape_is_refused(found):
+    """(B, 1) for events (B, 2) would be broadcast: a bound of another model, in silence."""
+    model = ndm.NeuralDiffusion(
+        ndm.LearnedLinearSchedule(-6.0, 4.0),
+        ndm.IdentityTransform(),
+        lambda z_t, t, cond: found(z_t),
+        ndm.GaussianDecoder(),
+    )
+    with pytest.raises(ndm.InputError, match=r"got a prediction of .*; expected x\^, a tensor of shape \(4, 2\)"):
+        ndm.bound(model, torch.randn(4, 2))

@@ -22,7 +22,7 @@ class Divergence(ABC):
     """
 
     name: ClassVar[str]
-    num_probes: int | None = None  # drawn for each example; None where the trace is exact
+    num_probes: int | None = None  # drawn for each example; None where the divergence is exact
 
     @abstractmethod
     def check(self, event_shape: tuple[int, ...]) -> None:
@@ -48,7 +48,7 @@ def divergence_for(name: str, num_probes: int | None = None) -> Divergence:
     """Choose a divergence: exact, hutchinson (Rademacher) or gaussian; `InputError` for other names."""
     kind = DIVERGENCES.find(name)
     if num_probes is not None and "num_probes" not in inspect.signature(kind).parameters:
-        raise InputError(f"{num_probes} probes for the {name} trace", "none", "use divergence=hutchinson")
+        raise InputError(f"{num_probes} probes for the {name} divergence", "none", "use divergence=hutchinson")
     chosen: Divergence = kind() if num_probes is None else kind(num_probes)
     return chosen
 

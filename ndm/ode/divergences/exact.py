@@ -26,7 +26,7 @@ class Exact(Divergence):
         size = math.prod(event_shape)
         if size > _MOST_DIMENSIONS:
             raise InputError(
-                f"an exact trace of {size} dimensions, {size} backward passes for each of the hundred or "
+                f"an exact divergence in {size} dimensions, {size} backward passes for each of the hundred or "
                 "so evaluations of an example",
                 f"at most {_MOST_DIMENSIONS} dimensions",
                 "use divergence=hutchinson, one backward pass for each probe",

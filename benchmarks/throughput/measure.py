@@ -143,7 +143,7 @@ def _train(job: SpeedJob, case: Case, rank: int, meeting: str) -> Row:
         began = time.perf_counter()
         x = raw.decoder.from_raw(batches[number].x).to(device)
         waited = time.perf_counter() - began
-        terms, _ = model(x, BatchSlice(0, len(x), len(x)), generator)
+        terms, _ = model(x, None, BatchSlice(0, len(x), len(x)), generator)
         loss = terms.total.mean() / x[0].numel()
         optimizer.zero_grad()
         loss.backward()

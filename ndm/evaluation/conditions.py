@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
+from ndm.base.seeds import check_seed
 from ndm.nn.embeddings import NO_LABEL
 from ndm.parts.conditions import LabelCondition, ValueCondition
 from ndm.runs.run import Run
@@ -113,6 +114,7 @@ def drawn(run: Run, number: int, seed: int) -> tuple[Tensor | None, str]:
     depends on the seed and i only. Raises `InputError` where the training examples are needed and not there.
     """
     condition = run.model.condition
+    check_seed(seed)
     u = np.random.default_rng((seed, _CONDITIONS)).random(number)
     if isinstance(condition, LabelCondition) and condition.frequencies:
         cumulative = np.cumsum(condition.frequencies)

@@ -76,7 +76,11 @@ CASES = {
         "gate_options",
     ),
     "straightened identity": (f"train points.npz --kinetic-weight 1 {TRAIN}", "kinetic_weight = 1", "a learned F"),
-    "callable predictor": (f"train points.npz --predictor callable {TRAIN}", "direct or plug_in"),
+    "callable predictor": (
+        f"train points.npz --predictor callable {TRAIN}",
+        "predictor 'callable'",
+        "direct, encoded, plug_in",
+    ),
     "unknown volatility": (f"train points.npz --volatility unheard {TRAIN}", "volatility 'unheard'", "best, constant"),
     "unknown reverse step": (f"train points.npz --reverse-step unheard {TRAIN}", "'unheard'", "analytic, learned"),
     "unknown network": (
@@ -106,7 +110,7 @@ CASES = {
     ),
     "an option of a path that is not taken": (
         f"train points.npz {SMALL} --transform-options num_functions=2",
-        "for the identity transform",
+        "num_functions for IdentityTransform",
     ),
     "a layer of nothing": (f"train points.npz {SMALL} --transform series --transform-options width=0", "width = 0"),
     "convolutions to nothing": (

@@ -27,6 +27,7 @@ def labelled(**parts: object) -> ndm.NeuralDiffusion:
 
 SOLVER = ndm.ode.solvers.Fixed(2, "euler")
 FUNCTIONS = {  # of data or latents x (4, 2) and of labels
+    "bound": lambda model, x, cond: ndm.bound(model, x, cond).total,
     "nelbo": lambda model, x, cond: ndm.nelbo(model, x, cond, draws=2).total,
     "importance_weighted": lambda model, x, cond: ndm.importance_weighted(model, x, cond, timesteps=2, draws=2).total,
     "ode_likelihood": lambda model, x, cond: ndm.ode_likelihood(model, x, cond, solver=SOLVER).log_prob,
@@ -38,7 +39,6 @@ FUNCTIONS = {  # of data or latents x (4, 2) and of labels
 }
 T = torch.full((4,), 0.5)
 METHODS = {
-    "forward": lambda model, x, cond: ndm.bound(model, x, cond).total,
     "curve": lambda model, x, cond: model.curve(x, cond)(T),
     "predict": lambda model, x, cond: model.predict(x, T, cond)(T),
     "predicted_velocity": lambda model, x, cond: model.predicted_velocity(x, T, cond),

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ndm.base.errors import InputError, Setting, reason
+from ndm.base.errors import Advice, InputError, Setting, reason
 
 _GROUPS = "ndm."  # what the groups of entry points begin with
 
@@ -212,7 +212,10 @@ def require_allowed(what: str, module: str, allow: Sequence[str]) -> None:
         raise InputError(
             f"{what}, which names the module {module}",
             "parts of ndm, of packages that are installed with entry points, and of modules that the caller allows",
-            f"allow it if you trust it: {module.partition('.')[0]}",
+            Advice.of(
+                "if you trust it, say {}",
+                Setting(f"allow=({module.partition('.')[0]!r},)", f"--allow {module.partition('.')[0]}"),
+            ),
         )
 
 

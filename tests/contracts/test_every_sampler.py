@@ -162,7 +162,7 @@ def test_what_the_sde_needs_is_named(monkeypatch):
 @pytest.mark.parametrize("steps", [1, 2, 50, 1000])
 def test_grids_walk_from_one_down_to_zero(name, grid, steps):
     """Strictly, and in single precision too: the posterior needs s < t."""
-    schedule = make("schedule", name, ())
+    schedule = make("schedule", name, (3,))
     times = grid_for(grid, tiny_model((3,), schedule=schedule), (3,))(schedule, steps)
     assert times.shape == (steps + 1,) and times[0] == 1 and times[-1] == 0
     assert (times.diff() < 0).all() and (times.float().diff() < 0).all()
@@ -170,7 +170,7 @@ def test_grids_walk_from_one_down_to_zero(name, grid, steps):
 
 @pytest.mark.parametrize("name", [name for name in FOUND["schedule"] if name != "flow"])
 def test_the_gamma_grid_takes_equal_steps_of_gamma(name):
-    schedule = make("schedule", name, ())
+    schedule = make("schedule", name, (3,))
     gamma = schedule.double().gamma(uniform_gamma(schedule, 20))
     torch.testing.assert_close(gamma.diff(), ((gamma[-1] - gamma[0]) / 20).expand(20), rtol=1e-3, atol=1e-3)
 
@@ -179,7 +179,7 @@ def test_the_gamma_grid_takes_equal_steps_of_gamma(name):
 @pytest.mark.parametrize("schedule", FOUND["schedule"])
 @each_grid
 def test_fifty_steps_of_every_schedule_on_every_grid(name, schedule, grid):
-    model = tiny_model((3,), schedule=make("schedule", schedule, ()))
+    model = tiny_model((3,), schedule=make("schedule", schedule, (3,)))
     x = FOUND["sampler"][name](model, 50, grid=grid_for(grid, model, (3,)))((2, 3))
     model.decoder.check(x)
     assert x.shape == (2, 3) and x.isfinite().all()

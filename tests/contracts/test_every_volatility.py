@@ -104,7 +104,7 @@ def quadrature(volatility: Volatility, s: float, t: float, schedule: Schedule, t
 def test_the_integral_is_that_of_eta_for_every_schedule_and_scale(name, of_time, functions):
     """And it adds up, and its derivative is eta gamma', where eta is held above 0 as well."""
     torch.manual_seed(0)
-    volatility, schedule = make("volatility", name, (3,)).eval().double(), make("schedule", of_time, ()).double()
+    volatility, schedule = make("volatility", name, (3,)).eval().double(), make("schedule", of_time, (3,)).double()
     transform = disturbed(outgrowing(functions))
     s, u, t = torch.tensor([[1 / 12], [0.4219], [11 / 12]], dtype=torch.float64)
     with torch.no_grad():
@@ -124,7 +124,7 @@ def test_the_integral_is_that_of_eta_for_every_schedule_and_scale(name, of_time,
 @pytest.mark.parametrize("name", FOUND["volatility"])
 def test_the_integral_in_single_precision_is_that_in_double(name, of_time):
     torch.manual_seed(0)
-    volatility, schedule = make("volatility", name, (3,)).eval(), make("schedule", of_time, ())
+    volatility, schedule = make("volatility", name, (3,)).eval(), make("schedule", of_time, (3,))
     transform, s, t = outgrowing("pieces").float(), times(dtype=torch.float32) / 2, times(dtype=torch.float32)
     single = volatility.integral(s, t, schedule, transform)
     double = volatility.double().integral(s.double(), t.double(), schedule.double(), transform.double())
@@ -147,7 +147,7 @@ def test_what_a_scale_that_outgrows_the_noise_for_a_while_costs():
 @pytest.mark.parametrize("name", FOUND["volatility"])
 def test_nothing_is_kept_of_a_latent_without_signal(name, of_time, dtype):
     """Where alpha_1 = 0, gamma_1 is infinite and so is D, for any eta > 0: z_s does not depend on z_1."""
-    volatility, schedule = make("volatility", name, (3,)).eval().to(dtype), make("schedule", of_time, ()).to(dtype)
+    volatility, schedule = make("volatility", name, (3,)).eval().to(dtype), make("schedule", of_time, (3,)).to(dtype)
     model = ndm.NeuralDiffusion(
         schedule, partner((3,)).to(dtype), lambda z, t, cond: z, ndm.GaussianDecoder(), volatility
     )

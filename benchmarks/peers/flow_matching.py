@@ -72,8 +72,10 @@ class FlowMatching(Peer):
             v: Tensor = network(x, t)[:, 0]
             return v
 
-        trace = Exact()
-        x_0, divergence, _ = flow(velocity, x, trace.probes(example_noise(0, x), x), trace, _SOLVER, 1.0, 0.0)
+        divergence_of = Exact()
+        x_0, divergence, _ = flow(
+            velocity, x, divergence_of.probes(example_noise(0, x), x), divergence_of, _SOLVER, 1.0, 0.0
+        )
         return -0.5 * (x_0.square() + math.log(2 * math.pi)).sum(1) + divergence[:, 0]
 
     def sample(self, network: nn.Module, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

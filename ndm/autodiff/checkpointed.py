@@ -18,18 +18,18 @@ from ndm.base.errors import InputError
 class Block(nn.Module):
     """A block of a network that can be checkpointed; a subclass computes its value in `compute`.
 
-    While training, a block that is `recomputed` keeps only its inputs and computes once more in the backward pass
+    While training, a block that is `checkpointed` keeps only its inputs and computes once more in the backward pass
     (Chen et al., 2016, https://arxiv.org/abs/1604.06174): same values, tangents, random masks and gradients. Inside
     the functions of `torch.func` it is not recomputed, because their levels end before the backward pass.
     """
 
     compute: Callable[..., Tensor]
-    recomputed = False
+    checkpointed = False
 
     def forward(self, *inputs: Tensor) -> Tensor:
         inside = torch._C._are_functorch_transforms_active()  # type: ignore[attr-defined]
-        if self.recomputed and self.training and torch.is_grad_enabled() and not inside:
-            return _recomputed(self, inputs)
+        if self.checkpointed and self.training and torch.is_grad_enabled() and not inside:
+            return _checkpointed(self, inputs)
         return self.compute(*inputs)
 
 
@@ -43,7 +43,7 @@ def checkpoint_activations(model: nn.Module) -> None:
             "leave it out: there is next to nothing to save",
         )
     for block in blocks:
-        block.recomputed = True
+        block.checkpointed = True
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class _Circumstances:
             return function()
 
 
-def _recomputed(block: Block, inputs: tuple[Tensor, ...]) -> Tensor:
+def _checkpointed(block: Block, inputs: tuple[Tensor, ...]) -> Tensor:
     """Compute `block.compute(*inputs)` with a graph that holds only the inputs; they may be dual numbers."""
     circumstances = _Circumstances.around(inputs[0])
     with torch.no_grad(), circumstances.autocast():
@@ -83,7 +83,7 @@ def _recomputed(block: Block, inputs: tuple[Tensor, ...]) -> Tensor:
     # Tangents are inputs too: the dual numbers are gone when the backward pass comes. So are weights, because DDP's
     # hooks, which average their gradients over processes, look for them in the graph.
     values, tangents = zip(*map(forward_ad.unpack_dual, inputs), strict=True)
-    value, tangent = _Recomputed.apply(
+    value, tangent = _Checkpointed.apply(
         block, circumstances, len(inputs), *result, *values, *tangents, *block.parameters()
     )
     return value if tangent is None else forward_ad.make_dual(value, tangent)
@@ -100,7 +100,7 @@ class _Computed(nn.Module):
         return self.block.compute(*inputs)
 
 
-class _Recomputed(Function):
+class _Checkpointed(Function):
     """Returns a value and its tangent, with the gradients of the block that computed them."""
 
     @staticmethod

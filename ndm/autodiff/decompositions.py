@@ -143,7 +143,7 @@ def refuse(*_: Any, **__: Any) -> Any:
     raise RuntimeError("a softmax that no rule reaches")
 
 
-IN_PARTS: Rules = (
+DECOMPOSED: Rules = (
     dict.fromkeys((F.softmax, torch.softmax, Tensor.softmax), softmax)
     | dict.fromkeys((F.log_softmax, torch.log_softmax, Tensor.log_softmax), log_softmax)
     | dict.fromkeys((torch.logsumexp, Tensor.logsumexp), logsumexp)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from ndm.autodiff.decompositions import IN_PARTS, REFUSED, Replaced
+from ndm.autodiff.decompositions import DECOMPOSED, REFUSED, Replaced
 from ndm.autodiff.exported import WITH_ZEROS
 from ndm.base.errors import InputError
 from ndm.base.modes import outside_inference, usable
@@ -48,7 +48,7 @@ def with_tangent(
         try:
             # Around the others, as it is for their parts as well.
             traced = Replaced(WITH_ZEROS) if torch.compiler.is_exporting() else contextlib.nullcontext()
-            with forward_ad.dual_level(), traced, Replaced(IN_PARTS | REFUSED):
+            with forward_ad.dual_level(), traced, Replaced(DECOMPOSED | REFUSED):
                 duals = tuple(map(forward_ad.make_dual, x, v))
                 if any(forward_ad.unpack_dual(dual).tangent is None for dual in duals):
                     raise RuntimeError("dual numbers that are switched off")
@@ -62,7 +62,7 @@ def with_tangent(
                 depends.append(forward_ad.unpack_dual(value).tangent is not None)
                 return value
 
-            with Replaced(IN_PARTS):
+            with Replaced(DECOMPOSED):
                 value, tangent = torch.func.jvp(watched, x, v)[:2]
                 return value, tangent if depends[-1] else None
 

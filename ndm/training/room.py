@@ -92,7 +92,7 @@ def step_bytes(model: NeuralDiffusion, config: Config, data: DataSet, numbers: S
     some = data.train.take(np.arange(2 * _SOME) % len(data.train))
     x, cond = as_piece(model, some.x[:], some.cond)
     was_training, blocks = model.training, [part for part in terms.modules() if isinstance(part, Block)]
-    again = sum(block.recomputed for block in blocks)
+    again = sum(block.checkpointed for block in blocks)
 
     def of_example() -> float:
         half = None if cond is None else cond[:_SOME]

@@ -195,7 +195,7 @@ def test_weights_and_copies_are_as_before() -> None:
     network, recomputing = pair("unet")
     assert network.state_dict().keys() == recomputing.state_dict().keys() and network.config == recomputing.config
     copied = copy.deepcopy(recomputing)
-    assert all(block.recomputed for block in copied.modules() if isinstance(block, Block))
+    assert all(block.checkpointed for block in copied.modules() if isinstance(block, Block))
     recomputing.load_state_dict(network.state_dict())
 
 

@@ -92,13 +92,13 @@ def test_probes_of_signs_have_no_zero(monkeypatch) -> None:
 
 @pytest.mark.parametrize("rows", [DISTINCT, REPEATED], ids=["8 distinct rows", "40 rows of 4 values"])
 @pytest.mark.parametrize(
-    "trace, dequantisation, draws", OF_LEVELS, ids=lambda value: getattr(value, "name", str(value))
+    "divergence, dequantisation, draws", OF_LEVELS, ids=lambda value: getattr(value, "name", str(value))
 )
-def test_the_error_of_a_mean_is_its_spread_over_seeds(trace, dequantisation, draws, rows) -> None:
+def test_the_error_of_a_mean_is_its_spread_over_seeds(divergence, dequantisation, draws, rows) -> None:
     nn = model()
     found = [
         ndm.ode_likelihood(
-            nn, rows, divergence=trace, dequantisation=dequantisation, draws=draws, solver=SOLVER, seed=seed
+            nn, rows, divergence=divergence, dequantisation=dequantisation, draws=draws, solver=SOLVER, seed=seed
         )
         for seed in range(SEEDS)
     ]

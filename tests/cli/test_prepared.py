@@ -9,7 +9,7 @@ from calling import TINY_MLP, TINY_UNET, ndm, write_data
 from compiling import needs_compiler
 from safetensors.torch import load_file
 
-from ndm.autodiff.checkpointed import _Recomputed
+from ndm.autodiff.checkpointed import _Checkpointed
 
 DIGITS = f"digits {TINY_UNET} --transform residual --transform-options channels=8"
 
@@ -44,8 +44,8 @@ def test_a_run_in_two_sittings_is_one_in_one(empty, words):
 
 def test_blocks_are_computed_again_and_the_losses_are_those_without(empty, monkeypatch):
     """Dropout masks included; either way a run may go on with the other."""
-    computed, backward = [], _Recomputed.backward
-    monkeypatch.setattr(_Recomputed, "backward", staticmethod(lambda *given: computed.append(1) or backward(*given)))
+    computed, backward = [], _Checkpointed.backward
+    monkeypatch.setattr(_Checkpointed, "backward", staticmethod(lambda *given: computed.append(1) or backward(*given)))
     train_twice(DIGITS)
     assert not computed
     assert ndm(f"train {DIGITS} --decay constant --run again --max-steps 2 --checkpointing").code == 0

@@ -72,10 +72,8 @@ class FlowMatching(Peer):
             v: Tensor = network(x, t)[:, 0]
             return v
 
-        divergence_of = Exact()
-        x_0, divergence, _ = flow(
-            velocity, x, divergence_of.probes(example_noise(0, x), x), divergence_of, _SOLVER, 1.0, 0.0
-        )
+        exact = Exact()
+        x_0, divergence, _ = flow(velocity, x, exact.probes(example_noise(0, x), x), exact, _SOLVER, 1.0, 0.0)
         return -0.5 * (x_0.square() + math.log(2 * math.pi)).sum(1) + divergence[:, 0]
 
     def sample(self, network: nn.Module, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

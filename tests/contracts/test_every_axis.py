@@ -94,7 +94,7 @@ def test_levels_that_the_data_have_not_do_not_fit():
 
 
 @pytest.mark.parametrize(
-    "axis, name", [(axis, name) for axis, name in CHOICES if name in ("categorical", "discretised")]
+    ("axis", "name"), [(axis, name) for axis, name in CHOICES if name in ("categorical", "discretised")]
 )
 def test_real_values_have_no_levels(axis, name):
     with pytest.raises(InputError, match="expected data with levels; choose "):

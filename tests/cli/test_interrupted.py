@@ -33,7 +33,7 @@ TRAIN = (
     [
         ("numpy", "SIGINT", ["-m", "ndm.cli"]),
         ("torch._C", "SIGINT", ["ndm"]),
-        ("ndm.cli.commands.train", "SIGTERM", ["-m", "ndm.cli"]),
+        ("ndm.training.trainer", "SIGTERM", ["-m", "ndm.cli"]),
     ],
 )
 def test_while_it_is_imported(empty, name, number, program):

@@ -2,7 +2,7 @@
 
     python -m benchmarks startup --against c79c47b
 
-Every call is a process of its own, its user and system time together, on one thread. Those of both commits take turns,
+Every call runs in a new process: its user and system time together, on one thread. Those of both commits take turns,
 so that a machine that is busy is as busy for one as for the other.
 """
 

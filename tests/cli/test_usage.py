@@ -94,7 +94,7 @@ def test_wrong_words_are_refused(empty, words):
         ("train digits --timesteps many", ["--timesteps: ", "INT", "'many'", "see ndm train --help"]),
         ("train digits --seedx 3", ["--seedx", "perhaps you meant --seed INT"]),
         ("evaluate --draws 3", ["RUN", "The folder of the run", "see ndm evaluate --help"]),
-        ("sample run --values age=", ["--values: age= has no value; see ndm sample --help"]),
+        ("sample run --values age= --out x.npz", ["--values: age= has no value; see ndm sample --help"]),
         ("data lst", ["'lst'", "'list'", "see ndm data --help"]),
     ],
 )

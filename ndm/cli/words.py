@@ -13,7 +13,7 @@ import shutil
 import textwrap
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Required, TypedDict, Union, get_args, get_origin, get_type_hints
@@ -162,8 +162,9 @@ def parse(kind: type, program: str, words: Sequence[str], description: str | Non
 
 def summary(box: str) -> str:
     """Make one line of a box of tyro's: the objection, the best suggestion, and where to find help."""
-    _, *lines = (line.strip(_FRAME) for line in box.splitlines())  # a frame alone, a rule and a blank line are ""
-    return "; ".join(filter(None, _parts(lines)))
+    _, *lines = (line.strip(_FRAME) for line in box.splitlines())  # a frame alone and a blank line are ""
+    lines = [line if line.strip("-") else "" for line in lines]  # where the encoding has no frame, rules are dashes
+    return "; ".join(filter(None, _parts(list(dropwhile(lambda line: not line, lines)))))
 
 
 def _parts(lines: list[str]) -> Iterator[str]:
@@ -172,4 +173,4 @@ def _parts(lines: list[str]) -> Iterator[str]:
         yield f"perhaps you meant {lines[lines.index(_SUGGESTIONS) + 1]}"
     for line in lines[:-3:-1]:  # below the last of them is the frame
         if line.endswith("--help"):
-            yield f"see {re.split(r' (?:run|see) ', line)[-1]}"
+            yield f"see {re.split(r' (?:run:?|see) ', line)[-1]}"

@@ -71,16 +71,19 @@ class Dropout(nn.Dropout):
 
 
 def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Scale and shift, (1 + scale) h + shift, with tangent (1 + scale) h' + scale' h + shift'."""
+    """Scale and shift, (1 + scale) h + shift, with tangent (1 + scale) h' + scale' h + shift'.
+
+    Not by `addcmul`: its gradient multiplies by a factor of 1 as well (torch 2.13), a third more work in all.
+    """
     scale_value, scale_prime = forward_ad.unpack_dual(scale)
     shift_value, shift_prime = forward_ad.unpack_dual(shift)
     if scale_prime is None or shift_prime is None:
-        return torch.addcmul(shift, x, 1 + scale)
+        return x * (1 + scale) + shift
     value, prime = forward_ad.unpack_dual(x)
     gain = 1 + scale_value
-    tangent = torch.addcmul(shift_prime, value, scale_prime)
-    tangent = tangent if prime is None else torch.addcmul(tangent, prime, gain)
-    return make_dual(torch.addcmul(shift_value, value, gain), tangent)
+    tangent = value * scale_prime + shift_prime
+    tangent = tangent if prime is None else prime * gain + tangent
+    return make_dual(value * gain + shift_value, tangent)
 
 
 class GroupNorm(nn.GroupNorm):

@@ -162,7 +162,8 @@ def test_gradients_are_finite_in_single_precision(gamma, reverse_step) -> None:
         kind(),
     )
     x = torch.cat([torch.randn(16, 3), 30 * torch.randn(4, 3)])
-    for timesteps in (1, 4):
+    largest = dict.fromkeys((name for name, _ in model.named_parameters()), 0.0)
+    for timesteps in (1, 4):  # how a schedule goes between its ends does not matter to one step
         values = discrete_integrand(
             model, model.curve(x), torch.arange(20) % timesteps, timesteps, torch.randn(20, 3), torch.randn(20, 3), None
         )
@@ -170,4 +171,5 @@ def test_gradients_are_finite_in_single_precision(gamma, reverse_step) -> None:
         for name, parameter in model.named_parameters():
             (gradient,) = torch.autograd.grad(values.sum(), parameter, retain_graph=True)
             assert gradient.isfinite().all(), name
-            assert gradient.abs().max() > 0, name
+            largest[name] = max(largest[name], float(gradient.abs().max()))
+    assert all(largest.values()), largest

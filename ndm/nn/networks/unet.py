@@ -40,8 +40,6 @@ class ResidualBlock(Block):
 
     def compute(self, h: Tensor, embedding: Tensor) -> Tensor:
         """Compute the block: h (B, C_in, H, W), the embedding (B, width) -> (B, C_out, H, W)."""
-        """Compute the block: h (B, width), the embedding (B, embedding_width) -> (B, width)."""
-        """Compute the block: h (B, C_in, H, W), the embedding (B, width) -> (B, C_out, H, W)."""
         scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, dim=1)
         hidden = modulate(self.norm(self.enter(h)), scale, shift)
         return self.attention(self.shortcut(h) + self.leave(hidden))

@@ -78,11 +78,12 @@ class GaussianMixtureParameterisation(Parameterisation):
         self.first_stds.copy_(variances.sqrt())
 
     def network_input(self, z_t: Tensor, level: NoiseLevel) -> Tensor:
-        return self._posterior(z_t, level, *self._prior()).mean
+        return self._posterior(z_t, level, *self._prior().unsqueeze(2).unbind()).mean
 
     def posterior(self, z_t: Tensor, outputs: Tensor, level: NoiseLevel) -> Mixture:
-        log_weights, shifts, log_stds = self._prior()
-        by_weights, by_shifts, by_stds = outputs.chunk(3, dim=1)
+        # Components come first in memory: innermost loops are then over batch and event.
+        by_weights, by_shifts, by_stds = outputs.unflatten(1, (3, -1)).movedim(0, 2).contiguous().unbind()
+        log_weights, shifts, log_stds = self._prior().unsqueeze(2).unbind()
         limited = torch.tanh(by_stds / _MOST_LOG_STD)
         return self._posterior(
             z_t,
@@ -92,29 +93,28 @@ class GaussianMixtureParameterisation(Parameterisation):
             torch.add(log_stds, limited, alpha=_MOST_LOG_STD),
         )
 
-    def _prior(self) -> tuple[Tensor, ...]:
-        """log pi, the shifts and log s, each (K, *event)."""
-        return torch.stack((self.log_weights, self.shifts, self.log_stds)).movedim(-1, 1).contiguous().unbind()
+    def _prior(self) -> Tensor:
+        """log pi, the shifts and log s, (3, K, *event)."""
+        return torch.stack((self.log_weights, self.shifts, self.log_stds)).movedim(-1, 1).contiguous()
 
     def _posterior(
         self, z_t: Tensor, level: NoiseLevel, log_weights: Tensor, shifts: Tensor, log_stds: Tensor
     ) -> Mixture:
-        """Bayes' rule, from log pi, shifts and log s, each (B, K, *event) or (K, *event)."""
-        first_means, first_stds = (
-            value.reshape(-1, *(1,) * (z_t.ndim - 1)) for value in (self.first_means, self.first_stds)
-        )
-        means = torch.addcmul(first_means, first_stds, shifts)
-        alpha, sigma = (like_event(value, z_t) for value in (level.alpha, level.sigma))
-        alpha, noise_variance = (value[:, None] if value.ndim else value for value in (alpha, sigma**2))
+        """Bayes' rule, from log pi, shifts and log s, each (K, B, *event) or (K, 1, *event)."""
+        first_means, first_stds = (value.reshape(-1, *(1,) * z_t.ndim) for value in (self.first_means, self.first_stds))
+        means = first_means + first_stds * shifts
+        # Written out for every dimension: a number for each example meets (K, B, *event) in short loops only.
+        alpha, sigma = (like_event(value, z_t).expand_as(z_t).contiguous() for value in (level.alpha, level.sigma))
+        noise_variance = sigma**2
         prior_variance = torch.exp(2 * log_stds) + _LEAST_STD**2
         gained = alpha * prior_variance
-        total = torch.addcmul(noise_variance, alpha, gained)
-        residual = torch.addcmul(z_t[:, None], alpha, means, value=-1)
+        total = noise_variance + alpha * gained
+        residual = z_t - alpha * means
         relative = residual / total
-        logits = log_weights - 0.5 * torch.addcmul(total.log(), residual, relative)
+        logits = log_weights - 0.5 * (total.log() + residual * relative)
         posterior_variance = noise_variance * prior_variance / total
-        posterior_means = torch.addcmul(means, gained, relative)
-        return Mixture(*(value.movedim(1, -1) for value in (logits, posterior_means, posterior_variance)))
+        posterior_means = means + gained * relative
+        return Mixture(*(value.movedim(0, -1) for value in (logits, posterior_means, posterior_variance)))
 
 
 def _responsibilities(values: Tensor, means: Tensor, variances: Tensor, shares: Tensor) -> Tensor:

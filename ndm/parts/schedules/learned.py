@@ -49,6 +49,6 @@ class LearnedSchedule(LearnedLinearSchedule):
         # `take`, because the host would read an index of no dimensions
         start, left, right = cumulative.take(piece), density.take(piece), density.take(piece + 1)
         m_prime = torch.lerp(left, right, fraction)
-        m = torch.addcmul(start, left + m_prime, fraction, value=0.5 / num_pieces)
+        m = start + (left + m_prime) * (0.5 / num_pieces * fraction)
         span = self.span
-        return torch.addcmul(self.gamma_0, span, m), span * m_prime
+        return self.gamma_0 + span * m, span * m_prime

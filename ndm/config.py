@@ -16,8 +16,9 @@ from ndm.base.axes import (
     VOLATILITIES,
 )
 from ndm.base.errors import InputError
+from ndm.base.kinds import fits
 from ndm.base.seeds import check_seed
-from ndm.base.settings import Names, Options, fits, parsed, read, written
+from ndm.base.settings import Names, Options, parsed, read, written
 from ndm.data import DataSet
 
 _MOST_THREADS = 1024

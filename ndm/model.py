@@ -1,13 +1,12 @@
 """A Neural Diffusion Model: five distributions built from a schedule, a transformation, a predictor and a decoder."""
 
-from collections.abc import Callable
-from types import NoneType
-from typing import Any, get_args
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
+from ndm.base.kinds import with_article
 from ndm.base.modes import callers_autocast, undisturbed, usable
 from ndm.base.part import Part
 from ndm.base.precision import check_noise, check_tensors, holds, in_precision
@@ -69,13 +68,9 @@ class NeuralDiffusion(Pretrained):
         condition: Condition | None = None,
     ) -> None:
         super().__init__()
-        _check_kind("schedule", schedule, Schedule)
-        _check_kind("transform", transform, Transform)
-        _check_kind("predictor", predictor, Predictor if isinstance(predictor, Part) else Callable)
-        _check_kind("decoder", decoder, Decoder)
-        _check_kind("volatility", volatility, Volatility | None)
-        _check_kind("reverse_step", reverse_step, ReverseStep | None)
-        _check_kind("condition", condition, Condition | None)
+        if isinstance(predictor, Part) and not isinstance(predictor, Predictor):  # which is callable, but not so
+            advice = "make a predictor of it: DirectPredictor(...)" if isinstance(predictor, Network) else ""
+            raise InputError(f"predictor = {type(predictor).__name__}", "a Predictor", advice)
         self.schedule = schedule
         self.transform = transform
         self.predictor = predictor if isinstance(predictor, Predictor) else CallablePredictor(predictor)
@@ -90,14 +85,21 @@ class NeuralDiffusion(Pretrained):
         parts: dict[str, Part] = {name: part for name, part in self.named_children() if isinstance(part, Part)}
         for part in parts.values():
             part.check_fit(parts)
-        shapes = {
-            f"a {name} for events of shape {shape}": shape
-            for name, part in parts.items()
-            for module in part.modules()
-            if isinstance(shape := getattr(module, "event_shape", None), tuple)
-        }
+        shapes = {f"{with_article(name)} for events of shape {shape}": shape for name, shape in self._shapes()}
         if len(set(shapes.values())) > 1:
             raise InputError(", ".join(shapes), "one shape", "make all parts for the same events")
+
+    @property
+    def event_shape(self) -> tuple[int, ...] | None:
+        """The shape of the events that its parts are made for; None where they serve any."""
+        return next((shape for _, shape in self._shapes()), None)
+
+    def _shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """The shapes of events that parts are made for, each with the name of the part."""
+        for name, part in self.named_children():
+            for module in part.modules():
+                if isinstance(shape := getattr(module, "event_shape", None), tuple):
+                    yield name.replace("_", " "), shape
 
     def checked(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """Check the data x (B, *event) and convert them to float32 at least.
@@ -286,19 +288,3 @@ class NeuralDiffusion(Pretrained):
         """
         deviation = kernel.deviation(predicted.posterior) if self.reverse_step.needs_posterior else None
         return self.reverse_step.distribution(q, deviation, step, timesteps)
-
-
-def _check_kind(name: str, part: object, kind: Any) -> None:
-    """Raise `InputError` unless a part is of the kind of its place, and made: not a class."""
-    if isinstance(part, type):
-        raise InputError(f"{name} = {part.__name__}, a class", "a part that is made", f"say {part.__name__}(...)")
-    if not isinstance(part, kind):
-        kinds = "a callable" if kind is Callable else " or ".join(_named(each) for each in get_args(kind) or (kind,))
-        advice = (
-            "make a predictor of it: DirectPredictor(...)" if kind is Predictor and isinstance(part, Network) else ""
-        )
-        raise InputError(f"{name} = {type(part).__name__}", kinds, advice)
-
-
-def _named(kind: type) -> str:
-    return "None" if kind is NoneType else f"a {kind.__name__}"

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from ndm.base.errors import InputError, reason, refused
 from ndm.base.files import parse_json, sha256
+from ndm.base.kinds import a, checked, named
 from ndm.base.model_card import Facts, model_card
 from ndm.base.part import Part
 
@@ -41,6 +42,7 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
         return ModelCard(model_card(parts, facts or Facts()))
 
     @classmethod
+    @checked
     def from_pretrained(
         cls,
         pretrained_model_name_or_path: str | Path,
@@ -88,7 +90,7 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
                 )
             model = Part.from_config(config, allow)
             if not isinstance(model, cls):
-                raise InputError(f"a {type(model).__name__}", f"a {cls.__name__}")
+                raise InputError(f"{a(model)}", named(cls))
             model.load_state_dict(weights)
         except InputError as error:
             raise InputError(f"{source}: {error.got}", error.expected, error.advice) from error

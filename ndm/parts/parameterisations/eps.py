@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from ndm.base.errors import InputError
+from ndm.base.kinds import a
 from ndm.base.shapes import like_event
 from ndm.parts.parameterisations.parameterisation import PointParameterisation
 from ndm.parts.schedules import NoiseLevel, Schedule
@@ -17,7 +18,7 @@ class EpsParameterisation(PointParameterisation):
     def check(self, schedule: Schedule) -> None:
         if schedule.loses_signal:
             raise InputError(
-                f"the eps parameterisation with a {type(schedule).__name__}, where alpha = 0 at t = 1",
+                f"the eps parameterisation with {a(schedule)}, where alpha = 0 at t = 1",
                 "a schedule that keeps some signal at t = 1",
                 "choose the scaled or the x parameterisation",
             )

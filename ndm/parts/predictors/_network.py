@@ -8,6 +8,7 @@ from torch import Tensor
 from ndm.autodiff.derivative import require_gradient
 from ndm.base.axes import NETWORKS, PARAMETERISATIONS
 from ndm.base.errors import InputError
+from ndm.base.kinds import a
 from ndm.base.spec import Spec
 from ndm.nn.network import Network
 from ndm.nn.network_for import network_for
@@ -33,12 +34,6 @@ class NetworkPredictor(Predictor):
 
     def __init__(self, network: Network, parameterisation: Parameterisation | None = None) -> None:
         super().__init__()
-        if not isinstance(parameterisation, Parameterisation | None):
-            raise InputError(
-                f"a parameterisation that is a {type(parameterisation).__name__}",
-                "one of ndm.parts.parameterisations.parameterisation",
-                "leave it out for the scaled parameterisation; the transformation is the model's",
-            )
         self.network = network
         self.parameterisation = parameterisation or ScaledParameterisation()
 
@@ -56,7 +51,7 @@ class NetworkPredictor(Predictor):
             decoder, levels = parts["decoder"], self.parameterisation.decoder.num_levels
             if not (isinstance(decoder, DiscretisedDecoder) and decoder.num_levels == levels):
                 raise InputError(
-                    f"the categorical parameterisation of {levels} levels with a {type(decoder).__name__}",
+                    f"the categorical parameterisation of {levels} levels with {a(decoder)}",
                     f"a DiscretisedDecoder({levels})",
                     "the network says how likely each level of the data is",
                 )

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ndm.base.axes import TIME_SAMPLERS
 from ndm.base.errors import InputError
+from ndm.base.kinds import checked
 from ndm.base.modes import undisturbed
 from ndm.base.noise import BatchSlice, check_generator
 from ndm.base.precision import in_precision
@@ -33,13 +35,14 @@ class Bound:
         return self.prior + self.diffusion + self.reconstruction
 
 
+@checked
 @undisturbed()
 def bound(
     model: NeuralDiffusion,
     x: Tensor,
     cond: Tensor | None = None,
     timesteps: int | None = None,
-    time_sampler: TimeSampler | None = None,
+    time_sampler: str | TimeSampler | None = None,
     generator: torch.Generator | None = None,
     batch_slice: BatchSlice | None = None,
 ) -> Bound:
@@ -51,7 +54,8 @@ def bound(
         cond: for models that take one, the condition: class labels (B,), int64 from 0, of which -1 is no label; or real
             values (B, C). None is no condition for any example.
         timesteps: T of the discrete chain; None for continuous time.
-        time_sampler: where the integrand over time is evaluated; low-discrepancy uniform times if not given.
+        time_sampler: where the integrand over time is evaluated: the name of a time sampler, or one that is made;
+            low_discrepancy if not given.
         batch_slice: which rows of a larger batch x are, where it is computed in shares: with a generator in the same
             state each share has the values that it has in the whole.
 
@@ -68,7 +72,8 @@ def bound(
         model.check_noise(x)
     else:
         x = in_precision(model, x, "data")
-    batch_slice, time_sampler = batch_slice or BatchSlice(0, len(x), len(x)), time_sampler or LowDiscrepancy()
+    batch_slice = batch_slice or BatchSlice(0, len(x), len(x))
+    time_sampler = TIME_SAMPLERS.resolved(time_sampler or LowDiscrepancy())
     if timesteps is not None:  # in continuous time w = v
         check_count("timesteps", timesteps)
         if not 1 <= timesteps <= MOST_TIMESTEPS:

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ndm.base.errors import InputError, reason, refused
-from ndm.base.files import parse_json, sha256
+from ndm.base.files import parse_json, permitted, sha256
 from ndm.base.kinds import a, checked, named
 from ndm.base.model_card import Facts, model_card
 from ndm.base.part import Part
@@ -32,7 +32,8 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
 
     def _save_pretrained(self, save_directory: Path) -> None:
         weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
-        save_file(weights, save_directory / WEIGHTS, metadata={"format": "pt"})
+        with permitted(save_directory / WEIGHTS):
+            save_file(weights, save_directory / WEIGHTS, metadata={"format": "pt"})
         config = self.config | {DIGEST: sha256(save_directory / WEIGHTS)}
         (save_directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ndm.base.files import permitted
 from ndm.runs.checkpoint import PROGRESS, TIMES, read_progress, readable
 from ndm.training.parallel import load, shared_like
 
@@ -54,4 +55,5 @@ def read_state(
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     """A file of tensors, in plain order; parts of one tensor, as the numbers of steps are, become copies."""
     plain = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
-    save_file(plain, path)
+    with permitted(path):
+        save_file(plain, path)

@@ -56,12 +56,12 @@ def bound(
         timesteps: T of the discrete chain; None for continuous time.
         time_sampler: where the integrand over time is evaluated: the name of a time sampler, or one that is made;
             low_discrepancy if not given.
-        batch_slice: which rows of a larger batch x are, where it is computed in shares: with a generator in the same
-            state each share has the values that it has in the whole.
+        batch_slice: which rows of a larger batch x are, where it is computed in slices: with a generator in the same
+            state each slice has the values that it has in the whole.
 
     Raises:
         InputError: for data that the decoder cannot describe or of another precision than the model, labels out of
-            range, noise that is lost in that precision (`NeuralDiffusion.check_noise`; not of a share), T < 1 or one
+            range, noise that is lost in that precision (`NeuralDiffusion.check_noise`; not of a slice), T < 1 or one
             that the reverse steps do not serve, or eta = 0 (the bound is infinite).
     """
     check_generator(generator)
@@ -112,7 +112,7 @@ def _examples_for_prior(
     """Which of the examples x the prior term is evaluated for, where it is not for all.
 
     In training F may be too expensive for that (`Transform.prior_share`): n of the B examples of the whole batch are
-    drawn. Where x is a share of the batch, another number of them falls into it in each step.
+    drawn. Where x is a slice of the batch, another number of them falls into it in each step.
     """
     size = math.ceil(model.transform.prior_share * batch_slice.total) if model.training else batch_slice.total
     if size == batch_slice.total:

@@ -45,7 +45,7 @@ class Parallel(ABC):
         """Put the module on its device and distribute it; its parameters are those to be optimised from now on."""
 
     @abstractmethod
-    def share(self, module: nn.Module) -> None:
+    def distribute(self, module: nn.Module) -> None:
         """Distribute a module that is not trained like `prepare` one that is."""
 
     @abstractmethod
@@ -77,7 +77,7 @@ class Replicated(Parallel):
             prepared: nn.Module = self.accelerator.prepare_model(module)
         return prepared
 
-    def share(self, module: nn.Module) -> None:
+    def distribute(self, module: nn.Module) -> None:
         module.to(self.accelerator.device)
 
     def held_back(self, module: nn.Module) -> AbstractContextManager[Any]:
@@ -104,16 +104,16 @@ class Sharded(Parallel):
             raise InputError(
                 "parallel = fsdp in one process",
                 "several, started by torchrun or accelerate launch",
-                "leave it out: one process has nothing to share",
+                "leave it out: one process has nothing to divide",
             )
         self.mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
 
     def prepare(self, module: nn.Module) -> nn.Module:
         warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view", UserWarning)  # read, never changed
-        self.share(module)
+        self.distribute(module)
         return module
 
-    def share(self, module: nn.Module) -> None:
+    def distribute(self, module: nn.Module) -> None:
         for parameter in module.to(self.accelerator.device).parameters():
             parameter.data = parameter.data.contiguous()  # it is cut along its first dimension
         # A single number cannot be cut: every process has it.
@@ -178,7 +178,7 @@ def whole(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: gathered(value) for name, value in state.items()}
 
 
-def shared_like(value: Tensor, like: Tensor) -> Tensor:
+def distributed_like(value: Tensor, like: Tensor) -> Tensor:
     """Distribute a whole tensor like `like`."""
     value = value.to(like.device)
     return distribute_tensor(value, like.device_mesh, like.placements) if isinstance(like, DTensor) else value
@@ -187,4 +187,4 @@ def shared_like(value: Tensor, like: Tensor) -> Tensor:
 def load(module: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load whole tensors into a module, whatever its layout; raises as `load_state_dict` does."""
     layout = module.state_dict()
-    module.load_state_dict({name: shared_like(value, layout.get(name, value)) for name, value in state.items()})
+    module.load_state_dict({name: distributed_like(value, layout.get(name, value)) for name, value in state.items()})

@@ -71,8 +71,8 @@ def require_room(model: NeuralDiffusion, config: Config, data: DataSet, batch_sl
     """Raise `InputError` where a step of which this process computes `batch_slices`, in turn, would not fit."""
     number, numbers = sum(p.numel() for p in model.parameters()), [part.number for part in batch_slices]
     to_come = 3 + (2 + len(config.average_lengths)) * torch.cuda.is_available()  # weights and averages are made already
-    share = sum(numbers) / config.batch_size if config.parallel == "fsdp" else 1.0
-    needed = to_come * share * sum(p.numel() * p.element_size() for p in model.parameters())
+    kept = sum(numbers) / config.batch_size if config.parallel == "fsdp" else 1.0
+    needed = to_come * kept * sum(p.numel() * p.element_size() for p in model.parameters())
     needed += step_bytes(model, config, data, numbers)
     require_memory(
         needed,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ndm.base.files import permitted
 from ndm.runs.checkpoint import PROGRESS, TIMES, read_progress, readable
-from ndm.training.parallel import load, shared_like
+from ndm.training.parallel import distributed_like, load
 
 _LIKE_WEIGHTS = {"exp_avg", "exp_avg_sq"}  # AdamW's moments; beside them it keeps a number of steps
 
@@ -47,7 +47,7 @@ def read_state(
             like = weights[name]
             value = value.to(like.device)
             if what in _LIKE_WEIGHTS:
-                value = torch.empty_like(like).copy_(shared_like(value, like))
+                value = torch.empty_like(like).copy_(distributed_like(value, like))
             optimizer.state[like][what] = value
     return read_progress(folder)
 

@@ -83,8 +83,8 @@ class NeuralDiffusion(Pretrained):
     def _check_fit(self) -> None:
         """Raise `InputError` where parts do not fit each other: what each of them asks for, and events of one shape."""
         parts: dict[str, Part] = {name: part for name, part in self.named_children() if isinstance(part, Part)}
-        for part in parts.values():
-            part.check_fit(parts)
+        for each in (module for part in parts.values() for module in part.modules() if isinstance(module, Part)):
+            each.check_fit(parts)
         shapes = {f"{with_article(name)} for events of shape {shape}": shape for name, shape in self._shapes()}
         if len(set(shapes.values())) > 1:
             raise InputError(", ".join(shapes), "one shape", "make all parts for the same events")

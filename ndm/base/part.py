@@ -80,7 +80,10 @@ class Part(nn.Module, metaclass=Checked):
         return name in options_of(cls)
 
     def check_fit(self, parts: Mapping[str, Any]) -> None:
-        """Raise `InputError` where a model of these parts, this among them, cannot work; the model asks once."""
+        """Raise `InputError` where a model of these parts cannot work; this is one of them, or a part of one.
+
+        The model asks once, when it is made.
+        """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Part":
         part = super().__new__(cls)

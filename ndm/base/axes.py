@@ -33,6 +33,7 @@ TIME_FUNCTIONS = Axis(
 BASES = Axis("basis", "ndm.bases", "ndm.process.bases", "ndm.process.bases.basis:Basis")
 NETWORKS = Axis("network", "ndm.networks", "ndm.nn.networks", "ndm.nn.network:Network", ("num_outputs",))
 LAYERS = Axis("layer", "ndm.layers", "ndm.nn.layers", "ndm.nn.layers.layer:Layer", ("num_outputs",))
+ACTIVATIONS = Axis("activation", "ndm.activations", "ndm.nn.activations", "ndm.nn.activations.activation:Activation")
 PARTS = (
     SCHEDULES,
     TRANSFORMS,
@@ -46,6 +47,7 @@ PARTS = (
     BASES,
     NETWORKS,
     LAYERS,
+    ACTIVATIONS,
 )
 
 TIME_SAMPLERS = Axis(
@@ -62,9 +64,22 @@ SOLVERS = Axis("solver", "ndm.solvers", base="ndm.ode.solvers.solver:Solver")  #
 SAMPLERS = Axis("sampler", "ndm.samplers", "ndm.samplers", "ndm.samplers.sampler:Sampler")
 GRIDS = Axis("grid", "ndm.grids", "ndm.samplers.grids", "ndm.samplers.grids.grid:Grid")
 DATA_SETS = Axis("data", "ndm.data", "ndm.data.sets")  # modules with a function `load`
+FORMATS = Axis("format", "ndm.formats")  # by the suffix of a file; ours are those of `ndm.data.formats`
 RECIPES = Axis("recipe", "ndm.recipes", "ndm.recipes")  # modules with RECIPE or MODEL
 TRACKERS = Axis("tracker", "ndm.trackers", base="accelerate.tracking:GeneralTracker")  # ours are those of Accelerate
-AXES = (*PARTS, TIME_SAMPLERS, DIVERGENCES, DEQUANTISATIONS, SOLVERS, SAMPLERS, GRIDS, DATA_SETS, RECIPES, TRACKERS)
+AXES = (
+    *PARTS,
+    TIME_SAMPLERS,
+    DIVERGENCES,
+    DEQUANTISATIONS,
+    SOLVERS,
+    SAMPLERS,
+    GRIDS,
+    DATA_SETS,
+    FORMATS,
+    RECIPES,
+    TRACKERS,
+)
 
 
 def axis_of(kind: Any) -> Axis | None:

@@ -18,9 +18,9 @@ class HiddenLayer(Layer):
     """h(x) = W_2 f(W_1 x + b_1 + condition) + b_2, flattened: x (B, *event_shape) -> (B, num_outputs, *event_shape).
 
     The h_k of a transform on a basis of time, F(x, t) = x + sum_k b_k(t) h_k(x): the time is in the b_k, so this
-    is no `Network` and takes none, and one evaluation serves every t. f is silu if no activation is given. With
-    none h is linear, a matrix of rank `width`. A fresh layer is exactly 0: F starts as the identity. Raises `InputError` for batches of
-    another shape, and for a condition that it was not made for.
+    is no `Network` and takes none, and one evaluation serves every t. f is SiLU if no activation is given; with
+    `NoActivation` h is linear, a matrix of rank `width`. A fresh layer is exactly 0: F starts as the identity.
+    Raises `InputError` for batches of another shape, and for a condition that it was not made for.
     """
 
     def __init__(

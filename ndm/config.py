@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from ndm.base.axes import (
+    PARALLEL,
     PREDICTORS,
     REVERSE_STEPS,
     SAMPLERS,
@@ -76,7 +77,7 @@ class Config:
     """Examples in a step, all processes together."""
     accumulate: int = 1
     """Slices of its rows of a batch that a process computes one after the other: less memory, the same gradient."""
-    parallel: Literal["ddp", "fsdp"] = "ddp"
+    parallel: str = "ddp"
     """What each of several processes has of the model: ddp, a copy; fsdp, a part of weights, gradients and moments."""
     learning_rate: float = 2e-3
     """Of AdamW, after the warm-up."""
@@ -195,6 +196,7 @@ CHOICES = {
     "reverse_step": REVERSE_STEPS,
     "time_sampler": TIME_SAMPLERS,
     "sampler": SAMPLERS,
+    "parallel": PARALLEL,
 }
 BUDGET = ("max_steps", "max_seconds")  # one of them given on the command line takes the place of a recipe's
 

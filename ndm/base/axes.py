@@ -66,6 +66,7 @@ GRIDS = Axis("grid", "ndm.grids", "ndm.samplers.grids", "ndm.samplers.grids.grid
 DATA_SETS = Axis("data", "ndm.data", "ndm.data.sets")  # modules with a function `load`
 FORMATS = Axis("format", "ndm.formats")  # by the suffix of a file; ours are those of `ndm.data.formats`
 RECIPES = Axis("recipe", "ndm.recipes", "ndm.recipes")  # modules with RECIPE or MODEL
+PARALLEL = Axis("parallel", "ndm.parallel", "ndm.training.parallel", "ndm.training.parallel.parallel:Parallel")
 TRACKERS = Axis("tracker", "ndm.trackers", base="accelerate.tracking:GeneralTracker")  # ours are those of Accelerate
 AXES = (
     *PARTS,
@@ -78,6 +79,7 @@ AXES = (
     DATA_SETS,
     FORMATS,
     RECIPES,
+    PARALLEL,
     TRACKERS,
 )
 

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ndm.base.axes import PARALLEL
 from ndm.base.errors import InputError
 from ndm.base.files import make_folder
 from ndm.base.noise import BatchSlice, seed_device
@@ -36,7 +37,7 @@ from ndm.training.monitors.statistics import COLLAPSED, LossBins, gradient_norms
 from ndm.training.monitors.validation import Validation
 from ndm.training.objective import Objective, Piece, as_piece
 from ndm.training.optimizer import make_optimizer, set_learning_rate
-from ndm.training.parallel import TINY, WAYS, Parallel, clip, load, make_accelerator, whole
+from ndm.training.parallel import TINY, Parallel, clip, load, make_accelerator, whole
 from ndm.training.room import require_room
 from ndm.training.start import check, new_model, prepare_network
 from ndm.training.state import read_state, write_state
@@ -78,7 +79,7 @@ class Trainer:
         # Who trains: the processes, and how they divide a batch and the model.
         self.accelerator, self.interruption, self.processes = make_accelerator(), Interruption(), Processes().join()
         self.slices = self.processes.slices(config.batch_size, config.accumulate)
-        self.parallel: Parallel = WAYS[config.parallel](self.accelerator)
+        self.parallel: Parallel = PARALLEL.find(config.parallel)(self.accelerator)
         # What is trained: the model, its averages and the objective that is wrapped around it.
         self.raw_model = new_model(config, data)  # without what is wrapped around it
         self.ema = ExponentialMovingAverage(self.raw_model, config.ema_decay)

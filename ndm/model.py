@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
-from ndm.base.kinds import with_article
+from ndm.base.kinds import checks_arguments, with_article
 from ndm.base.modes import callers_autocast, undisturbed, usable
 from ndm.base.part import Part
 from ndm.base.precision import check_noise, check_tensors, holds, in_precision
@@ -111,6 +111,7 @@ class NeuralDiffusion(Pretrained):
         self.check_condition(cond, len(x))
         return in_precision(self, x, "data")
 
+    @checks_arguments
     def check_condition(self, cond: Tensor | None, number: int) -> None:
         """Raise `InputError` unless cond is the condition of each of `number` examples, or None for none."""
         if cond is None or self.condition is None:
@@ -138,6 +139,7 @@ class NeuralDiffusion(Pretrained):
         with callers_autocast():
             return self.transform.curve(x, cond)
 
+    @checks_arguments
     @undisturbed()
     def predict(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None, level: NoiseLevel | None = None) -> Curve:
         """Predict the curve from latents z_t (B, *event) at times t, (B,) or ().
@@ -170,6 +172,7 @@ class NeuralDiffusion(Pretrained):
         check_tensors(like=like)
         return Gaussian(torch.zeros_like(like), torch.ones((), dtype=like.dtype, device=like.device))
 
+    @checks_arguments
     @undisturbed()
     def marginal(self, curve: Curve, t: Tensor) -> Gaussian:
         """q(z_t | x) = N(alpha_t F(x, t), sigma_t^2 I), from the curve of x."""
@@ -177,6 +180,7 @@ class NeuralDiffusion(Pretrained):
         level, mean = self.schedule(t), curve(t)
         return Gaussian(like_event(level.alpha, mean) * mean, like_event(level.sigma, mean))
 
+    @checks_arguments
     @undisturbed()
     def posterior(
         self, z_t: Tensor, curve: Curve, s: Tensor, t: Tensor, volatility: Volatility | None = None
@@ -194,6 +198,7 @@ class NeuralDiffusion(Pretrained):
             raise InputError("s >= t", "s < t", "the posterior goes from the noisier latent to the cleaner one")
         return self.kernel(z_t, s, t, volatility)(z_t, curve)
 
+    @checks_arguments
     @undisturbed()
     def kernel(self, like: Tensor, s: Tensor, t: Tensor, volatility: Volatility | None = None) -> Kernel:
         """`posterior` before its curve is known, for latents shaped like `like` (B, *event).
@@ -209,6 +214,7 @@ class NeuralDiffusion(Pretrained):
             s, t, like_event(at_s.alpha, like), like_event(at_t.alpha, like), c, variance.sqrt(), self.transform.basis
         )
 
+    @checks_arguments
     @undisturbed()
     def velocity(self, z_t: Tensor, curve: Curve, t: Tensor, level: NoiseLevel | None = None) -> Tensor:
         """dz/dt of the deterministic process (eta = 0) in the limit of many steps, (B, *event):
@@ -234,6 +240,7 @@ class NeuralDiffusion(Pretrained):
         level = self.schedule(t)
         return self.velocity(z_t, self.predict(z_t, t, cond, level), t, level)
 
+    @checks_arguments
     @undisturbed()
     def reverse_sde(
         self, z_t: Tensor, curve: Curve, t: Tensor, volatility: Volatility | None = None
@@ -245,12 +252,14 @@ class NeuralDiffusion(Pretrained):
         drift (B, *event) and g, which broadcasts against it, in coordinates of the transformation's basis B.
         `volatility` takes the place of the model's own.
         """
+        check_tensors(z_t=z_t, t=t)
         level = self.schedule(t)
         drift = self.velocity(z_t, curve, t, level)  # first, so that a curve that remembers is evaluated once
         g = self.diffusion(z_t, t, volatility, level)
         deviation = z_t - like_event(level.alpha, z_t) * curve(t)
         return drift + self.transform.basis.scale((g / like_event(level.sigma, z_t)) ** 2 / 2, deviation), g
 
+    @checks_arguments
     @undisturbed()
     def diffusion(
         self, like: Tensor, t: Tensor, volatility: Volatility | None = None, level: NoiseLevel | None = None
@@ -261,6 +270,7 @@ class NeuralDiffusion(Pretrained):
         eta = like_event((volatility or self.volatility).eta(t, self.schedule, self.transform), like)
         return like_event(level.sigma, like) * (eta * like_event(level.gamma_prime, like)).sqrt()
 
+    @checks_arguments
     @undisturbed()
     def reverse_kernel(self, z_t: Tensor, predicted: Curve, step: Tensor, timesteps: int) -> Gaussian | Mixture:
         """p(z_s | z_t) of the chain of T = `timesteps` steps, from t = (k + 1) / T to s = k / T, k = `step` (B,).
@@ -273,6 +283,7 @@ class NeuralDiffusion(Pretrained):
         kernel = self.kernel(z_t, s, t)
         return self.reverse_kernel_at(kernel(z_t, predicted), kernel, predicted, step, timesteps)
 
+    @checks_arguments
     @undisturbed()
     def reverse_kernel_at(
         self,

@@ -14,6 +14,7 @@ from ndm.base.errors import InputError
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_OF_VALUES = (type, str, list, tuple, dict)  # of which one may fit, and another not
 _WORDS = {int: "a whole number", float: "a number", str: "a name", bool: "true or false", type(None): "None"}
 
 
@@ -38,7 +39,7 @@ def fits(value: Any, kind: Any) -> bool:
         is_one = isinstance(value, Sequence) and not isinstance(value, str | bytes)
         return is_one and all(fits(each, parts[0]) for each in value)
     if origin is Callable:
-        return callable(value)
+        return callable(value) and not isinstance(value, type)  # which is called to be made
     if kind in (int, float):
         return isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool)
     plain = type(None) if kind is None else origin or kind
@@ -96,7 +97,7 @@ def _advice(value: Any, kind: Any) -> str:
     return ""
 
 
-def checked(function: Function) -> Function:
+def checks_arguments(function: Function) -> Function:
     """Check what a function is given against its annotations.
 
     Tensors and generators are left to the function, which says more of them. Raises `InputError` that names the
@@ -104,6 +105,7 @@ def checked(function: Function) -> Function:
     """
     kinds: dict[str, Any] = {}
     order: list[str] = []
+    fine: set[tuple[str, type]] = set()  # of arguments that were checked: methods are called many times in a step
 
     @functools.wraps(function)
     def door(*given: Any, **by_name: Any) -> Any:
@@ -111,8 +113,10 @@ def checked(function: Function) -> Function:
             kinds.update({name: kind for name, kind in _kinds(function).items() if not _is_tensor(kind)})
             order.extend(inspect.signature(function).parameters)
         for name, value in (*zip(order, given, strict=False), *by_name.items()):
-            if name in kinds:
+            if name in kinds and (name, type(value)) not in fine:
                 check_kind(name, value, kinds[name])
+                if not isinstance(value, _OF_VALUES):
+                    fine.add((name, type(value)))
         return function(*given, **by_name)
 
     return door  # type: ignore[return-value]

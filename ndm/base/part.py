@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ndm.base.axes import PARTS
 from ndm.base.errors import InputError, is_out_of_memory
-from ndm.base.kinds import Checked, a, checked
+from ndm.base.kinds import Checked, a, checks_arguments
 from ndm.base.options import BY_NAME, SPEC, check, options_of
 from ndm.base.registry import Axis, import_installed, imported, require_allowed
 from ndm.base.spec import Spec
@@ -35,7 +35,7 @@ class Part(nn.Module, metaclass=Checked):
         Part.known[name] = cls
 
     @classmethod
-    @checked
+    @checks_arguments
     def from_spec(cls, spec: Spec, **options: Any) -> Self:
         """The part for data and steps like those of `spec`.
 

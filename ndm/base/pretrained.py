@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from ndm.base.errors import InputError, reason, refused
 from ndm.base.files import parse_json, permitted, sha256
-from ndm.base.kinds import a, checked, named
+from ndm.base.kinds import a, checks_arguments, named
 from ndm.base.model_card import Facts, model_card
 from ndm.base.part import Part
 
@@ -43,7 +43,7 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
         return ModelCard(model_card(parts, facts or Facts()))
 
     @classmethod
-    @checked
+    @checks_arguments
     def from_pretrained(
         cls,
         pretrained_model_name_or_path: str | Path,

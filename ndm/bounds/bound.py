@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ndm.base.axes import TIME_SAMPLERS
 from ndm.base.errors import InputError
-from ndm.base.kinds import checked
+from ndm.base.kinds import checks_arguments
 from ndm.base.modes import undisturbed
 from ndm.base.noise import BatchSlice, check_generator
 from ndm.base.precision import in_precision
@@ -35,7 +35,7 @@ class Bound:
         return self.prior + self.diffusion + self.reconstruction
 
 
-@checked
+@checks_arguments
 @undisturbed()
 def bound(
     model: NeuralDiffusion,

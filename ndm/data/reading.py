@@ -18,11 +18,13 @@ from typing import Any
 
 from ndm.base.axes import DATA_SETS, FORMATS
 from ndm.base.errors import InputError
+from ndm.base.kinds import checks_arguments
 from ndm.base.registry import modules
 from ndm.data.dataset import CONDITION, DataSet, Whole
 from ndm.data.hub import datasets as hub
 
 
+@checks_arguments
 def load(name_or_path: str, options: Mapping[str, Any] | None = None, condition: Sequence[str] = ()) -> DataSet:
     """Load the data set called `name_or_path`, or the file or folder at that path, with `options`, in splits.
 
@@ -32,6 +34,7 @@ def load(name_or_path: str, options: Mapping[str, Any] | None = None, condition:
     return read(name_or_path, options, condition).divided()
 
 
+@checks_arguments
 def read(name_or_path: str, options: Mapping[str, Any] | None = None, condition: Sequence[str] = ()) -> Whole | DataSet:
     """Load data like `load`, but leave them whole unless they come in splits: for evaluating all of them."""
     loader, arguments = _loader(name_or_path)

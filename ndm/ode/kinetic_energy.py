@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from ndm.base.kinds import checked
+from ndm.base.kinds import checks_arguments
 from ndm.base.modes import undisturbed
 from ndm.base.noise import BatchSlice, check_generator
 from ndm.base.shapes import sum_event
@@ -14,7 +14,7 @@ from ndm.bounds.time_samplers import LowDiscrepancy
 from ndm.model import NeuralDiffusion
 
 
-@checked
+@checks_arguments
 @undisturbed()
 def kinetic_energy(
     model: NeuralDiffusion,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ndm.base.axes import DIVERGENCES, SOLVERS
 from ndm.base.errors import InputError
-from ndm.base.kinds import checked
+from ndm.base.kinds import checks_arguments
 from ndm.base.modes import evaluating, unmixed
 from ndm.base.noise import example_noise, noise_owners
 from ndm.base.precision import PRECISIONS, check_numbers, in_precision, precision_of
@@ -51,7 +51,7 @@ def log_prob(model: NeuralDiffusion, x: Tensor, divergence: str | Divergence = "
     return ode_likelihood(model, x, divergence=divergence, **options).log_prob
 
 
-@checked
+@checks_arguments
 @torch.no_grad()
 @unmixed()
 def ode_likelihood(
@@ -188,7 +188,7 @@ def naming(model: NeuralDiffusion) -> Iterator[None]:
         raise NoSolution(f"{error.got} (model: {parts})", error.expected, error.advice) from error
 
 
-@checked
+@checks_arguments
 @torch.no_grad()
 @unmixed()
 def encode(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, solver: str | Solver = "dopri5") -> Tensor:
@@ -198,7 +198,7 @@ def encode(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, sol
     return carry(model, z_0, cond, solver, 0.0, 1.0)
 
 
-@checked
+@checks_arguments
 @torch.no_grad()
 @unmixed()
 def decode(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ndm.base.axes import SOLVERS
-from ndm.base.kinds import checked
+from ndm.base.kinds import checks_arguments
 from ndm.base.modes import evaluating, unmixed
 from ndm.base.precision import check_numbers, in_precision
 from ndm.base.shapes import sum_event
@@ -35,7 +35,7 @@ class Transport:
         return self.energy - self.displacement
 
 
-@checked
+@checks_arguments
 @torch.no_grad()
 @unmixed()
 def transport(

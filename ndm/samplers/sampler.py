@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ndm.base.axes import GRIDS
 from ndm.base.errors import InputError
-from ndm.base.kinds import Checked, a
+from ndm.base.kinds import Checked, a, check_kind
 from ndm.base.modes import evaluating, undisturbed
 from ndm.base.noise import Noise, check_generator, sample_noise
 from ndm.base.seeds import check_seed
@@ -106,6 +106,7 @@ class Sampler(metaclass=Checked):
             raise InputError(f"samples of shape {shape}", "(number, *event), whole numbers, all positive")
         self.model.check_condition(cond, shape[0])
         check_seed(seed)
+        check_kind("first", first, int)
         if first < 0:
             raise InputError(f"first = {first}", "the number of a sample, at least 0")
         check_generator(generator)

@@ -113,6 +113,7 @@ def test_samplers_take_labels_seeds_and_shapes_as_they_say(kind):
         for seed in (-1, 0.5, "0", 2**63):
             refused("seed = ", way, (4, 2), seed=seed)
         refused("first = -1", way, (4, 2), first=-1)
+        refused("first = 1.5; expected a whole number", way, (4, 2), first=1.5)
         for shape in ((4, 2.0), (4,), (4, 0), "42"):
             refused("samples of shape", way, shape)
         for shape in (4, np.zeros((4, 2))):
@@ -273,6 +274,22 @@ def test_what_is_made_of_wrong_arguments_says_which(axis, name):
     for each in parameters:
         given = dict.fromkeys([*needed, each.name], Wrong())
         refused(" = Wrong; expected ", kind, **given)
+
+
+DISTRIBUTIONS = ["predict", "marginal", "posterior", "kernel", "velocity", "reverse_sde", "diffusion", "reverse_kernel"]
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+@pytest.mark.parametrize("wrong", ["x", 3.5, Wrong(), [1], Wrong], ids=["word", "number", "object", "list", "class"])
+def test_the_distributions_name_the_argument_that_is_wrong(name, wrong):
+    model, x = labelled(), torch.randn(4, 2)
+    curve, step = model.curve(x), torch.zeros(4, dtype=torch.int64)
+    right = {"like": x, "z_t": x, "s": T / 2, "t": T, "curve": curve, "predicted": curve, "step": step, "timesteps": 3}
+    way = getattr(model, name)
+    parameters = inspect.signature(way).parameters
+    for argument in parameters:
+        given = {each: right[each] for each in parameters if each in right} | {argument: wrong}
+        refused("", way, **given)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The interface of a way to train in several processes, and tensors that may be distributed over them."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -11,6 +11,7 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from ndm.base.kinds import Checked
 from ndm.base.processes import Processes
 from ndm.model import NeuralDiffusion
 
@@ -28,7 +29,7 @@ def make_accelerator() -> Accelerator:
 TINY = 1e-6  # beside the norm of a gradient, as in `torch.nn.utils.clip_grad_norm_`
 
 
-class Parallel(ABC):
+class Parallel(metaclass=Checked):
     """A way to train in several processes; gradients are means over them.
 
     Attributes:

@@ -141,7 +141,7 @@ class Checked(ABCMeta):
             raise InputError(
                 f"wrong arguments for {cls.__name__} ({error})", ", ".join(known) if known else "none"
             ) from error
-        for name, value in bound.arguments.items():
+        for name, value in list(bound.arguments.items())[1:]:  # without self, which some classes annotate
             if name in kinds:
                 check_kind(name, value, kinds[name])
         return super().__call__(*given, **by_name)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmarks.engine.aggregate import Cell
 from benchmarks.engine.comparison import difference
-from benchmarks.engine.output import INK, OTHERS, OURS, in_order, tidy
 from benchmarks.engine.plan import Block, Case
+from benchmarks.engine.tables import INK, OTHERS, OURS, number_of_steps, tidy
 from benchmarks.pays import Pays
 from ndm.evaluation.figures import png
 
@@ -41,22 +41,21 @@ class Ablations(Pays):
 
     plan: ClassVar[Sequence[Case]] = PLAN
 
-    def pictures(self, cells: Sequence[Cell]) -> dict[str, bytes]:
+    def pictures(self, found: pd.DataFrame) -> dict[str, bytes]:
         """figure.png: one line for each ablation."""
-        return {"figure.png": dots(cells)}
+        return {"figure.png": dots(found)}
 
 
-def dots(cells: Sequence[Cell]) -> bytes:
+def dots(found: pd.DataFrame) -> bytes:
     """PNG of contender - learned path by size, a panel for each T; bars are two standard errors over seeds."""
-    times = in_order([cell.of["timesteps"] for cell in cells])
-    panels = [
-        [(c.of["contender"], less) for c in cells if c.of["timesteps"] == time and (less := difference(c))]
-        for time in times
-    ]
-    height = 1.2 + 0.22 * max(len(panel) for panel in panels)
+    panels = {
+        time: [(name, less) for name, cell in own.groupby("contender", sort=False) if (less := difference(cell))]
+        for time, own in found.groupby("timesteps")
+    }
+    height = 1.2 + 0.22 * max(map(len, panels.values()))
     figure = Figure(figsize=(6.2 * len(panels), height), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, panel, time in zip(axes, panels, times, strict=True):
+    for axis, (time, panel) in zip(axes, panels.items(), strict=True):
         panel.sort(key=lambda pair: -pair[1].value)
         for row, (_, less) in enumerate(panel):
             colour, error = OURS if less.value > 0 else OTHERS, 2 * (less.error or 0.0)
@@ -66,7 +65,7 @@ def dots(cells: Sequence[Cell]) -> bytes:
         least = min((less.value - 2 * (less.error or 0.0) for _, less in panel), default=math.inf)
         axis.set_xlim(left=min(least, 0.0) - _LINEAR / 5)
         axis.axvline(0, color=INK, linewidth=0.8)
-        axis.set_xlabel(f"contender - learned path, {cells[0].of['unit']}; right of 0 the change loses")
-        axis.set_title(f"T = {time or '∞'}", color=INK)
+        axis.set_xlabel(f"contender - learned path, {found['unit'].iloc[0]}; right of 0 the change loses")
+        axis.set_title(number_of_steps(time), color=INK)
         tidy(axis, "x")
     return png(figure)

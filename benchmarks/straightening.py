@@ -1,5 +1,6 @@
 """What the kinetic energy in the objective does to the paths: straighter, cheaper, and still to the data?"""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -10,12 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from benchmarks.engine.aggregate import Row, cells, sorted_by
-from benchmarks.engine.job import Task
 from benchmarks.engine.machine import machine
-from benchmarks.engine.output import INK, OTHERS, OURS, table
 from benchmarks.engine.quality import training_examples
-from benchmarks.engine.study import Report, Stage, Trainings
+from benchmarks.engine.rows import Row
+from benchmarks.engine.study import Report, Stage, Task, Trainings
+from benchmarks.engine.tables import INK, OTHERS, OURS, frame, table, text
 from benchmarks.engine.training import budgeted, load_once, trained
 from ndm.base.noise import sample_noise
 from ndm.bounds.nelbo import nelbo
@@ -93,20 +93,19 @@ class Straightening(Trainings):
         return super().keep({"straightening": [row if row["key"] in first else row | {"paths": []} for row in own]})
 
     def report(self, rows: Mapping[str, list[Row]]) -> Report:
-        found = cells(rows["straightening"], "data", "kinetic_weight")
-        sections, panels = [], []
-        for data, own in sorted_by(found, "data").items():
-            names = [contender(cell.of["kinetic_weight"]) for cell in own]
-            lines = [[words, *(cell.text(name) for cell in own)] for name, words in _SHOWN.items()]
-            lines += [[f"W2², {n} steps", *(cell.text(str(n), "few") for cell in own)] for n in FEW]
-            sections.append(f"## {data}\n\n{table('', names, lines)}")
-            panels.append([(f"{data}, {name}", cell.rows[0]) for name, cell in zip(names, own, strict=True)])
+        found, sections, panels = frame(rows["straightening"]), [], []
+        names = dict(_SHOWN) | {f"few.{steps}": f"W2², {steps} steps" for steps in FEW}
+        for data, own in found.groupby("data", sort=False):
+            cells = {contender(w): cell for w, cell in own.groupby("kinetic_weight", sort=False, dropna=False)}
+            lines = [[words, *(text(cell, name) for cell in cells.values())] for name, words in names.items()]
+            sections.append(f"## {data}\n\n{table('', cells, lines)}")
+            panels.append([(f"{data}, {name}", cell.iloc[0].to_dict()) for name, cell in cells.items()])
         return sections, {"paths.png": picture(panels)}
 
 
 def contender(weight: float | None) -> str:
     """What it is called."""
-    return "F = identity" if weight is None else f"learned F, weight {weight:g}"
+    return "F = identity" if weight is None or math.isnan(weight) else f"learned F, weight {weight:g}"
 
 
 def configuration(job: PathJob) -> Config:

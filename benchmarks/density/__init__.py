@@ -12,14 +12,13 @@ from torch import Tensor
 
 from benchmarks.density.contenders import CONTENDERS
 from benchmarks.density.output import markdown, picture, scatter
-from benchmarks.engine.aggregate import Row
 from benchmarks.engine.comparison import Comparison, Method, best_rates, compared
-from benchmarks.engine.job import Job
-from benchmarks.engine.plan import Block, Case
+from benchmarks.engine.plan import Block, Case, Job
 from benchmarks.engine.quality import energy_distance, scaled, training_points
+from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Report
 from benchmarks.engine.training import attempt, load_once, stored
-from benchmarks.peers.peer import Contender, Fitted
+from benchmarks.peers.densities import Contender, Fitted
 from ndm.base.errors import InputError
 from ndm.base.registry import choose
 from ndm.data import DataSet

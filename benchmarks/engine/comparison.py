@@ -3,15 +3,14 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import fmean
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 
-from benchmarks.engine.aggregate import Cell, Row, cells, mean
-from benchmarks.engine.job import Job, budget
-from benchmarks.engine.plan import Case, Rates, measurements, subset, tunings
+from benchmarks.engine.plan import Case, Job, Rates, budget, measurements, subset, tunings
 from benchmarks.engine.study import Stage, Trainings
+from benchmarks.engine.tables import Cell, Mean, Row, done, frame, mean
 from benchmarks.engine.training import FIGURES, configuration, execute
 
 _FIELDS = ("data", "contender", "learning_rate", "unit")
@@ -49,7 +48,6 @@ class Comparison(Trainings):
 
     def stages(self, rows: Mapping[str, Row]) -> Iterator[Stage]:
         plan, method = self.cases, self.method
-
         trials = tunings(plan)
         yield Stage("learning rates", method.execute, trials, _FIELDS, ("total",), method.configuration)
         jobs = measurements(plan, best_rates([rows[job.key] for job in trials if job.key in rows]))
@@ -63,14 +61,11 @@ class Comparison(Trainings):
         return super().keep({"learning rates": trials, "measurements": measured})
 
 
-def compared(rows: Sequence[Row]) -> list[Cell]:
-    """The measurements by all but their seed."""
-    return cells(rows, "data", "unit", "seconds", "steps", "contender", "timesteps")
-
-
-def budget_of(cell: Cell) -> str:
-    """40 s, or 400 steps."""
-    return budget(cell.of["seconds"], cell.of["steps"])
+def compared(rows: Sequence[Row]) -> pd.DataFrame:
+    """The measurements, with their `budget` in words."""
+    found = frame(rows)
+    lengths = zip(found["seconds"], found["steps"], strict=True)
+    return found.assign(budget=[budget(None if pd.isna(seconds) else seconds, steps) for seconds, steps in lengths])
 
 
 def best_rates(trials: Sequence[Row]) -> Rates:
@@ -78,54 +73,51 @@ def best_rates(trials: Sequence[Row]) -> Rates:
 
     It is infinite where one of them diverged; the least factor, where all did.
     """
-    totals: dict[tuple[str, str, bool], dict[float, list[float]]] = {}
-    for row in trials:
-        of_factors = totals.setdefault((row["data"], row["contender"], row["timesteps"] is None), {})
-        of_factors.setdefault(row["learning_rate"], []).append(math.inf if "failed" in row else row["total"])
+    if not trials:
+        return {}
+    found = frame(trials).reindex(columns=["data", "contender", "timesteps", "learning_rate", "failed", "total"])
+    found["total"] = found["total"].where(found["failed"].isna(), math.inf)
+    found["continuous"] = found["timesteps"] == math.inf
+    means = found.groupby(["data", "contender", "continuous", "learning_rate"])["total"].mean()
     return {
-        who: min(of_factors, key=lambda factor: (fmean(of_factors[factor]), factor))
-        for who, of_factors in totals.items()
+        (data, who, bool(limit)): float(own.idxmin()[3]) for (data, who, limit), own in means.groupby(level=[0, 1, 2])
     }
 
 
-def reference(cells: Sequence[Cell], like: Cell, names: Sequence[str]) -> Cell | None:
-    """What a cell is compared with: the first of these contenders that there is for the same data, T and budget."""
-    at = {
-        cell.of["contender"]: cell
-        for cell in cells
-        if all(cell.of[name] == like.of[name] for name in ("data", "timesteps", "seconds", "steps"))
-    }
-    found = next((at[name] for name in names if name in at), None)
-    return None if found is like else found
-
-
-def minus_reference(rows: Sequence[Row], names: Sequence[str]) -> list[Row]:
+def minus_reference(rows: Sequence[Row], references: Sequence[str]) -> list[Row]:
     """The rows with what they are less than their reference's of the same seed, a - b, paired by example.
 
-    `variance` is its share in the squared standard error over examples of the mean over seeds d of the differences
-    d_s: cov(d_s, d) / n, whose mean over s is var(d) / n.
+    The reference is the first of these contenders that there is for the same data, T and budget. `variance` is its
+    share in the squared standard error over examples of the mean over seeds d of the differences d_s: cov(d_s, d) / n,
+    whose mean over s is var(d) / n.
     """
-    found, less = compared(rows), {}
-    for cell in found:
-        beside = reference(found, cell, names)
-        others = {row["seed"]: row for row in beside.rows} if beside else {}
-        pairs = [(row, others[row["seed"]]) for row in cell.rows if row["seed"] in others and "per_example" in row]
-        if pairs and len(pairs[0][0]["per_example"]) > 1:
-            d = np.array([np.subtract(a["per_example"], b["per_example"]) for a, b in pairs])
-            d -= d.mean(1, keepdims=True)
-            shares = (d * d.mean(0)).sum(1) / (d.shape[1] - 1) / d.shape[1]
-            for (a, b), share in zip(pairs, shares, strict=True):
-                less[a["key"]] = {_LESS: {"difference": a["total"] - b["total"], "variance": float(share)}}
+    alike: dict[tuple[object, ...], dict[str, list[Row]]] = {}
+    for row in rows:
+        under = tuple(row[name] for name in ("data", "timesteps", "seconds", "steps"))
+        alike.setdefault(under, {}).setdefault(row["contender"], []).append(row)
+    less = {}
+    for contenders in alike.values():
+        first = next((name for name in references if name in contenders), None)
+        beside = {row["seed"]: row for row in contenders.get(first or "", []) if _is_whole(row)}
+        for name, own in contenders.items():
+            pairs = [(row, beside[row["seed"]]) for row in own if row["seed"] in beside and _is_whole(row)]
+            if name != first and pairs and len(pairs[0][0]["per_example"]) > 1:
+                d = np.array([np.subtract(a["per_example"], b["per_example"]) for a, b in pairs])
+                d -= d.mean(1, keepdims=True)
+                shares = (d * d.mean(0)).sum(1) / (d.shape[1] - 1) / d.shape[1]
+                for (a, b), share in zip(pairs, shares, strict=True):
+                    less[a["key"]] = {_LESS: {"difference": a["total"] - b["total"], "variance": float(share)}}
     return [row | less.get(row["key"], {}) for row in rows]
 
 
-@dataclass(frozen=True)
-class Difference:
-    """How much a cell is above its reference: paired with the seed, and with the example."""
+def _is_whole(row: Row) -> bool:
+    return "failed" not in row and "per_example" in row
 
-    value: float
-    error: float | None
-    """Over seeds."""
+
+@dataclass(frozen=True)
+class Difference(Mean):
+    """How much a cell is above its reference, with the standard error over seeds: paired with seed and example."""
+
     error_over_examples: float
 
     @property
@@ -134,15 +126,22 @@ class Difference:
         return self.error is not None and abs(self.value) > 2 * max(self.error, self.error_over_examples)
 
     def __str__(self) -> str:
-        text = f"{self.value:+.3f}" + ("" if self.error is None else f" ± {self.error:.3f}")
+        text = ("+" if self.value >= 0 else "") + self.text()
         return (f"**{text}**" if self.is_clear else text) + f" ({self.error_over_examples:.3f})"
 
 
-def difference(cell: Cell | None) -> Difference | None:
+def difference(cell: Cell) -> Difference | None:
     """The mean over the seeds that it shares with its reference; None where it has none or shares no seed."""
-    found = [row[_LESS] for row in cell.rows if _LESS in row] if cell else []
-    if not found:
-        return None
-    over_seeds = mean([less["difference"] for less in found])
-    variance = fmean(less["variance"] for less in found)
-    return Difference(over_seeds.value, over_seeds.error, math.sqrt(max(variance, 0.0)))
+    found, variance = mean(cell, f"{_LESS}.difference"), mean(cell, f"{_LESS}.variance")
+    return Difference(found.value, found.error, math.sqrt(max(variance.value, 0.0))) if found and variance else None
+
+
+def difference_text(cell: Cell) -> str:
+    """The difference, nothing where there is none."""
+    return str(difference(cell) or "")
+
+
+def with_failures(cell: Cell, words: str) -> str:
+    """These words, and how many trainings diverged."""
+    failed = len(cell) - len(done(cell))
+    return words + (f" ({failed} diverged)" if failed else "")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks.engine.job import Job, budget
+from benchmarks.engine.study import Task
 from ndm.base.errors import InputError
 
 _FIRST_TUNING_SEED = 100  # no seed of a measurement
@@ -16,6 +16,40 @@ Rates = Mapping[tuple[str, str, bool], float]  # by data, contender, and whether
 
 
 @dataclass(frozen=True)
+class Job(Task):
+    """Train `contender` on `data` for `seconds` of CPU time or `steps`, then evaluate its bound on `split`."""
+
+    data: str
+    contender: str
+    timesteps: int | None
+    """T of the chain that is trained and evaluated; None: continuous time."""
+    seconds: float | None
+    """CPU seconds of training; None where `steps` are given."""
+    steps: int | None
+    seed: int
+    learning_rate: float
+    """Factor on the recipe's."""
+    split: str
+    draws: int
+    """Of (t, z_t) for each example that is evaluated."""
+    limit: int
+    """Evaluate the first so many examples of the split."""
+    num_samples: int = 0
+    """Samples to compare with the split; 0: none."""
+
+    @property
+    def name(self) -> str:
+        """What is trained, as the name of a folder."""
+        time, length = f"T={self.timesteps or 'inf'}", budget(self.seconds, self.steps).replace(" ", "")
+        return f"{self.data}_{self.contender}_{time}_{length}_rate={self.learning_rate:g}_seed={self.seed}"
+
+
+def budget(seconds: float | None, steps: float | None) -> str:
+    """40 s, or 400 steps."""
+    return f"{seconds:g} s" if seconds is not None else f"{steps:.0f} steps"
+
+
+@dataclass(frozen=True)
 class Block:
     """Every combination of its times and contenders, for seeds 0 to `seeds` - 1, at one budget."""
 
@@ -24,6 +58,15 @@ class Block:
     seeds: int
     seconds: float | None = None
     steps: int | None = None
+
+    def times(self, wanted: Sequence[int], scale: float) -> "Block":
+        """These T of it (0: continuous; nothing: all), with a budget `scale` times as long."""
+        return replace(
+            self,
+            timesteps=tuple(time for time in self.timesteps if (time or 0) in wanted or not wanted),
+            seconds=self.seconds and self.seconds * scale,
+            steps=self.steps and max(1, round(self.steps * scale)),
+        )
 
 
 @dataclass(frozen=True)
@@ -67,22 +110,12 @@ def subset(cases: Iterable[Case], timesteps: Sequence[int], scale: float) -> lis
     if unknown := set(timesteps) - times:
         expected = f"some of {', '.join(map(str, sorted(times)))} (0: continuous time)"
         raise InputError(f"timesteps {', '.join(map(str, unknown))}", expected)
-    found = [_smaller(case, set(timesteps) or times, scale) for case in cases]
-    return [case for case in found if case.blocks]
-
-
-def _smaller(case: Case, times: set[int], scale: float) -> Case:
-    blocks = tuple(
-        replace(
-            block,
-            timesteps=tuple(time for time in block.timesteps if (time or 0) in times),
-            seconds=block.seconds and block.seconds * scale,
-            steps=block.steps and max(1, round(block.steps * scale)),
-        )
-        for block in case.blocks
-        if times & {time or 0 for time in block.timesteps}
-    )
-    return replace(case, blocks=blocks, tuning_seconds=case.tuning_seconds and case.tuning_seconds * scale)
+    found = []
+    for case in cases:
+        blocks = tuple(part for block in case.blocks if (part := block.times(timesteps, scale)).timesteps)
+        tuning = case.tuning_seconds and case.tuning_seconds * scale
+        found += [replace(case, blocks=blocks, tuning_seconds=tuning)] if blocks else []
+    return found
 
 
 def tunings(plan: Sequence[Case]) -> list[Job]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.engine.job import Task
 from benchmarks.engine.machine import made_on
 from benchmarks.engine.rows import KEPT, Row, Rows, compressed, read_rows
 from benchmarks.engine.workers import Trouble, Workers
@@ -24,6 +23,20 @@ from ndm.data import load
 _MOST_WORKERS = 1024
 Report = tuple[Sequence[str], Mapping[str, bytes]]
 _BULK = ("config", "per_example")  # what no table or figure is made from
+
+
+class Task:
+    """For dataclasses of plain data: the work that becomes one row."""
+
+    @property
+    def key(self) -> str:
+        """All fields in one line: two jobs of the same key are the same."""
+        return " ".join(f"{name}={value}" for name, value in vars(self).items())
+
+    @property
+    def weight(self) -> float:
+        """CPU seconds, about."""
+        return getattr(self, "seconds", None) or 1.0
 
 
 @dataclass(frozen=True)
@@ -145,8 +158,7 @@ class Study(ABC):
     def _write(self, by_key: Mapping[str, Row]) -> int:
         """Write what the rows say; returns the exit code."""
         stages = list(self.stages(by_key))
-        jobs = [job for stage in stages for job in stage.jobs]
-        missing = sum(job.key not in by_key for job in jobs)
+        missing = sum(job.key not in by_key for stage in stages for job in stage.jobs)
         found = {stage.name: [by_key[job.key] for job in stage.jobs if job.key in by_key] for stage in stages}
         if found[stages[-1].name]:
             kept = self.keep(found)
@@ -169,14 +181,14 @@ class Study(ABC):
         return 0
 
     @property
-    def name(self) -> str:
-        """That of its file or folder."""
-        return type(self).__module__.rpartition(".")[2]
-
-    @property
     def folder(self) -> Path:
         """Where the files are."""
         return self.out or Path("results") / self.name
+
+    @property
+    def name(self) -> str:
+        """That of its file or folder."""
+        return type(self).__module__.rpartition(".")[2]
 
     @property
     def command(self) -> str:

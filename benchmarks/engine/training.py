@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from benchmarks.engine.contenders import CONTENDERS, TRAINERS
-from benchmarks.engine.job import Job
 from benchmarks.engine.machine import machine
+from benchmarks.engine.plan import Job
 from benchmarks.engine.quality import energy_distances
 from ndm.base.registry import choose
 from ndm.bounds.nelbo import nelbo
@@ -91,14 +91,20 @@ def trained(config: Config, data: DataSet, kind: Callable[..., Trainer] = Traine
     return trainer
 
 
+def time_density(trainer: Trainer) -> Importance | None:
+    """The density that its times were drawn from, where it has learned one: the bound has less noise with it."""
+    return trainer.time_sampler if isinstance(trainer.time_sampler, Importance) else None
+
+
 @torch.no_grad()
 def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
     data, model, began = trainer.data, trainer.ema.model, time.process_time()
     held_out = data.split(job.split).x[: job.limit]
     x = model.decoder.from_raw(held_out)
-    density = trainer.time_sampler if isinstance(trainer.time_sampler, Importance) else None
     generator = torch.Generator().manual_seed(_EVALUATION_SEED)
-    estimate = nelbo(model, x, timesteps=job.timesteps, draws=job.draws, density=density, generator=generator)
+    estimate = nelbo(
+        model, x, timesteps=job.timesteps, draws=job.draws, density=time_density(trainer), generator=generator
+    )
     convert = partial(in_unit, kind=data)
     total, number = estimate.total.double(), len(x)
     if not torch.isfinite(total).all():

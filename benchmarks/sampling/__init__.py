@@ -10,11 +10,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from benchmarks.engine.aggregate import Row
-from benchmarks.engine.job import Job, Task
 from benchmarks.engine.machine import machine
+from benchmarks.engine.plan import Job
 from benchmarks.engine.quality import draw, energy_distance, scaled, training_points
-from benchmarks.engine.study import Report, Stage, Trainings
+from benchmarks.engine.rows import Row
+from benchmarks.engine.study import Report, Stage, Task, Trainings
 from benchmarks.engine.training import FIGURES, configuration, execute, load_once
 from benchmarks.sampling.output import DISTANCES, markdown, panels, picture
 from benchmarks.sampling.ways import Evaluations, Way, distinct_grids, ways

@@ -1,0 +1,106 @@
+"""Rows as a table of pandas: means with standard errors of what differs by its seed, in Markdown and in figures."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+Row = dict[str, Any]
+Cell = pd.DataFrame  # rows that differ by their seed alone
+Text = Callable[[Cell], str]
+
+INK, OURS, OTHERS = "#222222", "#c8553d", "#1f6f8b"
+_COLOURS = (OURS, OTHERS, "#7a9e3f", "#8d5a97", "#d9a441", "#4a4e69", "#2a9d8f", "#b56576", "#6c757d", "#264653")
+_MARKS = "osD^vP*X<>"
+
+
+def frame(rows: Iterable[Row]) -> pd.DataFrame:
+    """The rows with `failed`, and a column `name.key` for each key of a dictionary; `timesteps` None is infinity."""
+    found = pd.json_normalize(list(rows), max_level=1)
+    if "timesteps" in found:
+        found["timesteps"] = found["timesteps"].astype(float).fillna(math.inf)
+    return found if "failed" in found else found.assign(failed=None)
+
+
+def done(cell: Cell) -> Cell:
+    """The rows that came to their end."""
+    return cell[cell["failed"].isna()]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean, and its standard error: None for a single value."""
+
+    value: float
+    error: float | None
+
+    def text(self, digits: int = 3) -> str:
+        """The mean ± its standard error."""
+        return f"{self.value:.{digits}f}" + ("" if self.error is None else f" ± {self.error:.{digits}f}")
+
+
+def mean(cell: Cell, name: str) -> Mean | None:
+    """The mean and std / sqrt(n), with n - 1, of a figure of rows that came to their end; None where none has it."""
+    values = done(cell)[name].dropna().astype(float) if name in cell else pd.Series()
+    return Mean(float(values.mean()), float(values.sem()) if len(values) > 1 else None) if len(values) else None
+
+
+def text(cell: Cell, name: str, digits: int = 3) -> str:
+    """The mean ± its standard error, nothing where there is none."""
+    found = mean(cell, name)
+    return found.text(digits) if found else ""
+
+
+def plain(cell: Cell, name: str, form: str) -> str:
+    """The mean alone in this format, nothing where there is none."""
+    found = mean(cell, name)
+    return f"{found.value:{form}}" if found else ""
+
+
+def keys(cell: Cell, name: str) -> list[str]:
+    """The keys of the dictionary `name` that a row has a figure for."""
+    present = cell.dropna(axis="columns", how="all").columns
+    return [column.partition(".")[2] for column in present if column.startswith(f"{name}.")]
+
+
+def table(corner: str, header: Iterable[str], lines: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown; `corner` is the heading of its first column."""
+    heads = list(header)
+    top = f"| {corner} |" if corner else "| |"
+    body = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([f"{top} {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|", *body])
+
+
+def grid(found: pd.DataFrame, line: str, column: str, entry: Text, head: Callable[[Any], str] = str) -> str:
+    """A table of the cells by two of their names: lines as they appear, unless they are empty, columns in order."""
+    cells, across = dict(iter(found.groupby([line, column], sort=False))), sorted(found[column].dropna().unique())
+    lines = [
+        [str(name), *(entry(cells[name, at]) if (name, at) in cells else "" for at in across)]
+        for name in found[line].unique()
+    ]
+    return table("", map(head, across), [words for words in lines if any(words[1:])])
+
+
+def listing(found: pd.DataFrame, line: str, entries: Mapping[str, Text]) -> str:
+    """A table of the cells by one of their names, as they appear, with an entry under each heading."""
+    cells = found.groupby(line, sort=False)
+    return table("", entries, [[str(name), *(entry(cell) for entry in entries.values())] for name, cell in cells])
+
+
+def number_of_steps(timesteps: float) -> str:
+    """T = 4, or T = ∞."""
+    return "T = ∞" if timesteps == math.inf else f"T = {timesteps:.0f}"
+
+
+def style(index: int) -> dict[str, Any]:
+    """The colour and the mark of a curve."""
+    return {"color": _COLOURS[index % len(_COLOURS)], "marker": _MARKS[index % len(_MARKS)]}
+
+
+def tidy(axis: Axes, lines: str) -> None:
+    """No frame above and to the right; thin lines across the axis `lines`."""
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(axis=lines, alpha=0.25)  # type: ignore[arg-type]

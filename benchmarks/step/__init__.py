@@ -1,0 +1,113 @@
+"""What a training step costs: CPU time against another commit, and against the network alone.
+
+Both commits train at the same time, each in a process of one thread, and take turns of a few steps: what else the
+machine does weighs on both alike. What is timed is `ndm train` itself, from one backward pass to the next, by the
+process's own clock, so that a step counts with all that belongs to it, and any two commits with a command line can be
+compared.
+"""
+
+import statistics
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import PIPE
+from typing import Literal
+
+from benchmarks.engine.commits import AgainstCommit, CommitJob, python, trees
+from benchmarks.engine.machine import machine
+from benchmarks.engine.rows import Row
+from benchmarks.engine.study import Report, Stage
+from benchmarks.engine.tables import table
+
+CASES = {
+    "digits": ["digits"],
+    "digits-8": ["digits", "--timesteps", "8"],
+    "cities": ["cities"],
+    "cities-4": ["cities", "--timesteps", "4"],
+}
+_WORKER = Path(__file__).with_name("worker.py")
+
+
+@dataclass(frozen=True)
+class Step(AgainstCommit):
+    """CPU time of whole training steps on one thread, this checkout against another commit, in turns."""
+
+    against: str = "c79c47b"
+    """The other commit."""
+    only: tuple[Literal["digits", "digits-8", "cities", "cities-4"], ...] = ()
+    """Only these cases: a recipe, or one with that number of steps."""
+
+    def stages(self, rows: Mapping[str, Row]) -> Iterable[Stage]:
+        """A job for each case."""
+        return [Stage("step", execute, [self.job(name) for name in self.only or CASES], ("ms", "ratios", "machine"))]
+
+    def report(self, rows: Mapping[str, list[Row]]) -> Report:
+        lines = [
+            [row["case"], *(f"{each:.2f}" for each in row["ms"])]
+            + [f"{row['ratio']:.3f}", f"{min(row['ratios']):.3f} to {max(row['ratios']):.3f}"]
+            + [*(f"{each:.2f}" for each in row["over_network"]), *(f"{each:.0f}" for each in row["mib"])]
+            for row in rows["step"]
+        ]
+        heads = ["before, ms", "now, ms", "ratio", "least to most", "over network, before", "now", "MiB, before", "now"]
+        return [table("case", heads, lines)], {}
+
+
+def execute(job: CommitJob) -> Row:
+    """The figures of a case, before and now."""
+    with trees(job.against) as folders:
+        return measure(CASES[job.case], folders, job.repeats) | {"machine": machine()}
+
+
+def measure(words: list[str], folders: list[Path], repeats: int) -> Row:
+    """Milliseconds of a step and of the network's share, and MiB, of each tree; ratios of the last to the first."""
+    with ExitStack() as stack:
+        workers = [stack.enter_context(_Worker(tree, words)) for tree in folders]
+        steps, networks = (
+            [[worker.ask(what) for worker in workers] for _ in range(repeats)] for what in ("steps", "network")
+        )
+        memory = [worker.ask("memory") for worker in workers]
+    ratios = [now / before for before, now in steps]
+    milliseconds, alone = ([statistics.median(row) for row in zip(*found, strict=True)] for found in (steps, networks))
+    return {
+        "ms": milliseconds,
+        "network_ms": alone,
+        "over_network": [whole / part for whole, part in zip(milliseconds, alone, strict=True)],
+        "ratios": ratios,
+        "ratio": statistics.median(ratios),
+        "mib": memory,
+    }
+
+
+class _Worker:
+    """A training of one tree in a new process, which takes steps on request."""
+
+    def __init__(self, tree: Path, words: list[str]) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        run = [*words, "--run", f"{self.folder.name}/run", "--max-steps", "1000000", "--max-seconds", "1000000"]
+        run += ["--log-every", "1000000", "--validate-every", "0"]
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the worker
+        pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": self.errors, "text": True}
+        self.process = python(tree, [str(_WORKER), "train", *run], cwd=self.folder.name, **pipes)
+
+    def ask(self, what: str) -> float:
+        """Milliseconds of a step, or of the network forwards and backwards, in one turn; or the peak of memory."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        try:
+            self.process.stdin.write(what + "\n")
+            self.process.stdin.flush()
+            return float(self.process.stdout.readline())
+        except (ValueError, BrokenPipeError) as error:
+            self.errors.seek(0)
+            said = self.errors.read().decode(errors="replace").strip().splitlines() or ["no word"]
+            raise RuntimeError(f"a training that ended: {said[-1]}") from error
+
+    def __enter__(self) -> "_Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.errors.close()
+        self.folder.cleanup()

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import pandas as pd
 from matplotlib.figure import Figure
+from pandas import DataFrame
 
 from benchmarks.engine.comparison import difference
 from benchmarks.engine.plan import Block, Case
@@ -41,12 +41,12 @@ class Ablations(Pays):
 
     plan: ClassVar[Sequence[Case]] = PLAN
 
-    def pictures(self, found: pd.DataFrame) -> dict[str, bytes]:
+    def pictures(self, found: DataFrame) -> dict[str, bytes]:
         """figure.png: one line for each ablation."""
         return {"figure.png": dots(found)}
 
 
-def dots(found: pd.DataFrame) -> bytes:
+def dots(found: DataFrame) -> bytes:
     """PNG of contender - learned path by size, a panel for each T; bars are two standard errors over seeds."""
     panels = {
         time: [(name, less) for name, cell in own.groupby("contender", sort=False) if (less := difference(cell))]

@@ -139,11 +139,11 @@ def measure(case: Case, job: CostJob) -> dict[str, Row]:
             memory[entry] = peak_memory_mib(_train_twice, configs[entry], data, case.batch_size)
             bar.update(0.2 * i / len(steps), f"memory of {entry}")
         for i in range(job.rounds + 1):
-            for entry, own in steps.items():
-                for kind, step in own.items():
+            for entry, kinds in steps.items():
+                for kind, step in kinds.items():
                     found[entry][kind].append(seconds(step, clock))
             bar.update(0.2 + 0.8 * (i + 1) / (job.rounds + 1), f"round {i} of {job.rounds}")
-    figures = {}
+    figures: dict[str, Row] = {}
     for entry, number in parameters.items():
         figures[entry] = {"parameters": number, "parameters_ratio": number / parameters[_REFERENCE]}
         for kind, prefix in _KINDS.items():
@@ -189,7 +189,7 @@ def _steps(config: Config, data: DataSet, batch_size: int) -> tuple[int, Steps]:
         model.eval()
         sampler.step(z_t, s, t, torch.randn_like(z_t), None)
 
-    timed = {"training": partial(training.step, x), "chain": partial(chain.step, x), "sampling": sampling}
+    timed: Steps = {"training": partial(training.step, x), "chain": partial(chain.step, x), "sampling": sampling}
     return sum(p.numel() for p in model.parameters()), timed
 
 

@@ -7,28 +7,15 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pandas import DataFrame
 
 from benchmarks.engine.comparison import Comparison, best_rates, compared, difference, difference_text, with_failures
 from benchmarks.engine.plan import Block, Case, Rates
 from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Report
-from benchmarks.engine.tables import (
-    INK,
-    Cell,
-    done,
-    grid,
-    keys,
-    listing,
-    mean,
-    number_of_steps,
-    plain,
-    style,
-    text,
-    tidy,
-)
+from benchmarks.engine.tables import INK, done, grid, keys, listing, mean, number_of_steps, plain, style, text, tidy
 from ndm.evaluation.figures import png
 
 PAIR = ("default", "identity")
@@ -106,12 +93,12 @@ class Pays(Comparison):
         found = compared(rows["measurements"])
         return [markdown(found, best_rates(rows["learning rates"]))], self.pictures(found)
 
-    def pictures(self, found: pd.DataFrame) -> dict[str, bytes]:
+    def pictures(self, found: DataFrame) -> dict[str, bytes]:
         """figure.png: the bound against T."""
         return {"figure.png": picture(found)}
 
 
-def markdown(found: pd.DataFrame, rates: Rates) -> str:
+def markdown(found: DataFrame, rates: Rates) -> str:
     """One section for each data set, one part of it for each budget: bounds, differences, quality of samples."""
     parts = []
     for data, own in found.groupby("data", sort=False):
@@ -121,7 +108,7 @@ def markdown(found: pd.DataFrame, rates: Rates) -> str:
     return "\n\n".join(parts)
 
 
-def _of_budget(own: pd.DataFrame) -> list[str]:
+def _of_budget(own: DataFrame) -> list[str]:
     unit, counts = own["unit"].iloc[0], own["failed"].isna().groupby([own["contender"], own["timesteps"]]).sum()
     seeds = f"{counts.min()} to {counts.max()}" if counts.min() < counts.max() else str(counts.min())
     by_time = partial(grid, own, "contender", "timesteps", head=number_of_steps)
@@ -134,12 +121,12 @@ def _of_budget(own: pd.DataFrame) -> list[str]:
     return [*parts, *_reaches(own), "Steps trained, ms a step, parameters:", by_time(_cost), *_quality(own)]
 
 
-def _cost(cell: Cell) -> str:
+def _cost(cell: DataFrame) -> str:
     figures = (("steps_trained", ".0f"), ("ms_per_step", ".1f"), ("parameters", ",.0f"))
     return ", ".join(filter(None, (plain(cell, *each) for each in figures)))
 
 
-def _reaches(own: pd.DataFrame) -> list[str]:
+def _reaches(own: DataFrame) -> list[str]:
     totals = done(own).groupby(["contender", "timesteps"])["total"].mean()
     if ("identity", _AMPLE) not in totals:
         return []
@@ -151,7 +138,7 @@ def _reaches(own: pd.DataFrame) -> list[str]:
     return [f"The default reaches identity's bound at T = {_AMPLE} ({mark:.3f}) at {where}."]
 
 
-def _quality(own: pd.DataFrame) -> list[str]:
+def _quality(own: DataFrame) -> list[str]:
     ways = [name for name in keys(own, "energy_distance") if name != "floor"]
     if not ways:
         return []
@@ -161,14 +148,14 @@ def _quality(own: pd.DataFrame) -> list[str]:
     return [_QUALITY.format(floor=text(floor, "energy_distance.floor", 4)), listing(own, "contender", entries)]
 
 
-def _examples(own: pd.DataFrame) -> str:
+def _examples(own: DataFrame) -> str:
     if done(own).empty:
         return "No training came to its end."
     row = done(own).iloc[0]
     return f"First {row['num_examples']:.0f} {row['split']} examples, {row['draws']} draws each."
 
 
-def _choices(data: str, own: pd.DataFrame, rates: Rates) -> str:
+def _choices(data: str, own: DataFrame, rates: Rates) -> str:
     names = own["contender"].unique()
     factors = [
         f"{kind}: {', '.join(f'{name} {rates[data, name, limit]:g}' for name in names if (data, name, limit) in rates)}"
@@ -178,7 +165,7 @@ def _choices(data: str, own: pd.DataFrame, rates: Rates) -> str:
     return f" Factors of the learning rate, chosen on validation, for {'; for '.join(factors)}." if factors else ""
 
 
-def picture(found: pd.DataFrame) -> bytes:
+def picture(found: DataFrame) -> bytes:
     """PNG of the bound against T, and below it the difference from the default or its path, a column a data set.
 
     It shows the budget of each data set that has the most cells; vertical bars are standard errors over seeds.
@@ -197,7 +184,7 @@ def picture(found: pd.DataFrame) -> bytes:
     return png(figure)
 
 
-def _fullest(own: pd.DataFrame) -> pd.DataFrame:
+def _fullest(own: DataFrame) -> DataFrame:
     """The rows of the budget at which most was compared."""
     number = {
         budget: len(part.groupby(["contender", "timesteps"])) for budget, part in own.groupby("budget", sort=False)
@@ -205,7 +192,7 @@ def _fullest(own: pd.DataFrame) -> pd.DataFrame:
     return own[own["budget"] == max(number, key=number.__getitem__)]
 
 
-def _draw(top: Axes, below: Axes, own: pd.DataFrame, names: Sequence[str]) -> None:
+def _draw(top: Axes, below: Axes, own: DataFrame, names: Sequence[str]) -> None:
     finite, unit = sorted(set(own["timesteps"]) - {math.inf}) or [1], own["unit"].iloc[0]
     infinity = math.log2(finite[-1]) + 1.5
     present = [name for name in names if name in set(done(own)["contender"])]

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pandas as pd
 import torch
 import torch.distributed as dist
+from pandas import DataFrame
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -221,7 +222,7 @@ def measured_peak(device: torch.device, precision: str, size: int | None = None)
     return 2 * size**3 / min(seconds(lambda: a @ b) for _ in range(_REPEATS))
 
 
-def ratios(found: pd.DataFrame) -> dict[str, list[float]]:
+def ratios(found: DataFrame) -> dict[str, list[float]]:
     """What the targets are about: [median, lowest, highest] over repetitions, by what it is a ratio of."""
     cells, said = {key: cell.set_index("repeat") for key, cell in _cells(found)}, {}
     for (case, entry, precision, processes), own in cells.items():
@@ -240,16 +241,16 @@ def ratios(found: pd.DataFrame) -> dict[str, list[float]]:
     return said
 
 
-def _cells(found: pd.DataFrame) -> Iterable[tuple[Any, pd.DataFrame]]:
+def _cells(found: DataFrame) -> Iterable[tuple[Any, DataFrame]]:
     return found.groupby(["case", "entry", "precision", "processes"], sort=False)
 
 
-def _over(own: pd.DataFrame, other: pd.DataFrame, figure: str) -> list[float]:
+def _over(own: DataFrame, other: DataFrame, figure: str) -> list[float]:
     ratio = own[figure] / other[figure]  # within a repetition
     return [ratio.median(), ratio.min(), ratio.max()]
 
 
-def markdown(found: pd.DataFrame) -> str:
+def markdown(found: DataFrame) -> str:
     """The ratios, then every kind of training: medians, the lowest and highest images/s, shares of the peak."""
     spread = [
         [name, f"**{middle:.2f}**", f"{low:.2f} to {high:.2f}"] for name, (middle, low, high) in ratios(found).items()
@@ -260,7 +261,7 @@ def markdown(found: pd.DataFrame) -> str:
     return f"{table('ratio', ['median', 'lowest to highest'], spread)}\n\n{table('case', heads, lines)}"
 
 
-def _line(names: list[str], cell: pd.DataFrame) -> list[str]:
+def _line(names: list[str], cell: DataFrame) -> list[str]:
     median, speeds = cell.median(numeric_only=True), cell["images_per_second"]
     stated, of_one = cell["peak_stated"].iloc[0], median["flops_per_second"] / median["processes"]
     return [

@@ -3,13 +3,13 @@
 from functools import partial
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pandas import DataFrame
 
 from benchmarks.engine.comparison import difference_text, with_failures
 from benchmarks.engine.plan import Rates
-from benchmarks.engine.tables import INK, OTHERS, OURS, Cell, done, keys, listing, mean, plain, text, tidy
+from benchmarks.engine.tables import INK, OTHERS, OURS, Text, done, keys, listing, mean, plain, text, tidy
 from benchmarks.engine.training import load_once
 from ndm.evaluation.figures import png
 
@@ -27,12 +27,12 @@ _COST = "CPU seconds on one thread, for the {number} likelihoods above and {samp
 _BEYOND = 0.08  # of the data's range, that is shown around it
 
 
-def markdown(found: pd.DataFrame, rates: Rates) -> str:
+def markdown(found: DataFrame, rates: Rates) -> str:
     """One section for each data set: likelihoods, samples, cost."""
     return "\n\n".join(_section(str(data), own, rates) for data, own in found.groupby("data", sort=False))
 
 
-def _section(data: str, own: pd.DataFrame, rates: Rates) -> str:
+def _section(data: str, own: DataFrame, rates: Rates) -> str:
     title, whole = f"## {data}, {own['budget'].iloc[0]} of training", done(own)
     if whole.empty:
         return f"{title}\n\nNo training came to its end."
@@ -41,7 +41,7 @@ def _section(data: str, own: pd.DataFrame, rates: Rates) -> str:
     parts = [title, _LIKELIHOOD.format(seeds=seeds, number=number)]
     if mean(whole, "truth"):
         parts.append(f"The truth: {plain(whole, 'truth', '.3f')}.")
-    likelihoods = {
+    likelihoods: dict[str, Text] = {
         "-log p": lambda cell: with_failures(cell, _with_error(cell, "total", "standard_error")),
         "excess": partial(_with_error, name="excess", error="excess_standard_error"),
         "less nsf": difference_text,
@@ -70,19 +70,19 @@ def _section(data: str, own: pd.DataFrame, rates: Rates) -> str:
     return "\n\n".join(parts)
 
 
-def _with_error(cell: Cell, name: str, error: str) -> str:
+def _with_error(cell: DataFrame, name: str, error: str) -> str:
     return f"{text(cell, name)} ({plain(cell, error, '.3f')})" if mean(cell, name) else ""
 
 
-def _sampler(cell: Cell) -> str:
+def _sampler(cell: DataFrame) -> str:
     return next((name for name in keys(cell, "energy_distance") if name != "floor"), "")
 
 
-def _colour(cell: Cell) -> str:
+def _colour(cell: DataFrame) -> str:
     return OURS if mean(cell, "bound") else OTHERS
 
 
-def picture(found: pd.DataFrame) -> bytes:
+def picture(found: DataFrame) -> bytes:
     """PNG of the excess in nats, or of -log p where no truth is known, one panel for each data set.
 
     Small points are the seeds, bars two standard errors over them.
@@ -109,7 +109,7 @@ def picture(found: pd.DataFrame) -> bytes:
     return png(figure)
 
 
-def scatter(found: pd.DataFrame) -> bytes:
+def scatter(found: DataFrame) -> bytes:
     """PNG: a row for each data set, test examples on the left and as many samples of the first seed beside them."""
     names, sets = list(found["contender"].unique()), found.groupby("data", sort=False)
     figure = Figure(figsize=(1.9 * (len(names) + 1), 1.95 * len(sets)), layout="constrained")

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame
 
 from benchmarks.engine.plan import Case, Job, Rates, budget, measurements, subset, tunings
 from benchmarks.engine.study import Stage, Trainings
-from benchmarks.engine.tables import Cell, Mean, Row, done, frame, mean
+from benchmarks.engine.tables import Mean, Row, done, frame, mean
 from benchmarks.engine.training import FIGURES, configuration, execute
 
 _FIELDS = ("data", "contender", "learning_rate", "unit")
@@ -61,7 +62,7 @@ class Comparison(Trainings):
         return super().keep({"learning rates": trials, "measurements": measured})
 
 
-def compared(rows: Sequence[Row]) -> pd.DataFrame:
+def compared(rows: Sequence[Row]) -> DataFrame:
     """The measurements, with their `budget` in words."""
     found = frame(rows)
     lengths = zip(found["seconds"], found["steps"], strict=True)
@@ -130,18 +131,18 @@ class Difference(Mean):
         return (f"**{text}**" if self.is_clear else text) + f" ({self.error_over_examples:.3f})"
 
 
-def difference(cell: Cell) -> Difference | None:
+def difference(cell: DataFrame) -> Difference | None:
     """The mean over the seeds that it shares with its reference; None where it has none or shares no seed."""
     found, variance = mean(cell, f"{_LESS}.difference"), mean(cell, f"{_LESS}.variance")
     return Difference(found.value, found.error, math.sqrt(max(variance.value, 0.0))) if found and variance else None
 
 
-def difference_text(cell: Cell) -> str:
+def difference_text(cell: DataFrame) -> str:
     """The difference, nothing where there is none."""
     return str(difference(cell) or "")
 
 
-def with_failures(cell: Cell, words: str) -> str:
+def with_failures(cell: DataFrame, words: str) -> str:
     """These words, and how many trainings diverged."""
     failed = len(cell) - len(done(cell))
     return words + (f" ({failed} diverged)" if failed else "")

@@ -7,17 +7,17 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from pandas import DataFrame
 
 Row = dict[str, Any]
-Cell = pd.DataFrame  # rows that differ by their seed alone
-Text = Callable[[Cell], str]
+Text = Callable[[DataFrame], str]  # of a cell: rows that differ by their seed alone
 
 INK, OURS, OTHERS = "#222222", "#c8553d", "#1f6f8b"
 _COLOURS = (OURS, OTHERS, "#7a9e3f", "#8d5a97", "#d9a441", "#4a4e69", "#2a9d8f", "#b56576", "#6c757d", "#264653")
 _MARKS = "osD^vP*X<>"
 
 
-def frame(rows: Iterable[Row]) -> pd.DataFrame:
+def frame(rows: Iterable[Row]) -> DataFrame:
     """The rows with `failed`, and a column `name.key` for each key of a dictionary; `timesteps` None is infinity."""
     found = pd.json_normalize(list(rows), max_level=1)
     if "timesteps" in found:
@@ -25,7 +25,7 @@ def frame(rows: Iterable[Row]) -> pd.DataFrame:
     return found if "failed" in found else found.assign(failed=None)
 
 
-def done(cell: Cell) -> Cell:
+def done(cell: DataFrame) -> DataFrame:
     """The rows that came to their end."""
     return cell[cell["failed"].isna()]
 
@@ -42,25 +42,25 @@ class Mean:
         return f"{self.value:.{digits}f}" + ("" if self.error is None else f" ± {self.error:.{digits}f}")
 
 
-def mean(cell: Cell, name: str) -> Mean | None:
+def mean(cell: DataFrame, name: str) -> Mean | None:
     """The mean and std / sqrt(n), with n - 1, of a figure of rows that came to their end; None where none has it."""
     values = done(cell)[name].dropna().astype(float) if name in cell else pd.Series()
     return Mean(float(values.mean()), float(values.sem()) if len(values) > 1 else None) if len(values) else None
 
 
-def text(cell: Cell, name: str, digits: int = 3) -> str:
+def text(cell: DataFrame, name: str, digits: int = 3) -> str:
     """The mean ± its standard error, nothing where there is none."""
     found = mean(cell, name)
     return found.text(digits) if found else ""
 
 
-def plain(cell: Cell, name: str, form: str) -> str:
+def plain(cell: DataFrame, name: str, form: str) -> str:
     """The mean alone in this format, nothing where there is none."""
     found = mean(cell, name)
     return f"{found.value:{form}}" if found else ""
 
 
-def keys(cell: Cell, name: str) -> list[str]:
+def keys(cell: DataFrame, name: str) -> list[str]:
     """The keys of the dictionary `name` that a row has a figure for."""
     present = cell.dropna(axis="columns", how="all").columns
     return [column.partition(".")[2] for column in present if column.startswith(f"{name}.")]
@@ -74,7 +74,7 @@ def table(corner: str, header: Iterable[str], lines: Iterable[Sequence[str]]) ->
     return "\n".join([f"{top} {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|", *body])
 
 
-def grid(found: pd.DataFrame, line: str, column: str, entry: Text, head: Callable[[Any], str] = str) -> str:
+def grid(found: DataFrame, line: str, column: str, entry: Text, head: Callable[[Any], str] = str) -> str:
     """A table of the cells by two of their names: lines as they appear, unless they are empty, columns in order."""
     cells, across = dict(iter(found.groupby([line, column], sort=False))), sorted(found[column].dropna().unique())
     lines = [
@@ -84,7 +84,7 @@ def grid(found: pd.DataFrame, line: str, column: str, entry: Text, head: Callabl
     return table("", map(head, across), [words for words in lines if any(words[1:])])
 
 
-def listing(found: pd.DataFrame, line: str, entries: Mapping[str, Text]) -> str:
+def listing(found: DataFrame, line: str, entries: Mapping[str, Text]) -> str:
     """A table of the cells by one of their names, as they appear, with an entry under each heading."""
     cells = found.groupby(line, sort=False)
     return table("", entries, [[str(name), *(entry(cell) for entry in entries.values())] for name, cell in cells])

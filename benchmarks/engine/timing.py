@@ -24,7 +24,7 @@ MIB = 2**20
 
 
 def noise_images(name: str = "random", shape: tuple[int, ...] = (3, 32, 32), number: int = 64) -> DataSet:
-    """Images of 256 levels, by default of CIFAR-10's size: that they are noise makes no difference to what they cost."""
+    """Images of 256 levels, by default of CIFAR-10's size: noise, which makes no difference to what they cost."""
     split = Split(np.random.default_rng(0).integers(0, 256, (number, *shape), dtype=np.uint8))
     return DataSet(name, split, split, split, num_levels=256, num_classes=0, source="uniform noise")
 

@@ -15,9 +15,10 @@ from benchmarks.engine.plan import Job
 from benchmarks.engine.quality import draw, energy_distance, scaled, training_points
 from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Report, Stage, Task, Trainings
+from benchmarks.engine.tables import frame
 from benchmarks.engine.training import FIGURES, configuration, execute, load_once
 from benchmarks.sampling.output import DISTANCES, markdown, panels, picture
-from benchmarks.sampling.ways import Evaluations, Way, distinct_grids, ways
+from benchmarks.sampling.ways import Way, counted, distinct_grids, ways
 from ndm.base.axes import GRIDS
 from ndm.base.errors import InputError
 from ndm.base.registry import optional
@@ -158,27 +159,27 @@ def trainings(plan: Sequence[Case]) -> list[Job]:
 def trials(plan: Sequence[Case], trained: Sequence[Job]) -> list[Walk]:
     """On validation: every way that has a grid, with each number of evaluations, on all grids."""
     return [
-        Walk(*_who(job), way.name, evaluations, None, None, "validation", case.trials)
-        for job, case in _with_case(plan, trained)
-        for way in ways(PATHS[job.contender])
-        if not way.is_adaptive
-        for evaluations in case.evaluations
+        Walk(job.data, job.name, job.contender, job.seed, way.name, number, None, None, "validation", case.trials)
+        for job, case, way in _each_way(plan, trained)
+        for number in (() if way.is_adaptive else case.evaluations)
     ]
 
 
 def walks(plan: Sequence[Case], trained: Sequence[Job], grids: Grids) -> list[Walk]:
     """On test, each once: every way with each number of evaluations on its grid, or to each tolerance."""
     found = []
-    for job, case in _with_case(plan, trained):
-        for way in ways(PATHS[job.contender]):
-            own = {number: grids.get((job.data, job.contender, way.name, number)) for number in case.evaluations}
-            efforts: list[tuple[int | None, float | None, str | None]] = (
-                [(None, tolerance, None) for tolerance in case.tolerances]
-                if way.is_adaptive
-                else [(number, None, grid) for number, grid in own.items() if grid]
-            )
-            found += [Walk(*_who(job), way.name, *effort, "test", case.samples) for effort in efforts]
+    for job, case, way in _each_way(plan, trained):
+        own = {number: grids.get((job.data, job.contender, way.name, number)) for number in case.evaluations}
+        fixed, adaptive = [(*each, None) for each in own.items() if each[1]], [(None, None, t) for t in case.tolerances]
+        for number, grid, tolerance in adaptive if way.is_adaptive else fixed:
+            walk = (job.data, job.name, job.contender, job.seed, way.name, number, tolerance, grid)
+            found.append(Walk(*walk, "test", case.samples))
     return found
+
+
+def _each_way(plan: Sequence[Case], trained: Sequence[Job]) -> Iterator[tuple[Job, Case, Way]]:
+    cases = {case.data: case for case in plan}
+    return ((job, cases[job.data], way) for job in trained for way in ways(PATHS[job.contender]))
 
 
 def floors(plan: Sequence[Case]) -> list[Floor]:
@@ -186,26 +187,15 @@ def floors(plan: Sequence[Case]) -> list[Floor]:
     return [Floor(case.data, seed, "test", case.samples) for case in plan for seed in range(case.seeds)]
 
 
-def _who(job: Job) -> tuple[str, str, str, int]:
-    return job.data, job.name, job.contender, job.seed
-
-
-def _with_case(plan: Sequence[Case], trained: Sequence[Job]) -> list[tuple[Job, Case]]:
-    cases = {case.data: case for case in plan}
-    return [(job, cases[job.data]) for job in trained]
-
-
 def best_grids(rows: Sequence[Row]) -> Grids:
     """The grid with the lowest mean distance from validation over seeds, of those that all of them walked."""
-    found: dict[tuple[str, str, str, int | None], list[dict[str, float]]] = {}
-    for row in rows:
-        key = row["data"], row["contender"], row["way"], row["evaluations"]
-        found.setdefault(key, []).append(row["grids"])
-    means = {
-        key: {name: sum(trial[name] for trial in own) for name in own[0] if all(name in trial for trial in own)}
-        for key, own in found.items()
-    }
-    return {key: min(own, key=own.__getitem__) for key, own in means.items() if own}
+    found = frame(rows)
+    distances = [name for name in found if name.startswith("grids.")]
+    if not distances:
+        return {}
+    own = found.groupby(["data", "contender", "way", "evaluations"])[distances]
+    means = own.agg(lambda values: values.mean(skipna=False)).dropna(how="all")
+    return {key: name.removeprefix("grids.") for key, name in means.idxmin(axis="columns").items()}
 
 
 def _require_model(models: Path, job: Walk) -> None:
@@ -230,14 +220,13 @@ def trial(models: Path, walk: Walk) -> Row:
 def measure(models: Path, walk: Walk) -> Row:
     """Distances of samples, evaluations made and CPU time for each; `failed` says why there are none."""
     model, data, way = _load(models / walk.model), load_once(walk.data), Way.named(walk.way)
-    if walk.tolerance is not None:
-        sampler: Sampler | None = way.to(walk.tolerance, model)
+    if walk.grid is None:
+        sampler: Sampler | None = way.to(walk.tolerance or 0.0, model)
     else:
-        grids = _grids(models / walk.model, walk.data)
-        sampler = way.within(walk.evaluations or 1, model, grids[walk.grid or "time"])
+        sampler = way.within(walk.evaluations or 1, model, _grids(models / walk.model, walk.data)[walk.grid])
     assert sampler is not None  # or its trial had chosen no grid
     code = {"code": machine()["code"]}
-    with Evaluations(model) as made:
+    with counted(model) as made:
         began = time.process_time()
         try:
             points = draw(sampler, data, walk.number, walk.seed)
@@ -246,7 +235,7 @@ def measure(models: Path, walk: Walk) -> Row:
         seconds = time.process_time() - began
     figures = {
         "steps": sampler.steps,
-        "evaluations_made": made.number / walk.number,
+        "evaluations_made": sum(made) / walk.number,
         "milliseconds_per_sample": 1e3 * seconds / walk.number,
     }
     return figures | distances(points, _held_out(walk)) | code

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pandas import DataFrame
 
 from benchmarks.engine.rows import Row
 from benchmarks.engine.tables import INK, Mean, done, frame, grid, mean, style, table, tidy
@@ -39,7 +40,7 @@ class Panel:
     data: str
     contender: str
     samples: int
-    points: dict[str, pd.DataFrame]
+    points: dict[str, DataFrame]
     """Of each distance a line for each way and effort, by the evaluations made: its mean, error and failures."""
     floor: dict[str, Mean]
     """The distance of data from data, by its name; empty where it was not measured."""
@@ -92,7 +93,7 @@ def panels(walks: Sequence[Row], floors: Sequence[Row]) -> list[Panel]:
     return sorted(found, key=lambda panel: panel.data)
 
 
-def _points(own: pd.DataFrame, name: str) -> pd.DataFrame:
+def _points(own: DataFrame, name: str) -> DataFrame:
     efforts = ["way", "evaluations", "tolerance", "grid"]
     lines = []
     for key, cell in own.groupby(efforts, sort=False, dropna=False):
@@ -100,7 +101,7 @@ def _points(own: pd.DataFrame, name: str) -> pd.DataFrame:
         budget = math.inf if pd.isna(effort["evaluations"]) else effort["evaluations"]  # where all failed
         counts = {"made": made.value if made else budget, "failures": len(cell) - len(done(cell))}
         lines.append(effort | counts | {"mean": mean(cell, name)})
-    return pd.DataFrame(lines).sort_values("made", kind="stable")
+    return DataFrame(lines).sort_values("made", kind="stable")
 
 
 def markdown(panels: Sequence[Panel]) -> str:
@@ -133,7 +134,8 @@ def _distances(panel: Panel, name: str) -> Iterator[str]:
     words, mark, points = DISTANCES[name], panel.mark(name), panel.points[name].sort_values("way", kind="stable")
     floor = f" Data from data: {panel.floor[name].text(_DIGITS)}." if panel.floor else ""
     reach = f" To be reached: {mark.text(_DIGITS)}." if mark else ""
-    yield f"{words[0].upper()}{words[1:]} of {panel.samples} samples from test, by evaluations of the network.{floor}{reach}"
+    what = f"{words[0].upper()}{words[1:]} of {panel.samples} samples from test"
+    yield f"{what}, by evaluations of the network.{floor}{reach}"
     is_adaptive, several = points["tolerance"].notna(), points["grid"].nunique() > 1
     yield grid(points[~is_adaptive], "way", "evaluations", lambda cell: _entry(cell.iloc[0], several), "{:.0f}".format)
     lines = [

@@ -27,6 +27,7 @@ CASES = {
     "cities": ["cities"],
     "cities-4": ["cities", "--timesteps", "4"],
 }
+_SHOWN = {"ms": 2, "over_network": 2, "mib": 0}  # with so many decimals
 _WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -44,12 +45,11 @@ class Step(AgainstCommit):
         return [Stage("step", execute, [self.job(name) for name in self.only or CASES], ("ms", "ratios", "machine"))]
 
     def report(self, rows: Mapping[str, list[Row]]) -> Report:
-        lines = [
-            [row["case"], *(f"{each:.2f}" for each in row["ms"])]
-            + [f"{row['ratio']:.3f}", f"{min(row['ratios']):.3f} to {max(row['ratios']):.3f}"]
-            + [*(f"{each:.2f}" for each in row["over_network"]), *(f"{each:.0f}" for each in row["mib"])]
-            for row in rows["step"]
-        ]
+        lines = []
+        for row in rows["step"]:
+            milliseconds, over, memory = ([f"{x:.{d}f}" for x in row[n]] for n, d in _SHOWN.items())
+            ratios = [f"{row['ratio']:.3f}", f"{min(row['ratios']):.3f} to {max(row['ratios']):.3f}"]
+            lines.append([row["case"], *milliseconds, *ratios, *over, *memory])
         heads = ["before, ms", "now, ms", "ratio", "least to most", "over network, before", "now", "MiB, before", "now"]
         return [table("case", heads, lines)], {}
 

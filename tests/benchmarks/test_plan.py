@@ -9,8 +9,7 @@ from small import JOB, PLAN
 from benchmarks import ablations, pays
 from benchmarks.engine.comparison import best_rates
 from benchmarks.engine.contenders import CONTENDERS, TRAINERS
-from benchmarks.engine.job import budget
-from benchmarks.engine.plan import FACTORS, measurements, subset, tunings
+from benchmarks.engine.plan import FACTORS, budget, measurements, subset, tunings
 from benchmarks.engine.training import configuration
 from ndm.base.errors import InputError
 from ndm.bounds.bound import bound

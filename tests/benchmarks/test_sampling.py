@@ -11,12 +11,12 @@ from test_command import call
 
 import ndm
 from benchmarks import sampling
-from benchmarks.engine.job import Job
+from benchmarks.engine.plan import Job
 from benchmarks.engine.quality import draw, scaled, training_points
 from benchmarks.engine.rows import read_rows
 from benchmarks.sampling import Case, Walk, best_grids, distances, measure, trainings, trials, walks
 from benchmarks.sampling.output import DISTANCES, markdown, panels, picture
-from benchmarks.sampling.ways import Evaluations, Way, distinct_grids, evaluations_of, ways
+from benchmarks.sampling.ways import Way, counted, distinct_grids, evaluations_of, ways
 from ndm.base.axes import SAMPLERS
 from ndm.base.errors import InputError
 from ndm.base.registry import optional
@@ -76,9 +76,9 @@ def test_a_way_takes_the_most_steps_that_its_budget_allows(way, budget):
     if sampler is None:
         assert evaluations_of(way, 1) > budget
         return
-    with Evaluations(model) as made:
+    with counted(model) as made:
         sampler((5, 2))
-    assert made.number == 5 * evaluations_of(way, sampler.steps)
+    assert sum(made) == 5 * evaluations_of(way, sampler.steps)
     assert evaluations_of(way, sampler.steps) <= budget < evaluations_of(way, sampler.steps + 1)
 
 
@@ -91,10 +91,10 @@ def test_evaluations_are_what_the_samplers_say():
 
 def test_nobody_is_counted_once_the_count_is_over():
     model = exact_model(load("moons"))
-    with Evaluations(model) as made:
+    with counted(model) as made:
         ndm.samplers.Ancestral(model, 3)((4, 2))
     ndm.samplers.Ancestral(model, 3)((4, 2))
-    assert made.number == 12
+    assert sum(made) == 12
 
 
 def test_grids_that_visit_the_same_times_are_one():

@@ -1,9 +1,7 @@
 """What each part of the default is worth: it is left out or replaced, one at a time."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
 
 from matplotlib.figure import Figure
 from pandas import DataFrame
@@ -35,17 +33,6 @@ PLAN = (Case("digits", draws=16, limit=297, num_samples=0, reference=4, tuning_s
 _LINEAR = 0.1  # differences up to it are drawn to scale, larger ones by their logarithm
 
 
-@dataclass(frozen=True)
-class Ablations(Pays):
-    """What each part of the default is worth: leaves out or replaces one at a time, at equal CPU time."""
-
-    plan: ClassVar[Sequence[Case]] = PLAN
-
-    def pictures(self, found: DataFrame) -> dict[str, bytes]:
-        """figure.png: one line for each ablation."""
-        return {"figure.png": dots(found)}
-
-
 def dots(found: DataFrame) -> bytes:
     """PNG of contender - learned path by size, a panel for each T; bars are two standard errors over seeds."""
     panels = {
@@ -69,3 +56,11 @@ def dots(found: DataFrame) -> bytes:
         axis.set_title(number_of_steps(time), color=INK)
         tidy(axis, "x")
     return png(figure)
+
+
+@dataclass(frozen=True)
+class Ablations(Pays):
+    """What each part of the default is worth: leaves out or replaces one at a time, at equal CPU time."""
+
+    plan = PLAN
+    method = replace(Pays.method, pictures={"figure.png": dots})

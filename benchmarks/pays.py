@@ -1,21 +1,31 @@
 """Does the learned path pay? The default against F = identity and other contenders, at equal budgets."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from benchmarks.engine.comparison import Comparison, best_rates, compared, difference, difference_text, with_failures
+from benchmarks.engine.comparison import Comparison, Method, chosen, difference, difference_text, with_failures
 from benchmarks.engine.plan import Block, Case, Rates
-from benchmarks.engine.rows import Row
-from benchmarks.engine.study import Report
-from benchmarks.engine.tables import INK, done, grid, keys, listing, mean, number_of_steps, plain, style, text, tidy
+from benchmarks.engine.tables import (
+    INK,
+    done,
+    grid,
+    keys,
+    legend,
+    listing,
+    mean,
+    number_of_steps,
+    plain,
+    style,
+    text,
+    tidy,
+)
 from ndm.evaluation.figures import png
 
 PAIR = ("default", "identity")
@@ -83,29 +93,19 @@ _QUALITY = (
 )
 
 
-@dataclass(frozen=True)
-class Pays(Comparison):
-    """Does the learned path pay? Compares bounds on test of contenders trained for equal CPU time, tuned alike."""
-
-    plan: ClassVar[Sequence[Case]] = PLAN
-
-    def report(self, rows: Mapping[str, list[Row]]) -> Report:
-        found = compared(rows["measurements"])
-        return [markdown(found, best_rates(rows["learning rates"]))], self.pictures(found)
-
-    def pictures(self, found: DataFrame) -> dict[str, bytes]:
-        """figure.png: the bound against T."""
-        return {"figure.png": picture(found)}
-
-
-def markdown(found: DataFrame, rates: Rates) -> str:
-    """One section for each data set, one part of it for each budget: bounds, differences, quality of samples."""
-    parts = []
-    for data, own in found.groupby("data", sort=False):
-        parts.append(f"## {data}\n\n{_examples(own)}{_choices(str(data), own, rates)}")
-        for budget, part in own.groupby("budget", sort=False):
-            parts += [f"### {budget} of training", *_of_budget(part)]
-    return "\n\n".join(parts)
+def section(own: DataFrame, rates: Rates) -> list[str]:
+    """For one data set a part for each budget: bounds, differences, quality of samples."""
+    about, whole = "No training came to its end.", done(own)
+    if len(whole):
+        row = whole.iloc[0]
+        about = f"First {row['num_examples']:.0f} {row['split']} examples, {row['draws']} draws each."
+    kinds = {"chains": chosen(own, rates, continuous=False), "continuous time": chosen(own, rates, continuous=True)}
+    if factors := "; for ".join(f"{kind}: {each}" for kind, each in kinds.items() if each):
+        about += f" Factors of the learning rate, chosen on validation, for {factors}."
+    parts = [f"## {own['data'].iloc[0]}", about]
+    for budget, part in own.groupby("budget", sort=False):
+        parts += [f"### {budget} of training", *_of_budget(part)]
+    return parts
 
 
 def _of_budget(own: DataFrame) -> list[str]:
@@ -148,23 +148,6 @@ def _quality(own: DataFrame) -> list[str]:
     return [_QUALITY.format(floor=text(floor, "energy_distance.floor", 4)), listing(own, "contender", entries)]
 
 
-def _examples(own: DataFrame) -> str:
-    if done(own).empty:
-        return "No training came to its end."
-    row = done(own).iloc[0]
-    return f"First {row['num_examples']:.0f} {row['split']} examples, {row['draws']} draws each."
-
-
-def _choices(data: str, own: DataFrame, rates: Rates) -> str:
-    names = own["contender"].unique()
-    factors = [
-        f"{kind}: {', '.join(f'{name} {rates[data, name, limit]:g}' for name in names if (data, name, limit) in rates)}"
-        for kind, limit in (("chains", False), ("continuous time", True))
-        if any((data, name, limit) in rates for name in names)
-    ]
-    return f" Factors of the learning rate, chosen on validation, for {'; for '.join(factors)}." if factors else ""
-
-
 def picture(found: DataFrame) -> bytes:
     """PNG of the bound against T, and below it the difference from the default or its path, a column a data set.
 
@@ -173,14 +156,10 @@ def picture(found: DataFrame) -> bytes:
     names, panels = list(found["contender"].unique()), [_fullest(own) for _, own in found.groupby("data", sort=False)]
     figure = Figure(figsize=(max(4.4 * len(panels), 6), 7.2), layout="constrained")
     axes = figure.subplots(2, len(panels), squeeze=False, sharex="col", height_ratios=[3, 2])
-    legend: dict[str, Any] = {}
     for (top, below), own in zip(axes.T, panels, strict=True):
         _draw(top, below, own, names)
         top.set_title(f"{own['data'].iloc[0]}, {own['budget'].iloc[0]}", color=INK)
-        handles, labels = top.get_legend_handles_labels()
-        for label, handle in zip(labels, handles, strict=True):
-            legend.setdefault(label, handle)
-    figure.legend(list(legend.values()), list(legend), loc="outside lower center", ncols=4, frameon=False)
+    legend(figure, columns=4)
     return png(figure)
 
 
@@ -201,7 +180,7 @@ def _draw(top: Axes, below: Axes, own: DataFrame, names: Sequence[str]) -> None:
         # A little apart, so that error bars at the same T can be told from each other.
         shift = 0.012 * infinity * (index - (len(present) - 1) / 2)
         width = {"linewidth": 1.8, "zorder": 3} if name == "default" else {"linewidth": 1.0, "zorder": 2}
-        look = style(names.index(name)) | width | {"markersize": 4, "capsize": 2}
+        look = style(names.index(name)) | width
         for axis, label, figure in ((top, name, partial(mean, name="total")), (below, "", difference)):
             for limit in (False, True):  # a line through the finite T, and apart from it the limit
                 points = [
@@ -219,3 +198,11 @@ def _draw(top: Axes, below: Axes, own: DataFrame, names: Sequence[str]) -> None:
     for axis in (top, below):
         axis.axvline(infinity - 0.75, color=INK, linewidth=0.6, linestyle=":", alpha=0.5)
         tidy(axis, "y")
+
+
+@dataclass(frozen=True)
+class Pays(Comparison):
+    """Does the learned path pay? Compares bounds on test of contenders trained for equal CPU time, tuned alike."""
+
+    plan = PLAN
+    method = Method(section, {"figure.png": picture})

@@ -87,17 +87,14 @@ class Throughput(Study):
     """How often each is trained."""
     steps: int = 4
     """Steps that are timed in each training, after two that are not."""
-    processes: int = 2
-    """The most processes: 1 leaves the scaling out."""
     only: tuple[str, ...] = ()
     """Only these entries, e.g. identity azula."""
     precisions: tuple[str, ...] = ("float32", "bf16")
     """Of float32 and bf16."""
 
     def check(self) -> None:
-        if min(self.repeats, self.steps, self.processes) < 1:
-            got = f"{self.repeats} repeats of {self.steps} steps on {self.processes} processes"
-            raise InputError(got, "at least 1 of each")
+        if min(self.repeats, self.steps) < 1:
+            raise InputError(f"{self.repeats} repeats of {self.steps} steps", "at least 1 of each")
         for name in self.precisions:
             choose("precision", name, {"float32": None, "bf16": None})
         known = {entry for case in self.plan.values() for entry in entries(case)}
@@ -107,7 +104,7 @@ class Throughput(Study):
     def stages(self, rows: Mapping[str, Row]) -> Iterable[Stage]:
         """Repetitions come last: what is done is always balanced."""
         has_gpu = torch.cuda.is_available()
-        most = min(self.processes, torch.cuda.device_count()) if has_gpu else self.processes
+        most = min(2, torch.cuda.device_count()) if has_gpu else 2
         jobs = [
             SpeedJob(name, entry, precision, processes, repeat, self.steps)
             for repeat in range(self.repeats)

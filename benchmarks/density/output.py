@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from benchmarks.engine.comparison import difference_text, with_failures
+from benchmarks.engine.comparison import chosen, difference_text, with_failures
 from benchmarks.engine.plan import Rates
 from benchmarks.engine.tables import INK, OTHERS, OURS, Text, done, keys, listing, mean, plain, text, tidy
 from benchmarks.engine.training import load_once
@@ -27,15 +27,11 @@ _COST = "CPU seconds on one thread, for the {number} likelihoods above and {samp
 _BEYOND = 0.08  # of the data's range, that is shown around it
 
 
-def markdown(found: DataFrame, rates: Rates) -> str:
-    """One section for each data set: likelihoods, samples, cost."""
-    return "\n\n".join(_section(str(data), own, rates) for data, own in found.groupby("data", sort=False))
-
-
-def _section(data: str, own: DataFrame, rates: Rates) -> str:
-    title, whole = f"## {data}, {own['budget'].iloc[0]} of training", done(own)
+def section(own: DataFrame, rates: Rates) -> list[str]:
+    """Likelihoods, samples, and cost for one data set."""
+    title, whole = f"## {own['data'].iloc[0]}, {own['budget'].iloc[0]} of training", done(own)
     if whole.empty:
-        return f"{title}\n\nNo training came to its end."
+        return [title, "No training came to its end."]
     seeds = "/".join(map(str, sorted(set(whole["contender"].value_counts()))))
     number, samples = (int(whole[name].iloc[0]) if name in whole else 0 for name in ("num_examples", "num_samples"))
     parts = [title, _LIKELIHOOD.format(seeds=seeds, number=number)]
@@ -64,10 +60,9 @@ def _section(data: str, own: DataFrame, rates: Rates) -> str:
         "parameters": partial(plain, name="parameters", form=",.0f"),
     }
     parts += [_COST.format(number=number, samples=samples), listing(own, "contender", costs)]
-    chosen = [f"{who} {rates[data, who, True]:g}" for who in own["contender"].unique() if (data, who, True) in rates]
-    if chosen:
-        parts.append(f"Factors of the learning rate, chosen on validation: {', '.join(chosen)}.")
-    return "\n\n".join(parts)
+    if factors := chosen(own, rates, continuous=True):
+        parts.append(f"Factors of the learning rate, chosen on validation: {factors}.")
+    return parts
 
 
 def _with_error(cell: DataFrame, name: str, error: str) -> str:

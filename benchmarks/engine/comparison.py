@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -10,9 +10,9 @@ import pandas as pd
 from pandas import DataFrame
 
 from benchmarks.engine.plan import Case, Job, Rates, budget, measurements, subset, tunings
-from benchmarks.engine.study import Stage, Trainings
+from benchmarks.engine.study import Report, Stage, Trainings
 from benchmarks.engine.tables import Mean, Row, done, frame, mean
-from benchmarks.engine.training import FIGURES, configuration, execute
+from benchmarks.engine.training import FIGURES, execute, plain_configuration
 
 _FIELDS = ("data", "contender", "learning_rate", "unit")
 _TOLD = ("data", "contender", "timesteps", "learning_rate", "total", "unit", "failed")
@@ -21,24 +21,27 @@ _LESS = "minus_reference"
 
 @dataclass(frozen=True)
 class Method:
-    """How a job becomes a row, what it trains as plain data, and what a row has unless training diverged."""
+    """What a study shows and does: of measurements what is said and drawn, and how a job becomes a row."""
 
-    execute: Callable[[Job], Row]
-    configuration: Callable[[Job], Row]
-    figures: tuple[str, ...]
-
-
-BOUNDS = Method(execute, lambda job: asdict(configuration(job)), FIGURES)
+    section: Callable[[DataFrame, Rates], Sequence[str]]
+    """The paragraphs on the measurements of one data set, with the rates that were chosen."""
+    pictures: Mapping[str, Callable[[DataFrame], bytes]]
+    """PNG of all measurements, by the name of their file."""
+    execute: Callable[[Job], Row] = execute
+    configuration: Callable[[Job], Row] = plain_configuration
+    """What a job trains, as plain data."""
+    figures: tuple[str, ...] = FIGURES
+    """What a row has unless training diverged."""
+    references: tuple[str, ...] = ("default", "scaling")
+    """What the others are compared with: the first that was run. Where the default is F = x, that is its path."""
 
 
 @dataclass(frozen=True)
 class Comparison(Trainings):
-    """Trains every contender of a plan; a study is a subclass with a `plan`, the table of what is compared."""
+    """Trains every contender of a plan, the table of what is compared; a study is a subclass with plan and method."""
 
     plan: ClassVar[Sequence[Case]]
-    method: ClassVar[Method] = BOUNDS
-    references: ClassVar[tuple[str, ...]] = ("default", "scaling")
-    """What the others are compared with: the first that was run. Where the default is F = x, that is its path."""
+    method: ClassVar[Method]
 
     timesteps: tuple[int, ...] = ()
     """Only these of the plan's T; 0: continuous time."""
@@ -58,8 +61,14 @@ class Comparison(Trainings):
     def keep(self, rows: dict[str, list[Row]]) -> dict[str, list[Row]]:
         """Differences from the reference in place of single examples; of trials no more than the tables' figures."""
         trials = [{name: row[name] for name in ("key", *_TOLD) if name in row} for row in rows["learning rates"]]
-        measured = minus_reference(rows["measurements"], self.references)
+        measured = minus_reference(rows["measurements"], self.method.references)
         return super().keep({"learning rates": trials, "measurements": measured})
+
+    def report(self, rows: Mapping[str, list[Row]]) -> Report:
+        """A section for each data set, and the pictures."""
+        found, rates = compared(rows["measurements"]), best_rates(rows["learning rates"])
+        sections = [part for _, own in found.groupby("data", sort=False) for part in self.method.section(own, rates)]
+        return sections, {name: draw(found) for name, draw in self.method.pictures.items()}
 
 
 def compared(rows: Sequence[Row]) -> DataFrame:
@@ -146,3 +155,10 @@ def with_failures(cell: DataFrame, words: str) -> str:
     """These words, and how many trainings diverged."""
     failed = len(cell) - len(done(cell))
     return words + (f" ({failed} diverged)" if failed else "")
+
+
+def chosen(own: DataFrame, rates: Rates, continuous: bool) -> str:
+    """The factors of the learning rate that were chosen for one data set."""
+    data, names = own["data"].iloc[0], own["contender"].unique()
+    found = {name: rates.get((data, name, continuous)) for name in names}
+    return ", ".join(f"{name} {rate:g}" for name, rate in found.items() if rate is not None)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from benchmarks.engine.study import Task
 from ndm.base.errors import InputError
@@ -100,7 +101,10 @@ class Case:
         return list(dict.fromkeys(name for block in self.blocks for name in block.contenders))
 
 
-def subset(cases: Iterable[Case], timesteps: Sequence[int], scale: float) -> list[Case]:
+C = TypeVar("C", bound=Case)
+
+
+def subset(cases: Iterable[C], timesteps: Sequence[int], scale: float) -> list[C]:
     """The blocks of these T (0: continuous; nothing: all), with budgets `scale` times as long.
 
     Raises `InputError` where a time is in no case.

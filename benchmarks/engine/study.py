@@ -217,11 +217,6 @@ class Trainings(Study):
     def side_by_side(self) -> int:
         return self.workers
 
-    def run(self) -> int:
-        if not 1 <= self.workers <= _MOST_WORKERS:
-            raise InputError(f"{self.workers} workers", f"1 to {_MOST_WORKERS}")
-        return super().run()
-
     def check(self) -> None:
         for case in self.cases:
             load(case.data)  # data that are absent are missed now
@@ -234,8 +229,10 @@ class Trainings(Study):
     def of_data(self, plan: Sequence[Any]) -> list[Any]:
         """The cases of a plan with the data that are asked for (nothing: all).
 
-        Raises `InputError` where a name is not in the plan, and for a factor on its budgets that is not positive.
+        Raises `InputError` where a name is not in the plan, and for options that cannot be.
         """
+        if not 1 <= self.workers <= _MOST_WORKERS:
+            raise InputError(f"{self.workers} workers", f"1 to {_MOST_WORKERS}")
         if not 0 < self.scale < math.inf:
             raise InputError(f"scale = {self.scale}", "a positive number")
         known = {case.data for case in plan}

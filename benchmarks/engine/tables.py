@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from pandas import DataFrame
 
 Row = dict[str, Any]
@@ -96,8 +97,18 @@ def number_of_steps(timesteps: float) -> str:
 
 
 def style(index: int) -> dict[str, Any]:
-    """The colour and the mark of a curve."""
-    return {"color": _COLOURS[index % len(_COLOURS)], "marker": _MARKS[index % len(_MARKS)]}
+    """The look of a curve with error bars."""
+    look = {"color": _COLOURS[index % len(_COLOURS)], "marker": _MARKS[index % len(_MARKS)]}
+    return look | {"markersize": 4, "capsize": 2}
+
+
+def legend(figure: Figure, columns: int) -> None:
+    """One legend below all panels, each name once."""
+    found: dict[str, Any] = {}
+    for axis in figure.axes:
+        for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
+            found.setdefault(name, handle)
+    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns, frameon=False)
 
 
 def tidy(axis: Axes, lines: str) -> None:

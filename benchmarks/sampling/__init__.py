@@ -3,20 +3,21 @@
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
+from benchmarks.engine import plan
 from benchmarks.engine.machine import machine
-from benchmarks.engine.plan import Job
+from benchmarks.engine.plan import Block, Job, measurements, subset
 from benchmarks.engine.quality import draw, energy_distance, scaled, training_points
 from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Report, Stage, Task, Trainings
 from benchmarks.engine.tables import frame
-from benchmarks.engine.training import FIGURES, configuration, execute, load_once
+from benchmarks.engine.training import FIGURES, execute, load_once, plain_configuration
 from benchmarks.sampling.output import DISTANCES, markdown, panels, picture
 from benchmarks.sampling.ways import Way, counted, distinct_grids, ways
 from ndm.base.axes import GRIDS
@@ -39,23 +40,23 @@ Grids = Mapping[tuple[str, str, str, int | None], str]
 
 
 @dataclass(frozen=True)
-class Case:
-    """One data set: seconds of a training, its evaluation, and how many samples meet test and validation."""
+class Case(plan.Case):
+    """One data set: the trainings, and how many samples meet test, and validation for each grid."""
 
-    data: str
-    seconds: float
-    draws: int
-    limit: int
-    samples: int
-    trials: int
-    seeds: int = 3
+    samples: int = 1000
+    trials: int = 300
     evaluations: tuple[int, ...] = EVALUATIONS
     tolerances: tuple[float, ...] = TOLERANCES
 
 
+def case(data: str, limit: int, seconds: float, **options: Any) -> Case:
+    """Every path for three seeds, in continuous time, at the recipe's learning rate."""
+    return Case(data, 16, limit, 0, None, None, (Block((None,), tuple(PATHS), 3, seconds),), **options)
+
+
 PLAN = (
-    Case("digits", seconds=60, draws=16, limit=297, samples=1000, trials=300),
-    Case("8gaussians", seconds=30, draws=16, limit=1000, samples=5000, trials=2000),
+    case("digits", limit=297, seconds=60, samples=1000, trials=300),
+    case("8gaussians", limit=1000, seconds=30, samples=5000, trials=2000),
 )
 
 
@@ -98,22 +99,15 @@ class Sampling(Trainings):
 
     plan: ClassVar[Sequence[Case]] = PLAN
 
-    seeds: int | None = None
-    """Trainings of each model; 3 if not given."""
-
     @property
     def cases(self) -> Sequence[Case]:
-        if self.seeds is not None and not 1 <= self.seeds <= 100:
-            raise InputError(f"{self.seeds} seeds", "1 to 100")
         return [
             replace(
                 case,
-                seconds=case.seconds * self.scale,
                 samples=max(2, round(case.samples * self.scale)),
                 trials=max(2, round(case.trials * self.scale)),
-                seeds=self.seeds or case.seeds,
             )
-            for case in self.of_data(self.plan)
+            for case in subset(self.of_data(self.plan), (), self.scale)
         ]
 
     def check(self) -> None:
@@ -122,20 +116,20 @@ class Sampling(Trainings):
 
     def stages(self, rows: Mapping[str, Row]) -> Iterator[Stage]:
         """Train, choose grids on validation, and then see test once."""
-        plan, models = self.cases, self.folder / "models"
-        trained, needed = trainings(plan), partial(_require_model, models)
+        cases, models = self.cases, self.folder / "models"
+        trained, needed = measurements(cases, {}), partial(_require_model, models)
         told = ("unit", "machine", "warnings")
         train = partial(execute, models=models)
-        yield Stage("trainings", train, trained, told, FIGURES, lambda job: asdict(configuration(job)))
+        yield Stage("trainings", train, trained, told, FIGURES, plain_configuration)
         if not self.dry_run:
             trained = [job for job in trained if "failed" not in rows.get(job.key, {"failed": "not done yet"})]
-        tried = trials(plan, trained)
+        tried = trials(cases, trained)
         yield Stage("trials of grids", partial(trial, models), tried, ("grids", "code"), require=needed)
-        yield Stage("floors", floor, floors(plan), ("code", *DISTANCES))
+        yield Stage("floors", floor, floors(cases), ("code", *DISTANCES))
         grids = best_grids([rows[job.key] for job in tried if job.key in rows])
         if self.dry_run:
             grids = {(job.data, job.contender, job.way, job.evaluations): "time" for job in tried}
-        measured = walks(plan, trained, grids)
+        measured = walks(cases, trained, grids)
         figures = ("evaluations_made", "milliseconds_per_sample", *DISTANCES)
         yield Stage("walks", partial(measure, models), measured, ("code",), figures, require=needed)
 
@@ -143,17 +137,6 @@ class Sampling(Trainings):
         found = panels(rows["walks"], rows["floors"])
         codes = sorted({row["code"] for name, own in rows.items() if name != "trainings" for row in own})
         return [f"Samples: code {', '.join(codes)}.", markdown(found)], {"figure.png": picture(found)}
-
-
-def trainings(plan: Sequence[Case]) -> list[Job]:
-    """Every path for every seed, in continuous time, at the recipe's learning rate."""
-    return [
-        Job(case.data, contender, None, case.seconds, None, seed, 1.0, "test", case.draws, case.limit)
-        for seed in range(max(case.seeds for case in plan))
-        for case in plan
-        if seed < case.seeds
-        for contender in PATHS
-    ]
 
 
 def trials(plan: Sequence[Case], trained: Sequence[Job]) -> list[Walk]:
@@ -184,7 +167,7 @@ def _each_way(plan: Sequence[Case], trained: Sequence[Job]) -> Iterator[tuple[Jo
 
 def floors(plan: Sequence[Case]) -> list[Floor]:
     """For every data set and seed."""
-    return [Floor(case.data, seed, "test", case.samples) for case in plan for seed in range(case.seeds)]
+    return [Floor(case.data, seed, "test", case.samples) for case in plan for seed in range(case.blocks[0].seeds)]
 
 
 def best_grids(rows: Sequence[Row]) -> Grids:

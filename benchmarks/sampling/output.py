@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from benchmarks.engine.rows import Row
-from benchmarks.engine.tables import INK, Mean, done, frame, grid, mean, style, table, tidy
+from benchmarks.engine.tables import INK, Mean, done, frame, grid, legend, mean, style, table, tidy
 from ndm.evaluation.figures import png
 
 DISTANCES = {"energy_distance": "energy distance", "sliced_wasserstein": "sliced Wasserstein distance"}
@@ -164,17 +163,14 @@ def picture(panels: Sequence[Panel]) -> bytes:
     samplers = list(dict.fromkeys(_sampler(way) for panel in panels for way in panel.ways))
     figure = Figure(figsize=(max(4.0 * len(panels), 6), 8.2), layout="constrained")
     axes = figure.subplots(len(DISTANCES), len(panels), squeeze=False, sharex=True)
-    handles: dict[str, Any] = {}
     for column, panel in zip(axes.T, panels, strict=True):
         for axis, name in zip(column, DISTANCES, strict=True):
             _draw(axis, panel, name, samplers)
-            lines, names = axis.get_legend_handles_labels()
-            handles |= dict(zip(names, lines, strict=True))
         column[0].set_title(panel.title, color=INK)
         column[-1].set_xlabel("evaluations of the network")
     for axis, name in zip(axes[:, 0], DISTANCES, strict=True):
         axis.set_ylabel(f"{DISTANCES[name]} from test")
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=6, frameon=False)
+    legend(figure, columns=6)
     return png(figure)
 
 
@@ -195,7 +191,7 @@ def _draw(axis: Axes, panel: Panel, name: str, samplers: Sequence[str]) -> None:
         own = points[points["way"] == way]
         is_own_eta = way.endswith("own eta") and sum(_sampler(other) == _sampler(way) for other in panel.ways) > 1
         look = style(samplers.index(_sampler(way))) | {"linestyle": "--" if is_own_eta else "-"}
-        look |= {"markersize": 4, "capsize": 2, "linewidth": 1.2}
+        look["linewidth"] = 1.2
         axis.errorbar(
             own["made"], [m.value for m in own["mean"]], [m.error or 0.0 for m in own["mean"]], label=way, **look
         )

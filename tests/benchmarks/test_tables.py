@@ -23,7 +23,7 @@ def rows(contender: str, timesteps: int | None, shifts: list[float]) -> list[dic
 
 def whole(*groups: list[dict]) -> DataFrame:
     """All rows, compared with their references."""
-    return compared(minus_reference([row for group in groups for row in group], Pays.references))
+    return compared(minus_reference([row for group in groups for row in group], Pays.method.references))
 
 
 def paired(*groups: list[dict]) -> list[DataFrame]:

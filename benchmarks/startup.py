@@ -39,7 +39,7 @@ class Startup(AgainstCommit):
 
     def stages(self, rows: Mapping[str, Row]) -> Iterable[Stage]:
         """One job: all calls take turns."""
-        return [Stage("startup", execute, [self.job("all")], ("seconds", "loads", "machine"))]
+        return [Stage("startup", execute, self.jobs(["all"], rows), ("seconds", "loads", "machine"))]
 
     def report(self, rows: Mapping[str, list[Row]]) -> Report:
         (row,) = rows["startup"]
@@ -48,7 +48,7 @@ class Startup(AgainstCommit):
             [f"`{name}`", *(f"{each:.2f}" for each in seconds), f"{seconds[-1] / whole:.2f}", row["loads"][name]]
             for name, seconds in row["seconds"].items()
         ]
-        heads = [*([f"{self.against}, s"] if self.against else []), "now, s", "of `import torch`", "loads"]
+        heads = [*([f"{row['against']}, s"] if row["against"] else []), "now, s", "of `import torch`", "loads"]
         said = f"Medians of {self.repeats} processes that took turns; user and system time on one thread."
         return [said, table("call", heads, lines)], {}
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.engine.machine import machine
+from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Study, Task
 from ndm.base.errors import InputError
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class CommitJob(Task):
-    """Measure a case, now and at another commit, if there is one; what has changed since then is measured anew."""
+    """Measure a case at another commit, if there is one, and now; code that has changed is measured anew."""
 
     case: str
     against: str | None
@@ -41,12 +42,16 @@ class AgainstCommit(Study):
     def check(self) -> None:
         if self.repeats < 1:
             raise InputError(f"{self.repeats} repeats", "at least 1")
-        if self.against is not None:
-            _archive(self.against)
 
-    def job(self, case: str) -> CommitJob:
-        """The job of a case."""
-        return CommitJob(case, self.against, self.repeats, str(machine()["code"]))
+    def jobs(self, cases: Iterable[str], rows: Mapping[str, Row]) -> list[CommitJob]:
+        """The jobs of these cases, for the code as it is; for that of the rows, where they are to be shown again."""
+        if self.rows is not None:
+            kept = next(iter(rows.values()), {})
+            against, code = kept.get("against"), kept.get("code", "")
+        else:
+            against = self.against and _git("rev-parse", "--short", "--verify", self.against).decode().strip()
+            code = str(machine()["code"])
+        return [CommitJob(case, against, self.repeats, code) for case in cases]
 
 
 @contextmanager
@@ -54,15 +59,18 @@ def trees(against: str | None) -> Iterator[list[Path]]:
     """The folder of the other commit, if there is one, and that of this checkout."""
     with tempfile.TemporaryDirectory() as folder:
         if against is not None:
-            with tarfile.open(fileobj=BytesIO(_archive(against))) as files:
+            with tarfile.open(fileobj=BytesIO(_git("archive", against))) as files:
                 files.extractall(folder, filter="data")
         yield [*([] if against is None else [Path(folder)]), ROOT]
 
 
-def _archive(commit: str) -> bytes:
-    done = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True)
+def _git(*words: str) -> bytes:
+    """What git says of this repository, `InputError` where it knows no such commit."""
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True)
     if done.returncode:
-        raise InputError(f"commit {commit!r}", "a commit of this repository", done.stderr.decode().strip())
+        raise InputError(
+            f"commit {words[-1]!r}", "a commit of this repository", done.stderr.decode().partition("\n")[0]
+        )
     return done.stdout
 
 

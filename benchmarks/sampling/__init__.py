@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
-from benchmarks.engine import plan
 from benchmarks.engine.machine import machine
-from benchmarks.engine.plan import Block, Job, measurements, subset
+from benchmarks.engine.plan import Block, Case, Job, measurements, subset
 from benchmarks.engine.quality import draw, energy_distance, scaled, training_points
 from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Report, Stage, Task, Trainings
@@ -40,7 +39,7 @@ Grids = Mapping[tuple[str, str, str, int | None], str]
 
 
 @dataclass(frozen=True)
-class Case(plan.Case):
+class SampledCase(Case):
     """One data set: the trainings, and how many samples meet test, and validation for each grid."""
 
     samples: int = 1000
@@ -49,14 +48,14 @@ class Case(plan.Case):
     tolerances: tuple[float, ...] = TOLERANCES
 
 
-def case(data: str, limit: int, seconds: float, **options: Any) -> Case:
-    """Every path for three seeds, in continuous time, at the recipe's learning rate."""
-    return Case(data, 16, limit, 0, None, None, (Block((None,), tuple(PATHS), 3, seconds),), **options)
-
-
-PLAN = (
-    case("digits", limit=297, seconds=60, samples=1000, trials=300),
-    case("8gaussians", limit=1000, seconds=30, samples=5000, trials=2000),
+# Every path in continuous time, at the recipe's learning rate.
+PLAN = tuple(
+    SampledCase(
+        *(data, 16, limit, 0, None, None, (Block((None,), tuple(PATHS), seeds=3, seconds=seconds),)),
+        samples=samples,
+        trials=trials,
+    )
+    for data, limit, seconds, samples, trials in (("digits", 297, 60, 1000, 300), ("8gaussians", 1000, 30, 5000, 2000))
 )
 
 
@@ -97,10 +96,10 @@ class Sampling(Trainings):
     Models are trained once and kept in the folder; a sampler that is new joins when the same command is given again.
     """
 
-    plan: ClassVar[Sequence[Case]] = PLAN
+    plan: ClassVar[Sequence[SampledCase]] = PLAN
 
     @property
-    def cases(self) -> Sequence[Case]:
+    def cases(self) -> Sequence[SampledCase]:
         return [
             replace(
                 case,
@@ -139,7 +138,7 @@ class Sampling(Trainings):
         return [f"Samples: code {', '.join(codes)}.", markdown(found)], {"figure.png": picture(found)}
 
 
-def trials(plan: Sequence[Case], trained: Sequence[Job]) -> list[Walk]:
+def trials(plan: Sequence[SampledCase], trained: Sequence[Job]) -> list[Walk]:
     """On validation: every way that has a grid, with each number of evaluations, on all grids."""
     return [
         Walk(job.data, job.name, job.contender, job.seed, way.name, number, None, None, "validation", case.trials)
@@ -148,7 +147,7 @@ def trials(plan: Sequence[Case], trained: Sequence[Job]) -> list[Walk]:
     ]
 
 
-def walks(plan: Sequence[Case], trained: Sequence[Job], grids: Grids) -> list[Walk]:
+def walks(plan: Sequence[SampledCase], trained: Sequence[Job], grids: Grids) -> list[Walk]:
     """On test, each once: every way with each number of evaluations on its grid, or to each tolerance."""
     found = []
     for job, case, way in _each_way(plan, trained):
@@ -160,12 +159,12 @@ def walks(plan: Sequence[Case], trained: Sequence[Job], grids: Grids) -> list[Wa
     return found
 
 
-def _each_way(plan: Sequence[Case], trained: Sequence[Job]) -> Iterator[tuple[Job, Case, Way]]:
+def _each_way(plan: Sequence[SampledCase], trained: Sequence[Job]) -> Iterator[tuple[Job, SampledCase, Way]]:
     cases = {case.data: case for case in plan}
     return ((job, cases[job.data], way) for job in trained for way in ways(PATHS[job.contender]))
 
 
-def floors(plan: Sequence[Case]) -> list[Floor]:
+def floors(plan: Sequence[SampledCase]) -> list[Floor]:
     """For every data set and seed."""
     return [Floor(case.data, seed, "test", case.samples) for case in plan for seed in range(case.blocks[0].seeds)]
 

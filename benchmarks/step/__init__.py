@@ -8,8 +8,8 @@ compared.
 
 import statistics
 import tempfile
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
@@ -42,7 +42,7 @@ class Step(AgainstCommit):
 
     def stages(self, rows: Mapping[str, Row]) -> Iterable[Stage]:
         """A job for each case."""
-        return [Stage("step", execute, [self.job(name) for name in self.only or CASES], ("ms", "ratios", "machine"))]
+        return [Stage("step", execute, self.jobs(self.only or CASES, rows), ("ms", "ratios", "machine"))]
 
     def report(self, rows: Mapping[str, list[Row]]) -> Report:
         lines = []
@@ -63,11 +63,9 @@ def execute(job: CommitJob) -> Row:
 def measure(words: list[str], folders: list[Path], repeats: int) -> Row:
     """Milliseconds of a step and of the network's share, and MiB, of each tree; ratios of the last to the first."""
     with ExitStack() as stack:
-        workers = [stack.enter_context(_Worker(tree, words)) for tree in folders]
-        steps, networks = (
-            [[worker.ask(what) for worker in workers] for _ in range(repeats)] for what in ("steps", "network")
-        )
-        memory = [worker.ask("memory") for worker in workers]
+        trainings = [stack.enter_context(_training(tree, words)) for tree in folders]
+        steps, networks = ([[ask(what) for ask in trainings] for _ in range(repeats)] for what in ("steps", "network"))
+        memory = [ask("memory") for ask in trainings]
     ratios = [now / before for before, now in steps]
     milliseconds, alone = ([statistics.median(row) for row in zip(*found, strict=True)] for found in (steps, networks))
     return {
@@ -80,34 +78,31 @@ def measure(words: list[str], folders: list[Path], repeats: int) -> Row:
     }
 
 
-class _Worker:
-    """A training of one tree in a new process, which takes steps on request."""
+@contextmanager
+def _training(tree: Path, words: list[str]) -> Iterator[Callable[[str], float]]:
+    """A training of one tree in a new process, which takes steps on request.
 
-    def __init__(self, tree: Path, words: list[str]) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        run = [*words, "--run", f"{self.folder.name}/run", "--max-steps", "1000000", "--max-seconds", "1000000"]
+    It is asked for milliseconds of a step (`steps`), or of the network forwards and backwards (`network`), in one turn,
+    or for the peak of memory (`memory`).
+    """
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as errors:
+        run = [*words, "--run", f"{folder}/run", "--max-steps", "1000000", "--max-seconds", "1000000"]
         run += ["--log-every", "1000000", "--validate-every", "0"]
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the worker
-        pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": self.errors, "text": True}
-        self.process = python(tree, [str(_WORKER), "train", *run], cwd=self.folder.name, **pipes)
+        pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": errors, "text": True}
+        process = python(tree, [str(_WORKER), "train", *run], cwd=folder, **pipes)
 
-    def ask(self, what: str) -> float:
-        """Milliseconds of a step, or of the network forwards and backwards, in one turn; or the peak of memory."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        def ask(what: str) -> float:
+            assert process.stdin is not None and process.stdout is not None
+            try:
+                print(what, file=process.stdin, flush=True)
+                return float(process.stdout.readline())
+            except (ValueError, BrokenPipeError) as error:
+                errors.seek(0)
+                said = errors.read().decode(errors="replace").strip().splitlines() or ["no word"]
+                raise RuntimeError(f"a training that ended: {said[-1]}") from error
+
         try:
-            self.process.stdin.write(what + "\n")
-            self.process.stdin.flush()
-            return float(self.process.stdout.readline())
-        except (ValueError, BrokenPipeError) as error:
-            self.errors.seek(0)
-            said = self.errors.read().decode(errors="replace").strip().splitlines() or ["no word"]
-            raise RuntimeError(f"a training that ended: {said[-1]}") from error
-
-    def __enter__(self) -> "_Worker":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
-        self.errors.close()
-        self.folder.cleanup()
+            yield ask
+        finally:
+            process.kill()
+            process.communicate()

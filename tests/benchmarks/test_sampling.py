@@ -13,7 +13,7 @@ from benchmarks import sampling
 from benchmarks.engine.plan import Block, Job, measurements
 from benchmarks.engine.quality import draw, scaled, training_points
 from benchmarks.engine.rows import read_rows
-from benchmarks.sampling import Case, Walk, best_grids, distances, measure, trials, walks
+from benchmarks.sampling import SampledCase, Walk, best_grids, distances, measure, trials, walks
 from benchmarks.sampling.output import DISTANCES, markdown, panels, picture
 from benchmarks.sampling.ways import Way, counted, distinct_grids, evaluations_of, ways
 from ndm.base.axes import SAMPLERS
@@ -26,7 +26,7 @@ from ndm.samplers.grids import UniformGamma, UniformTime
 
 EQUAL = {"time": UniformTime(), "gamma": UniformGamma()}
 FIXED = [way for way in ways((1.0, None)) if not way.is_adaptive]
-CASE = Case(
+CASE = SampledCase(
     *("moons", 4, 20, 0, None, None),
     blocks=(Block((None,), tuple(sampling.PATHS), seeds=1, seconds=0.2),),
     samples=60,

@@ -3,12 +3,12 @@
 import math
 from dataclasses import dataclass, replace
 
-from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from benchmarks.engine.comparison import difference
+from benchmarks.engine.figure import INK, OTHERS, OURS, subplots, tidy
 from benchmarks.engine.plan import Block, Case
-from benchmarks.engine.tables import INK, OTHERS, OURS, number_of_steps, tidy
+from benchmarks.engine.tables import number_of_steps
 from benchmarks.pays import Pays
 from ndm.evaluation.figures import png
 
@@ -40,8 +40,7 @@ def dots(found: DataFrame) -> bytes:
         for time, own in found.groupby("timesteps")
     }
     height = 1.2 + 0.22 * max(map(len, panels.values()))
-    figure = Figure(figsize=(6.2 * len(panels), height), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    figure, (axes,) = subplots(1, len(panels), (6.2 * len(panels), height))
     for axis, (time, panel) in zip(axes, panels.items(), strict=True):
         panel.sort(key=lambda pair: -pair[1].value)
         for row, (_, less) in enumerate(panel):

@@ -7,25 +7,12 @@ from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from benchmarks.engine.comparison import Comparison, Method, chosen, difference, difference_text, with_failures
+from benchmarks.engine.figure import INK, legend, style, subplots, tidy
 from benchmarks.engine.plan import Block, Case, Rates
-from benchmarks.engine.tables import (
-    INK,
-    done,
-    grid,
-    keys,
-    legend,
-    listing,
-    mean,
-    number_of_steps,
-    plain,
-    style,
-    text,
-    tidy,
-)
+from benchmarks.engine.tables import done, grid, keys, listing, mean, number_of_steps, plain, text
 from ndm.evaluation.figures import png
 
 PAIR = ("default", "identity")
@@ -154,8 +141,7 @@ def picture(found: DataFrame) -> bytes:
     It shows the budget of each data set that has the most cells; vertical bars are standard errors over seeds.
     """
     names, panels = list(found["contender"].unique()), [_fullest(own) for _, own in found.groupby("data", sort=False)]
-    figure = Figure(figsize=(max(4.4 * len(panels), 6), 7.2), layout="constrained")
-    axes = figure.subplots(2, len(panels), squeeze=False, sharex="col", height_ratios=[3, 2])
+    figure, axes = subplots(2, len(panels), (max(4.4 * len(panels), 6), 7.2), sharex="col", height_ratios=[3, 2])
     for (top, below), own in zip(axes.T, panels, strict=True):
         _draw(top, below, own, names)
         top.set_title(f"{own['data'].iloc[0]}, {own['budget'].iloc[0]}", color=INK)

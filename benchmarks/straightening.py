@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
+from benchmarks.engine.figure import INK, OTHERS, OURS, subplots
 from benchmarks.engine.machine import machine
 from benchmarks.engine.quality import training_examples
 from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Report, Stage, Task, Trainings
-from benchmarks.engine.tables import INK, OTHERS, OURS, frame, table, text
+from benchmarks.engine.tables import frame, table, text
 from benchmarks.engine.training import budgeted, load_once, trained
 from ndm.base.noise import sample_noise
 from ndm.bounds.nelbo import nelbo
@@ -167,8 +167,7 @@ def figures(model: NeuralDiffusion, data: DataSet, seed: int) -> Row:
 def picture(panels: Sequence[Sequence[tuple[str, dict[str, Any]]]]) -> bytes:
     """PNG of rows of panels (title, row of a job): every path is a line, its points at equal steps of time."""
     height, width = len(panels), max(map(len, panels))
-    figure = Figure(figsize=(3.4 * width, 3.7 * height), layout="constrained")
-    axes = figure.subplots(height, width, squeeze=False)
+    figure, axes = subplots(height, width, (3.4 * width, 3.7 * height))
     for line, own in zip(axes, panels, strict=True):
         for axis in line[len(own) :]:
             axis.set_axis_off()

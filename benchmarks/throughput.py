@@ -225,8 +225,8 @@ def ratios(found: DataFrame) -> dict[str, list[float]]:
     for (case, entry, precision, processes), own in cells.items():
         where = f"{case}, {precision}"
         alone, identity = (cells.get((case, name, precision, 1)) for name in (entry, "identity"))
-        beside = {key[1]: cell for key, cell in cells.items() if key[::2] == (case, precision) and key[3] == processes}
-        peers = {name: cell for name, cell in beside.items() if name.startswith(tuple(PEERS))}
+        kinds = (name for name in dict.fromkeys(key[1] for key in cells) if name.startswith(tuple(PEERS)))
+        peers = {name: cell for name in kinds if (cell := cells.get((case, name, precision, 1))) is not None}
         if entry == "identity" and processes == 1 and peers:
             best = max(peers, key=lambda name: peers[name]["flops_per_second"].median())
             said[f"{where}: FLOP/s of ours over the best peer ({best})"] = _over(own, peers[best], "flops_per_second")

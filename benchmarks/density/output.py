@@ -4,12 +4,12 @@ from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from benchmarks.engine.comparison import chosen, difference_text, with_failures
+from benchmarks.engine.figure import INK, OTHERS, OURS, subplots, tidy
 from benchmarks.engine.plan import Rates
-from benchmarks.engine.tables import INK, OTHERS, OURS, Text, done, keys, listing, mean, plain, text, tidy
+from benchmarks.engine.tables import Text, done, keys, listing, mean, plain, text
 from benchmarks.engine.training import load_once
 from ndm.evaluation.figures import png
 
@@ -83,8 +83,7 @@ def picture(found: DataFrame) -> bytes:
     Small points are the seeds, bars two standard errors over them.
     """
     names, sets = list(found["contender"].unique()), found.groupby("data", sort=False)
-    figure = Figure(figsize=(3.1 * len(sets) + 0.8, 0.36 * len(names) + 1.4), layout="constrained")
-    axes = figure.subplots(1, len(sets), squeeze=False, sharey=True)[0]
+    figure, (axes,) = subplots(1, len(sets), (3.1 * len(sets) + 0.8, 0.36 * len(names) + 1.4), sharey=True)
     for axis, (data, every) in zip(axes, sets, strict=True):
         whole = done(every)
         shown, words = ("excess", "excess over the truth") if mean(whole, "excess") else ("total", "-log p")
@@ -107,8 +106,7 @@ def picture(found: DataFrame) -> bytes:
 def scatter(found: DataFrame) -> bytes:
     """PNG: a row for each data set, test examples on the left and as many samples of the first seed beside them."""
     names, sets = list(found["contender"].unique()), found.groupby("data", sort=False)
-    figure = Figure(figsize=(1.9 * (len(names) + 1), 1.95 * len(sets)), layout="constrained")
-    axes = figure.subplots(len(sets), len(names) + 1, squeeze=False)
+    figure, axes = subplots(len(sets), len(names) + 1, (1.9 * (len(names) + 1), 1.95 * len(sets)))
     for line, (data, every) in zip(axes, sets, strict=True):
         test, drawn = load_once(str(data)).test.x, every.reindex(columns=["contender", "samples"]).dropna()
         drawn = drawn.set_index("contender")["samples"]

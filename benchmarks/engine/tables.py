@@ -1,4 +1,4 @@
-"""Rows as a table of pandas: means with standard errors of what differs by its seed, in Markdown and in figures."""
+"""Rows as a table of pandas: means with standard errors of what differs by its seed, in Markdown."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,16 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from pandas import DataFrame
 
 Row = dict[str, Any]
 Text = Callable[[DataFrame], str]  # of a cell: rows that differ by their seed alone
-
-INK, OURS, OTHERS = "#222222", "#c8553d", "#1f6f8b"
-_COLOURS = (OURS, OTHERS, "#7a9e3f", "#8d5a97", "#d9a441", "#4a4e69", "#2a9d8f", "#b56576", "#6c757d", "#264653")
-_MARKS = "osD^vP*X<>"
 
 
 def frame(rows: Iterable[Row]) -> DataFrame:
@@ -94,24 +88,3 @@ def listing(found: DataFrame, line: str, entries: Mapping[str, Text]) -> str:
 def number_of_steps(timesteps: float) -> str:
     """T = 4, or T = ∞."""
     return "T = ∞" if timesteps == math.inf else f"T = {timesteps:.0f}"
-
-
-def style(index: int) -> dict[str, Any]:
-    """The look of a curve with error bars."""
-    look = {"color": _COLOURS[index % len(_COLOURS)], "marker": _MARKS[index % len(_MARKS)]}
-    return look | {"markersize": 4, "capsize": 2}
-
-
-def legend(figure: Figure, columns: int) -> None:
-    """One legend below all panels, each name once."""
-    found: dict[str, Any] = {}
-    for axis in figure.axes:
-        for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
-            found.setdefault(name, handle)
-    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns, frameon=False)
-
-
-def tidy(axis: Axes, lines: str) -> None:
-    """No frame above and to the right; thin lines across the axis `lines`."""
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.grid(axis=lines, alpha=0.25)  # type: ignore[arg-type]

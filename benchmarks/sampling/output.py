@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from benchmarks.engine.figure import INK, legend, style, subplots, tidy
 from benchmarks.engine.rows import Row
-from benchmarks.engine.tables import INK, Mean, done, frame, grid, legend, mean, style, table, tidy
+from benchmarks.engine.tables import Mean, done, frame, grid, mean, table
 from ndm.evaluation.figures import png
 
 DISTANCES = {"energy_distance": "energy distance", "sliced_wasserstein": "sliced Wasserstein distance"}
@@ -161,8 +161,7 @@ def picture(panels: Sequence[Panel]) -> bytes:
     Vertical bars are standard errors over seeds, the band is data from data, two standard errors each way.
     """
     samplers = list(dict.fromkeys(_sampler(way) for panel in panels for way in panel.ways))
-    figure = Figure(figsize=(max(4.0 * len(panels), 6), 8.2), layout="constrained")
-    axes = figure.subplots(len(DISTANCES), len(panels), squeeze=False, sharex=True)
+    figure, axes = subplots(len(DISTANCES), len(panels), (max(4.0 * len(panels), 6), 8.2), sharex=True)
     for column, panel in zip(axes.T, panels, strict=True):
         for axis, name in zip(column, DISTANCES, strict=True):
             _draw(axis, panel, name, samplers)

@@ -29,7 +29,7 @@ IN_CONTINUOUS_TIME = (
 
 # All keep the recipe's learning rate: what is asked is what one change does.
 _BLOCKS = (Block((4,), IN_CHAINS, seeds=3, seconds=12), Block((None,), IN_CONTINUOUS_TIME, seeds=3, seconds=12))
-PLAN = (Case("digits", draws=16, limit=297, num_samples=0, reference=4, tuning_seconds=None, blocks=_BLOCKS),)
+PLAN = (Case("digits", draws=16, limit=297, reference=4, blocks=_BLOCKS),)
 _LINEAR = 0.1  # differences up to it are drawn to scale, larger ones by their logarithm
 
 

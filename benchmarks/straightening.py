@@ -1,9 +1,8 @@
 """What the kinetic energy in the objective does to the paths: straighter, cheaper, and still to the data?"""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +11,10 @@ from torch import Tensor
 
 from benchmarks.engine.figure import INK, OTHERS, OURS, subplots
 from benchmarks.engine.machine import machine
+from benchmarks.engine.plan import Block, Case, Trainings, measurements
 from benchmarks.engine.quality import training_examples
 from benchmarks.engine.rows import Row
-from benchmarks.engine.study import Report, Stage, Task, Trainings
+from benchmarks.engine.study import Report, Stage, Task
 from benchmarks.engine.tables import frame, table, text
 from benchmarks.engine.training import budgeted, load_once, trained
 from ndm.base.noise import sample_noise
@@ -30,6 +30,8 @@ from ndm.recipes import recipe
 from ndm.samplers.deterministic import Deterministic
 from ndm.samplers.ode import Ode
 
+CONTENDERS = {"F = identity": None} | {f"learned F, weight {weight:g}": weight for weight in (0.0, 0.3, 1.0)}
+"""The weights of the energy, by what is trained with them."""
 NUMBER = 1500  # of paths, samples and held-out points: exact transport is cubic in it
 FEW = (2, 4, 8)  # steps of the first-order sampler
 _DRAWN, _MOMENTS, _DIGITS = 80, 24, 4  # of the picture: paths, points of a path, decimals
@@ -37,16 +39,6 @@ _SHOWN = {
     **{"energy": "energy", "displacement": "displacement", "straightness": "straightness", "optimal": "exact OT"},
     **{"w2": "W2²", "floor": "floor", "excess": "ODE - truth", "nelbo": "NELBO"},
 }
-
-
-@dataclass(frozen=True)
-class Case:
-    """One data set with all its contenders, for seeds 0 to `seeds` - 1."""
-
-    data: str
-    weights: tuple[float | None, ...]
-    seeds: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -63,27 +55,17 @@ class PathJob(Task):
 class Straightening(Trainings):
     """What `--kinetic-weight` does to paths: their energy, length and straightness, and where they end."""
 
-    plan: ClassVar[Sequence[Case]] = tuple(
-        Case(data, (None, 0.0, 0.3, 1.0), seeds=3, seconds=20) for data in ("8gaussians", "moons")
+    plan = tuple(
+        Case(data, blocks=(Block((None,), tuple(CONTENDERS), seeds=3, seconds=20),)) for data in ("8gaussians", "moons")
     )
-
-    @property
-    def cases(self) -> Sequence[Case]:
-        return [replace(case, seconds=case.seconds * self.scale) for case in self.of_data(self.plan)]
 
     def check(self) -> None:
         super().check()
         require_transport()
 
     def stages(self, rows: Mapping[str, Row]) -> Iterable[Stage]:
-        """Contenders follow each other, seeds come last: what is done is always balanced."""
-        jobs = [
-            PathJob(case.data, weight, case.seconds, seed)
-            for seed in range(max(case.seeds for case in self.cases))
-            for case in self.cases
-            for weight in case.weights
-            if seed < case.seeds
-        ]
+        trained = measurements(self.cases(), {})
+        jobs = [PathJob(job.data, CONTENDERS[job.contender], job.seconds or 0.0, job.seed) for job in trained]
         return [Stage("straightening", execute, jobs, (*_SHOWN, "few", "paths", "machine"))]
 
     def keep(self, rows: dict[str, list[Row]]) -> dict[str, list[Row]]:
@@ -93,19 +75,15 @@ class Straightening(Trainings):
         return super().keep({"straightening": [row if row["key"] in first else row | {"paths": []} for row in own]})
 
     def report(self, rows: Mapping[str, list[Row]]) -> Report:
-        found, sections, panels = frame(rows["straightening"]), [], []
-        names = dict(_SHOWN) | {f"few.{steps}": f"W2², {steps} steps" for steps in FEW}
+        who, sections, panels = {weight: name for name, weight in CONTENDERS.items()}, [], []
+        found = frame(row | {"contender": who[row["kinetic_weight"]]} for row in rows["straightening"])
+        names = _SHOWN | {f"few.{steps}": f"W2², {steps} steps" for steps in FEW}
         for data, own in found.groupby("data", sort=False):
-            cells = {contender(w): cell for w, cell in own.groupby("kinetic_weight", sort=False, dropna=False)}
+            cells = dict(iter(own.groupby("contender", sort=False)))
             lines = [[words, *(text(cell, name) for cell in cells.values())] for name, words in names.items()]
             sections.append(f"## {data}\n\n{table('', cells, lines)}")
             panels.append([(f"{data}, {name}", cell.iloc[0].to_dict()) for name, cell in cells.items()])
         return sections, {"paths.png": picture(panels)}
-
-
-def contender(weight: float | None) -> str:
-    """What it is called."""
-    return "F = identity" if weight is None or math.isnan(weight) else f"learned F, weight {weight:g}"
 
 
 def configuration(job: PathJob) -> Config:

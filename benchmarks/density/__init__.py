@@ -24,8 +24,7 @@ _SHOWN = 1000  # samples that are kept for a picture, of the first seed
 # Rates are tried at the full budget: trials of five seconds chose far too high ones for it.
 PLAN = tuple(
     Case(
-        *(data, 0, 3000, 3000, None, 30),
-        blocks=(Block((None,), tuple(CONTENDERS), seeds=3, seconds=30),),
+        *(data, 0, 3000, 3000, None, 30, (Block((None,), tuple(CONTENDERS), seeds=3, seconds=30),)),
         tuning_limit=1000,
     )
     for data in ("moons", "8gaussians", "checkerboard", "pinwheel", "cities")
@@ -117,5 +116,5 @@ class Density(Comparison):
 
     def check(self) -> None:
         super().check()
-        for name in dict.fromkeys(name for case in self.cases for name in case.contenders):
+        for name in dict.fromkeys(name for case in self.cases() for name in case.contenders):
             choose("contender", name, CONTENDERS).check()

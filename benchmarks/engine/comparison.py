@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-from benchmarks.engine.plan import Case, Job, Rates, budget, measurements, subset, tunings
-from benchmarks.engine.study import Report, Stage, Trainings
+from benchmarks.engine.plan import Job, Rates, Trainings, budget, measurements, tunings
+from benchmarks.engine.study import Report, Stage
 from benchmarks.engine.tables import Mean, Row, done, frame, mean
 from benchmarks.engine.training import FIGURES, execute, plain_configuration
 
@@ -40,18 +40,16 @@ class Method:
 class Comparison(Trainings):
     """Trains every contender of a plan, the table of what is compared; a study is a subclass with plan and method."""
 
-    plan: ClassVar[Sequence[Case]]
     method: ClassVar[Method]
 
     timesteps: tuple[int, ...] = ()
     """Only these of the plan's T; 0: continuous time."""
 
-    @property
-    def cases(self) -> Sequence[Case]:
-        return subset(self.of_data(self.plan), self.timesteps, self.scale)
+    def cases(self, timesteps: Sequence[int] = ()) -> list[Any]:
+        return super().cases(timesteps or self.timesteps)
 
     def stages(self, rows: Mapping[str, Row]) -> Iterator[Stage]:
-        plan, method = self.cases, self.method
+        plan, method = self.cases(), self.method
         trials = tunings(plan)
         yield Stage("learning rates", method.execute, trials, _FIELDS, ("total",), method.configuration)
         jobs = measurements(plan, best_rates([rows[job.key] for job in trials if job.key in rows]))

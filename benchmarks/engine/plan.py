@@ -1,13 +1,15 @@
 """Plans: tables of what is compared, and the jobs that they stand for, in the order that they are run."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, ClassVar, Self
 
-from benchmarks.engine.study import Task
+from benchmarks.engine.study import Study, Task
 from ndm.base.errors import InputError
+from ndm.data import load
 
+_MOST_WORKERS = 1024
 _FIRST_TUNING_SEED = 100  # no seed of a measurement
 _MOST_SAMPLED_STEPS = 32  # few-step generation: longer chains are not sampled
 _TYPICAL = 20.0  # seconds of a training that is given by its steps
@@ -60,7 +62,7 @@ class Block:
     seconds: float | None = None
     steps: int | None = None
 
-    def times(self, wanted: Sequence[int], scale: float) -> "Block":
+    def part(self, wanted: Sequence[int], scale: float) -> Self:
         """These T of it (0: continuous; nothing: all), with a budget `scale` times as long."""
         return replace(
             self,
@@ -80,12 +82,12 @@ class Case:
     """
 
     data: str
-    draws: int
-    limit: int
-    num_samples: int
-    reference: int | None
-    tuning_seconds: float | None
-    blocks: tuple[Block, ...]
+    draws: int = 0
+    limit: int = 0
+    num_samples: int = 0
+    reference: int | None = None
+    tuning_seconds: float | None = None
+    blocks: tuple[Block, ...] = ()
     tuning_seeds: int = 1
     tuning_limit: int | None = None
     """Trials are evaluated on the first so many examples; None: on `limit`."""
@@ -95,31 +97,28 @@ class Case:
         times = {time for block in self.blocks if name in block.contenders for time in block.timesteps}
         return (self.reference,) * bool(times - {None}) + (None,) * (None in times)
 
+    def part(self, timesteps: Sequence[int], scale: float) -> Self:
+        """The blocks of these T (0: continuous; nothing: all), with budgets `scale` times as long."""
+        blocks = tuple(part for block in self.blocks if (part := block.part(timesteps, scale)).timesteps)
+        return replace(self, blocks=blocks, tuning_seconds=self.tuning_seconds and self.tuning_seconds * scale)
+
     @property
     def contenders(self) -> list[str]:
         """Those of all blocks, in the order of their appearance."""
         return list(dict.fromkeys(name for block in self.blocks for name in block.contenders))
 
 
-C = TypeVar("C", bound=Case)
-
-
-def subset(cases: Iterable[C], timesteps: Sequence[int], scale: float) -> list[C]:
-    """The blocks of these T (0: continuous; nothing: all), with budgets `scale` times as long.
+def subset(cases: Sequence[Case], timesteps: Sequence[int], scale: float) -> list[Any]:
+    """The parts of these T, where there are any.
 
     Raises `InputError` where a time is in no case.
     """
-    cases = list(cases)
     times = {time or 0 for case in cases for block in case.blocks for time in block.timesteps}
     if unknown := set(timesteps) - times:
         expected = f"some of {', '.join(map(str, sorted(times)))} (0: continuous time)"
         raise InputError(f"timesteps {', '.join(map(str, unknown))}", expected)
-    found = []
-    for case in cases:
-        blocks = tuple(part for block in case.blocks if (part := block.times(timesteps, scale)).timesteps)
-        tuning = case.tuning_seconds and case.tuning_seconds * scale
-        found += [replace(case, blocks=blocks, tuning_seconds=tuning)] if blocks else []
-    return found
+    found = [case.part(timesteps, scale) for case in cases]
+    return [case for case in found if case.blocks]
 
 
 def tunings(plan: Sequence[Case]) -> list[Job]:
@@ -156,3 +155,37 @@ def measurements(plan: Sequence[Case], rates: Rates) -> list[Job]:
                         job = Job(case.data, name, time, *length, seed, rate, "test", *shown)
                         jobs[job] = (seed, number, time or math.inf, -(job.seconds or _TYPICAL), budget(*length), index)
     return sorted(jobs, key=lambda job: jobs[job])
+
+
+@dataclass(frozen=True)
+class Trainings(Study):
+    """A study that trains what a plan says, in processes side by side."""
+
+    plan: ClassVar[Sequence[Case]]
+
+    workers: int = 2
+    """Processes, one core and one thread each."""
+    data: tuple[str, ...] = ()
+    """Only these of the plan's data."""
+    scale: float = 1.0
+    """Factor on all budgets of training; 0.01 is a smoke test."""
+
+    @property
+    def side_by_side(self) -> int:
+        return self.workers
+
+    def check(self) -> None:
+        for case in self.cases():
+            load(case.data)  # data that are absent are missed now
+
+    def cases(self, timesteps: Sequence[int] = ()) -> list[Any]:
+        """The part of the plan that is asked for; `InputError` where it is not in the plan, or cannot be done."""
+        if not 1 <= self.workers <= _MOST_WORKERS:
+            raise InputError(f"{self.workers} workers", f"1 to {_MOST_WORKERS}")
+        if not 0 < self.scale < math.inf:
+            raise InputError(f"scale = {self.scale}", "a positive number")
+        known = {case.data for case in self.plan}
+        for name in self.data:
+            if name not in known:
+                raise InputError(f"data {name!r}", "some of " + ", ".join(sorted(known)))
+        return subset([case for case in self.plan if case.data in self.data or not self.data], timesteps, self.scale)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import shlex
 import sys
 import time
@@ -18,9 +17,7 @@ from benchmarks.engine.workers import Trouble, Workers
 from ndm.base.errors import InputError
 from ndm.base.files import make_folder, write_atomically
 from ndm.base.progress import ProgressBar
-from ndm.data import load
 
-_MOST_WORKERS = 1024
 Report = tuple[Sequence[str], Mapping[str, bytes]]
 _BULK = ("config", "per_example")  # what no table or figure is made from
 
@@ -200,43 +197,3 @@ class Study(ABC):
                 values = value if isinstance(value, tuple) else (value,)
                 words += [f"--{each.name.replace('_', '-')}", *map(str, values)]
         return shlex.join(words)
-
-
-@dataclass(frozen=True)
-class Trainings(Study):
-    """A study that trains on data, in processes side by side."""
-
-    workers: int = 2
-    """Processes, one core and one thread each."""
-    data: tuple[str, ...] = ()
-    """Only these of the plan's data."""
-    scale: float = 1.0
-    """Factor on all budgets of training; 0.01 is a smoke test."""
-
-    @property
-    def side_by_side(self) -> int:
-        return self.workers
-
-    def check(self) -> None:
-        for case in self.cases:
-            load(case.data)  # data that are absent are missed now
-
-    @property
-    def cases(self) -> Sequence[Any]:
-        """The part of the plan that is asked for, each with its `data`."""
-        raise NotImplementedError
-
-    def of_data(self, plan: Sequence[Any]) -> list[Any]:
-        """The cases of a plan with the data that are asked for (nothing: all).
-
-        Raises `InputError` where a name is not in the plan, and for options that cannot be.
-        """
-        if not 1 <= self.workers <= _MOST_WORKERS:
-            raise InputError(f"{self.workers} workers", f"1 to {_MOST_WORKERS}")
-        if not 0 < self.scale < math.inf:
-            raise InputError(f"scale = {self.scale}", "a positive number")
-        known = {case.data for case in plan}
-        for name in self.data:
-            if name not in known:
-                raise InputError(f"data {name!r}", "some of " + ", ".join(sorted(known)))
-        return [case for case in plan if case.data in self.data or not self.data]

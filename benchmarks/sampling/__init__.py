@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from torch import Tensor
 
 from benchmarks.engine.machine import machine
-from benchmarks.engine.plan import Block, Case, Job, measurements, subset
+from benchmarks.engine.plan import Block, Case, Job, Trainings, measurements
 from benchmarks.engine.quality import draw, energy_distance, scaled, training_points
 from benchmarks.engine.rows import Row
-from benchmarks.engine.study import Report, Stage, Task, Trainings
+from benchmarks.engine.study import Report, Stage, Task
 from benchmarks.engine.tables import frame
 from benchmarks.engine.training import FIGURES, execute, load_once, plain_configuration
 from benchmarks.sampling.output import DISTANCES, markdown, panels, picture
@@ -47,11 +47,16 @@ class SampledCase(Case):
     evaluations: tuple[int, ...] = EVALUATIONS
     tolerances: tuple[float, ...] = TOLERANCES
 
+    def part(self, timesteps: Sequence[int], scale: float) -> Self:
+        samples, trials = (max(2, round(number * scale)) for number in (self.samples, self.trials))
+        return replace(super().part(timesteps, scale), samples=samples, trials=trials)
+
 
 # Every path in continuous time, at the recipe's learning rate.
 PLAN = tuple(
     SampledCase(
-        *(data, 16, limit, 0, None, None, (Block((None,), tuple(PATHS), seeds=3, seconds=seconds),)),
+        *(data, 16, limit),
+        blocks=(Block((None,), tuple(PATHS), seeds=3, seconds=seconds),),
         samples=samples,
         trials=trials,
     )
@@ -98,24 +103,13 @@ class Sampling(Trainings):
 
     plan: ClassVar[Sequence[SampledCase]] = PLAN
 
-    @property
-    def cases(self) -> Sequence[SampledCase]:
-        return [
-            replace(
-                case,
-                samples=max(2, round(case.samples * self.scale)),
-                trials=max(2, round(case.trials * self.scale)),
-            )
-            for case in subset(self.of_data(self.plan), (), self.scale)
-        ]
-
     def check(self) -> None:
         super().check()
         optional("ot", "peers")  # missed now, not after the trainings
 
     def stages(self, rows: Mapping[str, Row]) -> Iterator[Stage]:
         """Train, choose grids on validation, and then see test once."""
-        cases, models = self.cases, self.folder / "models"
+        cases, models = self.cases(), self.folder / "models"
         trained, needed = measurements(cases, {}), partial(_require_model, models)
         told = ("unit", "machine", "warnings")
         train = partial(execute, models=models)

@@ -11,6 +11,7 @@ from test_command import call
 
 import ndm
 from benchmarks import straightening
+from benchmarks.engine.plan import Block, Case
 from benchmarks.engine.rows import read_rows
 from benchmarks.engine.tables import frame, mean
 from benchmarks.engine.workers import Workers
@@ -18,7 +19,7 @@ from benchmarks.straightening import PathJob, configuration, figures
 from ndm.data import Split, load
 from ndm.evaluation import wasserstein
 
-STUDY = straightening.Case("moons", (None, 1.0), seeds=2, seconds=0.2)
+STUDY = Case("moons", blocks=(Block((None,), ("F = identity", "learned F, weight 1"), seeds=2, seconds=0.2),))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from benchmarks.ablations import dots
 from benchmarks.engine.comparison import compared, difference, minus_reference, with_failures
 from benchmarks.engine.quality import energy_distance
 from benchmarks.engine.tables import done, frame, grid, listing, mean, text
-from benchmarks.pays import PAIR, Pays, markdown, picture
+from benchmarks.pays import PAIR, Pays, picture, section
 
 
 def rows(contender: str, timesteps: int | None, shifts: list[float]) -> list[dict]:
@@ -102,11 +102,11 @@ def test_the_tables_say_what_they_should():
         rows("default", 64, [0.5, 0.5]),
         rows("identity", 64, [1.2, 1.2]),
     )
-    text = markdown(made, {("moons", "default", False): 2.0})
+    said = "\n".join(section(made, {("moons", "default", False): 2.0}))
     default, identity = (mean(made[(made["contender"] == n) & (made["timesteps"] == 4)], "total") for n in PAIR)
-    assert f"| default | {default.value:.3f} ± {default.error:.3f} |" in text
-    assert f"| identity | {identity.value:.3f} ± {identity.error:.3f} |" in text
-    assert "**+2.050 ± 0.050** (0.000)" in text and "at **T = 4**" in text and "default 2" in text
+    assert f"| default | {default.value:.3f} ± {default.error:.3f} |" in said
+    assert f"| identity | {identity.value:.3f} ± {identity.error:.3f} |" in said
+    assert "**+2.050 ± 0.050** (0.000)" in said and "at **T = 4**" in said and "default 2" in said
 
 
 def test_pictures_are_drawn_with_and_without_contenders():

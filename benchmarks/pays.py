@@ -114,10 +114,11 @@ def _cost(cell: DataFrame) -> str:
 
 
 def _reaches(own: DataFrame) -> list[str]:
-    totals = done(own).groupby(["contender", "timesteps"])["total"].mean()
-    if ("identity", _AMPLE) not in totals:
+    cells = own.groupby(["contender", "timesteps"])
+    totals = {at: found.value for at, cell in cells if (found := mean(cell, "total"))}
+    mark = totals.get(("identity", _AMPLE))
+    if mark is None:
         return []
-    mark = totals["identity", _AMPLE]
     reached = [
         time for (name, time), total in totals.items() if name == "default" and time < math.inf and total <= mark
     ]

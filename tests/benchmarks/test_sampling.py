@@ -218,6 +218,17 @@ def test_enough_is_enough_at_all_larger_numbers_too():
     assert picture([panel])[:4] == b"\x89PNG"
 
 
+def test_where_every_walk_fails_the_tables_say_so():
+    figures = {"evaluations_made", "milliseconds_per_sample", *DISTANCES}
+    rows = [
+        {name: value for name, value in row.items() if name not in figures} | {"failed": "an ODE that blows up"}
+        for row in rows_by_seed(Way("deterministic"), 64, [0.1, 0.1])
+    ]
+    (panel,) = panels(rows, [])
+    assert panel.mark("energy_distance") is None and panel.fewest("deterministic", "energy_distance") is None
+    assert "| deterministic | (2 failed) |" in markdown([panel]) and picture([panel])[:4] == b"\x89PNG"
+
+
 def test_a_grid_is_chosen_by_the_mean_over_seeds_of_those_that_all_have_walked():
     way = "heun"
     key = {"data": "moons", "contender": "identity", "way": way}

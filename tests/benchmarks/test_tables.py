@@ -8,6 +8,7 @@ import torch
 from pandas import DataFrame
 from small import JOB, row
 
+from benchmarks import density
 from benchmarks.ablations import dots
 from benchmarks.engine.comparison import compared, difference, minus_reference, with_failures
 from benchmarks.engine.quality import energy_distance
@@ -115,6 +116,19 @@ def test_pictures_are_drawn_with_and_without_contenders():
     for draw in (picture, dots):
         assert draw(made)[:4] == b"\x89PNG" and draw(made) != draw(made[made["contender"] != "residual"])
         assert draw(made[:2])[:4] == b"\x89PNG"
+
+
+def test_where_all_diverge_the_tables_say_so_and_pictures_are_drawn():
+    made = rows("default", 4, [0.0, 0.0]) + rows("identity", None, [0.0, 0.0])
+    told = ("key", "data", "contender", "timesteps", "seconds", "steps", "seed", "unit")
+    failed = whole([{name: row[name] for name in told} | {"failed": "diverged"} for row in made])
+    said = section(failed, {})
+    assert "No training came to its end." in said
+    assert any("| default |  (2 diverged) |  |" in part and "| identity |  |  (2 diverged) |" in part for part in said)
+    assert all(
+        draw(failed)[:4] == b"\x89PNG" for draw in (picture, dots, density.output.picture, density.output.scatter)
+    )
+    assert density.output.section(failed, {})[1] == "No training came to its end."
 
 
 def test_energy_distance_in_closed_form():

@@ -10,8 +10,9 @@ import pandas as pd
 from pandas import DataFrame
 
 from benchmarks.engine.plan import Job, Rates, Trainings, budget, measurements, tunings
+from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Report, Stage
-from benchmarks.engine.tables import Mean, Row, done, frame, mean
+from benchmarks.engine.tables import Mean, done, frame, mean
 from benchmarks.engine.training import FIGURES, execute, plain_configuration
 
 _FIELDS = ("data", "contender", "learning_rate", "unit")

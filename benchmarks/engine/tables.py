@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 from pandas import DataFrame
 
-Row = dict[str, Any]
+from benchmarks.engine.rows import Row
+
 Text = Callable[[DataFrame], str]  # of a cell: rows that differ by their seed alone
 
 

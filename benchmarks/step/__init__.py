@@ -27,6 +27,7 @@ CASES = {
     "cities": ["cities"],
     "cities-4": ["cities", "--timesteps", "4"],
 }
+_TURNS = 8  # of each commit, for one ratio
 _SHOWN = {"ms": 2, "over_network": 2, "mib": 0}  # with so many decimals
 _WORKER = Path(__file__).with_name("worker.py")
 
@@ -64,9 +65,12 @@ def measure(words: list[str], folders: list[Path], repeats: int) -> Row:
     """Milliseconds of a step and of the network's share, and MiB, of each tree; ratios of the last to the first."""
     with ExitStack() as stack:
         trainings = [stack.enter_context(_training(tree, words)) for tree in folders]
-        steps, networks = ([[ask(what) for ask in trainings] for _ in range(repeats)] for what in ("steps", "network"))
+        steps, networks = (
+            [[ask(what) for ask in trainings] for _ in range(_TURNS * repeats)] for what in ("steps", "network")
+        )
         memory = [ask("memory") for ask in trainings]
-    ratios = [now / before for before, now in steps]
+    of_turns = [now / before for before, now in steps]
+    ratios = [statistics.median(of_turns[k : k + _TURNS]) for k in range(0, len(of_turns), _TURNS)]
     milliseconds, alone = ([statistics.median(row) for row in zip(*found, strict=True)] for found in (steps, networks))
     return {
         "ms": milliseconds,

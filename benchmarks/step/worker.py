@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 _WARM_UP = 20
-_TURN = 20  # steps of a turn
+_TURN = 5  # steps of a turn: short, so that what else the machine does weighs on both commits alike
 _NETWORKS = ("UNet", "MLP")  # the denoisers of the recipes
 
 

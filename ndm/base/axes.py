@@ -63,8 +63,10 @@ DEQUANTISATIONS = Axis(
 SOLVERS = Axis("solver", "ndm.solvers", base="ndm.ode.solvers.solver:Solver")  # ours are the methods of torchdiffeq
 SAMPLERS = Axis("sampler", "ndm.samplers", "ndm.samplers", "ndm.samplers.sampler:Sampler")
 GRIDS = Axis("grid", "ndm.grids", "ndm.samplers.grids", "ndm.samplers.grids.grid:Grid")
-DATA_SETS = Axis("data", "ndm.data", "ndm.data.sets")  # modules with a function `load`
-FORMATS = Axis("format", "ndm.formats")  # by the suffix of a file; ours are those of `ndm.data.formats`
+DATA_SETS = Axis("data", "ndm.data", "ndm.data.sets", function="load")
+FORMATS = Axis(
+    "format", "ndm.formats", function="load_file"
+)  # by the suffix of a file; ours are those of `ndm.data.formats`
 RECIPES = Axis("recipe", "ndm.recipes", "ndm.recipes")  # modules with RECIPE or MODEL
 PARALLEL = Axis("parallel", "ndm.parallel", "ndm.training.parallel", "ndm.training.parallel.parallel:Parallel")
 TRACKERS = Axis("tracker", "ndm.trackers", base="accelerate.tracking:GeneralTracker")  # ours are those of Accelerate

@@ -28,7 +28,7 @@ _REFUSALS = {
 }
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """The message of another library's error, with its type, in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 

@@ -21,7 +21,7 @@ def check_options(axis: Axis, name: str | None, options: Mapping[str, Any]) -> N
 
     Without a name it must be an option of some part of the axis: which part it is, the data decide.
     """
-    kinds = [axis.find(each) for each in ([name] if name is not None else axis.names())]
+    kinds = [axis.find(name)] if name is not None else list(axis.importable().values())
     check(kinds, f"any {axis.kind}" if name is None else f"the {name} {axis.kind}", options, axis.given)
 
 
@@ -91,7 +91,7 @@ def _known(kind: Any, options: Mapping[str, Any], given: Collection[str]) -> dic
         return None if passes_on(kind) else known
     chooses = inspect.Parameter(onward.kind, inspect.Parameter.KEYWORD_ONLY, annotation=str)
     chosen = options.get(onward.kind, known.get(onward.kind, chooses).default)
-    further = [own_options(onward, each) for each in ([chosen] if isinstance(chosen, str) else onward.names())]
+    further = [own_options(onward, each) for each in ([chosen] if isinstance(chosen, str) else onward.importable())]
     return {option: each for one in reversed(further) for option, each in one.items()} | {onward.kind: chooses} | known
 
 

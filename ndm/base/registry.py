@@ -37,6 +37,7 @@ class Axis:
             those of another library's table.
         base: "module:Class", of which a file defines one concrete subclass: the choice. Without it, the module is.
         given: the arguments that its maker passes, which are therefore not options.
+        function: of a choice that is a module; an entry point may name one itself.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Axis:
     package: str | None = None
     base: str | None = None
     given: tuple[str, ...] = ()
+    function: str | None = None
 
     def names(self) -> list[str]:
         """Everything that can be chosen by one word."""
@@ -90,7 +92,7 @@ class Axis:
                 f"say {' or '.join(each.value for each in theirs)}",
             )
         if theirs:
-            return self._checked(name, _imported(f"the {self.kind} {name!r} of {_package(theirs[0])}", theirs[0].load))
+            return self._checked(name, _loaded(f"the {self.kind} {name!r} of {_package(theirs[0])}", theirs[0]))
         if ":" in name:
             module, _, attribute = name.partition(":")
             if allow is not None:
@@ -111,6 +113,14 @@ class Axis:
     def every(self) -> dict[str, Any]:
         """All choices by name, imported."""
         return {name: self.find(name) for name in self.names()}
+
+    def importable(self) -> dict[str, Any]:
+        """All choices by name but those of other packages that cannot be imported, which are nobody's fault here."""
+        found = {}
+        for name in self.names():
+            with contextlib.suppress(InputError):
+                found[name] = self.find(name)
+        return found
 
     def make(self, name: str, spec: Any, options: Mapping[str, Any] | None = None, **parts: Any) -> Any:
         """The part called `name` for a `Spec`, with `options` of the user's.
@@ -169,6 +179,10 @@ class Axis:
         if self.base is not None and not _is_choice(found, base := _attribute(*self.base.split(":"))):
             raise InputError(
                 f"{name!r} for the {self.kind}", f"a class derived from {base.__name__}, with all its methods"
+            )
+        if self.function is not None and not callable(getattr(found, self.function, found)):
+            raise InputError(
+                f"{name!r} for the {self.kind}", f"a module with a function {self.function}, or a function"
             )
         return found
 
@@ -235,8 +249,8 @@ def import_installed(package: str) -> None:
     """Import what the installed package of that name adds to us by entry points."""
     for group in _installed().values():
         for each in (each for found in group.values() for each in found):
-            if each.module.partition(".")[0] == package:
-                _imported(f"{each.value} of {_package(each)}", each.load)
+            if each.value.partition(":")[0].partition(".")[0].strip() == package:
+                _loaded(f"{each.value} of {_package(each)}", each)
 
 
 def imported(what: str, module: str) -> ModuleType:
@@ -275,7 +289,7 @@ def _installed() -> dict[str, dict[str, list[EntryPoint]]]:
 
 
 def _package(each: EntryPoint) -> str:
-    return each.dist.name if each.dist else each.module
+    return each.dist.name if each.dist else each.value
 
 
 def _folders(package: str) -> list[str]:
@@ -286,6 +300,13 @@ def _folders(package: str) -> list[str]:
     return [str(Path(folder, name)) for folder in _folders(parent)]
 
 
+def _loaded(what: str, each: EntryPoint) -> Any:
+    """What an entry point names; raises `InputError` where it names nothing, or that cannot be imported."""
+    if each.pattern.match(each.value) is None:
+        raise InputError(f"{what}, whose entry point is {each.value!r}", "MODULE or MODULE:NAME", "mend that package")
+    return _imported(what, each.load)
+
+
 def _attribute(module: str, attribute: str) -> Any:
     found: Any = importlib.import_module(module)
     for part in attribute.split("."):
@@ -294,9 +315,10 @@ def _attribute(module: str, attribute: str) -> Any:
 
 
 def _imported(what: str, load: Callable[[], Any]) -> Any:
+    """What `load` returns; `InputError` where it raises or leaves, whatever the code of another package does."""
     try:
         return load()
-    except (ImportError, AttributeError, ValueError) as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
             f"{what}, which cannot be imported ({reason(error)})",
             "MODULE:CLASS of a package that is installed, or whose folder is on PYTHONPATH",

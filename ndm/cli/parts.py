@@ -27,10 +27,12 @@ def more_help() -> str:
 
 def _table(axis: Axis, title: str, has_options: bool) -> Iterator[str]:
     yield f"\n{title}"
+    known = axis.importable() if has_options else {}
     for name, summary in axis.summaries().items():
-        yield _entry(f"  {name}", summary)
-        if has_options:
-            about = _arguments(axis.find(name))
+        is_broken = has_options and name not in known
+        yield _entry(f"  {name}", summary + ", which cannot be imported: choose it to see why" * is_broken)
+        if name in known:
+            about = _arguments(known[name])
             for option, parameter in own_options(axis, name).items():
                 yield _entry(f"    {shown(parameter)}", about.get(option, ""))
 

@@ -296,12 +296,62 @@ def test_two_packages_with_one_name_are_told_apart(package, tmp_path):
     assert ours.stdout.strip() == "ndm.parts.transforms.identity" and "identity is ours" in ours.stderr
 
 
-def test_a_broken_package_breaks_nothing_but_its_own_names(tmp_path):
+BROKEN = {
+    "absent": (None, "ModuleNotFoundError"),
+    "syntax": ("class Transform(", "SyntaxError"),
+    "failing": ("1 / 0", "ZeroDivisionError: division by zero"),
+    "leaving": ("import sys; sys.exit(3)", "SystemExit: 3"),
+}
+
+
+@pytest.fixture
+def broken(tmp_path) -> Path:
+    """An installed package of parts that cannot be imported, and of modules that have no function."""
     about = tmp_path / "broken-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[ndm.transforms]\nbroken = broken.parts:Transform\n")
-    found = in_python(tmp_path, "from ndm.base.axes import TRANSFORMS; print(TRANSFORMS.find('identity').__name__)")
+    names = "".join(f"{name} = {name}_parts:Transform\n" for name in BROKEN)
+    no_entry = "no_entry = not a valid thing\n"
+    others = "[ndm.data]\nempty = empty_parts\n[ndm.formats]\nempty = empty_parts\n"
+    (about / "entry_points.txt").write_text(f"[ndm.transforms]\n{names}{no_entry}{others}")
+    for name, (text, _) in {**BROKEN, "empty": ("", "")}.items():
+        if text is not None:
+            (tmp_path / f"{name}_parts.py").write_text(text)
+    return tmp_path
+
+
+def test_a_broken_package_breaks_nothing_but_its_own_names(broken):
+    found = in_python(broken, "from ndm.base.axes import TRANSFORMS; print(TRANSFORMS.find('identity').__name__)")
     assert found.stdout.strip() == "IdentityTransform"
-    refused = call(tmp_path, "train", "moons", "--transform", "broken")
-    assert refused.returncode == 2 and "of broken, which cannot be imported" in refused.stderr
+    helped = call(broken, "train", "--help")
+    assert helped.returncode == 0 and not helped.stderr
+    said = " ".join(helped.stdout.split())
+    for name in (*BROKEN, "no_entry"):
+        assert f"{name} of the package broken, which cannot be imported: choose it to see why" in said
+    code = "from ndm.training.choices import check_choices; check_choices({'transform_options': {'width': 8}})"
+    assert in_python(broken, code).returncode == 0
+
+
+def test_what_cannot_be_imported_is_one_line(broken):
+    """By the name of an entry point and as module:Class, whatever the code of the module does."""
+    code = """
+from ndm.base.axes import DATA_SETS, FORMATS, TRANSFORMS
+from ndm.base.errors import InputError
+for axis, name in {cases}:
+    try:
+        axis.find(name)
+    except InputError as error:
+        print(error)
+"""
+    names = [f"(TRANSFORMS, '{name}')" for name in BROKEN] + [
+        f"(TRANSFORMS, '{name}_parts:Transform')" for name in BROKEN
+    ]
+    others = ["(TRANSFORMS, 'no_entry')", "(DATA_SETS, 'empty')", "(FORMATS, 'empty')"]
+    result = in_python(broken, code.replace("{cases}", f"[{', '.join(names + others)}]"))
+    lines = result.stdout.splitlines()
+    assert result.returncode == 0 and len(lines) == len(names + others), result.stderr
+    for line, (_, why) in zip(lines, [*BROKEN.values()] * 2, strict=False):
+        assert "which cannot be imported" in line and why in line
+    assert "whose entry point is 'not a valid thing'; expected MODULE or MODULE:NAME" in lines[-3]
+    assert "expected a module with a function load, or a function" in lines[-2]
+    assert "expected a module with a function load_file, or a function" in lines[-1]

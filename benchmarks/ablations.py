@@ -1,16 +1,14 @@
 """What each part of the default is worth: it is left out or replaced, one at a time."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
 
-from matplotlib.figure import Figure
+from pandas import DataFrame
 
-from benchmarks.engine.aggregate import Cell
 from benchmarks.engine.comparison import difference
-from benchmarks.engine.output import INK, OTHERS, OURS, in_order, tidy
+from benchmarks.engine.figure import INK, OTHERS, OURS, subplots, tidy
 from benchmarks.engine.plan import Block, Case
+from benchmarks.engine.tables import number_of_steps
 from benchmarks.pays import Pays
 from ndm.evaluation.figures import png
 
@@ -31,32 +29,19 @@ IN_CONTINUOUS_TIME = (
 
 # All keep the recipe's learning rate: what is asked is what one change does.
 _BLOCKS = (Block((4,), IN_CHAINS, seeds=3, seconds=12), Block((None,), IN_CONTINUOUS_TIME, seeds=3, seconds=12))
-PLAN = (Case("digits", draws=16, limit=297, num_samples=0, reference=4, tuning_seconds=None, blocks=_BLOCKS),)
+PLAN = (Case("digits", draws=16, limit=297, reference=4, blocks=_BLOCKS),)
 _LINEAR = 0.1  # differences up to it are drawn to scale, larger ones by their logarithm
 
 
-@dataclass(frozen=True)
-class Ablations(Pays):
-    """What each part of the default is worth: leaves out or replaces one at a time, at equal CPU time."""
-
-    plan: ClassVar[Sequence[Case]] = PLAN
-
-    def pictures(self, cells: Sequence[Cell]) -> dict[str, bytes]:
-        """figure.png: one line for each ablation."""
-        return {"figure.png": dots(cells)}
-
-
-def dots(cells: Sequence[Cell]) -> bytes:
+def dots(found: DataFrame) -> bytes:
     """PNG of contender - learned path by size, a panel for each T; bars are two standard errors over seeds."""
-    times = in_order([cell.of["timesteps"] for cell in cells])
-    panels = [
-        [(c.of["contender"], less) for c in cells if c.of["timesteps"] == time and (less := difference(c))]
-        for time in times
-    ]
-    height = 1.2 + 0.22 * max(len(panel) for panel in panels)
-    figure = Figure(figsize=(6.2 * len(panels), height), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, panel, time in zip(axes, panels, times, strict=True):
+    panels = {
+        time: [(name, less) for name, cell in own.groupby("contender", sort=False) if (less := difference(cell))]
+        for time, own in found.groupby("timesteps")
+    }
+    height = 1.2 + 0.22 * max(map(len, panels.values()))
+    figure, (axes,) = subplots(1, len(panels), (6.2 * len(panels), height))
+    for axis, (time, panel) in zip(axes, panels.items(), strict=True):
         panel.sort(key=lambda pair: -pair[1].value)
         for row, (_, less) in enumerate(panel):
             colour, error = OURS if less.value > 0 else OTHERS, 2 * (less.error or 0.0)
@@ -66,7 +51,15 @@ def dots(cells: Sequence[Cell]) -> bytes:
         least = min((less.value - 2 * (less.error or 0.0) for _, less in panel), default=math.inf)
         axis.set_xlim(left=min(least, 0.0) - _LINEAR / 5)
         axis.axvline(0, color=INK, linewidth=0.8)
-        axis.set_xlabel(f"contender - learned path, {cells[0].of['unit']}; right of 0 the change loses")
-        axis.set_title(f"T = {time or '∞'}", color=INK)
+        axis.set_xlabel(f"contender - learned path, {found['unit'].iloc[0]}; right of 0 the change loses")
+        axis.set_title(number_of_steps(time), color=INK)
         tidy(axis, "x")
     return png(figure)
+
+
+@dataclass(frozen=True)
+class Ablations(Pays):
+    """What each part of the default is worth: leaves out or replaces one at a time, at equal CPU time."""
+
+    plan = PLAN
+    method = replace(Pays.method, pictures={"figure.png": dots})

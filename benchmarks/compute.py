@@ -7,8 +7,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.engine.contenders import network_options
-from benchmarks.engine.images import noise_images
-from benchmarks.engine.output import table
+from benchmarks.engine.tables import table
+from benchmarks.engine.timing import noise_images
 from benchmarks.peers.unets import flops
 from ndm.base.errors import InputError
 from ndm.base.spec import Spec

@@ -1,19 +1,18 @@
 """Does the learned path pay? The default against F = identity and other contenders, at equal budgets."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from pandas import DataFrame
 
-from benchmarks.engine.aggregate import Cell, Row, sorted_by
-from benchmarks.engine.comparison import Comparison, best_rates, budget_of, compared, difference
-from benchmarks.engine.output import COLOURS, INK, MARKS, in_order, table, tidy
+from benchmarks.engine.comparison import Comparison, Method, chosen, difference, difference_text, with_failures
+from benchmarks.engine.figure import INK, legend, style, subplots, tidy
 from benchmarks.engine.plan import Block, Case, Rates
-from benchmarks.engine.study import Report
+from benchmarks.engine.tables import done, grid, keys, listing, mean, number_of_steps, plain, text
 from ndm.evaluation.figures import png
 
 PAIR = ("default", "identity")
@@ -81,158 +80,116 @@ _QUALITY = (
 )
 
 
-@dataclass(frozen=True)
-class Pays(Comparison):
-    """Does the learned path pay? Compares bounds on test of contenders trained for equal CPU time, tuned alike."""
-
-    plan: ClassVar[Sequence[Case]] = PLAN
-
-    def report(self, rows: Mapping[str, list[Row]]) -> Report:
-        found = compared(rows["measurements"])
-        return [markdown(found, best_rates(rows["learning rates"]))], self.pictures(found)
-
-    def pictures(self, cells: Sequence[Cell]) -> dict[str, bytes]:
-        """figure.png: the bound against T."""
-        return {"figure.png": picture(cells)}
-
-
-def markdown(cells: Sequence[Cell], rates: Rates) -> str:
-    """One section for each data set, one part of it for each budget: bounds, differences, quality of samples."""
-    parts = []
-    for data, own in sorted_by(cells, "data").items():
-        parts.append(f"## {data}\n\n{_examples(own)}{_choices(data, own, rates)}")
-        for budget in dict.fromkeys(map(budget_of, own)):
-            parts += _of_budget([cell for cell in own if budget_of(cell) == budget], budget)
-    return "\n\n".join(parts)
+def section(own: DataFrame, rates: Rates) -> list[str]:
+    """For one data set a part for each budget: bounds, differences, quality of samples."""
+    about, whole = "No training came to its end.", done(own)
+    if len(whole):
+        row = whole.iloc[0]
+        about = f"First {row['num_examples']:.0f} {row['split']} examples, {row['draws']} draws each."
+    kinds = {"chains": chosen(own, rates, continuous=False), "continuous time": chosen(own, rates, continuous=True)}
+    if factors := "; for ".join(f"{kind}: {each}" for kind, each in kinds.items() if each):
+        about += f" Factors of the learning rate, chosen on validation, for {factors}."
+    parts = [f"## {own['data'].iloc[0]}", about]
+    for budget, part in own.groupby("budget", sort=False):
+        parts += [f"### {budget} of training", *_of_budget(part)]
+    return parts
 
 
-def _of_budget(own: Sequence[Cell], budget: str) -> list[str]:
-    at = {(cell.of["contender"], cell.of["timesteps"]): cell for cell in own}
-    names, times = list(dict.fromkeys(name for name, _ in at)), in_order([time for _, time in at])
-    counts, unit = [len(cell.rows) for cell in own], own[0].of["unit"]
-    seeds = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else str(counts[0])
-
-    def grid(names: Sequence[str], entry: Callable[[Cell], str]) -> str:
-        lines = [[n, *(entry(at[n, time]) if (n, time) in at else "" for time in times)] for n in names]
-        return table("", [f"T = {time or '∞'}" for time in times], lines)
-
+def _of_budget(own: DataFrame) -> list[str]:
+    unit, counts = own["unit"].iloc[0], own["failed"].isna().groupby([own["contender"], own["timesteps"]]).sum()
+    seeds = f"{counts.min()} to {counts.max()}" if counts.min() < counts.max() else str(counts.min())
+    by_time = partial(grid, own, "contender", "timesteps", head=number_of_steps)
     parts = [
-        f"### {budget} of training",
         f"Bound, {unit}: mean ± standard error over {seeds} seeds.",
-        grid(names, lambda cell: cell.text("total") + (f" ({cell.failed} diverged)" if cell.failed else "")),
+        by_time(lambda cell: with_failures(cell, text(cell, "total"))),
     ]
-    if others := [name for name in names if any(difference(at.get((name, time))) for time in times)]:
-        parts += [_PAIRED.format(unit=unit), grid(others, lambda cell: str(difference(cell) or ""))]
-    parts += [*_reaches(at, times), "Steps trained, ms a step, parameters:", grid(names, _cost)]
-    return parts + _quality(own, names)
+    if difference(own):
+        parts += [_PAIRED.format(unit=unit), by_time(difference_text)]
+    return [*parts, *_reaches(own), "Steps trained, ms a step, parameters:", by_time(_cost), *_quality(own)]
 
 
-def _cost(cell: Cell) -> str:
+def _cost(cell: DataFrame) -> str:
     figures = (("steps_trained", ".0f"), ("ms_per_step", ".1f"), ("parameters", ",.0f"))
-    return ", ".join(filter(None, (cell.plainly(*each) for each in figures)))
+    return ", ".join(filter(None, (plain(cell, *each) for each in figures)))
 
 
-def _reaches(at: Mapping[tuple[str, int | None], Cell], times: Sequence[int | None]) -> list[str]:
-    def total(name: str, time: int | None) -> float:
-        found = at[name, time].mean("total") if (name, time) in at else None
-        return found.value if found else math.inf
-
-    mark = total("identity", _AMPLE)
-    if mark == math.inf:
+def _reaches(own: DataFrame) -> list[str]:
+    cells = own.groupby(["contender", "timesteps"])
+    totals = {at: found.value for at, cell in cells if (found := mean(cell, "total"))}
+    mark = totals.get(("identity", _AMPLE))
+    if mark is None:
         return []
-    reached = [time for time in times if time and total("default", time) <= mark]
-    where = f"**T = {reached[0]}**" if reached else "no T that was measured"
+    reached = [
+        time for (name, time), total in totals.items() if name == "default" and time < math.inf and total <= mark
+    ]
+    where = f"**{number_of_steps(min(reached))}**" if reached else "no T that was measured"
     return [f"The default reaches identity's bound at T = {_AMPLE} ({mark:.3f}) at {where}."]
 
 
-def _quality(own: Sequence[Cell], names: Sequence[str]) -> list[str]:
-    found = {(cell.of["contender"], way): cell for cell in own for way in cell.names("energy_distance")}
-    ways = {way for _, way in found if way != "floor"}
-    heads = sorted(ways, key=lambda way: (way.split(",")[0], int(way.split()[-2])))
+def _quality(own: DataFrame) -> list[str]:
+    ways = [name for name in keys(own, "energy_distance") if name != "floor"]
     if not ways:
         return []
-
-    def entry(name: str, way: str) -> str:
-        return found[name, way].text(way, "energy_distance", 4) if (name, way) in found else ""
-
-    floor = next(entry(*each) for each in found if each[1] == "floor")
-    return [
-        _QUALITY.format(floor=floor),
-        table("", heads, [[name, *(entry(name, way) for way in heads)] for name in names]),
-    ]
+    ways.sort(key=lambda way: (way.split(",")[0], int(way.split()[-2])))
+    floor = own.dropna(subset="energy_distance.floor").drop_duplicates("seed")  # of data alone: the same for all
+    entries = {way: partial(text, name=f"energy_distance.{way}", digits=4) for way in ways}
+    return [_QUALITY.format(floor=text(floor, "energy_distance.floor", 4)), listing(own, "contender", entries)]
 
 
-def _examples(own: Sequence[Cell]) -> str:
-    row = next((cell.rows[0] for cell in own if cell.rows), None)
-    if row is None:
-        return "No training came to its end."
-    return f"First {row['num_examples']} {row['split']} examples, {row['draws']} draws each."
-
-
-def _choices(data: str, own: Sequence[Cell], rates: Rates) -> str:
-    names = list(sorted_by(own, "contender"))
-    factors = [
-        f"{kind}: {', '.join(f'{name} {rates[data, name, limit]:g}' for name in names if (data, name, limit) in rates)}"
-        for kind, limit in (("chains", False), ("continuous time", True))
-        if any((data, name, limit) in rates for name in names)
-    ]
-    return f" Factors of the learning rate, chosen on validation, for {'; for '.join(factors)}." if factors else ""
-
-
-def picture(cells: Sequence[Cell]) -> bytes:
+def picture(found: DataFrame) -> bytes:
     """PNG of the bound against T, and below it the difference from the default or its path, a column a data set.
 
     It shows the budget of each data set that has the most cells; vertical bars are standard errors over seeds.
     """
-    names, panels = list(sorted_by(cells, "contender")), list(map(_fullest, sorted_by(cells, "data").values()))
-    figure = Figure(figsize=(max(4.4 * len(panels), 6), 7.2), layout="constrained")
-    axes = figure.subplots(2, len(panels), squeeze=False, sharex="col", height_ratios=[3, 2])
-    legend: dict[str, Any] = {}
+    names, panels = list(found["contender"].unique()), [_fullest(own) for _, own in found.groupby("data", sort=False)]
+    figure, axes = subplots(2, len(panels), (max(4.4 * len(panels), 6), 7.2), sharex="col", height_ratios=[3, 2])
     for (top, below), own in zip(axes.T, panels, strict=True):
         _draw(top, below, own, names)
-        top.set_title(f"{own[0].of['data']}, {budget_of(own[0])}", color=INK)
-        handles, labels = top.get_legend_handles_labels()
-        for label, handle in zip(labels, handles, strict=True):
-            legend.setdefault(label, handle)
-    figure.legend(list(legend.values()), list(legend), loc="outside lower center", ncols=4, frameon=False)
+        top.set_title(f"{own['data'].iloc[0]}, {own['budget'].iloc[0]}", color=INK)
+    legend(figure, columns=4)
     return png(figure)
 
 
-def _fullest(own: Sequence[Cell]) -> list[Cell]:
-    """The cells of the budget at which most was compared."""
-    budgets = [budget_of(cell) for cell in own]
-    budget = max(dict.fromkeys(budgets), key=budgets.count)
-    return [cell for cell in own if budget_of(cell) == budget]
+def _fullest(own: DataFrame) -> DataFrame:
+    """The rows of the budget at which most was compared."""
+    number = {
+        budget: len(part.groupby(["contender", "timesteps"])) for budget, part in own.groupby("budget", sort=False)
+    }
+    return own[own["budget"] == max(number, key=number.__getitem__)]
 
 
-def _draw(top: Axes, below: Axes, own: Sequence[Cell], names: Sequence[str]) -> None:
-    finite = in_order([cell.of["timesteps"] for cell in own if cell.of["timesteps"]]) or [1]
-    infinity = math.log2(finite[-1] or 1) + 1.5
-    present = [name for name in names if any(cell.of["contender"] == name and cell.rows for cell in own)]
+def _draw(top: Axes, below: Axes, own: DataFrame, names: Sequence[str]) -> None:
+    finite, unit = sorted(set(own["timesteps"]) - {math.inf}) or [1], own["unit"].iloc[0]
+    infinity = math.log2(finite[-1]) + 1.5
+    present = [name for name in names if name in set(done(own)["contender"])]
     for index, name in enumerate(present):
-        curve = [cell for cell in own if cell.of["contender"] == name and cell.rows]
-        curve.sort(key=lambda cell: cell.of["timesteps"] or math.inf)
+        curve = done(own)[lambda rows, name=name: rows["contender"] == name].groupby("timesteps")
         # A little apart, so that error bars at the same T can be told from each other.
         shift = 0.012 * infinity * (index - (len(present) - 1) / 2)
-        places = [shift + (math.log2(cell.of["timesteps"]) if cell.of["timesteps"] else infinity) for cell in curve]
-        number = names.index(name)
-        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "marker": MARKS[number % len(MARKS)]}
-        style |= {"linewidth": 1.8, "zorder": 3} if name == "default" else {"linewidth": 1.0, "zorder": 2}
-        for axis, label, values in (
-            (top, name, [cell.mean("total") for cell in curve]),
-            (below, "", map(difference, curve)),
-        ):
-            points = [
-                (place, each.value, each.error or 0.0) for place, each in zip(places, values, strict=True) if each
-            ]
-            for beyond in (False, True):  # a line through the finite T, and apart from it the limit
-                if some := [point for point in points if (point[0] > infinity - 0.5) == beyond]:
-                    axis.errorbar(*np.transpose(some), label=label, markersize=4, capsize=2, **style)
+        width = {"linewidth": 1.8, "zorder": 3} if name == "default" else {"linewidth": 1.0, "zorder": 2}
+        look = style(names.index(name)) | width
+        for axis, label, figure in ((top, name, partial(mean, name="total")), (below, "", difference)):
+            for limit in (False, True):  # a line through the finite T, and apart from it the limit
+                points = [
+                    (shift + (infinity if limit else math.log2(time)), each.value, each.error or 0.0)
+                    for time, cell in curve
+                    if (time == math.inf) == limit and (each := figure(cell))
+                ]
+                if points:
+                    axis.errorbar(*np.transpose(points), label=label, **look)
                     label = ""  # in the legend once
-    below.axhline(0, color=COLOURS[names.index("default")] if "default" in names else INK, linewidth=1)
-    below.set(xlabel="T", ylabel=f"contender - learned path, {own[0].of['unit']}")
-    below.set_xticks([*(math.log2(time or 1) for time in finite), infinity], [*map(str, finite), "∞"])
-    top.set_ylabel(f"bound, {own[0].of['unit']} (lower is better)")
+    below.axhline(0, color=style(names.index("default"))["color"] if "default" in names else INK, linewidth=1)
+    below.set(xlabel="T", ylabel=f"contender - learned path, {unit}")
+    below.set_xticks([*map(math.log2, finite), infinity], [*(f"{time:.0f}" for time in finite), "∞"])
+    top.set_ylabel(f"bound, {unit} (lower is better)")
     for axis in (top, below):
         axis.axvline(infinity - 0.75, color=INK, linewidth=0.6, linestyle=":", alpha=0.5)
         tidy(axis, "y")
+
+
+@dataclass(frozen=True)
+class Pays(Comparison):
+    """Does the learned path pay? Compares bounds on test of contenders trained for equal CPU time, tuned alike."""
+
+    plan = PLAN
+    method = Method(section, {"figure.png": picture})

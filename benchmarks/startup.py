@@ -1,25 +1,23 @@
 """What a command costs before it works: CPU time of `ndm --help` and of imports, against an earlier commit.
 
-    python -m benchmarks startup --against c79c47b
-
 Every call runs in a new process: its user and system time together, on one thread. Those of both commits take turns,
 so that a machine that is busy is as busy for one as for the other.
 """
 
 import os
 import statistics
-import subprocess
-import sys
-import tarfile
 import tempfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.engine.commits import AgainstCommit, CommitJob, python, trees
+from benchmarks.engine.machine import machine
+from benchmarks.engine.rows import Row
+from benchmarks.engine.study import Report, Stage
+from benchmarks.engine.tables import table
 
-ROOT = Path(__file__).parents[1]
 CASES = {
     "python -c pass": ["-c", "pass"],
     "import torch": ["-c", "import torch"],
@@ -36,52 +34,41 @@ HEAVY = ("torch", "matplotlib", "numpy")
 
 
 @dataclass(frozen=True)
-class Startup:
+class Startup(AgainstCommit):
     """CPU time of imports and of commands that only say something, now and at an earlier commit."""
 
-    against: str | None = None
-    """The commit to compare with."""
-    repeats: int = 5
-    """Processes of each call, of which the median counts."""
+    def stages(self, rows: Mapping[str, Row]) -> Iterable[Stage]:
+        """One job: all calls take turns."""
+        return [Stage("startup", execute, self.jobs(["all"], rows), ("seconds", "loads", "machine"))]
 
-    def run(self) -> int:
-        """Measure and print a table in Markdown."""
-        with tempfile.TemporaryDirectory() as place:
-            trees = {"now": ROOT}
-            if self.against is not None:
-                trees[self.against] = _extracted(self.against, Path(place, "before"))
-            empty = Path(place, "empty")
-            empty.mkdir()
-            calls = [(name, tree) for name in CASES for tree in trees]
-            seconds: dict[tuple[str, str], list[float]] = {call: [] for call in calls}
-            for turn in range(self.repeats + 1):  # the first compiles what is not compiled yet, and does not count
-                for name, tree in calls:
-                    found = cpu_seconds(CASES[name], trees[tree], empty)
-                    seconds[name, tree] += [found] * (turn > 0)
-            self._show(seconds, trees, {name: heavy(CASES[name], ROOT, empty) for name in CASES})
-        return 0
+    def report(self, rows: Mapping[str, list[Row]]) -> Report:
+        (row,) = rows["startup"]
+        whole = row["seconds"]["import torch"][-1]
+        lines = [
+            [f"`{name}`", *(f"{each:.2f}" for each in seconds), f"{seconds[-1] / whole:.2f}", row["loads"][name]]
+            for name, seconds in row["seconds"].items()
+        ]
+        heads = [*([f"{row['against']}, s"] if row["against"] else []), "now, s", "of `import torch`", "loads"]
+        said = f"Medians of {self.repeats} processes that took turns; user and system time on one thread."
+        return [said, table("call", heads, lines)], {}
 
-    def _show(
-        self, seconds: dict[tuple[str, str], list[float]], trees: dict[str, Path], loaded: dict[str, str]
-    ) -> None:
-        table = Table("call", *(f"{tree}, s" for tree in trees), "of import torch", "loads", box=None)
-        median = {call: statistics.median(found) for call, found in seconds.items()}
-        for name in CASES:
-            ratio = median[name, "now"] / median["import torch", "now"]
-            table.add_row(name, *(f"{median[name, tree]:.2f}" for tree in trees), f"{ratio:.2f}", loaded[name])
-        Console(width=140).print(table)
-        print(f"medians of {self.repeats} processes that took turns; user and system time on one thread")
+
+def execute(job: CommitJob) -> Row:
+    """The median seconds of each call in each tree, and what it loads now."""
+    with trees(job.against) as folders, tempfile.TemporaryDirectory() as place:
+        calls = [(name, tree) for name in CASES for tree in folders]
+        found: dict[tuple[str, Path], list[float]] = {call: [] for call in calls}
+        for turn in range(job.repeats + 1):  # the first compiles what is not compiled yet, and does not count
+            for name, tree in calls:
+                found[name, tree] += [cpu_seconds(CASES[name], tree, Path(place))] * (turn > 0)
+        seconds = {name: [statistics.median(found[name, tree]) for tree in folders] for name in CASES}
+        loads = {name: heavy(words, folders[-1], Path(place)) for name, words in CASES.items()}
+    return {"seconds": seconds, "loads": loads, "machine": machine()}
 
 
 def cpu_seconds(words: list[str], tree: Path, place: Path) -> float:
     """User and system time of Python with these words, with the package of `tree`."""
-    process = subprocess.Popen(
-        [sys.executable, *words],
-        cwd=place,
-        env=_environment(tree),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = python(tree, words, cwd=place, stdout=DEVNULL, stderr=DEVNULL)
     _, _, used = os.wait4(process.pid, 0)
     process.returncode = 0
     return used.ru_utime + used.ru_stime
@@ -89,20 +76,8 @@ def cpu_seconds(words: list[str], tree: Path, place: Path) -> float:
 
 def heavy(words: list[str], tree: Path, place: Path) -> str:
     """Which of the packages that take long to import these words import."""
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", *words], cwd=place, env=_environment(tree), capture_output=True, text=True
-    )
-    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    _, said = python(
+        tree, ["-X", "importtime", *words], cwd=place, stdout=DEVNULL, stderr=PIPE, text=True
+    ).communicate()
+    imported = {line.rpartition("|")[2].strip() for line in said.splitlines()}
     return ", ".join(name for name in HEAVY if name in imported) or "none of them"
-
-
-def _environment(tree: Path) -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
-
-
-def _extracted(commit: str, folder: Path) -> Path:
-    """The files of a commit."""
-    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True).stdout
-    with tarfile.open(fileobj=BytesIO(archive)) as files:
-        files.extractall(folder, filter="data")
-    return folder

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
-from benchmarks.engine.aggregate import Row, cells, sorted_by
-from benchmarks.engine.job import Task
+from benchmarks.engine.figure import INK, OTHERS, OURS, subplots
 from benchmarks.engine.machine import machine
-from benchmarks.engine.output import INK, OTHERS, OURS, table
+from benchmarks.engine.plan import Block, Case, Trainings, measurements
 from benchmarks.engine.quality import training_examples
-from benchmarks.engine.study import Report, Stage, Trainings
+from benchmarks.engine.rows import Row
+from benchmarks.engine.study import Report, Stage, Task
+from benchmarks.engine.tables import frame, table, text
 from benchmarks.engine.training import budgeted, load_once, trained
 from ndm.base.noise import sample_noise
 from ndm.bounds.nelbo import nelbo
@@ -30,6 +30,8 @@ from ndm.recipes import recipe
 from ndm.samplers.deterministic import Deterministic
 from ndm.samplers.ode import Ode
 
+CONTENDERS = {"F = identity": None} | {f"learned F, weight {weight:g}": weight for weight in (0.0, 0.3, 1.0)}
+"""The weights of the energy, by what is trained with them."""
 NUMBER = 1500  # of paths, samples and held-out points: exact transport is cubic in it
 FEW = (2, 4, 8)  # steps of the first-order sampler
 _DRAWN, _MOMENTS, _DIGITS = 80, 24, 4  # of the picture: paths, points of a path, decimals
@@ -37,16 +39,6 @@ _SHOWN = {
     **{"energy": "energy", "displacement": "displacement", "straightness": "straightness", "optimal": "exact OT"},
     **{"w2": "W2²", "floor": "floor", "excess": "ODE - truth", "nelbo": "NELBO"},
 }
-
-
-@dataclass(frozen=True)
-class Case:
-    """One data set with all its contenders, for seeds 0 to `seeds` - 1."""
-
-    data: str
-    weights: tuple[float | None, ...]
-    seeds: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -63,27 +55,17 @@ class PathJob(Task):
 class Straightening(Trainings):
     """What `--kinetic-weight` does to paths: their energy, length and straightness, and where they end."""
 
-    plan: ClassVar[Sequence[Case]] = tuple(
-        Case(data, (None, 0.0, 0.3, 1.0), seeds=3, seconds=20) for data in ("8gaussians", "moons")
+    plan = tuple(
+        Case(data, blocks=(Block((None,), tuple(CONTENDERS), seeds=3, seconds=20),)) for data in ("8gaussians", "moons")
     )
-
-    @property
-    def cases(self) -> Sequence[Case]:
-        return [replace(case, seconds=case.seconds * self.scale) for case in self.of_data(self.plan)]
 
     def check(self) -> None:
         super().check()
         require_transport()
 
     def stages(self, rows: Mapping[str, Row]) -> Iterable[Stage]:
-        """Contenders follow each other, seeds come last: what is done is always balanced."""
-        jobs = [
-            PathJob(case.data, weight, case.seconds, seed)
-            for seed in range(max(case.seeds for case in self.cases))
-            for case in self.cases
-            for weight in case.weights
-            if seed < case.seeds
-        ]
+        trained = measurements(self.cases(), {})
+        jobs = [PathJob(job.data, CONTENDERS[job.contender], job.seconds or 0.0, job.seed) for job in trained]
         return [Stage("straightening", execute, jobs, (*_SHOWN, "few", "paths", "machine"))]
 
     def keep(self, rows: dict[str, list[Row]]) -> dict[str, list[Row]]:
@@ -93,20 +75,15 @@ class Straightening(Trainings):
         return super().keep({"straightening": [row if row["key"] in first else row | {"paths": []} for row in own]})
 
     def report(self, rows: Mapping[str, list[Row]]) -> Report:
-        found = cells(rows["straightening"], "data", "kinetic_weight")
-        sections, panels = [], []
-        for data, own in sorted_by(found, "data").items():
-            names = [contender(cell.of["kinetic_weight"]) for cell in own]
-            lines = [[words, *(cell.text(name) for cell in own)] for name, words in _SHOWN.items()]
-            lines += [[f"W2², {n} steps", *(cell.text(str(n), "few") for cell in own)] for n in FEW]
-            sections.append(f"## {data}\n\n{table('', names, lines)}")
-            panels.append([(f"{data}, {name}", cell.rows[0]) for name, cell in zip(names, own, strict=True)])
+        who, sections, panels = {weight: name for name, weight in CONTENDERS.items()}, [], []
+        found = frame(row | {"contender": who[row["kinetic_weight"]]} for row in rows["straightening"])
+        names = _SHOWN | {f"few.{steps}": f"W2², {steps} steps" for steps in FEW}
+        for data, own in found.groupby("data", sort=False):
+            cells = dict(iter(own.groupby("contender", sort=False)))
+            lines = [[words, *(text(cell, name) for cell in cells.values())] for name, words in names.items()]
+            sections.append(f"## {data}\n\n{table('', cells, lines)}")
+            panels.append([(f"{data}, {name}", cell.iloc[0].to_dict()) for name, cell in cells.items()])
         return sections, {"paths.png": picture(panels)}
-
-
-def contender(weight: float | None) -> str:
-    """What it is called."""
-    return "F = identity" if weight is None else f"learned F, weight {weight:g}"
 
 
 def configuration(job: PathJob) -> Config:
@@ -168,8 +145,7 @@ def figures(model: NeuralDiffusion, data: DataSet, seed: int) -> Row:
 def picture(panels: Sequence[Sequence[tuple[str, dict[str, Any]]]]) -> bytes:
     """PNG of rows of panels (title, row of a job): every path is a line, its points at equal steps of time."""
     height, width = len(panels), max(map(len, panels))
-    figure = Figure(figsize=(3.4 * width, 3.7 * height), layout="constrained")
-    axes = figure.subplots(height, width, squeeze=False)
+    figure, axes = subplots(height, width, (3.4 * width, 3.7 * height))
     for line, own in zip(axes, panels, strict=True):
         for axis in line[len(own) :]:
             axis.set_axis_off()

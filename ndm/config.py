@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from ndm.base.axes import (
+    PARALLEL,
     PREDICTORS,
     REVERSE_STEPS,
     SAMPLERS,
@@ -16,8 +17,9 @@ from ndm.base.axes import (
     VOLATILITIES,
 )
 from ndm.base.errors import InputError
+from ndm.base.kinds import fits
 from ndm.base.seeds import check_seed
-from ndm.base.settings import Names, Options, fits, parsed, read, written
+from ndm.base.settings import Names, Options, parsed, read, written
 from ndm.data import DataSet
 
 _MOST_THREADS = 1024
@@ -75,7 +77,7 @@ class Config:
     """Examples in a step, all processes together."""
     accumulate: int = 1
     """Slices of its rows of a batch that a process computes one after the other: less memory, the same gradient."""
-    parallel: Literal["ddp", "fsdp"] = "ddp"
+    parallel: str = "ddp"
     """What each of several processes has of the model: ddp, a copy; fsdp, a part of weights, gradients and moments."""
     learning_rate: float = 2e-3
     """Of AdamW, after the warm-up."""
@@ -194,6 +196,7 @@ CHOICES = {
     "reverse_step": REVERSE_STEPS,
     "time_sampler": TIME_SAMPLERS,
     "sampler": SAMPLERS,
+    "parallel": PARALLEL,
 }
 BUDGET = ("max_steps", "max_seconds")  # one of them given on the command line takes the place of a recipe's
 

@@ -1,13 +1,12 @@
 """A Neural Diffusion Model: five distributions built from a schedule, a transformation, a predictor and a decoder."""
 
-from collections.abc import Callable
-from types import NoneType
-from typing import Any, get_args
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
+from ndm.base.kinds import checks_arguments, with_article
 from ndm.base.modes import callers_autocast, undisturbed, usable
 from ndm.base.part import Part
 from ndm.base.precision import check_noise, check_tensors, holds, in_precision
@@ -69,13 +68,9 @@ class NeuralDiffusion(Pretrained):
         condition: Condition | None = None,
     ) -> None:
         super().__init__()
-        _check_kind("schedule", schedule, Schedule)
-        _check_kind("transform", transform, Transform)
-        _check_kind("predictor", predictor, Predictor if isinstance(predictor, Part) else Callable)
-        _check_kind("decoder", decoder, Decoder)
-        _check_kind("volatility", volatility, Volatility | None)
-        _check_kind("reverse_step", reverse_step, ReverseStep | None)
-        _check_kind("condition", condition, Condition | None)
+        if isinstance(predictor, Part) and not isinstance(predictor, Predictor):  # which is callable, but not so
+            advice = "make a predictor of it: DirectPredictor(...)" if isinstance(predictor, Network) else ""
+            raise InputError(f"predictor = {type(predictor).__name__}", "a Predictor", advice)
         self.schedule = schedule
         self.transform = transform
         self.predictor = predictor if isinstance(predictor, Predictor) else CallablePredictor(predictor)
@@ -88,16 +83,23 @@ class NeuralDiffusion(Pretrained):
     def _check_fit(self) -> None:
         """Raise `InputError` where parts do not fit each other: what each of them asks for, and events of one shape."""
         parts: dict[str, Part] = {name: part for name, part in self.named_children() if isinstance(part, Part)}
-        for part in parts.values():
-            part.check_fit(parts)
-        shapes = {
-            f"a {name} for events of shape {shape}": shape
-            for name, part in parts.items()
-            for module in part.modules()
-            if isinstance(shape := getattr(module, "event_shape", None), tuple)
-        }
+        for each in (module for part in parts.values() for module in part.modules() if isinstance(module, Part)):
+            each.check_fit(parts)
+        shapes = {f"{with_article(name)} for events of shape {shape}": shape for name, shape in self._shapes()}
         if len(set(shapes.values())) > 1:
             raise InputError(", ".join(shapes), "one shape", "make all parts for the same events")
+
+    @property
+    def event_shape(self) -> tuple[int, ...] | None:
+        """The shape of the events that its parts are made for; None where they serve any."""
+        return next((shape for _, shape in self._shapes()), None)
+
+    def _shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """The shapes of events that parts are made for, each with the name of the part."""
+        for name, part in self.named_children():
+            for module in part.modules():
+                if isinstance(shape := getattr(module, "event_shape", None), tuple):
+                    yield name.replace("_", " "), shape
 
     def checked(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """Check the data x (B, *event) and convert them to float32 at least.
@@ -109,6 +111,7 @@ class NeuralDiffusion(Pretrained):
         self.check_condition(cond, len(x))
         return in_precision(self, x, "data")
 
+    @checks_arguments
     def check_condition(self, cond: Tensor | None, number: int) -> None:
         """Raise `InputError` unless cond is the condition of each of `number` examples, or None for none."""
         if cond is None or self.condition is None:
@@ -136,6 +139,7 @@ class NeuralDiffusion(Pretrained):
         with callers_autocast():
             return self.transform.curve(x, cond)
 
+    @checks_arguments
     @undisturbed()
     def predict(self, z_t: Tensor, t: Tensor, cond: Tensor | None = None, level: NoiseLevel | None = None) -> Curve:
         """Predict the curve from latents z_t (B, *event) at times t, (B,) or ().
@@ -168,6 +172,7 @@ class NeuralDiffusion(Pretrained):
         check_tensors(like=like)
         return Gaussian(torch.zeros_like(like), torch.ones((), dtype=like.dtype, device=like.device))
 
+    @checks_arguments
     @undisturbed()
     def marginal(self, curve: Curve, t: Tensor) -> Gaussian:
         """q(z_t | x) = N(alpha_t F(x, t), sigma_t^2 I), from the curve of x."""
@@ -175,6 +180,7 @@ class NeuralDiffusion(Pretrained):
         level, mean = self.schedule(t), curve(t)
         return Gaussian(like_event(level.alpha, mean) * mean, like_event(level.sigma, mean))
 
+    @checks_arguments
     @undisturbed()
     def posterior(
         self, z_t: Tensor, curve: Curve, s: Tensor, t: Tensor, volatility: Volatility | None = None
@@ -192,6 +198,7 @@ class NeuralDiffusion(Pretrained):
             raise InputError("s >= t", "s < t", "the posterior goes from the noisier latent to the cleaner one")
         return self.kernel(z_t, s, t, volatility)(z_t, curve)
 
+    @checks_arguments
     @undisturbed()
     def kernel(self, like: Tensor, s: Tensor, t: Tensor, volatility: Volatility | None = None) -> Kernel:
         """`posterior` before its curve is known, for latents shaped like `like` (B, *event).
@@ -207,6 +214,7 @@ class NeuralDiffusion(Pretrained):
             s, t, like_event(at_s.alpha, like), like_event(at_t.alpha, like), c, variance.sqrt(), self.transform.basis
         )
 
+    @checks_arguments
     @undisturbed()
     def velocity(self, z_t: Tensor, curve: Curve, t: Tensor, level: NoiseLevel | None = None) -> Tensor:
         """dz/dt of the deterministic process (eta = 0) in the limit of many steps, (B, *event):
@@ -232,6 +240,7 @@ class NeuralDiffusion(Pretrained):
         level = self.schedule(t)
         return self.velocity(z_t, self.predict(z_t, t, cond, level), t, level)
 
+    @checks_arguments
     @undisturbed()
     def reverse_sde(
         self, z_t: Tensor, curve: Curve, t: Tensor, volatility: Volatility | None = None
@@ -243,12 +252,14 @@ class NeuralDiffusion(Pretrained):
         drift (B, *event) and g, which broadcasts against it, in coordinates of the transformation's basis B.
         `volatility` takes the place of the model's own.
         """
+        check_tensors(z_t=z_t, t=t)
         level = self.schedule(t)
         drift = self.velocity(z_t, curve, t, level)  # first, so that a curve that remembers is evaluated once
         g = self.diffusion(z_t, t, volatility, level)
         deviation = z_t - like_event(level.alpha, z_t) * curve(t)
         return drift + self.transform.basis.scale((g / like_event(level.sigma, z_t)) ** 2 / 2, deviation), g
 
+    @checks_arguments
     @undisturbed()
     def diffusion(
         self, like: Tensor, t: Tensor, volatility: Volatility | None = None, level: NoiseLevel | None = None
@@ -259,6 +270,7 @@ class NeuralDiffusion(Pretrained):
         eta = like_event((volatility or self.volatility).eta(t, self.schedule, self.transform), like)
         return like_event(level.sigma, like) * (eta * like_event(level.gamma_prime, like)).sqrt()
 
+    @checks_arguments
     @undisturbed()
     def reverse_kernel(self, z_t: Tensor, predicted: Curve, step: Tensor, timesteps: int) -> Gaussian | Mixture:
         """p(z_s | z_t) of the chain of T = `timesteps` steps, from t = (k + 1) / T to s = k / T, k = `step` (B,).
@@ -271,6 +283,7 @@ class NeuralDiffusion(Pretrained):
         kernel = self.kernel(z_t, s, t)
         return self.reverse_kernel_at(kernel(z_t, predicted), kernel, predicted, step, timesteps)
 
+    @checks_arguments
     @undisturbed()
     def reverse_kernel_at(
         self,
@@ -286,19 +299,3 @@ class NeuralDiffusion(Pretrained):
         """
         deviation = kernel.deviation(predicted.posterior) if self.reverse_step.needs_posterior else None
         return self.reverse_step.distribution(q, deviation, step, timesteps)
-
-
-def _check_kind(name: str, part: object, kind: Any) -> None:
-    """Raise `InputError` unless a part is of the kind of its place, and made: not a class."""
-    if isinstance(part, type):
-        raise InputError(f"{name} = {part.__name__}, a class", "a part that is made", f"say {part.__name__}(...)")
-    if not isinstance(part, kind):
-        kinds = "a callable" if kind is Callable else " or ".join(_named(each) for each in get_args(kind) or (kind,))
-        advice = (
-            "make a predictor of it: DirectPredictor(...)" if kind is Predictor and isinstance(part, Network) else ""
-        )
-        raise InputError(f"{name} = {type(part).__name__}", kinds, advice)
-
-
-def _named(kind: type) -> str:
-    return "None" if kind is NoneType else f"a {kind.__name__}"

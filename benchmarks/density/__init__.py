@@ -2,24 +2,20 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 import tyro
 from torch import Tensor
 
 from benchmarks.density.contenders import CONTENDERS
-from benchmarks.density.output import markdown, picture, scatter
-from benchmarks.engine.aggregate import Row
-from benchmarks.engine.comparison import Comparison, Method, best_rates, compared
-from benchmarks.engine.job import Job
-from benchmarks.engine.plan import Block, Case
+from benchmarks.density.output import picture, scatter, section
+from benchmarks.engine.comparison import Comparison, Method
+from benchmarks.engine.plan import Block, Case, Job
 from benchmarks.engine.quality import energy_distance, scaled, training_points
-from benchmarks.engine.study import Report
-from benchmarks.engine.training import attempt, load_once, stored
-from benchmarks.peers.peer import Contender, Fitted
+from benchmarks.engine.rows import Row
+from benchmarks.engine.training import attempt, cost, load_once, stored
+from benchmarks.peers.densities import Contender, Fitted
 from ndm.base.errors import InputError
 from ndm.base.registry import choose
 from ndm.data import DataSet
@@ -28,8 +24,7 @@ _SHOWN = 1000  # samples that are kept for a picture, of the first seed
 # Rates are tried at the full budget: trials of five seconds chose far too high ones for it.
 PLAN = tuple(
     Case(
-        *(data, 0, 3000, 3000, None, 30),
-        blocks=(Block((None,), tuple(CONTENDERS), seeds=3, seconds=30),),
+        *(data, 0, 3000, 3000, None, 30, (Block((None,), tuple(CONTENDERS), seeds=3, seconds=30),)),
         tuning_limit=1000,
     )
     for data in ("moons", "8gaussians", "checkerboard", "pinwheel", "cities")
@@ -53,13 +48,7 @@ def execute(job: Job) -> Row:
         assert job.seconds is not None
         began = time.process_time()
         fitted = _contender(job).fit(data, job.seconds, job.seed, job.learning_rate)
-        seconds = time.process_time() - began
-        training = {
-            "training_seconds": seconds,
-            "steps_trained": fitted.steps,
-            "ms_per_step": 1e3 * seconds / max(fitted.steps, 1),
-            "parameters": sum(p.numel() for p in fitted.network.parameters()),
-        }
+        training = cost(fitted.network, fitted.steps, time.process_time() - began)
         try:
             return training | _likelihood(fitted, data, job) | _samples(fitted, data, job)
         except InputError as error:  # the solver's: an ODE that blows up, or does not arrive
@@ -107,25 +96,25 @@ def _samples(fitted: Fitted, data: DataSet, job: Job) -> Row:
     return figures | ({} if job.seed else {"samples": samples[:_SHOWN].astype(float).round(2).tolist()})
 
 
-_FIGURES = ("total", "standard_error", "likelihood_seconds", "training_seconds", "steps_trained", "parameters")
+_FIGURES = (
+    *("total", "standard_error", "likelihood_seconds"),
+    *("training_seconds", "steps_trained", "ms_per_step", "parameters"),
+)
 
 
 @dataclass(frozen=True)
 class Density(Comparison):
     """Held-out log-likelihood of points: ours against a spline flow and flow matching, trained for equal CPU time."""
 
-    plan: ClassVar[Sequence[Case]] = PLAN
-    method: ClassVar[Method] = Method(execute, configuration, (*_FIGURES, "ms_per_step"))
-    references: ClassVar[tuple[str, ...]] = ("nsf",)
+    plan = PLAN
+    method = Method(
+        *(section, {"figure.png": picture, "samples.png": scatter}, execute, configuration, _FIGURES),
+        references=("nsf",),
+    )
 
     timesteps: tyro.conf.Suppress[tuple[int, ...]] = ()  # all are models of continuous time
 
     def check(self) -> None:
         super().check()
-        for name in dict.fromkeys(name for case in self.cases for name in case.contenders):
+        for name in dict.fromkeys(name for case in self.cases() for name in case.contenders):
             choose("contender", name, CONTENDERS).check()
-
-    def report(self, rows: Mapping[str, list[Row]]) -> Report:
-        found = compared(rows["measurements"])
-        pictures = {"figure.png": picture(found), "samples.png": scatter(found)}
-        return [markdown(found, best_rates(rows["learning rates"]))], pictures

@@ -1,19 +1,16 @@
 """What contends: our two models, the peers, and the only place where they have names."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmarks.engine.training import budgeted, trained
-from benchmarks.peers.flow_matching import FlowMatching
-from benchmarks.peers.nsf import NeuralSplineFlow
-from benchmarks.peers.peer import Contender, Fitted, plane_recipe
+from benchmarks.engine.contenders import Change, change
+from benchmarks.engine.training import budgeted, time_density, trained
+from benchmarks.peers.densities import Contender, Fitted, FlowMatching, NeuralSplineFlow, plane_recipe
 from ndm.bounds.nelbo import nelbo
-from ndm.bounds.time_samplers import Importance
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.ode.likelihood import log_prob
@@ -21,49 +18,42 @@ from ndm.ode.solvers.adaptive import Adaptive
 from ndm.samplers.ode import Ode
 
 _DRAWS = 16  # of the bound, for each example
-OURS: dict[str, Callable[[Config], Config]] = {
-    "identity": lambda config: replace(config, transform="identity", predictor="direct"),
-    "learned": lambda config: replace(config, transform="scaling", predictor="direct"),
-}
 
 
 @dataclass(frozen=True)
 class NeuralDiffusionContender(Contender):
-    """One of `OURS`, in continuous time."""
+    """A change of the recipe for points, in continuous time."""
 
-    name: str
+    changed: Change
+
+    def config(self, data: DataSet, seconds: float, seed: int, rate: float) -> Config:
+        """What `fit` trains."""
+        return budgeted(self.changed(plane_recipe(data)), seconds, None, seed, rate)
 
     def configuration(self, data: DataSet, seconds: float, seed: int, rate: float) -> dict[str, Any]:
-        return asdict(self._config(data, seconds, seed, rate))
-
-    def _config(self, data: DataSet, seconds: float, seed: int, rate: float) -> Config:
-        return budgeted(OURS[self.name](plane_recipe(data)), seconds, None, seed, rate)
+        return asdict(self.config(data, seconds, seed, rate))
 
     def fit(self, data: DataSet, seconds: float, seed: int, rate: float) -> Fitted:
         """The averaged model: its density is that of its ODE."""
-        trainer, solver = trained(self._config(data, seconds, seed, rate), data), Adaptive()
-        model, density = (
-            trainer.ema.model,
-            trainer.time_sampler if isinstance(trainer.time_sampler, Importance) else None,
-        )
+        trainer, solver = trained(self.config(data, seconds, seed, rate), data), Adaptive()
+        model, density = trainer.ema.model, time_density(trainer)
+        sampler = Ode(model, solver=solver)
 
         def bound(x: Tensor) -> Tensor:
-            generator = torch.Generator().manual_seed(0)
-            return nelbo(model, x, draws=_DRAWS, density=density, generator=generator).total
+            return nelbo(model, x, draws=_DRAWS, density=density, generator=torch.Generator().manual_seed(0)).total
 
-        sampler = Ode(model, solver=solver)
-        return Fitted(
-            model,
-            trainer.step,
-            repr(solver),
-            partial(log_prob, model, solver=solver),
-            lambda shape, seed: sampler(shape, seed=seed),
-            bound,
-        )
+        def sample(shape: tuple[int, ...], seed: int) -> Tensor:
+            return sampler(shape, seed=seed)
+
+        return Fitted(model, trainer.step, repr(solver), partial(log_prob, model, solver=solver), sample, bound)
 
 
+OURS = {
+    name: NeuralDiffusionContender(change(transform=path, predictor="direct"))
+    for name, path in (("identity", "identity"), ("learned", "scaling"))
+}
 CONTENDERS: dict[str, Contender] = {
-    **{name: NeuralDiffusionContender(name) for name in OURS},
+    **OURS,
     "nsf": NeuralSplineFlow(),
     # Straight paths from noise to data, drawn independently. Lipman et al. (2022), https://arxiv.org/abs/2210.02747;
     # Liu et al. (2022), https://arxiv.org/abs/2209.03003.

@@ -1,15 +1,15 @@
 """What is shown of densities: tables in Markdown, the excess over the truth, and samples beside the data."""
 
-from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from pandas import DataFrame
 
-from benchmarks.engine.aggregate import Cell, sorted_by
-from benchmarks.engine.comparison import budget_of, difference
-from benchmarks.engine.output import INK, OTHERS, OURS, table, tidy
+from benchmarks.engine.comparison import chosen, difference_text, with_failures
+from benchmarks.engine.figure import INK, OTHERS, OURS, subplots, tidy
 from benchmarks.engine.plan import Rates
+from benchmarks.engine.tables import Text, done, keys, listing, mean, plain, text
 from benchmarks.engine.training import load_once
 from ndm.evaluation.figures import png
 
@@ -24,86 +24,78 @@ _SAMPLES = (
     "examples are at {floor}."
 )
 _COST = "CPU seconds on one thread, for the {number} likelihoods above and {samples} samples, and the training."
-_ERRORS = {"total": "standard_error", "excess": "excess_standard_error", "bound": "bound_standard_error"}
 _BEYOND = 0.08  # of the data's range, that is shown around it
 
 
-def markdown(cells: Sequence[Cell], rates: Rates) -> str:
-    """One section for each data set: likelihoods, samples, cost."""
-    return "\n\n".join(_section(own, rates) for own in sorted_by(cells, "data").values())
-
-
-def _section(own: Sequence[Cell], rates: Rates) -> str:
-    data, whole = own[0].of["data"], [cell for cell in own if cell.rows]
-    title = f"## {data}, {budget_of(own[0])} of training"
-    if not whole:
-        return f"{title}\n\nNo training came to its end."
-    row, seeds = whole[0].rows[0], "/".join(map(str, sorted({len(cell.rows) for cell in whole})))
-
-    def grid(heads: Sequence[str], line: Callable[[Cell], list[str]]) -> str:
-        return table("", heads, [[cell.of["contender"], *line(cell)] for cell in own])
-
-    parts = [title, _LIKELIHOOD.format(seeds=seeds, number=row["num_examples"])]
-    if whole[0].mean("truth"):
-        parts.append(f"The truth: {whole[0].plainly('truth', '.3f')}.")
-    parts.append(grid(["-log p", "excess", "less nsf", "bound"], _likelihoods))
-    floor = next((cell.text("floor", "energy_distance", 4) for cell in whole if cell.names("energy_distance")), "")
-    if floor:
-        parts.append(_SAMPLES.format(number=row["num_samples"], floor=floor))
-        parts.append(grid(["energy distance", "sampler"], _distance))
-    parts.append(_COST.format(number=row["num_examples"], samples=row.get("num_samples", 0)))
-    parts.append(grid(["likelihoods", "samples", "steps trained", "ms a step", "parameters"], _costs))
-    names = [cell.of["contender"] for cell in own if (data, cell.of["contender"], True) in rates]
-    if names:
-        factors = ", ".join(f"{name} {rates[data, name, True]:g}" for name in names)
+def section(own: DataFrame, rates: Rates) -> list[str]:
+    """Likelihoods, samples, and cost for one data set."""
+    title, whole = f"## {own['data'].iloc[0]}, {own['budget'].iloc[0]} of training", done(own)
+    if whole.empty:
+        return [title, "No training came to its end."]
+    seeds = "/".join(map(str, sorted(set(whole["contender"].value_counts()))))
+    number, samples = (int(whole[name].iloc[0]) if name in whole else 0 for name in ("num_examples", "num_samples"))
+    parts = [title, _LIKELIHOOD.format(seeds=seeds, number=number)]
+    if mean(whole, "truth"):
+        parts.append(f"The truth: {plain(whole, 'truth', '.3f')}.")
+    likelihoods: dict[str, Text] = {
+        "-log p": lambda cell: with_failures(cell, _with_error(cell, "total", "standard_error")),
+        "excess": partial(_with_error, name="excess", error="excess_standard_error"),
+        "less nsf": difference_text,
+        "bound": partial(_with_error, name="bound", error="bound_standard_error"),
+    }
+    parts.append(listing(own, "contender", likelihoods))
+    if samples:
+        floor = text(whole.drop_duplicates("seed"), "energy_distance.floor", 4)  # of data alone: the same for all
+        parts.append(_SAMPLES.format(number=samples, floor=floor))
+        entries = {
+            "energy distance": lambda cell: text(cell, f"energy_distance.{_sampler(cell)}", 4),
+            "sampler": _sampler,
+        }
+        parts.append(listing(own, "contender", entries))
+    costs = {
+        "likelihoods": partial(text, name="likelihood_seconds", digits=2),
+        "samples": partial(text, name="sampling_seconds", digits=2),
+        "steps trained": partial(plain, name="steps_trained", form=",.0f"),
+        "ms a step": partial(plain, name="ms_per_step", form=".2f"),
+        "parameters": partial(plain, name="parameters", form=",.0f"),
+    }
+    parts += [_COST.format(number=number, samples=samples), listing(own, "contender", costs)]
+    if factors := chosen(own, rates, continuous=True):
         parts.append(f"Factors of the learning rate, chosen on validation: {factors}.")
-    return "\n\n".join(parts)
+    return parts
 
 
-def _likelihoods(cell: Cell) -> list[str]:
-    total, excess, bound = (
-        f"{cell.text(name)} ({cell.plainly(error, '.3f')})" if cell.mean(name) else ""
-        for name, error in _ERRORS.items()
-    )
-    return [total + (f" ({cell.failed} diverged)" if cell.failed else ""), excess, str(difference(cell) or ""), bound]
+def _with_error(cell: DataFrame, name: str, error: str) -> str:
+    return f"{text(cell, name)} ({plain(cell, error, '.3f')})" if mean(cell, name) else ""
 
 
-def _distance(cell: Cell) -> list[str]:
-    sampler = next((name for name in cell.names("energy_distance") if name != "floor"), "")
-    return [cell.text(sampler, "energy_distance", 4), sampler]
+def _sampler(cell: DataFrame) -> str:
+    return next((name for name in keys(cell, "energy_distance") if name != "floor"), "")
 
 
-def _costs(cell: Cell) -> list[str]:
-    seconds = [cell.text(name, digits=2) for name in ("likelihood_seconds", "sampling_seconds")]
-    training = (("steps_trained", ",.0f"), ("ms_per_step", ".2f"), ("parameters", ",.0f"))
-    return seconds + [cell.plainly(name, form) for name, form in training]
+def _colour(cell: DataFrame) -> str:
+    return OURS if mean(cell, "bound") else OTHERS
 
 
-def _colour(cell: Cell) -> str:
-    return OURS if cell.mean("bound") else OTHERS
-
-
-def picture(cells: Sequence[Cell]) -> bytes:
+def picture(found: DataFrame) -> bytes:
     """PNG of the excess in nats, or of -log p where no truth is known, one panel for each data set.
 
     Small points are the seeds, bars two standard errors over them.
     """
-    names, sets = list(sorted_by(cells, "contender")), sorted_by(cells, "data")
-    figure = Figure(figsize=(3.1 * len(sets) + 0.8, 0.36 * len(names) + 1.4), layout="constrained")
-    axes = figure.subplots(1, len(sets), squeeze=False, sharey=True)[0]
-    for axis, (data, every) in zip(axes, sets.items(), strict=True):
-        own = [cell for cell in every if cell.rows]
-        shown = "excess" if all(cell.mean("excess") for cell in own) else "total"
-        for cell in own:
-            value, place = cell.mean(shown), names.index(cell.of["contender"])
+    names, sets = list(found["contender"].unique()), found.groupby("data", sort=False)
+    figure, (axes,) = subplots(1, len(sets), (3.1 * len(sets) + 0.8, 0.36 * len(names) + 1.4), sharey=True)
+    for axis, (data, every) in zip(axes, sets, strict=True):
+        whole = done(every)
+        shown, words = ("excess", "excess over the truth") if mean(whole, "excess") else ("total", "-log p")
+        for name, cell in whole.groupby("contender", sort=False):
+            value, place = mean(cell, shown), names.index(name)
             assert value is not None
             bar = {"fmt": "o", "markersize": 5, "capsize": 2, "color": _colour(cell)}
             axis.errorbar(value.value, place, xerr=2 * (value.error or 0.0), **bar)
-            seeds = [row[shown] for row in cell.rows]
-            axis.plot(seeds, [place] * len(seeds), ".", markersize=3, color=INK, alpha=0.5)
+            axis.plot(cell[shown], [place] * len(cell), ".", markersize=3, color=INK, alpha=0.5)
         if shown == "excess":
             axis.axvline(0, color=INK, linewidth=0.8)
-        axis.set_xlabel("excess over the truth, nats" if shown == "excess" else "-log p, nats")
+        axis.set_xlabel(f"{words}, nats")
         axis.set_title(data, color=INK)
         tidy(axis, "x")
     axes[0].set_yticks(range(len(names)), names)
@@ -111,25 +103,23 @@ def picture(cells: Sequence[Cell]) -> bytes:
     return png(figure)
 
 
-def scatter(cells: Sequence[Cell]) -> bytes:
+def scatter(found: DataFrame) -> bytes:
     """PNG: a row for each data set, test examples on the left and as many samples of the first seed beside them."""
-    names, sets = list(sorted_by(cells, "contender")), sorted_by(cells, "data")
-    figure = Figure(figsize=(1.9 * (len(names) + 1), 1.95 * len(sets)), layout="constrained")
-    axes = figure.subplots(len(sets), len(names) + 1, squeeze=False)
-    for line, (data, every) in zip(axes, sets.items(), strict=True):
-        test, own = load_once(data).test.x, {cell.of["contender"]: cell for cell in every}
-        samples = {name: np.array(row["samples"]) for name in own for row in own[name].rows if "samples" in row}
-        number = max(map(len, samples.values()), default=len(test))
+    names, sets = list(found["contender"].unique()), found.groupby("data", sort=False)
+    figure, axes = subplots(len(sets), len(names) + 1, (1.9 * (len(names) + 1), 1.95 * len(sets)))
+    for line, (data, every) in zip(axes, sets, strict=True):
+        test, drawn = load_once(str(data)).test.x, every.reindex(columns=["contender", "samples"]).dropna()
+        drawn = drawn.set_index("contender")["samples"]
         low, high = test.min(0), test.max(0)
         margin = _BEYOND * (high - low)
         for axis in line:
             axis.set(xticks=[], yticks=[])
             axis.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
-        _dots(line[0], test[:number], INK)
+        _dots(line[0], test[: max(map(len, drawn), default=len(test))], INK)
         line[0].set_ylabel(data, color=INK)
         for axis, name in zip(line[1:], names, strict=True):
-            if name in samples:
-                _dots(axis, samples[name], _colour(own[name]))
+            if name in drawn:
+                _dots(axis, np.array(drawn[name]), _colour(every[every["contender"] == name]))
     for axis, title in zip(axes[0], ["test", *names], strict=True):
         axis.set_title(title, color=INK)
     return png(figure)

@@ -14,6 +14,8 @@ from ndm.parts.transforms.series import SeriesTransform
 from ndm.training.trainer import Piece, Trainer
 
 _PHASE = 50  # steps for which one of the two learns, in alternating training
+_STEPS = ("moments", "learned", "posterior")
+_TERMS = ("prior", "diffusion", "reconstruction")
 
 Change = Callable[[Config], Config]
 
@@ -82,12 +84,8 @@ CONTENDERS: dict[str, Change] = {
     "schedule_shape": change(_SCALING, schedule="learned"),
     "scale_of_one_function": change(_SCALING, transform_options={"num_functions": 1}),
     "volatility_constant": change(_SCALING, volatility="constant"),
-    "steps_moments": with_steps("moments", _SCALING),
-    "steps_learned": with_steps("learned", _SCALING),
-    "steps_posterior": with_steps("posterior", _SCALING),
-    "identity_steps_moments": with_steps("moments", _IDENTITY),
-    "identity_steps_learned": with_steps("learned", _IDENTITY),
-    "identity_steps_posterior": with_steps("posterior", _IDENTITY),
+    **{f"steps_{name}": with_steps(name, _SCALING) for name in _STEPS},
+    **{f"identity_steps_{name}": with_steps(name, _IDENTITY) for name in _STEPS},
     "series_steps_learned": with_steps("learned", series()),
     "series_control_steps_learned": with_steps("learned", _BASIS_CONTROL),
     "order_given": change(_SCALING, transform_rate=0.0),  # the order that it starts from, which is not learned
@@ -97,18 +95,13 @@ CONTENDERS: dict[str, Change] = {
     "series_width_32": series(width=32),
     "series_width_512": series(width=512),
     "series_convolutional": series(layer="convolutional", width=32),
-    "series_monomials": series(functions="monomials"),
-    "series_pieces": series(functions="pieces"),
-    "series_sigmoids": series(functions="sigmoids"),
+    **{f"series_{name}": series(functions=name) for name in ("monomials", "pieces", "sigmoids")},
     "series_eta_quarter": with_eta(0.25),
     "series_eta_4": with_eta(4.0),
-    "residual_gate_interpolation": residual(gate="interpolation"),
-    "residual_gate_variance": residual(gate="variance"),
+    **{f"residual_gate_{name}": residual(gate=name) for name in ("interpolation", "variance")},
     "series_open": series(),
     "alternating": _SCALING,
-    "without_prior": _SCALING,
-    "without_diffusion": _SCALING,
-    "without_reconstruction": _SCALING,
+    **{f"without_{name}": _SCALING for name in _TERMS},
 }
 
 
@@ -155,7 +148,5 @@ class OpenTrainer(Trainer):
 TRAINERS: dict[str, Callable[..., Trainer]] = {
     "series_open": OpenTrainer,
     "alternating": AlternatingTrainer,
-    "without_prior": without("prior"),
-    "without_diffusion": without("diffusion"),
-    "without_reconstruction": without("reconstruction"),
+    **{f"without_{name}": without(name) for name in _TERMS},
 }

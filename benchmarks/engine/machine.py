@@ -1,7 +1,6 @@
 """What figures of speed and time were taken on."""
 
 import hashlib
-import json
 import os
 import platform
 from collections.abc import Sequence
@@ -17,8 +16,16 @@ from ndm.base.version import __version__
 _SOURCES = (Path(ndm.__file__).parent, Path(__file__).parents[1])
 
 
+@cache
 def machine() -> dict[str, str | int | None]:
-    """The processor, the number of its cores that are ours, the system, the versions and a digest of the code."""
+    """The processor, the number of its cores that are ours, the system, the versions and a digest of the code.
+
+    The digest is of all modules of the library and the studies on the disk: figures of one digest have the same code.
+    """
+    digest = hashlib.sha256()
+    for folder in _SOURCES:
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -26,32 +33,18 @@ def machine() -> dict[str, str | int | None]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "ndm": __version__,
-        "code": _digest(),
+        "code": digest.hexdigest()[:12],
     }
-
-
-def machines(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those that the rows were made on, each once."""
-    return list({json.dumps(row["machine"]): row["machine"] for row in rows}.values())
 
 
 def made_on(rows: Sequence[dict[str, Any]]) -> str:
     """The machine, and the code; all of them where rows come from several, which are not to be compared blindly."""
-    return "\n".join(
+    lines = (
         f"Made on {m['cores']} cores of an {m['processor']}, Python {m['python']}, PyTorch {m['torch']}, "
         f"ndm {m['ndm']}, code {m['code']}."
-        for m in machines(rows)
+        for m in (row["machine"] for row in rows)
     )
-
-
-@cache
-def _digest() -> str:
-    """Of all modules of the library and the studies on the disk: two figures of one digest have the same code."""
-    digest = hashlib.sha256()
-    for folder in _SOURCES:
-        for path in sorted(folder.rglob("*.py")):
-            digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
+    return "\n".join(dict.fromkeys(lines))
 
 
 def _processor() -> str:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import shlex
 import sys
 import time
@@ -12,18 +11,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.engine.job import Task
 from benchmarks.engine.machine import made_on
 from benchmarks.engine.rows import KEPT, Row, Rows, compressed, read_rows
 from benchmarks.engine.workers import Trouble, Workers
 from ndm.base.errors import InputError
 from ndm.base.files import make_folder, write_atomically
 from ndm.base.progress import ProgressBar
-from ndm.data import load
 
-_MOST_WORKERS = 1024
 Report = tuple[Sequence[str], Mapping[str, bytes]]
 _BULK = ("config", "per_example")  # what no table or figure is made from
+
+
+class Task:
+    """For dataclasses of plain data: the work that becomes one row."""
+
+    @property
+    def key(self) -> str:
+        """All fields in one line: two jobs of the same key are the same."""
+        return " ".join(f"{name}={value}" for name, value in vars(self).items())
+
+    @property
+    def weight(self) -> float:
+        """CPU seconds, about."""
+        return getattr(self, "seconds", None) or 1.0
 
 
 @dataclass(frozen=True)
@@ -145,8 +155,7 @@ class Study(ABC):
     def _write(self, by_key: Mapping[str, Row]) -> int:
         """Write what the rows say; returns the exit code."""
         stages = list(self.stages(by_key))
-        jobs = [job for stage in stages for job in stage.jobs]
-        missing = sum(job.key not in by_key for job in jobs)
+        missing = sum(job.key not in by_key for stage in stages for job in stage.jobs)
         found = {stage.name: [by_key[job.key] for job in stage.jobs if job.key in by_key] for stage in stages}
         if found[stages[-1].name]:
             kept = self.keep(found)
@@ -169,14 +178,14 @@ class Study(ABC):
         return 0
 
     @property
-    def name(self) -> str:
-        """That of its file or folder."""
-        return type(self).__module__.rpartition(".")[2]
-
-    @property
     def folder(self) -> Path:
         """Where the files are."""
         return self.out or Path("results") / self.name
+
+    @property
+    def name(self) -> str:
+        """That of its file or folder."""
+        return type(self).__module__.rpartition(".")[2]
 
     @property
     def command(self) -> str:
@@ -188,46 +197,3 @@ class Study(ABC):
                 values = value if isinstance(value, tuple) else (value,)
                 words += [f"--{each.name.replace('_', '-')}", *map(str, values)]
         return shlex.join(words)
-
-
-@dataclass(frozen=True)
-class Trainings(Study):
-    """A study that trains on data, in processes side by side."""
-
-    workers: int = 2
-    """Processes, one core and one thread each."""
-    data: tuple[str, ...] = ()
-    """Only these of the plan's data."""
-    scale: float = 1.0
-    """Factor on all budgets of training; 0.01 is a smoke test."""
-
-    @property
-    def side_by_side(self) -> int:
-        return self.workers
-
-    def run(self) -> int:
-        if not 1 <= self.workers <= _MOST_WORKERS:
-            raise InputError(f"{self.workers} workers", f"1 to {_MOST_WORKERS}")
-        return super().run()
-
-    def check(self) -> None:
-        for case in self.cases:
-            load(case.data)  # data that are absent are missed now
-
-    @property
-    def cases(self) -> Sequence[Any]:
-        """The part of the plan that is asked for, each with its `data`."""
-        raise NotImplementedError
-
-    def of_data(self, plan: Sequence[Any]) -> list[Any]:
-        """The cases of a plan with the data that are asked for (nothing: all).
-
-        Raises `InputError` where a name is not in the plan, and for a factor on its budgets that is not positive.
-        """
-        if not 0 < self.scale < math.inf:
-            raise InputError(f"scale = {self.scale}", "a positive number")
-        known = {case.data for case in plan}
-        for name in self.data:
-            if name not in known:
-                raise InputError(f"data {name!r}", "some of " + ", ".join(sorted(known)))
-        return [case for case in plan if case.data in self.data or not self.data]

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from benchmarks.engine.contenders import CONTENDERS, TRAINERS
-from benchmarks.engine.job import Job
 from benchmarks.engine.machine import machine
+from benchmarks.engine.plan import Job
 from benchmarks.engine.quality import energy_distances
 from ndm.base.registry import choose
 from ndm.bounds.nelbo import nelbo
@@ -45,6 +46,11 @@ def configuration(job: Job) -> Config:
     return budgeted(config, job.seconds, job.steps, job.seed, job.learning_rate)
 
 
+def plain_configuration(job: Job) -> dict[str, Any]:
+    """The same as plain data."""
+    return asdict(configuration(job))
+
+
 def budgeted(config: Config, seconds: float | None, steps: int | None, seed: int, rate: float = 1.0) -> Config:
     """The configuration with this budget, seed and factor on the learning rate; one thread, nothing logged or saved."""
     config = replace(config, max_seconds=seconds, max_steps=steps, seed=seed, threads=1)
@@ -65,7 +71,7 @@ def execute(job: Job, models: Path | None = None) -> dict[str, Any]:
             trainer.ema.model.save_pretrained(models / job.name)
         return figures
 
-    return {"unit": unit(data), "config": asdict(config)} | attempt(measure)
+    return {"unit": unit(data), "config": plain_configuration(job)} | attempt(measure)
 
 
 def attempt(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -91,14 +97,20 @@ def trained(config: Config, data: DataSet, kind: Callable[..., Trainer] = Traine
     return trainer
 
 
+def time_density(trainer: Trainer) -> Importance | None:
+    """The density that its times were drawn from, where it has learned one: the bound has less noise with it."""
+    return trainer.time_sampler if isinstance(trainer.time_sampler, Importance) else None
+
+
 @torch.no_grad()
 def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
     data, model, began = trainer.data, trainer.ema.model, time.process_time()
     held_out = data.split(job.split).x[: job.limit]
     x = model.decoder.from_raw(held_out)
-    density = trainer.time_sampler if isinstance(trainer.time_sampler, Importance) else None
     generator = torch.Generator().manual_seed(_EVALUATION_SEED)
-    estimate = nelbo(model, x, timesteps=job.timesteps, draws=job.draws, density=density, generator=generator)
+    estimate = nelbo(
+        model, x, timesteps=job.timesteps, draws=job.draws, density=time_density(trainer), generator=generator
+    )
     convert = partial(in_unit, kind=data)
     total, number = estimate.total.double(), len(x)
     if not torch.isfinite(total).all():
@@ -114,10 +126,7 @@ def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
         "standard_error_of_draws": convert((estimate.standard_error**2).sum().sqrt() / number),
         "per_example": stored(total * one),
         "num_examples": number,
-        "steps_trained": trainer.step,
-        "training_seconds": trainer.seconds,
-        "ms_per_step": 1e3 * trainer.seconds / max(trainer.step, 1),
-        "parameters": sum(p.numel() for p in model.parameters()),
+        **cost(model, trainer.step, trainer.seconds),
         "gamma_0": float(ends[0]),
         "gamma_1": float(ends[1]),
         "variance_ratio": variance_ratio(model, x),
@@ -125,6 +134,12 @@ def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
     if job.num_samples:
         figures["energy_distance"] = energy_distances(model, data, held_out, job.num_samples, job.seed, job.timesteps)
     return figures | {"evaluation_seconds": time.process_time() - began}
+
+
+def cost(model: nn.Module, steps: int, seconds: float) -> dict[str, Any]:
+    """What a training took."""
+    pace = {"steps_trained": steps, "training_seconds": seconds, "ms_per_step": 1e3 * seconds / max(steps, 1)}
+    return pace | {"parameters": sum(p.numel() for p in model.parameters())}
 
 
 def stored(values: torch.Tensor) -> list[float]:

@@ -4,15 +4,17 @@ import os
 import signal
 import sys
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
+from queue import SimpleQueue
 from typing import Any, Self, TypeVar
 
 import torch
 from joblib.externals.loky import ProcessPoolExecutor
+
+from ndm.base.errors import reason
 
 Task = TypeVar("Task")
 Function = Callable[[Task], dict[str, Any]]
@@ -23,6 +25,9 @@ class Trouble:
     """Why a job has no result."""
 
     reason: str
+
+
+Outcome = dict[str, Any] | Trouble
 
 
 class Workers:
@@ -36,43 +41,43 @@ class Workers:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        for pool in self.pools.values():
+        for pool in list(self.pools.values()):
             pool.shutdown(kill_workers=True)  # now, whatever it is doing
 
-    def map(self, function: Function[Task], jobs: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any] | Trouble]]:
+    def map(self, function: Function[Task], jobs: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
         """Each job and its outcome, as they come."""
         if not self.number:
             yield from ((job, _outcome(function, job)) for job in jobs)
             return
-        waiting, free = deque(jobs), list(range(self.number))
-        busy: dict[Future[Any], tuple[int, Task]] = {}
-        while waiting or busy:
-            while waiting and free:
-                index, job = free.pop(0), waiting.popleft()
+        free: SimpleQueue[int] = SimpleQueue()
+        for index in range(self.number):
+            free.put(index)
+
+        def outcome(job: Task) -> tuple[Task, Outcome]:
+            """Wait for the process that does the job."""
+            index = free.get()
+            try:
                 if index not in self.pools:
                     self.pools[index] = ProcessPoolExecutor(1, initializer=_begin, initargs=(index,))
-                busy[self.pools[index].submit(_outcome, function, job)] = index, job
-            for future in wait(busy, return_when=FIRST_COMPLETED).done:
-                index, job = busy.pop(future)
-                free.append(index)
-                try:
-                    yield job, future.result()
-                except BrokenProcessPool as error:
-                    self.pools.pop(index).shutdown()
-                    yield (
-                        job,
-                        Trouble(next((line for line in str(error).splitlines() if "exit code" in line), str(error))),
-                    )
+                return job, self.pools[index].submit(_outcome, function, job).result()
+            except BrokenProcessPool as error:
+                self.pools.pop(index).shutdown()
+                said = str(error)
+                return job, Trouble(next((line for line in said.splitlines() if "exit code" in line), said))
+            finally:
+                free.put(index)
+
+        with ThreadPool(self.number) as threads:
+            yield from threads.imap_unordered(outcome, jobs)
 
 
-def _outcome(function: Function[Task], job: Task) -> dict[str, Any] | Trouble:
+def _outcome(function: Function[Task], job: Task) -> Outcome:
     """function(job), or what went wrong."""
     try:
         return function(job)
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        return Trouble(f"{said} ({os.path.basename(place.filename)}, line {place.lineno})")
+        return Trouble(f"{reason(error)} ({os.path.basename(place.filename)}, line {place.lineno})")
 
 
 def _begin(index: int) -> None:

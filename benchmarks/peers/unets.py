@@ -1,10 +1,11 @@
 """U-Nets of other libraries as networks of ours, to be trained by the same bound in the same loop."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import product
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ndm.base.part import Part
@@ -17,8 +18,8 @@ _MOST = 128
 _BLOCKS = 2
 
 
-class DiffusersUNet(Network):
-    """`diffusers.UNet2DModel` without attention: blocks on the way down and one more on the way up, and a middle."""
+class PeerUNet(Network):
+    """A U-Net of `channels`, one number for each level, with two blocks on the way down."""
 
     def __init__(
         self,
@@ -29,49 +30,48 @@ class DiffusersUNet(Network):
         channels: Sequence[int] = (64, 128),
     ) -> None:
         super().__init__(event_shape, num_outputs, num_classes, num_values)
-        colours, levels = self.event_shape[0], len(channels)
-        self.network = optional("diffusers.models", "peers").UNet2DModel(
+        self.network = self.build(self.event_shape[0], tuple(channels))
+
+    @abstractmethod
+    def build(self, colours: int, channels: tuple[int, ...]) -> nn.Module:
+        """The network, from images of so many colours to `num_outputs` of them."""
+
+
+class DiffusersUNet(PeerUNet):
+    """`diffusers.UNet2DModel` without attention: one more block on the way up, and a middle."""
+
+    def build(self, colours: int, channels: tuple[int, ...]) -> nn.Module:
+        found: nn.Module = optional("diffusers.models", "peers").UNet2DModel(
             in_channels=colours,
-            out_channels=num_outputs * colours,
+            out_channels=self.num_outputs * colours,
             layers_per_block=_BLOCKS,
             add_attention=False,
-            block_out_channels=tuple(channels),
+            block_out_channels=channels,
             norm_num_groups=_STEP,
-            down_block_types=("DownBlock2D",) * levels,
-            up_block_types=("UpBlock2D",) * levels,
+            down_block_types=("DownBlock2D",) * len(channels),
+            up_block_types=("UpBlock2D",) * len(channels),
         )
+        return found
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         return self.network(x, 1000 * t).sample.unflatten(1, (self.num_outputs, -1))
 
 
-class AzulaUNet(Network):
+class AzulaUNet(PeerUNet):
     """`azula.nn.unet.UNet`: as many blocks on the way up as down. The vector of the time, left to users, is ours."""
 
-    def __init__(
-        self,
-        event_shape: Sequence[int],
-        num_outputs: int = 1,
-        num_classes: int = 0,
-        num_values: int = 0,
-        channels: Sequence[int] = (64, 128),
-    ) -> None:
-        super().__init__(event_shape, num_outputs, num_classes, num_values)
-        colours, width = self.event_shape[0], 4 * channels[0]
+    def build(self, colours: int, channels: tuple[int, ...]) -> nn.Module:
+        width, blocks = 4 * channels[0], (_BLOCKS,) * len(channels)
         self.embedding = TimeEmbedding(width)
-        self.network = optional("azula.nn.unet", "peers").UNet(
-            colours,
-            num_outputs * colours,
-            hid_channels=tuple(channels),
-            hid_blocks=(_BLOCKS,) * len(channels),
-            mod_features=width,
-        )
+        options = {"hid_channels": channels, "hid_blocks": blocks, "mod_features": width}
+        found: nn.Module = optional("azula.nn.unet", "peers").UNet(colours, self.num_outputs * colours, **options)
+        return found
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         return self.network(x, self.embedding(t)).unflatten(1, (self.num_outputs, -1))
 
 
-PEERS: dict[str, type[DiffusersUNet | AzulaUNet]] = {"diffusers": DiffusersUNet, "azula": AzulaUNet}
+PEERS: dict[str, type[PeerUNet]] = {"diffusers": DiffusersUNet, "azula": AzulaUNet}
 
 
 def flops(network: Network) -> int:

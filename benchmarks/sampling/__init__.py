@@ -3,21 +3,22 @@
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from torch import Tensor
 
-from benchmarks.engine.aggregate import Row
-from benchmarks.engine.job import Job, Task
 from benchmarks.engine.machine import machine
+from benchmarks.engine.plan import Block, Case, Job, Trainings, measurements
 from benchmarks.engine.quality import draw, energy_distance, scaled, training_points
-from benchmarks.engine.study import Report, Stage, Trainings
-from benchmarks.engine.training import FIGURES, configuration, execute, load_once
+from benchmarks.engine.rows import Row
+from benchmarks.engine.study import Report, Stage, Task
+from benchmarks.engine.tables import frame
+from benchmarks.engine.training import FIGURES, execute, load_once, plain_configuration
 from benchmarks.sampling.output import DISTANCES, markdown, panels, picture
-from benchmarks.sampling.ways import Evaluations, Way, distinct_grids, ways
+from benchmarks.sampling.ways import Way, counted, distinct_grids, ways
 from ndm.base.axes import GRIDS
 from ndm.base.errors import InputError
 from ndm.base.registry import optional
@@ -38,23 +39,28 @@ Grids = Mapping[tuple[str, str, str, int | None], str]
 
 
 @dataclass(frozen=True)
-class Case:
-    """One data set: seconds of a training, its evaluation, and how many samples meet test and validation."""
+class SampledCase(Case):
+    """One data set: the trainings, and how many samples meet test, and validation for each grid."""
 
-    data: str
-    seconds: float
-    draws: int
-    limit: int
-    samples: int
-    trials: int
-    seeds: int = 3
+    samples: int = 1000
+    trials: int = 300
     evaluations: tuple[int, ...] = EVALUATIONS
     tolerances: tuple[float, ...] = TOLERANCES
 
+    def part(self, timesteps: Sequence[int], scale: float) -> Self:
+        samples, trials = (max(2, round(number * scale)) for number in (self.samples, self.trials))
+        return replace(super().part(timesteps, scale), samples=samples, trials=trials)
 
-PLAN = (
-    Case("digits", seconds=60, draws=16, limit=297, samples=1000, trials=300),
-    Case("8gaussians", seconds=30, draws=16, limit=1000, samples=5000, trials=2000),
+
+# Every path in continuous time, at the recipe's learning rate.
+PLAN = tuple(
+    SampledCase(
+        *(data, 16, limit),
+        blocks=(Block((None,), tuple(PATHS), seeds=3, seconds=seconds),),
+        samples=samples,
+        trials=trials,
+    )
+    for data, limit, seconds, samples, trials in (("digits", 297, 60, 1000, 300), ("8gaussians", 1000, 30, 5000, 2000))
 )
 
 
@@ -95,25 +101,7 @@ class Sampling(Trainings):
     Models are trained once and kept in the folder; a sampler that is new joins when the same command is given again.
     """
 
-    plan: ClassVar[Sequence[Case]] = PLAN
-
-    seeds: int | None = None
-    """Trainings of each model; 3 if not given."""
-
-    @property
-    def cases(self) -> Sequence[Case]:
-        if self.seeds is not None and not 1 <= self.seeds <= 100:
-            raise InputError(f"{self.seeds} seeds", "1 to 100")
-        return [
-            replace(
-                case,
-                seconds=case.seconds * self.scale,
-                samples=max(2, round(case.samples * self.scale)),
-                trials=max(2, round(case.trials * self.scale)),
-                seeds=self.seeds or case.seeds,
-            )
-            for case in self.of_data(self.plan)
-        ]
+    plan: ClassVar[Sequence[SampledCase]] = PLAN
 
     def check(self) -> None:
         super().check()
@@ -121,20 +109,20 @@ class Sampling(Trainings):
 
     def stages(self, rows: Mapping[str, Row]) -> Iterator[Stage]:
         """Train, choose grids on validation, and then see test once."""
-        plan, models = self.cases, self.folder / "models"
-        trained, needed = trainings(plan), partial(_require_model, models)
+        cases, models = self.cases(), self.folder / "models"
+        trained, needed = measurements(cases, {}), partial(_require_model, models)
         told = ("unit", "machine", "warnings")
         train = partial(execute, models=models)
-        yield Stage("trainings", train, trained, told, FIGURES, lambda job: asdict(configuration(job)))
+        yield Stage("trainings", train, trained, told, FIGURES, plain_configuration)
         if not self.dry_run:
             trained = [job for job in trained if "failed" not in rows.get(job.key, {"failed": "not done yet"})]
-        tried = trials(plan, trained)
+        tried = trials(cases, trained)
         yield Stage("trials of grids", partial(trial, models), tried, ("grids", "code"), require=needed)
-        yield Stage("floors", floor, floors(plan), ("code", *DISTANCES))
+        yield Stage("floors", floor, floors(cases), ("code", *DISTANCES))
         grids = best_grids([rows[job.key] for job in tried if job.key in rows])
         if self.dry_run:
             grids = {(job.data, job.contender, job.way, job.evaluations): "time" for job in tried}
-        measured = walks(plan, trained, grids)
+        measured = walks(cases, trained, grids)
         figures = ("evaluations_made", "milliseconds_per_sample", *DISTANCES)
         yield Stage("walks", partial(measure, models), measured, ("code",), figures, require=needed)
 
@@ -144,68 +132,46 @@ class Sampling(Trainings):
         return [f"Samples: code {', '.join(codes)}.", markdown(found)], {"figure.png": picture(found)}
 
 
-def trainings(plan: Sequence[Case]) -> list[Job]:
-    """Every path for every seed, in continuous time, at the recipe's learning rate."""
-    return [
-        Job(case.data, contender, None, case.seconds, None, seed, 1.0, "test", case.draws, case.limit)
-        for seed in range(max(case.seeds for case in plan))
-        for case in plan
-        if seed < case.seeds
-        for contender in PATHS
-    ]
-
-
-def trials(plan: Sequence[Case], trained: Sequence[Job]) -> list[Walk]:
+def trials(plan: Sequence[SampledCase], trained: Sequence[Job]) -> list[Walk]:
     """On validation: every way that has a grid, with each number of evaluations, on all grids."""
     return [
-        Walk(*_who(job), way.name, evaluations, None, None, "validation", case.trials)
-        for job, case in _with_case(plan, trained)
-        for way in ways(PATHS[job.contender])
-        if not way.is_adaptive
-        for evaluations in case.evaluations
+        Walk(job.data, job.name, job.contender, job.seed, way.name, number, None, None, "validation", case.trials)
+        for job, case, way in _each_way(plan, trained)
+        for number in (() if way.is_adaptive else case.evaluations)
     ]
 
 
-def walks(plan: Sequence[Case], trained: Sequence[Job], grids: Grids) -> list[Walk]:
+def walks(plan: Sequence[SampledCase], trained: Sequence[Job], grids: Grids) -> list[Walk]:
     """On test, each once: every way with each number of evaluations on its grid, or to each tolerance."""
     found = []
-    for job, case in _with_case(plan, trained):
-        for way in ways(PATHS[job.contender]):
-            own = {number: grids.get((job.data, job.contender, way.name, number)) for number in case.evaluations}
-            efforts: list[tuple[int | None, float | None, str | None]] = (
-                [(None, tolerance, None) for tolerance in case.tolerances]
-                if way.is_adaptive
-                else [(number, None, grid) for number, grid in own.items() if grid]
-            )
-            found += [Walk(*_who(job), way.name, *effort, "test", case.samples) for effort in efforts]
+    for job, case, way in _each_way(plan, trained):
+        own = {number: grids.get((job.data, job.contender, way.name, number)) for number in case.evaluations}
+        fixed, adaptive = [(*each, None) for each in own.items() if each[1]], [(None, None, t) for t in case.tolerances]
+        for number, grid, tolerance in adaptive if way.is_adaptive else fixed:
+            walk = (job.data, job.name, job.contender, job.seed, way.name, number, tolerance, grid)
+            found.append(Walk(*walk, "test", case.samples))
     return found
 
 
-def floors(plan: Sequence[Case]) -> list[Floor]:
-    """For every data set and seed."""
-    return [Floor(case.data, seed, "test", case.samples) for case in plan for seed in range(case.seeds)]
-
-
-def _who(job: Job) -> tuple[str, str, str, int]:
-    return job.data, job.name, job.contender, job.seed
-
-
-def _with_case(plan: Sequence[Case], trained: Sequence[Job]) -> list[tuple[Job, Case]]:
+def _each_way(plan: Sequence[SampledCase], trained: Sequence[Job]) -> Iterator[tuple[Job, SampledCase, Way]]:
     cases = {case.data: case for case in plan}
-    return [(job, cases[job.data]) for job in trained]
+    return ((job, cases[job.data], way) for job in trained for way in ways(PATHS[job.contender]))
+
+
+def floors(plan: Sequence[SampledCase]) -> list[Floor]:
+    """For every data set and seed."""
+    return [Floor(case.data, seed, "test", case.samples) for case in plan for seed in range(case.blocks[0].seeds)]
 
 
 def best_grids(rows: Sequence[Row]) -> Grids:
     """The grid with the lowest mean distance from validation over seeds, of those that all of them walked."""
-    found: dict[tuple[str, str, str, int | None], list[dict[str, float]]] = {}
-    for row in rows:
-        key = row["data"], row["contender"], row["way"], row["evaluations"]
-        found.setdefault(key, []).append(row["grids"])
-    means = {
-        key: {name: sum(trial[name] for trial in own) for name in own[0] if all(name in trial for trial in own)}
-        for key, own in found.items()
-    }
-    return {key: min(own, key=own.__getitem__) for key, own in means.items() if own}
+    found = frame(rows)
+    distances = [name for name in found if name.startswith("grids.")]
+    if not distances:
+        return {}
+    own = found.groupby(["data", "contender", "way", "evaluations"])[distances]
+    means = own.agg(lambda values: values.mean(skipna=False)).dropna(how="all")
+    return {key: name.removeprefix("grids.") for key, name in means.idxmin(axis="columns").items()}
 
 
 def _require_model(models: Path, job: Walk) -> None:
@@ -230,14 +196,13 @@ def trial(models: Path, walk: Walk) -> Row:
 def measure(models: Path, walk: Walk) -> Row:
     """Distances of samples, evaluations made and CPU time for each; `failed` says why there are none."""
     model, data, way = _load(models / walk.model), load_once(walk.data), Way.named(walk.way)
-    if walk.tolerance is not None:
-        sampler: Sampler | None = way.to(walk.tolerance, model)
+    if walk.grid is None:
+        sampler: Sampler | None = way.to(walk.tolerance or 0.0, model)
     else:
-        grids = _grids(models / walk.model, walk.data)
-        sampler = way.within(walk.evaluations or 1, model, grids[walk.grid or "time"])
+        sampler = way.within(walk.evaluations or 1, model, _grids(models / walk.model, walk.data)[walk.grid])
     assert sampler is not None  # or its trial had chosen no grid
     code = {"code": machine()["code"]}
-    with Evaluations(model) as made:
+    with counted(model) as made:
         began = time.process_time()
         try:
             points = draw(sampler, data, walk.number, walk.seed)
@@ -246,7 +211,7 @@ def measure(models: Path, walk: Walk) -> Row:
         seconds = time.process_time() - began
     figures = {
         "steps": sampler.steps,
-        "evaluations_made": made.number / walk.number,
+        "evaluations_made": sum(made) / walk.number,
         "milliseconds_per_sample": 1e3 * seconds / walk.number,
     }
     return figures | distances(points, _held_out(walk)) | code

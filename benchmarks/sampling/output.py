@@ -1,21 +1,21 @@
-"""What is shown of samples: how few evaluations are enough, every distance in tables, and the figure."""
+"""What is shown of samples: how few evaluations are enough, every distance, and the figure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from pandas import DataFrame
 
-from benchmarks.engine.aggregate import Cell, Mean, Row, cells
-from benchmarks.engine.output import COLOURS, INK, MARKS, table, tidy
+from benchmarks.engine.figure import INK, legend, style, subplots, tidy
+from benchmarks.engine.rows import Row
+from benchmarks.engine.tables import Mean, done, frame, grid, mean, table
 from ndm.evaluation.figures import png
 
 DISTANCES = {"energy_distance": "energy distance", "sliced_wasserstein": "sliced Wasserstein distance"}
 """What is measured, and its names for people."""
-_MARK, _AT = "deterministic", 64
+_MARK, _AT = "deterministic", 64  # the sampler, and its evaluations, whose quality is to be reached
 _TARGET, _DIGITS = 12, 4
 _FLOOR = "#bbbbbb"
 _TALLEST = 10  # times the largest distance of the deterministic sampler
@@ -38,10 +38,11 @@ class Panel:
 
     data: str
     contender: str
-    cells: tuple[Cell, ...]
+    samples: int
+    points: dict[str, DataFrame]
+    """Of each distance a line for each way and effort, by the evaluations made: its mean, error and failures."""
     floor: dict[str, Mean]
     """The distance of data from data, by its name; empty where it was not measured."""
-    samples: int
 
     @property
     def title(self) -> str:
@@ -50,48 +51,56 @@ class Panel:
 
     @property
     def ways(self) -> list[str]:
-        """Those of the cells, in their order."""
-        return list(dict.fromkeys(cell.of["way"] for cell in self.cells))
-
-    def of(self, way: str) -> list[Cell]:
-        """Its cells by the evaluations that they made."""
-        return sorted((cell for cell in self.cells if cell.of["way"] == way), key=made)
+        """Those of the points, in their order."""
+        return sorted(set(self.points["energy_distance"]["way"]))
 
     def mark(self, distance: str) -> Mean | None:
         """What is to be reached: the distance of the deterministic sampler at 64 evaluations."""
-        found = (cell for cell in self.cells if (cell.of["way"], cell.of["evaluations"]) == (_MARK, _AT))
-        return next((cell.mean(distance) for cell in found), None)
+        found = self.points[distance].query("way == @_MARK and evaluations == @_AT")["mean"]
+        return None if found.empty else found.iloc[0]
 
     def fewest(self, way: str, distance: str) -> float | None:
         """The fewest evaluations at which it reaches the mark, there and at all larger numbers: its mean is above that
         of the mark by no more than the standard error of their difference."""
         mark, enough = self.mark(distance), None
-        for cell in reversed(self.of(way)):
-            found = cell.mean(distance)
-            if mark is None or found is None or cell.failed:
+        for _, point in self.points[distance].query("way == @way")[::-1].iterrows():
+            found = point["mean"]
+            if mark is None or found is None or point["failures"]:
                 break
             if found.value - mark.value > math.hypot(found.error or 0.0, mark.error or 0.0):
                 break
-            enough = made(cell)
+            enough = float(point["made"])
         return enough
-
-
-def made(cell: Cell) -> float:
-    """Evaluations of the network for a sample, counted; the mean over seeds."""
-    found = cell.mean("evaluations_made")
-    return found.value if found else float(cell.of["evaluations"] or math.inf)
 
 
 def panels(walks: Sequence[Row], floors: Sequence[Row]) -> list[Panel]:
     """The rows by data and path."""
-    found = []
-    floor = {cell.of["data"]: {name: cell.mean(name) for name in DISTANCES} for cell in cells(floors, "data")}
-    for data, contender in dict.fromkeys((row["data"], row["contender"]) for row in walks):
-        rows = [row for row in walks if (row["data"], row["contender"]) == (data, contender)]
-        own = cells(rows, "data", "contender", "way", "evaluations", "tolerance", "grid")
-        bottom = {name: value for name, value in floor.get(data, {}).items() if value}
-        found.append(Panel(data, contender, tuple(own), bottom, rows[0]["number"]))
+    floor = {
+        data: {name: value for name in DISTANCES if (value := mean(own, name))}
+        for data, own in (frame(floors).groupby("data") if floors else ())
+    }
+    found = [
+        Panel(
+            data,
+            contender,
+            int(own["number"].iloc[0]),
+            {name: _points(own, name) for name in DISTANCES},
+            floor.get(data, {}),
+        )
+        for (data, contender), own in frame(walks).groupby(["data", "contender"], sort=False)
+    ]
     return sorted(found, key=lambda panel: panel.data)
+
+
+def _points(own: DataFrame, name: str) -> DataFrame:
+    efforts = ["way", "evaluations", "tolerance", "grid"]
+    lines = []
+    for key, cell in own.groupby(efforts, sort=False, dropna=False):
+        effort, made = dict(zip(efforts, key, strict=True)), mean(cell, "evaluations_made")
+        budget = math.inf if pd.isna(effort["evaluations"]) else effort["evaluations"]  # where all failed
+        counts = {"made": made.value if made else budget, "failures": len(cell) - len(done(cell))}
+        lines.append(effort | counts | {"mean": mean(cell, name)})
+    return DataFrame(lines).sort_values("made", kind="stable")
 
 
 def markdown(panels: Sequence[Panel]) -> str:
@@ -101,8 +110,7 @@ def markdown(panels: Sequence[Panel]) -> str:
     parts = [_HOW, "## Fewest evaluations", _CRITERION, table("", [panel.title for panel in panels], fewest)]
     parts += map(_verdict, panels)
     for panel in panels:
-        parts.append(f"## {panel.title}")
-        parts += [part for name in DISTANCES for part in _distances(panel, name)]
+        parts += [f"## {panel.title}", *(part for name in DISTANCES for part in _distances(panel, name))]
     return "\n\n".join(parts)
 
 
@@ -121,36 +129,30 @@ def _verdict(panel: Panel) -> str:
     return f"{panel.title}, {_TARGET} or fewer: {', '.join(said)}."
 
 
-def _distances(panel: Panel, name: str) -> list[str]:
-    words, mark = DISTANCES[name], panel.mark(name)
+def _distances(panel: Panel, name: str) -> Iterator[str]:
+    words, mark, points = DISTANCES[name], panel.mark(name), panel.points[name].sort_values("way", kind="stable")
     floor = f" Data from data: {panel.floor[name].text(_DIGITS)}." if panel.floor else ""
     reach = f" To be reached: {mark.text(_DIGITS)}." if mark else ""
-    budgets = sorted({cell.of["evaluations"] for cell in panel.cells if cell.of["evaluations"]})
-    at = {(cell.of["way"], cell.of["evaluations"]): cell for cell in panel.cells}
-    several = len({cell.of["grid"] for cell in panel.cells if cell.of["grid"]}) > 1
-    adaptive = [cell for way in panel.ways for cell in panel.of(way) if cell.of["tolerance"]]
-    fixed = [way for way in panel.ways if way not in {cell.of["way"] for cell in adaptive}]
-    entries = [[way, *(_entry(at.get((way, number)), name, several) for number in budgets)] for way in fixed]
-    title = f"{words[0].upper()}{words[1:]} of {panel.samples} samples from test, by evaluations of the network."
-    parts = [title + floor + reach, table("", list(map(str, budgets)), entries)]
-    if adaptive:
-        lines = [
-            [cell.of["way"], f"{cell.of['tolerance']:g}", f"{made(cell):.1f}", _entry(cell, name, several=False)]
-            for cell in adaptive
-        ]
-        parts.append(table("adaptive", ["tolerance", "evaluations", words], lines))
-    return parts
+    what = f"{words[0].upper()}{words[1:]} of {panel.samples} samples from test"
+    yield f"{what}, by evaluations of the network.{floor}{reach}"
+    is_adaptive, several = points["tolerance"].notna(), points["grid"].nunique() > 1
+    yield grid(points[~is_adaptive], "way", "evaluations", lambda cell: _entry(cell.iloc[0], several), "{:.0f}".format)
+    lines = [
+        [point["way"], f"{point['tolerance']:g}", f"{point['made']:.1f}", _entry(point, several=False)]
+        for _, point in points[is_adaptive].iterrows()
+    ]
+    if lines:
+        yield table("adaptive", ["tolerance", "evaluations", words], lines)
 
 
-def _entry(cell: Cell | None, name: str, several: bool) -> str:
+def _entry(point: pd.Series, several: bool) -> str:
     """The distance, what grid if there is a choice, how many evaluations if fewer, and how many failed."""
-    if cell is None:
-        return ""
-    evaluations, grid = cell.of["evaluations"], cell.of["grid"]
-    notes = [grid] if several and grid else []
-    notes += [f"{made(cell):g} made"] if evaluations and made(cell) != evaluations else []
-    notes += [f"{cell.failed} failed"] if cell.failed else []
-    return " ".join(filter(None, (cell.text(name, digits=_DIGITS), f"({', '.join(notes)})" if notes else "")))
+    notes = [point["grid"]] if several else []
+    if pd.notna(point["evaluations"]) and point["made"] != point["evaluations"]:
+        notes.append(f"{point['made']:g} made")
+    notes += [f"{point['failures']} failed"] if point["failures"] else []
+    value = point["mean"].text(_DIGITS) if point["mean"] else ""
+    return " ".join(filter(None, (value, f"({', '.join(notes)})" if notes else "")))
 
 
 def picture(panels: Sequence[Panel]) -> bytes:
@@ -159,19 +161,15 @@ def picture(panels: Sequence[Panel]) -> bytes:
     Vertical bars are standard errors over seeds, the band is data from data, two standard errors each way.
     """
     samplers = list(dict.fromkeys(_sampler(way) for panel in panels for way in panel.ways))
-    figure = Figure(figsize=(max(4.0 * len(panels), 6), 8.2), layout="constrained")
-    axes = figure.subplots(len(DISTANCES), len(panels), squeeze=False, sharex=True)
-    handles: dict[str, Any] = {}
+    figure, axes = subplots(len(DISTANCES), len(panels), (max(4.0 * len(panels), 6), 8.2), sharex=True)
     for column, panel in zip(axes.T, panels, strict=True):
         for axis, name in zip(column, DISTANCES, strict=True):
             _draw(axis, panel, name, samplers)
-            lines, names = axis.get_legend_handles_labels()
-            handles |= dict(zip(names, lines, strict=True))
         column[0].set_title(panel.title, color=INK)
         column[-1].set_xlabel("evaluations of the network")
     for axis, name in zip(axes[:, 0], DISTANCES, strict=True):
         axis.set_ylabel(f"{DISTANCES[name]} from test")
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=6, frameon=False)
+    legend(figure, columns=6)
     return png(figure)
 
 
@@ -180,7 +178,7 @@ def _sampler(way: str) -> str:
 
 
 def _draw(axis: Axes, panel: Panel, name: str, samplers: Sequence[str]) -> None:
-    floor = panel.floor.get(name)
+    floor, points = panel.floor.get(name), panel.points[name].dropna(subset="mean")
     band = 2 * (floor.error or 0.0) if floor else 0.0
     axis.set_xscale("log", base=2)
     if name == "energy_distance":  # 0 on average where there is no distance, and then below 0 half of the time
@@ -189,17 +187,17 @@ def _draw(axis: Axes, panel: Panel, name: str, samplers: Sequence[str]) -> None:
     else:
         axis.set_yscale("log")
     for way in panel.ways:
-        found = [(made(cell), value) for cell in panel.of(way) if (value := cell.mean(name))]
-        index = samplers.index(_sampler(way))
-        own = way.endswith("own eta") and sum(_sampler(other) == _sampler(way) for other in panel.ways) > 1
-        style: dict[str, Any] = {"color": COLOURS[index % len(COLOURS)], "marker": MARKS[index % len(MARKS)]}
-        style |= {"markersize": 4, "capsize": 2, "linewidth": 1.2, "linestyle": "--" if own else "-"}
-        points = [(number, value.value, value.error or 0.0) for number, value in found]
-        axis.errorbar(*np.reshape(points, (-1, 3)).T, label=way, **style)
+        own = points[points["way"] == way]
+        is_own_eta = way.endswith("own eta") and sum(_sampler(other) == _sampler(way) for other in panel.ways) > 1
+        look = style(samplers.index(_sampler(way))) | {"linestyle": "--" if is_own_eta else "-"}
+        look["linewidth"] = 1.2
+        axis.errorbar(
+            own["made"], [m.value for m in own["mean"]], [m.error or 0.0 for m in own["mean"]], label=way, **look
+        )
     if floor:
         axis.axhspan(floor.value - band, floor.value + band, color=_FLOOR, alpha=0.5, linewidth=0)
         axis.axhline(floor.value, color=_FLOOR, linewidth=1, label="data from data")
-    usual = [value.value for cell in panel.of(_MARK) if (value := cell.mean(name))]
+    usual = [found.value for found in points.loc[points["way"] == _MARK, "mean"]]
     if usual:  # a sampler that explodes in few steps leaves the picture
         axis.set_ylim(top=min(axis.get_ylim()[1], _TALLEST * max(usual)))
     ticks = [2**k for k in range(1, 8)]

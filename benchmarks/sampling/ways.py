@@ -2,7 +2,8 @@
 
 import inspect
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Self
@@ -56,9 +57,10 @@ class Way:
     def within(self, evaluations: int, model: NeuralDiffusion, grid: Grid = uniform_time) -> Sampler | None:
         """The sampler of the most steps that takes at most so many evaluations; None where one step takes more."""
         steps = bisect_right(range(1, evaluations + 1), evaluations, key=partial(evaluations_of, self))
-        return self._make(model, steps, grid) if steps else None
+        return self.make(model, steps, grid) if steps else None
 
-    def _make(self, model: NeuralDiffusion, steps: int, grid: Grid) -> Sampler:
+    def make(self, model: NeuralDiffusion, steps: int, grid: Grid = uniform_time) -> Sampler:
+        """The sampler of so many steps."""
         options: dict[str, Any] = {} if self.eta is None else {"eta": self.eta}
         return self.kind(model, steps, grid=grid, **options)
 
@@ -67,30 +69,24 @@ class Way:
         return self.kind(model, solver=Adaptive(rtol=tolerance, atol=tolerance))  # type: ignore[call-arg]
 
 
-class Evaluations:
-    """Counts how many latents the model's predictor is given while it is on: a context manager."""
-
-    def __init__(self, model: NeuralDiffusion) -> None:
-        self.model, self.number = model, 0
-
-    def __enter__(self) -> Self:
-        self.handle = self.model.predictor.register_forward_hook(self._note)
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self.handle.remove()
-
-    def _note(self, predictor: Any, inputs: tuple[Any, ...], curve: Any) -> None:
-        self.number += len(inputs[0])
+@contextmanager
+def counted(model: NeuralDiffusion) -> Iterator[list[int]]:
+    """Counts the latents that the model's predictor is given meanwhile, a number for each call."""
+    made: list[int] = []
+    handle = model.predictor.register_forward_hook(lambda predictor, inputs, curve: made.append(len(inputs[0])))
+    try:
+        yield made
+    finally:
+        handle.remove()
 
 
 @cache
 def evaluations_of(way: Way, steps: int) -> int:
     """How many evaluations of the network a sample of so many steps takes: counted, on a model that costs nothing."""
     model = NeuralDiffusion(LinearSchedule(), IdentityTransform(), lambda z_t, t, cond: 0 * z_t, GaussianDecoder())
-    with Evaluations(model) as made:
-        way._make(model, steps, uniform_time)((1, 1))
-    return made.number
+    with counted(model) as made:
+        way.make(model, steps)((1, 1))
+    return sum(made)
 
 
 def ways(etas: Sequence[float | None]) -> list[Way]:

@@ -1,5 +1,7 @@
 """Every kind of choice there is, as data: where its files are, and the entry points of other people's packages."""
 
+from typing import Any
+
 from ndm.base.registry import Axis
 
 SCHEDULES = Axis("schedule", "ndm.schedules", "ndm.parts.schedules", "ndm.parts.schedules.schedule:Schedule")
@@ -31,6 +33,7 @@ TIME_FUNCTIONS = Axis(
 BASES = Axis("basis", "ndm.bases", "ndm.process.bases", "ndm.process.bases.basis:Basis")
 NETWORKS = Axis("network", "ndm.networks", "ndm.nn.networks", "ndm.nn.network:Network", ("num_outputs",))
 LAYERS = Axis("layer", "ndm.layers", "ndm.nn.layers", "ndm.nn.layers.layer:Layer", ("num_outputs",))
+ACTIVATIONS = Axis("activation", "ndm.activations", "ndm.nn.activations", "ndm.nn.activations.activation:Activation")
 PARTS = (
     SCHEDULES,
     TRANSFORMS,
@@ -44,6 +47,7 @@ PARTS = (
     BASES,
     NETWORKS,
     LAYERS,
+    ACTIVATIONS,
 )
 
 TIME_SAMPLERS = Axis(
@@ -56,10 +60,31 @@ DEQUANTISATIONS = Axis(
     "ndm.ode.dequantisations",
     "ndm.ode.dequantisations.dequantisation:Dequantisation",
 )
-SOLVERS = Axis("method", "ndm.solvers", base="ndm.ode.solvers.solver:Solver")  # ours are the methods of torchdiffeq
+SOLVERS = Axis("solver", "ndm.solvers", base="ndm.ode.solvers.solver:Solver")  # ours are the methods of torchdiffeq
 SAMPLERS = Axis("sampler", "ndm.samplers", "ndm.samplers", "ndm.samplers.sampler:Sampler")
 GRIDS = Axis("grid", "ndm.grids", "ndm.samplers.grids", "ndm.samplers.grids.grid:Grid")
 DATA_SETS = Axis("data", "ndm.data", "ndm.data.sets")  # modules with a function `load`
+FORMATS = Axis("format", "ndm.formats")  # by the suffix of a file; ours are those of `ndm.data.formats`
 RECIPES = Axis("recipe", "ndm.recipes", "ndm.recipes")  # modules with RECIPE or MODEL
+PARALLEL = Axis("parallel", "ndm.parallel", "ndm.training.parallel", "ndm.training.parallel.parallel:Parallel")
 TRACKERS = Axis("tracker", "ndm.trackers", base="accelerate.tracking:GeneralTracker")  # ours are those of Accelerate
-AXES = (*PARTS, TIME_SAMPLERS, DIVERGENCES, DEQUANTISATIONS, SOLVERS, SAMPLERS, GRIDS, DATA_SETS, RECIPES, TRACKERS)
+AXES = (
+    *PARTS,
+    TIME_SAMPLERS,
+    DIVERGENCES,
+    DEQUANTISATIONS,
+    SOLVERS,
+    SAMPLERS,
+    GRIDS,
+    DATA_SETS,
+    FORMATS,
+    RECIPES,
+    PARALLEL,
+    TRACKERS,
+)
+
+
+def axis_of(kind: Any) -> Axis | None:
+    """The kind of choice whose objects are of that class; None where there is none."""
+    place = f"{getattr(kind, '__module__', '')}:{getattr(kind, '__qualname__', '')}"
+    return next((axis for axis in AXES if axis.base == place), None)

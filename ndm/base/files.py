@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,10 +67,10 @@ def new_folder(folder: Path) -> Iterator[Path]:
     require_new(folder)
     make_folder(folder.parent)
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}.", dir=folder.parent))
+        temporary = folder.with_name(f".{folder.name[:40]}.{secrets.token_hex(4)}")
+        temporary.mkdir()
         try:
             yield temporary
-            temporary.chmod(0o755)  # mkdtemp's is for its owner alone
             temporary.replace(folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -128,6 +127,15 @@ def write_atomically(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise refused(path, "written", error, "an existing, writable folder") from error
+
+
+@contextlib.contextmanager
+def permitted(path: Path) -> Iterator[None]:
+    """Give a file that another library writes the permissions of every new file: those of safetensors are 0600."""
+    path.touch()
+    mode = path.stat().st_mode
+    yield
+    path.chmod(mode)
 
 
 def is_temporary(path: Path) -> bool:

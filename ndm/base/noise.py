@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
+from ndm.base.kinds import a
 from ndm.base.seeds import mix
 
 
@@ -16,7 +17,7 @@ def check_generator(generator: Any) -> None:
     """Raise `InputError` for a generator that is not PyTorch's; None stands for its global one."""
     if not isinstance(generator, torch.Generator | None):
         raise InputError(
-            f"a {type(generator).__name__} for generator",
+            f"{a(generator)} for generator",
             "a torch.Generator",
             "make one: torch.Generator().manual_seed(0)",
         )

@@ -2,14 +2,18 @@
 
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from ndm.base.axes import PARTS
 from ndm.base.errors import InputError
-from ndm.base.part import options_of, passes_on
+from ndm.base.kinds import constructor, fits
 from ndm.base.registry import Axis
-from ndm.base.settings import fits
+from ndm.base.spec import Spec
+
+SPEC = [field.name for field in fields(Spec)]
+BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def check_options(axis: Axis, name: str | None, options: Mapping[str, Any]) -> None:
@@ -17,10 +21,23 @@ def check_options(axis: Axis, name: str | None, options: Mapping[str, Any]) -> N
 
     Without a name it must be an option of some part of the axis: which part it is, the data decide.
     """
-    named = [name] if name is not None else axis.names()
-    known = [_known(axis, each, options) for each in named]
-    what = f"any {axis.kind}" if name is None else f"the {name} {axis.kind}"
+    kinds = [axis.find(each) for each in ([name] if name is not None else axis.names())]
+    check(kinds, f"any {axis.kind}" if name is None else f"the {name} {axis.kind}", options, axis.given)
+
+
+def check(kinds: Sequence[Any], what: str, options: Mapping[str, Any], given: Collection[str] = ()) -> None:
+    """Raise `InputError` for an option that none of these classes has, or a value of a wrong type.
+
+    `what` names them, and `given` are the arguments that are no options, because the maker passes them.
+    """
+    known = [_known(kind, options, given) for kind in kinds]
     for option, value in options.items():
+        if option in SPEC:
+            raise InputError(
+                f"the option {option} for {what}",
+                "options of the part alone",
+                "it follows from the data and the number of steps",
+            )
         found = [each[option] for each in known if each is not None and option in each]
         if not found and None not in known:
             _refuse(option, what, sorted({each for one in known if one is not None for each in one}))
@@ -30,9 +47,19 @@ def check_options(axis: Axis, name: str | None, options: Mapping[str, Any]) -> N
             check_options(inner, options.get(inner.kind), value)
 
 
+def options_of(kind: Any) -> dict[str, inspect.Parameter]:
+    """The options of `from_spec` by name, with types and defaults; without those that are passed on to other parts."""
+    return {each.name: each for each in _parameters(kind) if each.kind in BY_NAME and each.name not in SPEC}
+
+
+def passes_on(kind: Any) -> bool:
+    """Whether options that it does not name itself go to a part that it is made of."""
+    return any(each.kind is each.VAR_KEYWORD for each in _parameters(kind))
+
+
 def own_options(axis: Axis, name: str) -> dict[str, inspect.Parameter]:
     """The options that the part called `name` has itself, by name."""
-    return {option: each for option, each in options_of(axis.find(name)).items() if option not in axis.given}
+    return _own(axis.find(name), axis.given)
 
 
 def shown(option: inspect.Parameter) -> str:
@@ -46,13 +73,24 @@ def shown(option: inspect.Parameter) -> str:
     return " ".join(words).replace("collections.abc.", "")
 
 
-def _known(axis: Axis, name: str, given: Mapping[str, Any]) -> dict[str, inspect.Parameter] | None:
+def _parameters(kind: Any) -> list[inspect.Parameter]:
+    """What `made_for` takes beside the spec; the constructor, where that is all that it does."""
+    maker = list(inspect.signature(kind.made_for).parameters.values())
+    passes_all = any(each.kind is each.VAR_POSITIONAL for each in maker)
+    return list(constructor(kind)[0].parameters.values())[1:] if passes_all else maker[1:]
+
+
+def _own(kind: Any, given: Collection[str]) -> dict[str, inspect.Parameter]:
+    return {option: each for option, each in options_of(kind).items() if option not in given}
+
+
+def _known(kind: Any, options: Mapping[str, Any], given: Collection[str]) -> dict[str, inspect.Parameter] | None:
     """The options of a part, and of the one that it passes others on to; None where that is not said."""
-    known, onward = own_options(axis, name), axis.find(name).passes_on_to
+    known, onward = _own(kind, given), kind.passes_on_to
     if onward is None:
-        return None if passes_on(axis.find(name)) else known
+        return None if passes_on(kind) else known
     chooses = inspect.Parameter(onward.kind, inspect.Parameter.KEYWORD_ONLY, annotation=str)
-    chosen = given.get(onward.kind, known.get(onward.kind, chooses).default)
+    chosen = options.get(onward.kind, known.get(onward.kind, chooses).default)
     further = [own_options(onward, each) for each in ([chosen] if isinstance(chosen, str) else onward.names())]
     return {option: each for one in reversed(further) for option, each in one.items()} | {onward.kind: chooses} | known
 

@@ -3,7 +3,6 @@
 import inspect
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any, ClassVar, Self
 
 import torch
@@ -11,27 +10,13 @@ from torch import Tensor, nn
 
 from ndm.base.axes import PARTS
 from ndm.base.errors import InputError, is_out_of_memory
+from ndm.base.kinds import Checked, a, checks_arguments
+from ndm.base.options import BY_NAME, SPEC, check, options_of
 from ndm.base.registry import Axis, import_installed, imported, require_allowed
 from ndm.base.spec import Spec
 
-_SPEC = [field.name for field in fields(Spec)]
-_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
-
-class UnknownOption(InputError):
-    """An option that a part does not have."""
-
-    def __init__(self, kind: str, option: str, known: Sequence[str]) -> None:
-        self.kind, self.option, self.known = kind, option, list(dict.fromkeys(known))
-        super().__init__(
-            f"the option {option} for {kind}", f"one of {', '.join(self.known)}" if self.known else "no options"
-        )
-
-    def __reduce__(self) -> Any:
-        return type(self), (self.kind, self.option, self.known)
-
-
-class Part(nn.Module):
+class Part(nn.Module, metaclass=Checked):
     """An `nn.Module` that records the arguments of its constructor.
 
     `config` is plain JSON data; `Part.from_config` makes an equal part (with fresh weights) again. A class is named
@@ -50,6 +35,7 @@ class Part(nn.Module):
         Part.known[name] = cls
 
     @classmethod
+    @checks_arguments
     def from_spec(cls, spec: Spec, **options: Any) -> Self:
         """The part for data and steps like those of `spec`.
 
@@ -58,21 +44,9 @@ class Part(nn.Module):
         Raises:
             InputError: for options that it does not have, and for values that they cannot have.
         """
-        known = options_of(cls)
-        if given := [name for name in options if name in _SPEC]:
-            raise InputError(
-                f"the option {given[0]} for {cls.__name__}",
-                "options of the part alone",
-                "it follows from the data and the number of steps",
-            )
-        if (unknown := [name for name in options if name not in known]) and not passes_on(cls):
-            raise UnknownOption(cls.__name__, unknown[0], list(known))
+        check([cls], cls.__name__, options)
         try:
             return cls.made_for(spec, **options)
-        except UnknownOption as error:
-            if error.option not in unknown:  # one of nested options
-                raise
-            raise UnknownOption(cls.__name__, error.option, [*known, *error.known]) from error
         except InputError:
             raise
         except (TypeError, ValueError, RuntimeError) as error:
@@ -90,11 +64,11 @@ class Part(nn.Module):
         `**options` in the place of named ones says that they are passed on to another part.
         """
         wanted = inspect.signature(cls.__init__).parameters
-        arguments = {name: getattr(spec, name) for name in _SPEC if name in wanted} | options
+        arguments = {name: getattr(spec, name) for name in SPEC if name in wanted} | options
         missing = [
             each.name
             for each in list(wanted.values())[1:]
-            if each.kind in _BY_NAME and each.default is each.empty and each.name not in arguments
+            if each.kind in BY_NAME and each.default is each.empty and each.name not in arguments
         ]
         if missing:
             raise InputError(f"{cls.__name__} by its name alone", f"its {', '.join(missing)}", "make it in Python")
@@ -106,7 +80,10 @@ class Part(nn.Module):
         return name in options_of(cls)
 
     def check_fit(self, parts: Mapping[str, Any]) -> None:
-        """Raise `InputError` where a model of these parts, this among them, cannot work; the model asks once."""
+        """Raise `InputError` where a model of these parts cannot work; this is one of them, or a part of one.
+
+        The model asks once, when it is made.
+        """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Part":
         part = super().__new__(cls)
@@ -148,7 +125,7 @@ class Part(nn.Module):
             InputError: for other classes, and arguments that they do not take.
         """
         if not isinstance(config, dict):
-            raise InputError(f"a configuration that is a {type(config).__name__}", "an object with the key class")
+            raise InputError(f"a configuration that is {a(config)}", "an object with the key class")
         arguments = dict(config)
         name = arguments.pop("class", None)
         kind = _class_called(name, allow)
@@ -160,25 +137,6 @@ class Part(nn.Module):
                 "those of its constructor",
                 str(error),
             ) from error
-
-
-def options_of(kind: type[Part]) -> dict[str, inspect.Parameter]:
-    """The options of `from_spec` by name, with types and defaults; without those that are passed on to other parts."""
-    return {each.name: each for each in _parameters(kind) if each.kind in _BY_NAME and each.name not in _SPEC}
-
-
-def passes_on(kind: type[Part]) -> bool:
-    """Whether options that it does not name itself go to a part that it is made of."""
-    return any(each.kind is each.VAR_KEYWORD for each in _parameters(kind))
-
-
-def _parameters(kind: type[Part]) -> list[inspect.Parameter]:
-    if kind.__init__ is nn.Module.__init__:  # which has names for nothing
-        return []
-    is_default = kind.made_for.__func__ is Part.made_for.__func__  # type: ignore[attr-defined]
-    if is_default:
-        return list(inspect.signature(kind.__init__).parameters.values())[1:]
-    return list(inspect.signature(kind.made_for).parameters.values())[1:]  # without spec
 
 
 def _name_of(kind: type[Part]) -> str:
@@ -212,7 +170,7 @@ def _encode(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise InputError(
-        f"a {type(value).__name__} as an argument of a part",
+        f"{a(value)} as an argument of a part",
         "numbers, strings, lists and parts",
         "only models made of parts can be saved",
     )

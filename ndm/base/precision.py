@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ndm.base.errors import InputError
+from ndm.base.kinds import a
 from ndm.base.modes import usable
 
 PRECISIONS = (torch.float32, torch.float64)
@@ -35,7 +36,7 @@ def check_tensors(**values: Any) -> None:
             raise InputError(f"a NumPy array for {name}", "a torch.Tensor", "convert it, e.g. torch.from_numpy(x)")
         if not isinstance(value, Tensor):
             raise InputError(
-                f"a {type(value).__name__} for {name}",
+                f"{a(value)} for {name}",
                 "a torch.Tensor",
                 "make one, e.g. torch.tensor(x), or torch.from_numpy(x) of an array",
             )

@@ -13,7 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ndm.base.errors import InputError, reason, refused
-from ndm.base.files import parse_json, sha256
+from ndm.base.files import parse_json, permitted, sha256
+from ndm.base.kinds import a, checks_arguments, named
 from ndm.base.model_card import Facts, model_card
 from ndm.base.part import Part
 
@@ -31,7 +32,8 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
 
     def _save_pretrained(self, save_directory: Path) -> None:
         weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
-        save_file(weights, save_directory / WEIGHTS, metadata={"format": "pt"})
+        with permitted(save_directory / WEIGHTS):
+            save_file(weights, save_directory / WEIGHTS, metadata={"format": "pt"})
         config = self.config | {DIGEST: sha256(save_directory / WEIGHTS)}
         (save_directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
@@ -41,6 +43,7 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
         return ModelCard(model_card(parts, facts or Facts()))
 
     @classmethod
+    @checks_arguments
     def from_pretrained(
         cls,
         pretrained_model_name_or_path: str | Path,
@@ -88,7 +91,7 @@ class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-d
                 )
             model = Part.from_config(config, allow)
             if not isinstance(model, cls):
-                raise InputError(f"a {type(model).__name__}", f"a {cls.__name__}")
+                raise InputError(f"{a(model)}", named(cls))
             model.load_state_dict(weights)
         except InputError as error:
             raise InputError(f"{source}: {error.got}", error.expected, error.advice) from error

@@ -17,9 +17,11 @@ from functools import cache
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from ndm.base.errors import Advice, InputError, Setting, reason
+
+Choice = TypeVar("Choice")
 
 _GROUPS = "ndm."  # what the groups of entry points begin with
 
@@ -95,6 +97,16 @@ class Axis:
                 require_allowed(f"the {self.kind} {name!r}", module, allow)
             return self._checked(name, _imported(f"the {self.kind} {name!r}", lambda: _attribute(module, attribute)))
         raise InputError(f"{self.kind} {name!r}", "one of " + ", ".join(sorted({*self.names(), *more})))
+
+    def resolved(self, given: str | Choice, make: Callable[[str], Choice] | None = None) -> Choice:
+        """What was given where a choice is asked for: an object as it is; a name as the choice of that name.
+
+        That is made by `make`, by default without arguments.
+        """
+        if not isinstance(given, str):
+            return given
+        made: Choice = self.find(given)() if make is None else make(given)
+        return made
 
     def every(self) -> dict[str, Any]:
         """All choices by name, imported."""

@@ -1,10 +1,9 @@
-"""Settings as text: YAML, words of the command line, and whether a value is of an annotated type."""
+"""Settings as text: YAML, and words of the command line."""
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any
 
 import tyro
 import yaml
@@ -87,25 +86,6 @@ def read(path: Path) -> Any:
         raise InputError(
             f"{path}, which is no longer YAML ({why(error)})", "the file that ndm train wrote", "restore it"
         ) from error
-
-
-def fits(value: Any, kind: Any) -> bool:
-    """Whether a value from YAML is of the annotated type `kind`."""
-    origin, parts = get_origin(kind), get_args(kind)
-    if kind is Any:
-        return True
-    if origin is Annotated:
-        return fits(value, parts[0])
-    if origin is Literal:
-        return value in parts
-    if origin in (list, Sequence):
-        return isinstance(value, list) and all(fits(each, parts[0]) for each in value)
-    if origin is tuple:
-        each = parts[:1] * len(value) if parts[1:] == (...,) and isinstance(value, list) else parts
-        return isinstance(value, list) and len(each) == len(value) and all(map(fits, value, each))
-    if origin is not None and origin is not dict:  # a union
-        return any(fits(value, part) for part in parts)
-    return type(value) in (int, float) if kind is float else type(value) is (origin or kind)
 
 
 Options = Annotated[

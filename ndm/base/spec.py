@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from ndm.base.kinds import Checked
+
 
 @dataclass(frozen=True)
-class Spec:
+class Spec(metaclass=Checked):
     """Every part can be made of this and its options: `Part.from_spec`.
 
     Args:

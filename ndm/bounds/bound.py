@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ndm.base.axes import TIME_SAMPLERS
 from ndm.base.errors import InputError
+from ndm.base.kinds import checks_arguments
 from ndm.base.modes import undisturbed
 from ndm.base.noise import BatchSlice, check_generator
 from ndm.base.precision import in_precision
@@ -33,13 +35,14 @@ class Bound:
         return self.prior + self.diffusion + self.reconstruction
 
 
+@checks_arguments
 @undisturbed()
 def bound(
     model: NeuralDiffusion,
     x: Tensor,
     cond: Tensor | None = None,
     timesteps: int | None = None,
-    time_sampler: TimeSampler | None = None,
+    time_sampler: str | TimeSampler | None = None,
     generator: torch.Generator | None = None,
     batch_slice: BatchSlice | None = None,
 ) -> Bound:
@@ -51,13 +54,14 @@ def bound(
         cond: for models that take one, the condition: class labels (B,), int64 from 0, of which -1 is no label; or real
             values (B, C). None is no condition for any example.
         timesteps: T of the discrete chain; None for continuous time.
-        time_sampler: where the integrand over time is evaluated; low-discrepancy uniform times if not given.
-        batch_slice: which rows of a larger batch x are, where it is computed in shares: with a generator in the same
-            state each share has the values that it has in the whole.
+        time_sampler: where the integrand over time is evaluated: the name of a time sampler, or one that is made;
+            low_discrepancy if not given.
+        batch_slice: which rows of a larger batch x are, where it is computed in slices: with a generator in the same
+            state each slice has the values that it has in the whole.
 
     Raises:
         InputError: for data that the decoder cannot describe or of another precision than the model, labels out of
-            range, noise that is lost in that precision (`NeuralDiffusion.check_noise`; not of a share), T < 1 or one
+            range, noise that is lost in that precision (`NeuralDiffusion.check_noise`; not of a slice), T < 1 or one
             that the reverse steps do not serve, or eta = 0 (the bound is infinite).
     """
     check_generator(generator)
@@ -68,7 +72,8 @@ def bound(
         model.check_noise(x)
     else:
         x = in_precision(model, x, "data")
-    batch_slice, time_sampler = batch_slice or BatchSlice(0, len(x), len(x)), time_sampler or LowDiscrepancy()
+    batch_slice = batch_slice or BatchSlice(0, len(x), len(x))
+    time_sampler = TIME_SAMPLERS.resolved(time_sampler or LowDiscrepancy())
     if timesteps is not None:  # in continuous time w = v
         check_count("timesteps", timesteps)
         if not 1 <= timesteps <= MOST_TIMESTEPS:
@@ -107,7 +112,7 @@ def _examples_for_prior(
     """Which of the examples x the prior term is evaluated for, where it is not for all.
 
     In training F may be too expensive for that (`Transform.prior_share`): n of the B examples of the whole batch are
-    drawn. Where x is a share of the batch, another number of them falls into it in each step.
+    drawn. Where x is a slice of the batch, another number of them falls into it in each step.
     """
     size = math.ceil(model.transform.prior_share * batch_slice.total) if model.training else batch_slice.total
     if size == batch_slice.total:

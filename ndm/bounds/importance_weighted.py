@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
+from ndm.base.kinds import checks_arguments
 from ndm.base.modes import evaluating, undisturbed
 from ndm.base.noise import check_generator
 from ndm.base.shapes import check_batch_size, check_count
@@ -33,6 +34,7 @@ def check_draws(draws: int) -> None:
         raise InputError(f"{draws} draws", f"from 1 to {_MOST_DRAWS}")
 
 
+@checks_arguments
 @torch.no_grad()
 @undisturbed()
 def importance_weighted(

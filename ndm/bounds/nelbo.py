@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
+from ndm.base.kinds import checks_arguments
 from ndm.base.modes import evaluating, undisturbed
 from ndm.base.noise import check_generator
 from ndm.base.precision import check_tensors
@@ -24,6 +25,7 @@ class Estimate(Bound):
     standard_error: Tensor  # (B,) in nats; conservative, as the draws are stratified
 
 
+@checks_arguments
 def bits_per_dim(nats: Tensor | float, event_shape: tuple[int, ...]) -> Tensor | float:
     """Convert nats to bits/dim, nats / (d log 2), where d is the number of dimensions of the event."""
     if not isinstance(nats, Real):
@@ -31,6 +33,7 @@ def bits_per_dim(nats: Tensor | float, event_shape: tuple[int, ...]) -> Tensor |
     return nats / (math.prod(event_shape) * math.log(2))
 
 
+@checks_arguments
 @torch.no_grad()
 @undisturbed()
 def nelbo(

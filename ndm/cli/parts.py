@@ -4,13 +4,13 @@ import inspect
 import re
 from collections.abc import Iterator
 
-from ndm.base.axes import BASES, GATES, LAYERS, NETWORKS, PARAMETERISATIONS, RECIPES, TIME_FUNCTIONS
+from ndm.base.axes import ACTIVATIONS, BASES, GATES, LAYERS, NETWORKS, PARAMETERISATIONS, RECIPES, TIME_FUNCTIONS
 from ndm.base.options import own_options, shown
 from ndm.base.registry import Axis
 from ndm.cli.words import filled
 from ndm.config import CHOICES, Config
 
-_INNER = (PARAMETERISATIONS, NETWORKS, LAYERS, GATES, TIME_FUNCTIONS, BASES)  # parts of parts
+_INNER = (PARAMETERISATIONS, NETWORKS, LAYERS, ACTIVATIONS, GATES, TIME_FUNCTIONS, BASES)  # parts of parts
 _WIDTH = 20  # of the names
 
 

@@ -305,9 +305,13 @@ def stamps_of_condition(split: Split, classes: tuple[str, ...]) -> Iterator[byte
         yield from stamps_of_values(split.cond)
 
 
-def no_labels(name: str) -> InputError:
-    """Make the `InputError` for labels of data that have none."""
-    return InputError(
+class NoCondition(InputError):
+    """Raised for data that do not have what a model is told of each example."""
+
+
+def no_labels(name: str) -> NoCondition:
+    """Make the error for labels of data that have none."""
+    return NoCondition(
         f"no labels in {name}",
         "a class for each example",
         "name their column by --data-options label=NAME, put images into a folder for each class, or save labels under "
@@ -315,9 +319,9 @@ def no_labels(name: str) -> InputError:
     )
 
 
-def no_condition(condition: tuple[str, ...], name: str) -> InputError:
-    """Make the `InputError` for columns of data that are not a table."""
-    return InputError(
+def no_condition(condition: tuple[str, ...], name: str) -> NoCondition:
+    """Make the error for columns of data that are not a table."""
+    return NoCondition(
         f"the condition {', '.join(condition)} of {name}",
         f"{LABEL}, the class of each example, or columns of a table (.csv, .parquet)",
         "say --condition label, or leave it out",

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ndm.base.errors import InputError
+from ndm.base.kinds import a
 from ndm.data.formats.columns import number_of
 from ndm.data.lazy import option
 
@@ -123,7 +124,7 @@ def _word(label: Any, where: Callable[[int], str], i: int) -> str | None:
     if isinstance(label, bool | int | datetime.date):
         return str(label)
     raise InputError(
-        f"{where(i)}: {str(label)[:60]!r}, a {type(label).__name__}",
+        f"{where(i)}: {str(label)[:60]!r}, {a(label)}",
         "a number or a word as a label",
         "name another column",
     )

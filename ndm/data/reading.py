@@ -2,25 +2,29 @@
 
 A file of `ndm/data/sets` with `load() -> DataSet` is a data set, as is an entry point in the group ndm.data of another
 package, which names such a module or function. One of `ndm/data/formats` or `ndm/data/hub` that has
-`SUFFIXES` and `load_file(path) -> Whole` is a file format, and one that has `holds(path) -> bool` and
-`load_folder(path)` a kind of folder, which may come in splits. Their keyword arguments are the options of the
-data, but for `condition`: a loader that takes it is given the names of what a model is told of each example. All are
-found by looking: a new one is one new file.
+`SUFFIXES` and `load_file(path) -> Whole` is a file format, as is an entry point in the group ndm.formats of another
+package, which is called like the suffix, without the point, and names such a module or function. One that has
+`holds(path) -> bool` and `load_folder(path)` is a kind of folder, which may come in splits. Their keyword arguments are
+the options of the data, but for `condition`: a loader that takes it is given the names of what a model is told of each
+example. All are found by looking: a new one is one new file.
 """
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ndm.base.axes import DATA_SETS
+from ndm.base.axes import DATA_SETS, FORMATS
 from ndm.base.errors import InputError
+from ndm.base.kinds import checks_arguments
 from ndm.base.registry import modules
 from ndm.data.dataset import CONDITION, DataSet, Whole
 from ndm.data.hub import datasets as hub
 
 
+@checks_arguments
 def load(name_or_path: str, options: Mapping[str, Any] | None = None, condition: Sequence[str] = ()) -> DataSet:
     """Load the data set called `name_or_path`, or the file or folder at that path, with `options`, in splits.
 
@@ -30,6 +34,7 @@ def load(name_or_path: str, options: Mapping[str, Any] | None = None, condition:
     return read(name_or_path, options, condition).divided()
 
 
+@checks_arguments
 def read(name_or_path: str, options: Mapping[str, Any] | None = None, condition: Sequence[str] = ()) -> Whole | DataSet:
     """Load data like `load`, but leave them whole unless they come in splits: for evaluating all of them."""
     loader, arguments = _loader(name_or_path)
@@ -74,7 +79,7 @@ def _loader(name_or_path: str) -> tuple[Callable[..., Whole | DataSet], list[Any
             return module.load_name, [name_or_path.removeprefix(prefix)]
     readable = formats()
     if path.suffix.lower() in readable and not path.is_dir():
-        return readable[path.suffix.lower()].load_file, [path]
+        return readable[path.suffix.lower()](), [path]
     if path.is_dir():
         for module in _readers():
             if hasattr(module, "load_folder") and module.holds(path):
@@ -96,10 +101,20 @@ def _absent(path: Path) -> str:
     return ", ".join(module.absent(path) for module in _readers() if hasattr(module, "absent"))
 
 
-def formats() -> dict[str, ModuleType]:
-    """The modules that read a file format, by suffix."""
-    found = _readers()
-    return {suffix: module for module in found for suffix in getattr(module, "SUFFIXES", ())}
+def formats() -> dict[str, Callable[[], Callable[..., Whole | DataSet]]]:
+    """The file formats that are read, by suffix; a call finds the function that does it."""
+    theirs = {f".{name}": partial(_reader_of, name) for name in FORMATS.names()}
+    return theirs | {
+        suffix: partial(getattr, module, "load_file")
+        for module in _readers()
+        for suffix in getattr(module, "SUFFIXES", ())
+    }
+
+
+def _reader_of(name: str) -> Callable[..., Whole | DataSet]:
+    """The function of another package that reads files of that suffix: `load_file` of a module, or itself."""
+    found = FORMATS.find(name)
+    return found.load_file if hasattr(found, "load_file") else found  # type: ignore[no-any-return]
 
 
 def _readers() -> list[ModuleType]:

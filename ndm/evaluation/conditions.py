@@ -11,9 +11,10 @@ from torch import Tensor
 from ndm.base.errors import InputError
 from ndm.base.seeds import check_seed
 from ndm.nn.embeddings import NO_LABEL
-from ndm.parts.conditions import LabelCondition, ValueCondition
+from ndm.parts.conditions import Condition, LabelCondition, ValueCondition
 from ndm.runs.run import Run
 
+_FARTHEST = 1000  # standard deviations: beyond, networks overflow
 _CONDITIONS = 2  # tells the random numbers of conditions from others of a seed
 
 
@@ -60,7 +61,9 @@ class Named:
             return [self._nothing(run)]
         if isinstance(condition, LabelCondition):
             if self.values:
-                raise InputError(f"--values for {run.folder}", "its condition, the class", "say --label NAME")
+                raise InputError(
+                    f"--values for {run.folder}", "its condition, the class", f"say {option_of(condition)}"
+                )
             numbers = condition.numbers(self.labels)
             return [
                 Told(f"label = {name}", {"label": name}, number[None])
@@ -71,7 +74,7 @@ class Named:
             raise InputError(
                 f"--label for {run.folder}",
                 f"its condition, {', '.join(condition.names)}",
-                "say --values " + " ".join(f"{name}=..." for name in condition.names),
+                f"say {option_of(condition)}",
             )
         return [_of_values(condition, self.values)]
 
@@ -90,18 +93,31 @@ class Named:
         return Told("no label", {}, None)
 
 
+def option_of(condition: Condition) -> str:
+    """The option that names a condition, as --values age=... sex=..."""
+    if isinstance(condition, LabelCondition):
+        return "--label NAME"
+    return "--values " + " ".join(f"{name}=..." for name in condition.names)
+
+
 def _of_values(condition: ValueCondition, values: Mapping[str, Any]) -> Told:
     if set(values) != set(condition.names):
         raise InputError(
             f"--values of {', '.join(values)}",
             f"one for each of {', '.join(condition.names)}",
-            "say --values " + " ".join(f"{name}=..." for name in condition.names),
+            f"say {option_of(condition)}",
         )
     row = []
-    for name in condition.names:
+    for name, loc, scale in zip(condition.names, condition.loc.tolist(), condition.scale.tolist(), strict=True):
         value = values[name]
         if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
             raise InputError(f"--values {name}={value}", "a finite number")
+        if abs(value - loc) > _FARTHEST * scale:
+            raise InputError(
+                f"--values {name}={value}",
+                f"at most {_FARTHEST:,} standard deviations, {scale:g}, from the mean of the training data, {loc:g}",
+                "the model knows nothing of such values",
+            )
         row.append(float(value))
     given = dict(zip(condition.names, row, strict=True))
     return Told(as_words(given), given, torch.tensor([row], dtype=torch.float32))

@@ -15,6 +15,7 @@ from ndm.base.errors import InputError
 _CERTAIN = 8.0  # of gamma: all signal, or all noise
 _COLOURS = (1, 3, 4)  # channels of grey, RGB and RGBA
 _IN_A_ROW = 16  # images of one class
+_LONGEST_NAME = 24  # letters of a class
 _PALETTE = ("#1f6f8b", "#c8553d", "#588b3c", "#8a5fa8", "#d09a2c", "#3b4a6b", "#c06c9b", "#6b8e9b", "#7a5c43")
 _DATA, _MODEL, _SEA, _INK = "#1f6f8b", "#c8553d", "#0b1f2e", "#222222"
 
@@ -46,7 +47,9 @@ def by_class(parts: Sequence[tuple[str, np.ndarray]], about: dict[str, Any]) -> 
         figure = Figure(figsize=(10, 4) if about["name"] == "cities" else (6.6, 6), layout="constrained")
         axis = figure.subplots()
         for k, (name, x) in enumerate(parts):
-            axis.scatter(x[:, 0], x[:, 1], s=3, color=_PALETTE[k % len(_PALETTE)], alpha=0.6, linewidths=0, label=name)
+            axis.scatter(
+                x[:, 0], x[:, 1], s=3, color=_PALETTE[k % len(_PALETTE)], alpha=0.6, linewidths=0, label=_short(name)
+            )
         axis.set_aspect("equal")
         axis.legend(markerscale=3, fontsize=8, loc="upper right")
         return png(figure)
@@ -56,9 +59,14 @@ def by_class(parts: Sequence[tuple[str, np.ndarray]], about: dict[str, Any]) -> 
         row = _tiles([_panel(image) for image in x[:_IN_A_ROW] / (about["num_levels"] - 1)], 1, 0.0, columns=len(x))
         axis.imshow(row, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axis.set(xticks=[], yticks=[])
-        axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9, color=_INK)
+        axis.set_ylabel(_short(name), rotation=0, ha="right", va="center", fontsize=9, color=_INK)
         axis.spines[:].set_visible(False)
     return png(figure)
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for a picture: what is cut off is an ellipsis."""
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
 def filmstrip(frames: np.ndarray, times: list[float]) -> bytes:

@@ -8,10 +8,11 @@ import numpy as np
 
 from ndm.base.errors import InputError
 from ndm.data import DataSet, Split, Whole, options_of, read, source_of
-from ndm.data.dataset import FEWEST, SPLITS
+from ndm.data.dataset import FEWEST, SPLITS, NoCondition
 from ndm.data.formats.dequantise import Noise, listed
 from ndm.data.lazy import Examples
 from ndm.data.remarks import remarks
+from ndm.evaluation.conditions import option_of
 from ndm.runs.run import Run
 
 ALL = "all"
@@ -119,7 +120,15 @@ def subject(
         if _is(found, about["fingerprint"]):
             return Subject(run.checked(found), split or ALL, True, how, limit)
     condition = run.config["condition"] if needs_condition else ()
-    found, how = _alike(place, options, about["reading"], condition)
+    try:
+        found, how = _alike(place, options, about["reading"], condition)
+    except NoCondition as error:
+        assert run.model.condition is not None
+        raise InputError(
+            error.got,
+            f"the condition of the run, {', '.join(condition)}, of each example",
+            f"add it to the data, or give one to all: {option_of(run.model.condition)}",
+        ) from error
     return Subject(run.checked(found), split or ALL, _is(found, about["fingerprint"]), how, limit)
 
 

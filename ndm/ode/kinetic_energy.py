@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from ndm.base.kinds import checks_arguments
 from ndm.base.modes import undisturbed
 from ndm.base.noise import BatchSlice, check_generator
 from ndm.base.shapes import sum_event
@@ -13,6 +14,7 @@ from ndm.bounds.time_samplers import LowDiscrepancy
 from ndm.model import NeuralDiffusion
 
 
+@checks_arguments
 @undisturbed()
 def kinetic_energy(
     model: NeuralDiffusion,

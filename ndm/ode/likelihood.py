@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ndm.base.axes import DIVERGENCES, SOLVERS
 from ndm.base.errors import InputError
+from ndm.base.kinds import checks_arguments
 from ndm.base.modes import evaluating, unmixed
 from ndm.base.noise import example_noise, noise_owners
 from ndm.base.precision import PRECISIONS, check_numbers, in_precision, precision_of
@@ -17,9 +19,8 @@ from ndm.base.shapes import check_batch_size
 from ndm.bounds.shared_noise import Mean, mean_over_rows, standard_errors
 from ndm.model import NeuralDiffusion
 from ndm.ode.dequantisations import Dequantisation, dequantisation_for, without_noise
-from ndm.ode.divergences import Divergence, divergence_for, quadratic_forms
-from ndm.ode.solvers import Solver
-from ndm.ode.solvers.adaptive import Adaptive
+from ndm.ode.divergences import Divergence, quadratic_forms
+from ndm.ode.solvers import Solver, solver_for
 from ndm.ode.solvers.solver import NoSolution, State
 
 
@@ -50,6 +51,7 @@ def log_prob(model: NeuralDiffusion, x: Tensor, divergence: str | Divergence = "
     return ode_likelihood(model, x, divergence=divergence, **options).log_prob
 
 
+@checks_arguments
 @torch.no_grad()
 @unmixed()
 def ode_likelihood(
@@ -58,8 +60,8 @@ def ode_likelihood(
     cond: Tensor | None = None,
     *,
     divergence: str | Divergence = "exact",
-    solver: Solver | None = None,
-    dequantisation: Dequantisation | None = None,
+    solver: str | Solver = "dopri5",
+    dequantisation: str | Dequantisation | None = None,
     draws: int = 1,
     dtype: torch.dtype | None = None,
     seed: int = 0,
@@ -76,8 +78,9 @@ def ode_likelihood(
 
     Args:
         divergence: "exact", "hutchinson" (Rademacher probes), "gaussian", or a `Divergence`.
-        solver: dopri5 with tolerances of 1e-5 if not given.
-        dequantisation: none for real values and that of q(z_0 | x) for data with levels, if not given.
+        solver: the name of a method, with tolerances of 1e-5 or 100 steps, or a `Solver`.
+        dequantisation: "none", "posterior" (the noise of q(z_0 | x)), "uniform", or a `Dequantisation`; if not given,
+            none for real values and posterior for data with levels.
         draws: of the dequantisation, for each probe where the divergence has some.
         dtype: compute in this precision, e.g. torch.float64, on a copy of the model; by default in the model's own.
         batch_size: states in one pass of the network.
@@ -93,9 +96,9 @@ def ode_likelihood(
         model = model if precision_of(model, dtype) == dtype else copy.deepcopy(model).to(dtype)
         x = x.to(dtype)
     x = model.checked(x, cond)
-    divergence = divergence if isinstance(divergence, Divergence) else divergence_for(divergence)
-    solver = solver or Adaptive()
-    dequantisation = dequantisation or dequantisation_for(None, model.decoder)
+    divergence = DIVERGENCES.resolved(divergence)
+    solver = SOLVERS.resolved(solver, solver_for)
+    dequantisation = dequantisation_for(dequantisation, model.decoder)
     divergence.check(x.shape[1:])
     solver.check(x.dtype)
     dequantisation.check(model.decoder, draws)
@@ -185,18 +188,22 @@ def naming(model: NeuralDiffusion) -> Iterator[None]:
         raise NoSolution(f"{error.got} (model: {parts})", error.expected, error.advice) from error
 
 
+@checks_arguments
 @torch.no_grad()
 @unmixed()
-def encode(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
+def encode(model: NeuralDiffusion, x: Tensor, cond: Tensor | None = None, *, solver: str | Solver = "dopri5") -> Tensor:
     """Map data x (N, *event) to z_1 (N, *event) by the ODE, from z_0 = alpha_0 x, x standardised."""
     x = model.checked(x, cond)
     z_0 = without_noise(x, model.decoder, model.schedule(x.new_zeros(())))
     return carry(model, z_0, cond, solver, 0.0, 1.0)
 
 
+@checks_arguments
 @torch.no_grad()
 @unmixed()
-def decode(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None) -> Tensor:
+def decode(
+    model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, solver: str | Solver = "dopri5"
+) -> Tensor:
     """Map z_1 to data, the inverse of `encode`: z_0 / alpha_0 in the units of the data, not rounded to levels."""
     check_numbers(z_1, "latents")
     model.check_condition(cond, len(z_1))
@@ -207,14 +214,14 @@ def decode(model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, s
 
 @unmixed()
 def carry(
-    model: NeuralDiffusion, z: Tensor, cond: Tensor | None, solver: Solver | None, start: float, end: float
+    model: NeuralDiffusion, z: Tensor, cond: Tensor | None, solver: str | Solver, start: float, end: float
 ) -> Tensor:
     """Carry z (B, *event) from the time `start` to `end` by the model's ODE."""
 
     def field(t: Tensor, state: State, rows: Tensor) -> State:
         return (model.predicted_velocity(state[0], t, None if cond is None else cond[rows]),)
 
-    solver = solver or Adaptive()
+    solver = SOLVERS.resolved(solver, solver_for)
     solver.check(z.dtype)
     with evaluating(model), naming(model):
         return solver(field, (z,), start, end).state[0]

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ndm.base.axes import SOLVERS
+from ndm.base.kinds import checks_arguments
 from ndm.base.modes import evaluating, unmixed
 from ndm.base.precision import check_numbers, in_precision
 from ndm.base.shapes import sum_event
 from ndm.model import NeuralDiffusion
 from ndm.ode.likelihood import naming
-from ndm.ode.solvers import Solver
-from ndm.ode.solvers.adaptive import Adaptive
+from ndm.ode.solvers import Solver, solver_for
 from ndm.ode.solvers.solver import State
 
 
@@ -34,10 +35,11 @@ class Transport:
         return self.energy - self.displacement
 
 
+@checks_arguments
 @torch.no_grad()
 @unmixed()
 def transport(
-    model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, solver: Solver | None = None
+    model: NeuralDiffusion, z_1: Tensor, cond: Tensor | None = None, *, solver: str | Solver = "dopri5"
 ) -> Transport:
     """Measure the paths by which the model's ODE carries z_1 (B, *event) to z_0.
 
@@ -45,7 +47,7 @@ def transport(
     optimal transport. A low energy says nothing alone: paths that stay where they are have none, and end off the data.
 
     Args:
-        solver: dopri5 with tolerances of 1e-5 if not given.
+        solver: the name of a method, or a `Solver`, as of `ode_likelihood`.
 
     Raises:
         InputError: for latents that are not finite numbers of the model's precision, and an ODE that blows up.
@@ -59,6 +61,7 @@ def transport(
         return v, sum_event(v**2)[:, None]
 
     start = z_1, z_1.new_zeros(len(z_1), 1)
+    solver = SOLVERS.resolved(solver, solver_for)
     with evaluating(model), naming(model):
-        z_0, spent = (solver or Adaptive())(field, start, 1.0, 0.0).state
+        z_0, spent = solver(field, start, 1.0, 0.0).state
     return Transport(z_0, -spent[:, 0], sum_event((z_1 - z_0) ** 2))

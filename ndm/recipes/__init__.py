@@ -11,6 +11,7 @@ from typing import Any
 
 from ndm.base.axes import RECIPES
 from ndm.base.errors import InputError
+from ndm.base.kinds import a
 from ndm.config import BUDGET, Config
 from ndm.data import DataSet
 
@@ -49,9 +50,7 @@ def _settings(found: Any) -> Config | dict[str, Any]:
     """`RECIPE` or `MODEL` of a module, or one of both that an entry point or `module:NAME` names itself."""
     chosen = getattr(found, "RECIPE", getattr(found, "MODEL", found))
     if not isinstance(chosen, Config | dict):
-        raise InputError(
-            f"a recipe that is a {type(chosen).__name__}", "a Config, or the settings of a model as a dict"
-        )
+        raise InputError(f"a recipe that is {a(chosen)}", "a Config, or the settings of a model as a dict")
     return chosen
 
 

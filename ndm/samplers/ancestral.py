@@ -9,7 +9,7 @@ from torch import Tensor
 from ndm.base.noise import Noise
 from ndm.model import NeuralDiffusion
 from ndm.parts.volatilities.constant import ConstantVolatility
-from ndm.samplers._times import chain_of, uniform_time
+from ndm.samplers._times import chain_of
 from ndm.samplers.sampler import Grid, Sampler
 
 
@@ -35,7 +35,7 @@ class Ancestral(Sampler):
     order = 1
 
     def __init__(
-        self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *, grid: Grid = uniform_time
+        self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *, grid: str | Grid = "time"
     ) -> None:
         super().__init__(model, steps, grid=grid)
         self.volatility = None if eta is None else ConstantVolatility(eta)

@@ -4,7 +4,6 @@ from torch import Tensor
 
 from ndm.model import NeuralDiffusion
 from ndm.parts.volatilities.constant import ConstantVolatility
-from ndm.samplers._times import uniform_time
 from ndm.samplers.sampler import Grid, Sampler
 
 
@@ -18,7 +17,7 @@ class Deterministic(Sampler):
 
     order = 1
 
-    def __init__(self, model: NeuralDiffusion, steps: int = 50, *, grid: Grid = uniform_time) -> None:
+    def __init__(self, model: NeuralDiffusion, steps: int = 50, *, grid: str | Grid = "time") -> None:
         super().__init__(model, steps, grid=grid)
         self.volatility = ConstantVolatility(0.0)
 

@@ -8,7 +8,6 @@ from torch import Tensor
 from ndm.base.noise import Noise
 from ndm.model import NeuralDiffusion
 from ndm.parts.volatilities.constant import ConstantVolatility
-from ndm.samplers._times import uniform_time
 from ndm.samplers.sampler import Grid, Sampler
 
 
@@ -30,7 +29,7 @@ class Exponential(Sampler):
     order = 2
 
     def __init__(
-        self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *, grid: Grid = uniform_time
+        self, model: NeuralDiffusion, steps: int = 50, eta: float | None = None, *, grid: str | Grid = "time"
     ) -> None:
         super().__init__(model, steps, grid=grid)
         self.volatility = None if eta is None else ConstantVolatility(eta)

@@ -1,7 +1,6 @@
 """The deterministic sampler that extrapolates the predicted curve: second order for one evaluation a step."""
 
 from ndm.model import NeuralDiffusion
-from ndm.samplers._times import uniform_time
 from ndm.samplers.exponential import Exponential
 from ndm.samplers.sampler import Grid
 
@@ -13,5 +12,5 @@ class Multistep(Exponential):
     For F = identity it is DPM-Solver++(2M): Lu et al. (2022), https://arxiv.org/abs/2211.01095.
     """
 
-    def __init__(self, model: NeuralDiffusion, steps: int = 50, *, grid: Grid = uniform_time) -> None:
+    def __init__(self, model: NeuralDiffusion, steps: int = 50, *, grid: str | Grid = "time") -> None:
         super().__init__(model, steps, eta=0.0, grid=grid)

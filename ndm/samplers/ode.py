@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
+from ndm.base.axes import SOLVERS
 from ndm.model import NeuralDiffusion
 from ndm.ode.likelihood import carry
-from ndm.ode.solvers import Solver
-from ndm.samplers._times import uniform_time
+from ndm.ode.solvers import Solver, solver_for
 from ndm.samplers.sampler import Grid, Sampler
 
 
@@ -14,16 +14,16 @@ class Ode(Sampler):
 
     Args:
         steps: pieces in which the path is integrated: 1, unless the trajectory is wanted.
-        solver: dopri5 with tolerances of 1e-5 if not given.
+        solver: the name of a method, or a `Solver`.
     """
 
     order = None  # the tolerance says how exact it is
 
     def __init__(
-        self, model: NeuralDiffusion, steps: int = 1, *, grid: Grid = uniform_time, solver: Solver | None = None
+        self, model: NeuralDiffusion, steps: int = 1, *, grid: str | Grid = "time", solver: str | Solver = "dopri5"
     ) -> None:
         super().__init__(model, steps, grid=grid)
-        self.solver = solver
+        self.solver: Solver = SOLVERS.resolved(solver, solver_for)
 
     def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:
         return carry(self.model, z_t, cond, self.solver, float(t), float(s))

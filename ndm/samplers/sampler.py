@@ -1,6 +1,6 @@
 """The interface of a sampler: one step from z_t to z_s."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from numbers import Integral
@@ -8,24 +8,26 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
+from ndm.base.axes import GRIDS
 from ndm.base.errors import InputError
+from ndm.base.kinds import Checked, a, check_kind
 from ndm.base.modes import evaluating, undisturbed
 from ndm.base.noise import Noise, check_generator, sample_noise
 from ndm.base.seeds import check_seed
 from ndm.model import NeuralDiffusion
 from ndm.parts.schedules import Schedule
-from ndm.samplers._times import uniform_time
 
-Grid = Callable[[Schedule, int], Tensor]
+Grid = Callable[[Schedule, int], Tensor]  # those that have a name are of the class `ndm.samplers.grids.Grid`
 
 
-class Sampler(ABC):
+class Sampler(metaclass=Checked):
     """Draws z_1 ~ N(0, I), takes it down a time grid by `step`, and decodes z_0.
 
     Args:
         model: the model to sample from.
         steps: number of steps of the grid.
-        grid: (schedule, steps) -> times from 1 to 0, see `ndm.samplers.grids.uniform`.
+        grid: the times that are visited: time, gamma, optimised, a `Grid`, or any function (schedule, steps) -> times
+            from 1 to 0.
 
     Attributes:
         order: p, where the error of the deterministic process falls like (1 / steps)^p; None where it does not depend
@@ -34,7 +36,8 @@ class Sampler(ABC):
 
     order: int | None
 
-    def __init__(self, model: NeuralDiffusion, steps: int = 50, *, grid: Grid = uniform_time) -> None:
+    def __init__(self, model: NeuralDiffusion, steps: int = 50, *, grid: str | Grid = "time") -> None:
+        grid = GRIDS.resolved(grid, lambda name: GRIDS.find(name).for_model(model, model.event_shape))
         self.model, self.steps, self.grid = model, steps, grid
         with undisturbed():
             self.times = grid(model.schedule, steps)
@@ -98,11 +101,12 @@ class Sampler(ABC):
         self, shape: tuple[int, ...], cond: Tensor | None, seed: int, first: int, generator: torch.Generator | None
     ) -> tuple[Noise, Tensor]:
         if not isinstance(shape, Sequence):
-            raise InputError(f"a {type(shape).__name__} for shape", "(number, *event)")
+            raise InputError(f"{a(shape)} for shape", "(number, *event)")
         if not (len(shape) >= 2 and all(isinstance(size, Integral) and int(size) >= 1 for size in shape)):
             raise InputError(f"samples of shape {shape}", "(number, *event), whole numbers, all positive")
         self.model.check_condition(cond, shape[0])
         check_seed(seed)
+        check_kind("first", first, int)
         if first < 0:
             raise InputError(f"first = {first}", "the number of a sample, at least 0")
         check_generator(generator)

@@ -12,7 +12,7 @@ from ndm.base.registry import choose, optional
 from ndm.base.shapes import like_event
 from ndm.model import NeuralDiffusion
 from ndm.parts.volatilities import Volatility
-from ndm.samplers._times import NO_SIGNAL, uniform_time
+from ndm.samplers._times import NO_SIGNAL
 from ndm.samplers.exponential import Exponential
 from ndm.samplers.sampler import Grid
 
@@ -46,7 +46,7 @@ class Sde(Exponential):
         steps: int = 50,
         eta: float | None = None,
         *,
-        grid: Grid = uniform_time,
+        grid: str | Grid = "time",
         method: str = "srk",
     ) -> None:
         self.sdeint = optional("torchsde", "sde").sdeint

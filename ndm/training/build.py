@@ -10,7 +10,7 @@ import torch
 from ndm.autodiff.layers import channels_last
 from ndm.base.axes import PREDICTORS, REVERSE_STEPS, SCHEDULES, TIME_SAMPLERS, TRANSFORMS, VOLATILITIES
 from ndm.base.errors import InputError
-from ndm.base.part import options_of
+from ndm.base.options import options_of
 from ndm.base.spec import Spec
 from ndm.bounds.time_samplers import TimeSampler
 from ndm.config import Config

@@ -96,15 +96,15 @@ def what_failed(values: dict[str, float], model: nn.Module, processes: Processes
     return f"{' and '.join(names)} gradient"
 
 
-def keep_batch(path: Path, batch: dict[str, Tensor], shares: list[dict[str, Tensor]], processes: Processes) -> str:
+def keep_batch(path: Path, batch: dict[str, Tensor], slices: list[dict[str, Tensor]], processes: Processes) -> str:
     """Write a batch and its terms as .npz, whole or not at all; says where it is, or why it is not.
 
     Args:
         batch: x (B, *event), t (B,) and, where there is one, cond (B, ...) of the whole batch.
-        shares: the terms (b,) of what this process computed of it, in order.
+        slices: the terms (b,) of what this process computed of it, in order.
     """
-    every = [share for found in processes.gather(shares) for share in found]
-    terms = {name: torch.cat([share[name].float().cpu() for share in every]).numpy() for name in every[0]}
+    every = [terms for found in processes.gather(slices) for terms in found]
+    terms = {name: torch.cat([each[name].float().cpu() for each in every]).numpy() for name in every[0]}
     arrays: dict[str, Any] = {name: value.cpu().numpy() for name, value in batch.items()} | terms
     buffer = io.BytesIO()
     np.savez(buffer, examples=not_finite(terms), **arrays)

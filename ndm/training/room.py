@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from ndm.autodiff.checkpointed import Block
+from ndm.base.axes import PARALLEL
 from ndm.base.errors import is_out_of_memory
 from ndm.base.memory import available, require_memory
 from ndm.base.noise import BatchSlice
@@ -62,17 +63,22 @@ def parameters_fit(config: Config) -> Iterator[None]:
         handle.remove()
 
 
+def _distributes(config: Config) -> bool:
+    """Whether a process has a part of the weights alone."""
+    return bool(PARALLEL.find(config.parallel).distributes)
+
+
 def _copies(config: Config) -> int:
     """Count the copies of the weights in one process: weights, averages, and, unless distributed, gradient, moments."""
-    return 2 + len(config.average_lengths) + 3 * (config.parallel == "ddp")
+    return 2 + len(config.average_lengths) + 3 * (not _distributes(config))
 
 
 def require_room(model: NeuralDiffusion, config: Config, data: DataSet, batch_slices: Sequence[BatchSlice]) -> None:
     """Raise `InputError` where a step of which this process computes `batch_slices`, in turn, would not fit."""
     number, numbers = sum(p.numel() for p in model.parameters()), [part.number for part in batch_slices]
     to_come = 3 + (2 + len(config.average_lengths)) * torch.cuda.is_available()  # weights and averages are made already
-    share = sum(numbers) / config.batch_size if config.parallel == "fsdp" else 1.0
-    needed = to_come * share * sum(p.numel() * p.element_size() for p in model.parameters())
+    kept = sum(numbers) / config.batch_size if _distributes(config) else 1.0
+    needed = to_come * kept * sum(p.numel() * p.element_size() for p in model.parameters())
     needed += step_bytes(model, config, data, numbers)
     require_memory(
         needed,

@@ -7,6 +7,7 @@ import torch
 from ndm.autodiff.checkpointed import checkpoint_activations
 from ndm.base.axes import SAMPLERS
 from ndm.base.errors import InputError
+from ndm.base.kinds import a
 from ndm.bounds.bound import MOST_TIMESTEPS
 from ndm.config import Config
 from ndm.data import DataSet
@@ -61,7 +62,7 @@ def prepare_network(model: NeuralDiffusion, config: Config) -> None:
         network = getattr(model.predictor, "network", None)
         if not isinstance(network, Network):
             raise InputError(
-                f"compile for a {type(model.predictor).__name__}",
+                f"compile for {a(model.predictor)}",
                 "a predictor with a network of ndm.nn",
                 "leave it out",
             )

@@ -8,8 +8,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ndm.base.files import permitted
 from ndm.runs.checkpoint import PROGRESS, TIMES, read_progress, readable
-from ndm.training.parallel import load, shared_like
+from ndm.training.parallel import distributed_like, load
 
 _LIKE_WEIGHTS = {"exp_avg", "exp_avg_sq"}  # AdamW's moments; beside them it keeps a number of steps
 
@@ -46,7 +47,7 @@ def read_state(
             like = weights[name]
             value = value.to(like.device)
             if what in _LIKE_WEIGHTS:
-                value = torch.empty_like(like).copy_(shared_like(value, like))
+                value = torch.empty_like(like).copy_(distributed_like(value, like))
             optimizer.state[like][what] = value
     return read_progress(folder)
 
@@ -54,4 +55,5 @@ def read_state(
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     """A file of tensors, in plain order; parts of one tensor, as the numbers of steps are, become copies."""
     plain = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
-    save_file(plain, path)
+    with permitted(path):
+        save_file(plain, path)

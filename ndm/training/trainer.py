@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ndm.base.axes import PARALLEL
 from ndm.base.errors import InputError
 from ndm.base.files import make_folder
 from ndm.base.noise import BatchSlice, seed_device
@@ -36,7 +37,7 @@ from ndm.training.monitors.statistics import COLLAPSED, LossBins, gradient_norms
 from ndm.training.monitors.validation import Validation
 from ndm.training.objective import Objective, Piece, as_piece
 from ndm.training.optimizer import make_optimizer, set_learning_rate
-from ndm.training.parallel import TINY, WAYS, Parallel, clip, load, make_accelerator, whole
+from ndm.training.parallel import TINY, Parallel, clip, load, make_accelerator, whole
 from ndm.training.room import require_room
 from ndm.training.start import check, new_model, prepare_network
 from ndm.training.state import read_state, write_state
@@ -57,7 +58,7 @@ class Trainer:
 
     Raises:
         InputError: for a folder that holds something else, another configuration, a damaged checkpoint, or a batch that
-            the processes cannot share equally.
+            the processes cannot divide equally.
     """
 
     def __init__(
@@ -75,10 +76,10 @@ class Trainer:
         self.config, self.data, self.run, self.clock = config, data, run, clock
         self.text = config.to_yaml(data, source or data.name)
         latest = check_folder(run, self.text)
-        # Who trains: the processes, and how they share a batch and the model.
+        # Who trains: the processes, and how they divide a batch and the model.
         self.accelerator, self.interruption, self.processes = make_accelerator(), Interruption(), Processes().join()
         self.slices = self.processes.slices(config.batch_size, config.accumulate)
-        self.parallel: Parallel = WAYS[config.parallel](self.accelerator)
+        self.parallel: Parallel = PARALLEL.find(config.parallel)(self.accelerator)
         # What is trained: the model, its averages and the objective that is wrapped around it.
         self.raw_model = new_model(config, data)  # without what is wrapped around it
         self.ema = ExponentialMovingAverage(self.raw_model, config.ema_decay)
@@ -88,7 +89,7 @@ class Trainer:
         self.time_sampler = make_time_sampler(config)
         self.bins = LossBins(self.time_sampler)
         self.terms = self.parallel.prepare(Objective(self.raw_model, self.bins, config))
-        self.parallel.share(nn.Sequential(self.ema.model, *self.averages.models))
+        self.parallel.distribute(nn.Sequential(self.ema.model, *self.averages.models))
         self.optimizer = make_optimizer(self.raw_model, config)
         self.parameters = list(self.raw_model.parameters())
         self.largest_norm = config.clip * math.log(2)  # of the gradient, in nats for each dimension
@@ -96,7 +97,7 @@ class Trainer:
         self.generator = torch.Generator(self.accelerator.device)  # of what the whole batch draws
         self.batches = batches_of(data.train, config.batch_size, config.seed, flip=config.flip)
         self.step, self.seconds, self.began = 0, 0.0, clock()
-        self.terms_of_shares: list[dict[str, Tensor]] = []  # (B,) each, of the latest step; graphs are not kept
+        self.terms_of_slices: list[dict[str, Tensor]] = []  # (B,) each, of the latest step; graphs are not kept
         # What is watched and written.
         self.calendar = Calendar(config, draws=draw is not None)
         self.metrics = Metrics(run, data)
@@ -218,38 +219,38 @@ class Trainer:
         return values | {"learning_rate": rate}
 
     def _compute_gradient(self, pieces: list[Piece]) -> None:
-        """The gradient of the mean objective, and the terms of each share of the batch."""
+        """The gradient of the mean objective, and the terms of each slice of the batch."""
         for parameter in self.parameters:
             parameter.grad = None
-        self.terms_of_shares.clear()
+        self.terms_of_slices.clear()
         step_seed = mix(self.config.seed, self.step)
         with self.one_batch:
             for part, (x, cond) in zip(self.slices, pieces, strict=True):
-                seed_device(mix(step_seed, 1 + part.first), x.device)  # of what a share draws for itself
+                seed_device(mix(step_seed, 1 + part.first), x.device)  # of what a slice draws for itself
                 self.generator.manual_seed(step_seed)
                 is_last = part is self.slices[-1]
                 with contextlib.nullcontext() if is_last else self.parallel.held_back(self.terms):
                     self._add_gradient(x, cond, part)
 
     def _add_gradient(self, x: Tensor, cond: Tensor | None, part: BatchSlice) -> None:
-        """Add the gradient of a share of the batch to that of its process."""
+        """Add the gradient of a slice of the batch to that of its process."""
         bound, energy = self.terms(x, cond, part, self.generator)
         terms = {"prior": bound.prior, "diffusion": bound.diffusion, "reconstruction": bound.reconstruction}
         loss = self.objective(bound)
         if energy is not None:
             terms["kinetic"] = energy
             loss = loss + self.config.kinetic_weight * energy
-        self.terms_of_shares.append({name: term.detach() for name, term in terms.items()})
-        # Gradients are means over processes, each of which has a sum over its share.
+        self.terms_of_slices.append({name: term.detach() for name, term in terms.items()})
+        # Gradients are means over processes, each of which has a sum over its rows.
         loss.backward(torch.full_like(loss, self.processes.number / (part.total * x[0].numel())))
 
     def _agreed(self, norm: Tensor) -> dict[str, float]:
         """Agree with all processes on a step: the mean of each term, the norm of the gradient, the clock of the first
         process, and whether any was interrupted. The one read of the device.
         """
-        names = (*self.terms_of_shares[0], "gradient_norm", "seconds", "interrupted")
-        shares = [torch.stack(list(terms.values())).double().sum(1) for terms in self.terms_of_shares]
-        means = (torch.stack(shares).sum(0) if len(shares) > 1 else shares[0]) / self.config.batch_size
+        names = (*self.terms_of_slices[0], "gradient_norm", "seconds", "interrupted")
+        sums = [torch.stack(list(terms.values())).double().sum(1) for terms in self.terms_of_slices]
+        means = (torch.stack(sums).sum(0) if len(sums) > 1 else sums[0]) / self.config.batch_size
         seconds = self.clock() - self.began if self.processes.is_main else 0.0
         others = torch.tensor([seconds, float(self.interruption.came)], dtype=torch.float64)
         mine = (means, norm.double().reshape(1) / self.processes.number, others.to(means.device))
@@ -265,9 +266,9 @@ class Trainer:
     def _stop(self, values: dict[str, float]) -> None:
         """Raise `FloatingPointError` in every process, with what is not finite and where the batch is saved."""
         batch = self.batch(self.step) | {"t": self.bins.latest}
-        terms = {name: values[name] for name in self.terms_of_shares[0]}
+        terms = {name: values[name] for name in self.terms_of_slices[0]}
         what = what_failed(terms, self.raw_model, self.processes)
-        kept = keep_batch(self.run / f"failure-{self.step:08d}.npz", batch, self.terms_of_shares, self.processes)
+        kept = keep_batch(self.run / f"failure-{self.step:08d}.npz", batch, self.terms_of_slices, self.processes)
         raise FloatingPointError(f"the {what} is not finite at step {self.step}; {kept}")
 
     # What is due after some steps

@@ -6,8 +6,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from benchmarks.engine.job import Job
-from benchmarks.engine.plan import Block, Case
+from benchmarks.engine.plan import Block, Case, Job
 
 JOB = Job("moons", "default", 4, 1.0, None, 0, 1.0, "test", draws=4, limit=20)
 

@@ -1,6 +1,7 @@
 """`python -m benchmarks` from end to end, on a plan of seconds."""
 
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,10 +13,10 @@ from small import PLAN
 
 from benchmarks import pays
 from benchmarks.__main__ import main, studies, study
-from benchmarks.engine.aggregate import Cell
 from benchmarks.engine.comparison import compared
 from benchmarks.engine.plan import measurements
 from benchmarks.engine.rows import read_rows
+from benchmarks.engine.tables import done
 from benchmarks.engine.training import configuration, execute
 from ndm.data import load
 from ndm.training.trainer import Trainer
@@ -47,9 +48,9 @@ def test_a_plan_is_run_written_and_resumed(small, capsys):
         ways = {"ancestral, 2 steps"} if row["timesteps"] else {f"deterministic, {2**k} steps" for k in range(6)}
         assert set(row["energy_distance"]) == ways | {"floor"}
     kept = list(read_rows(small / "rows.jsonl.gz").values())
-    cells = {(cell.of["contender"], cell.of["timesteps"]): cell for cell in compared(kept)}
-    assert cells.keys() == {(name, time) for name in ("default", "identity") for time in (2, None)}
-    assert all(len(cell.rows) == 2 and isinstance(cell, Cell) for cell in cells.values())
+    cells = dict(iter(compared(kept).groupby(["contender", "timesteps"])))
+    assert cells.keys() == {(name, time) for name in ("default", "identity") for time in (2, math.inf)}
+    assert all(len(done(cell)) == 2 for cell in cells.values())
     assert not any({"config", "per_example"} & row.keys() for row in kept)
     machine = rows[0]["machine"]
     assert machine["torch"] and all(row["machine"] == machine for row in rows)

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import compute
 from benchmarks.__main__ import main
 from benchmarks.engine.contenders import network_options
-from benchmarks.engine.images import noise_images
+from benchmarks.engine.timing import noise_images
 from benchmarks.peers.unets import flops
 from ndm.base.spec import Spec
 from ndm.config import Config

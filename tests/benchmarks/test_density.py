@@ -5,7 +5,6 @@ import math
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,22 +16,20 @@ from benchmarks.__main__ import main
 from benchmarks.density import execute
 from benchmarks.density.contenders import CONTENDERS, OURS
 from benchmarks.density.output import picture
-from benchmarks.engine.aggregate import Cell
 from benchmarks.engine.comparison import compared, difference
-from benchmarks.engine.job import Job
-from benchmarks.engine.plan import Block, Case, measurements, tunings
+from benchmarks.engine.plan import Block, Case, Job, measurements, tunings
 from benchmarks.engine.quality import energy_distance
 from benchmarks.engine.rows import read_rows
-from benchmarks.peers import flow_matching
-from benchmarks.peers.flow_matching import FlowMatching
-from benchmarks.peers.peer import Fitted, Peer, plane_recipe
+from benchmarks.engine.tables import frame, mean, text
+from benchmarks.peers import densities
+from benchmarks.peers.densities import Fitted, FlowMatching, Peer, plane_recipe
 from ndm.data import DataSet, Split, load
 from ndm.parts.decoders import Decoder
 from ndm.parts.decoders.gaussian import GaussianDecoder
 from ndm.training.build import build_model
 
 PEERS = [name for name in CONTENDERS if name not in OURS]
-ABSENT = {name for name in PEERS if (find_spec("zuko") if name == "nsf" else flow_matching.torchcfm) is None}
+ABSENT = {name for name in PEERS if (find_spec("zuko") if name == "nsf" else densities.torchcfm) is None}
 needs_peers = pytest.mark.skipif(bool(ABSENT), reason="peers are not installed")
 
 
@@ -120,7 +117,7 @@ def test_flow_matching_goes_from_noise_at_0_to_data_at_1():
 @pytest.mark.parametrize("data", ["moons", "cities"])
 def test_flow_matching_has_the_network_of_our_identity(data):
     found = CONTENDERS["i_cfm"].network(load(data))
-    ours = build_model(OURS["identity"](plane_recipe(load(data))), load(data)).predictor.network
+    ours = build_model(OURS["identity"].changed(plane_recipe(load(data))), load(data)).predictor.network
     assert found.config == ours.config
 
 
@@ -139,7 +136,7 @@ def test_a_peer_that_is_absent_is_one_line(name, monkeypatch, capsys, tmp_path):
     if name == "nsf":
         monkeypatch.setitem(sys.modules, "zuko", None)
     else:
-        monkeypatch.setattr(flow_matching, "torchcfm", None)
+        monkeypatch.setattr(densities, "torchcfm", None)
     monkeypatch.setattr(density.Density, "plan", plan((name,)))
     code = main(f"density --out {tmp_path / 'out'}".split())
     out, err = capsys.readouterr()
@@ -240,14 +237,15 @@ def test_the_benchmark_runs_writes_and_resumes(monkeypatch, tmp_path, capsys):
         assert len(row["energy_distance"]) == 2 and row["sampling_seconds"] > 0 and row["likelihood_seconds"] > 0
         assert ("bound" in row) == (row["contender"] == "identity") and ("samples" in row) == (row["seed"] == 0)
     kept = list(read_rows(tmp_path / "rows.jsonl.gz").values())
-    identity, flow = compared([row for row in kept if "split" in row])
-    assert identity.of["contender"] == "identity" and flow.mean("bound") is None and difference(flow) is None
-    less = identity.mean("total").value - flow.mean("total").value
+    cells = dict(iter(compared([row for row in kept if "split" in row]).groupby("contender")))
+    identity, flow = (cells[name] for name in names)
+    assert mean(flow, "bound") is None and difference(flow) is None
+    less = mean(identity, "total").value - mean(flow, "total").value
     assert difference(identity).value == pytest.approx(less)
     assert all((tmp_path / name).read_bytes()[:4] == b"\x89PNG" for name in ("figure.png", "samples.png"))
     tables = (tmp_path / "tables.md").read_text()
     assert (
-        identity.text("excess") in tables
+        text(identity, "excess") in tables
         and f"| {difference(identity)} |" in tables
         and "inverse of the flow" in tables
     )
@@ -267,9 +265,8 @@ def test_the_benchmark_runs_writes_and_resumes(monkeypatch, tmp_path, capsys):
 
 
 def test_the_figure_shows_what_has_no_truth_too():
-    def cell(name: str, values: list[float], **more: float) -> Any:
-        rows = tuple({"seed": seed, "total": value, "num_examples": 2} | more for seed, value in enumerate(values))
-        return Cell({"data": "cities", "contender": name}, rows, failed=0)
+    def cell(name: str, values: list[float], **more: float) -> list[dict]:
+        return [{"data": "cities", "contender": name, "seed": k, "total": v} | more for k, v in enumerate(values)]
 
-    cells = [cell("identity", [8.0, 8.1], bound=8.2), cell("nsf", [8.3, 8.2])]
-    assert picture(cells)[:4] == b"\x89PNG" and picture(cells) != picture(cells[:1])
+    found = frame(cell("identity", [8.0, 8.1], bound=8.2) + cell("nsf", [8.3, 8.2]))
+    assert picture(found)[:4] == b"\x89PNG" and picture(found) != picture(found[:2])

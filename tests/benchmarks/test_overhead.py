@@ -74,7 +74,7 @@ def test_the_command_line_measures_what_it_is_asked_for(small, tmp_path, capsys)
 def test_the_entry_compiled_is_the_reference_with_a_compiled_network():
     configs = overhead.entries(overhead.recipe(None, points()))
     assert replace(configs["compiled"], compile=False) == configs["identity"]
-    models = {name: overhead._training(configs[name], points(), 4)[0] for name in ("compiled", "identity")}
+    models = {name: overhead._training(configs[name], points(), 4).model for name in ("compiled", "identity")}
     assert models["compiled"].predictor.network._compiled_call_impl is not None
     assert models["identity"].predictor.network._compiled_call_impl is None
 

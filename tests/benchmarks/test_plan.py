@@ -9,8 +9,7 @@ from small import JOB, PLAN
 from benchmarks import ablations, pays
 from benchmarks.engine.comparison import best_rates
 from benchmarks.engine.contenders import CONTENDERS, TRAINERS
-from benchmarks.engine.job import budget
-from benchmarks.engine.plan import FACTORS, measurements, subset, tunings
+from benchmarks.engine.plan import FACTORS, budget, measurements, subset, tunings
 from benchmarks.engine.training import configuration
 from ndm.base.errors import InputError
 from ndm.bounds.bound import bound
@@ -108,7 +107,7 @@ def test_a_subset_keeps_what_is_asked_for_and_scales_budgets():
         subset([case for case in pays.PLAN if case.data == "checkerboard"], [1], 1.0)
     for wrong in ({"data": ("nope",)}, {"timesteps": (3,)}, {"scale": 0.0}, {"scale": float("nan")}):
         with pytest.raises(InputError):
-            _ = pays.Pays(**wrong).cases
+            _ = pays.Pays(**wrong).cases()
 
 
 @pytest.mark.parametrize("timesteps", [4, None])

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,12 @@ from test_command import call
 
 import ndm
 from benchmarks import sampling
-from benchmarks.engine.job import Job
+from benchmarks.engine.plan import Block, Job, measurements
 from benchmarks.engine.quality import draw, scaled, training_points
 from benchmarks.engine.rows import read_rows
-from benchmarks.sampling import Case, Walk, best_grids, distances, measure, trainings, trials, walks
+from benchmarks.sampling import SampledCase, Walk, best_grids, distances, measure, trials, walks
 from benchmarks.sampling.output import DISTANCES, markdown, panels, picture
-from benchmarks.sampling.ways import Evaluations, Way, distinct_grids, evaluations_of, ways
+from benchmarks.sampling.ways import Way, counted, distinct_grids, evaluations_of, ways
 from ndm.base.axes import SAMPLERS
 from ndm.base.errors import InputError
 from ndm.base.registry import optional
@@ -27,14 +26,11 @@ from ndm.samplers.grids import UniformGamma, UniformTime
 
 EQUAL = {"time": UniformTime(), "gamma": UniformGamma()}
 FIXED = [way for way in ways((1.0, None)) if not way.is_adaptive]
-CASE = Case(
-    "moons",
-    seconds=0.2,
-    draws=4,
-    limit=20,
+CASE = SampledCase(
+    *("moons", 4, 20, 0, None, None),
+    blocks=(Block((None,), tuple(sampling.PATHS), seeds=1, seconds=0.2),),
     samples=60,
     trials=30,
-    seeds=1,
     evaluations=(2, 6),
     tolerances=(1e-2,),
 )
@@ -76,9 +72,9 @@ def test_a_way_takes_the_most_steps_that_its_budget_allows(way, budget):
     if sampler is None:
         assert evaluations_of(way, 1) > budget
         return
-    with Evaluations(model) as made:
+    with counted(model) as made:
         sampler((5, 2))
-    assert made.number == 5 * evaluations_of(way, sampler.steps)
+    assert sum(made) == 5 * evaluations_of(way, sampler.steps)
     assert evaluations_of(way, sampler.steps) <= budget < evaluations_of(way, sampler.steps + 1)
 
 
@@ -91,10 +87,10 @@ def test_evaluations_are_what_the_samplers_say():
 
 def test_nobody_is_counted_once_the_count_is_over():
     model = exact_model(load("moons"))
-    with Evaluations(model) as made:
+    with counted(model) as made:
         ndm.samplers.Ancestral(model, 3)((4, 2))
     ndm.samplers.Ancestral(model, 3)((4, 2))
-    assert made.number == 12
+    assert sum(made) == 12
 
 
 def test_grids_that_visit_the_same_times_are_one():
@@ -222,6 +218,17 @@ def test_enough_is_enough_at_all_larger_numbers_too():
     assert picture([panel])[:4] == b"\x89PNG"
 
 
+def test_where_every_walk_fails_the_tables_say_so():
+    figures = {"evaluations_made", "milliseconds_per_sample", *DISTANCES}
+    rows = [
+        {name: value for name, value in row.items() if name not in figures} | {"failed": "an ODE that blows up"}
+        for row in rows_by_seed(Way("deterministic"), 64, [0.1, 0.1])
+    ]
+    (panel,) = panels(rows, [])
+    assert panel.mark("energy_distance") is None and panel.fewest("deterministic", "energy_distance") is None
+    assert "| deterministic | (2 failed) |" in markdown([panel]) and picture([panel])[:4] == b"\x89PNG"
+
+
 def test_a_grid_is_chosen_by_the_mean_over_seeds_of_those_that_all_have_walked():
     way = "heun"
     key = {"data": "moons", "contender": "identity", "way": way}
@@ -236,7 +243,7 @@ def test_a_grid_is_chosen_by_the_mean_over_seeds_of_those_that_all_have_walked()
 
 
 def test_a_plan_says_every_job_once_and_sees_test_only_on_walks():
-    jobs = trainings(sampling.PLAN)
+    jobs = measurements(sampling.PLAN, {})
     tried = trials(sampling.PLAN, jobs)
     grids = {(job.data, job.contender, job.way, job.evaluations): "gamma" for job in tried}
     measured = walks(sampling.PLAN, jobs, grids)
@@ -294,7 +301,6 @@ def test_without_pot_the_extra_is_named(monkeypatch, tmp_path, capsys):
     ("words", "fragments"),
     [
         ("--data nope", ("'nope'", "8gaussians")),
-        ("--seeds 0", ("0 seeds",)),
         ("--scale -1", ("scale = -1",)),
         ("--workers 0", ("0 workers",)),
     ],
@@ -308,6 +314,6 @@ def test_wrong_use_is_one_line(words, fragments, tmp_path, monkeypatch, capsys):
 
 def test_a_dry_run_does_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    code, out, err = call("sampling --dry-run --seeds 1", capsys)
+    code, out, err = call("sampling --dry-run --data digits", capsys)
     assert code == 0 and "hours on 2 workers" in out and err == "" and not list(tmp_path.iterdir())
-    assert replace(sampling.PLAN[0], seeds=1).seeds == 1 and "trainings: 4 jobs, 180 CPU seconds" in out
+    assert "trainings: 6 jobs, 360 CPU seconds" in out

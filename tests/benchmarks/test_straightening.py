@@ -11,14 +11,15 @@ from test_command import call
 
 import ndm
 from benchmarks import straightening
-from benchmarks.engine.aggregate import cells
+from benchmarks.engine.plan import Block, Case
 from benchmarks.engine.rows import read_rows
+from benchmarks.engine.tables import frame, mean
 from benchmarks.engine.workers import Workers
 from benchmarks.straightening import PathJob, configuration, figures
 from ndm.data import Split, load
 from ndm.evaluation import wasserstein
 
-STUDY = straightening.Case("moons", (None, 1.0), seeds=2, seconds=0.2)
+STUDY = Case("moons", blocks=(Block((None,), ("F = identity", "learned F, weight 1"), seeds=2, seconds=0.2),))
 
 
 @pytest.fixture
@@ -36,10 +37,10 @@ def test_files_tables_and_the_picture(small, capsys) -> None:
     assert code == 0, err
     kept = list(read_rows(Path("found/rows.jsonl.gz")).values())
     assert [bool(row["paths"]) for row in kept] == [row["seed"] == 0 for row in kept]
-    for cell in cells(kept, "kinetic_weight"):
-        energy, displacement, straightness = (cell.mean(n) for n in ("energy", "displacement", "straightness"))
+    for _, cell in frame(kept).groupby("kinetic_weight", dropna=False):
+        energy, displacement, straightness = (mean(cell, n) for n in ("energy", "displacement", "straightness"))
         assert energy.value == pytest.approx(displacement.value + straightness.value)
-        assert energy.error > 0 and cell.mean("floor").value > 0
+        assert energy.error > 0 and mean(cell, "floor").value > 0
     table = Path("found/tables.md").read_text()
     assert "exact OT" in table and "W2², 4 steps" in table and "| | F = identity | learned F, weight 1 |" in table
     assert Path("found/paths.png").read_bytes().startswith(b"\x89PNG")

@@ -9,11 +9,10 @@ import torch
 
 from benchmarks import throughput
 from benchmarks.__main__ import main
-from benchmarks.engine.aggregate import Cell, cells
 from benchmarks.engine.rows import read_rows
+from benchmarks.engine.tables import frame
 from benchmarks.peers.unets import PEERS, flops, sized
-from benchmarks.throughput import Throughput
-from benchmarks.throughput.measure import CASES, Case, entries, make, measured_peak, stated_peak
+from benchmarks.throughput import CASES, Case, Throughput, entries, make, measured_peak, stated_peak
 from ndm.bounds.bound import bound
 from ndm.data import DataSet, Split
 from ndm.nn.networks.unet import UNet
@@ -87,16 +86,12 @@ def test_one_process_and_two_are_measured_and_resumed(small, tmp_path, capsys):
     alone, two, *_, learned = found
     assert 0 < alone["flops_per_image"] == two["flops_per_image"] < learned["flops_per_image"] / 2
     assert all(0 < row["waiting_share"] < 1 and row["memory_mib"] >= 0 for row in found)
-    ratio = throughput.ratios(by_kind(found))["tiny, float32: images/s of identity on 2 processes over one"]
+    ratio = throughput.ratios(frame(found))["tiny, float32: images/s of identity on 2 processes over one"]
     assert f"**{ratio[0]:.2f}**" in (tmp_path / "speed" / "tables.md").read_text()
     assert math.isclose(ratio[0], two["images_per_second"] / alone["images_per_second"])
     rows = (tmp_path / "speed" / "rows.jsonl").read_bytes()
     assert main(words) == 0 and (tmp_path / "speed" / "rows.jsonl").read_bytes() == rows
     assert "identity" in capsys.readouterr().out
-
-
-def by_kind(rows: list[dict]) -> list[Cell]:
-    return cells(rows, "case", "entry", "precision", "processes")
 
 
 def row(entry: str, repeat: int, speed: float, processes: int = 1) -> dict:
@@ -123,7 +118,7 @@ def test_ratios_are_within_a_repetition_and_against_the_best_peer():
         row("identity", 0, 3.0, 2),
         row("residual", 1, 2.0),
     ]
-    assert throughput.ratios(by_kind(rows)) == {
+    assert throughput.ratios(frame(rows)) == {
         "unet, bf16: FLOP/s of ours over the best peer (azula)": [2.5, 2.0, 3.0],
         "unet, bf16: images/s of identity on 2 processes over one": [1.5, 1.5, 1.5],
         "unet, bf16: time of a step of residual over identity's": [3.0, 3.0, 3.0],

@@ -48,11 +48,13 @@ def made(tmp_path_factory) -> Path:
     with open("others.csv", "w", newline="") as file:  # in another order of columns and of classes
         others = [[row[2] or "owl", row[1], row[3], row[0], row[4]] for row in rows if row[2] != "wren"]
         csv.writer(file).writerows([("kind", "b", "age", "a", "sex"), *others])
+    np.savez("lab.npz", x=rng.normal(size=(40, 2)).astype(np.float32))
+    Path("plain.csv").write_text("a,b\n0.5,1.5\n1.5,0.25\n")
     try:
         for name, command in COMMANDS.items():
             Path(name).mkdir()
             os.chdir(name)
-            for each in ("pictures", "t.csv", "others.csv"):
+            for each in ("pictures", "t.csv", "others.csv", "lab.npz", "plain.csv"):
                 Path(each).symlink_to(folder / each)
             assert ndm(command).code == 0
             os.chdir(folder)
@@ -187,11 +189,17 @@ REFUSED = {
         "sample run --out s.npz --unconditional": "--unconditional for run, whose model was always told its condition",
         "sample run --out s.npz --label ant --unconditional": "--label and --unconditional; expected one of them",
         "evaluate run --label emu": "the label 'emu'; expected one of ant, owl, wren",
+        "evaluate run --data lab.npz": "add it to the data, or give one to all: --label NAME",
     },
     "values": {
         "sample run --out s.npz --label ant": "--label for run; expected its condition, age, sex; say --values",
         "sample run --out s.npz --values age=40": "--values of age; expected one for each of age, sex",
         "evaluate run --values age=old sex=1": "--values age=old; expected a finite number",
+        "evaluate run --values age=1e30 sex=1": "--values age=1e+30; expected at most 1,000 standard deviations",
+        "sample run --out s.npz --values age=1e30 sex=1": "the model knows nothing of such values",
+        "evaluate run --data lab.npz": "or give one to all: --values age=... sex=...",
+        "evaluate run --data plain.csv": "plain.csv without the column 'age' of --condition; expected the condition",
+        f"train t.csv --condition age,age {TABLE} --run new": "got age, age in --condition; expected different names",
         f"train t.csv --condition age {TABLE} --run run --max-steps 3 {TINY_MLP}": "for the run in run",
         f"train t.csv {TABLE} --run run --max-steps 3 {TINY_MLP}": "for the run in run",
         "train digits --condition age --run new --max-steps 1": "the condition age of digits",
@@ -255,3 +263,28 @@ def test_a_published_model_knows_its_classes(place, tmp_path) -> None:
     )
     assert "('ant', 'owl', 'wren')" in said.stdout
     assert "--condition label" in (tmp_path / "shared" / "README.md").read_text()
+
+
+def test_the_name_of_a_class_may_be_longer_than_a_picture(place, tmp_path) -> None:
+    os.chdir(tmp_path)
+    rows = [f"{i % 5},{i * i % 7},{'word ' * 80 if i % 2 else 'ant'}" for i in range(40)]
+    Path("t.csv").write_text("\n".join(["a,b,kind", *rows]) + "\n")
+    assert ndm(f"train t.csv --condition kind {TABLE} --run run --max-steps 2 {TINY_MLP}").code == 0
+    result = ndm("report run")
+    assert result.code == 0 and "constrained_layout" not in result.err and "warning" not in result.err
+    assert Path("run/report/classes.png").exists()
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o007, 0o077])
+def test_all_files_of_a_run_have_the_permissions_that_are_asked_for(place, tmp_path, umask) -> None:
+    os.chdir("values")
+    before = os.umask(umask)
+    try:
+        assert ndm(f"{COMMANDS['values'].replace('--run run', f'--run {tmp_path}/run')}").code == 0
+        assert ndm(f"publish {tmp_path}/run {tmp_path}/published").code == 0
+    finally:
+        os.umask(before)
+    files = [path for path in tmp_path.rglob("*") if not path.is_symlink()]
+    assert sum(path.suffix == ".safetensors" for path in files) >= 3
+    assert {path.stat().st_mode & 0o777 for path in files if path.is_file()} == {0o666 & ~umask}
+    assert {path.stat().st_mode & 0o777 for path in files if path.is_dir()} == {0o777 & ~umask}

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from calling import TINY_MLP, content, ndm
 
-from ndm.base.settings import fits, parsed, written
+from ndm.base.kinds import fits
+from ndm.base.settings import parsed, written
 from ndm.config import Config
 
 TRAIN = f"train points.npz --run points --max-steps 4 {TINY_MLP}"

@@ -109,10 +109,11 @@ def test_samplers_take_labels_seeds_and_shapes_as_they_say(kind):
         refused("label 3 of example 1", way, (4, 2), LABELS + 1)
         refused("a NumPy array for cond", way, (4, 2), LABELS.numpy())
         refused("cond of shape (4,) for 3 examples", way, (3, 2), LABELS)
-        refused("a int for generator", way, (4, 2), generator=0)
+        refused("an int for generator", way, (4, 2), generator=0)
         for seed in (-1, 0.5, "0", 2**63):
             refused("seed = ", way, (4, 2), seed=seed)
         refused("first = -1", way, (4, 2), first=-1)
+        refused("first = 1.5; expected a whole number", way, (4, 2), first=1.5)
         for shape in ((4, 2.0), (4,), (4, 0), "42"):
             refused("samples of shape", way, shape)
         for shape in (4, np.zeros((4, 2))):
@@ -154,13 +155,21 @@ def test_levels_are_told_from_tensors():
     [
         ("schedule", ndm.IdentityTransform(), "got schedule = IdentityTransform; expected a Schedule"),
         ("schedule", ndm.LearnedLinearSchedule, r"LearnedLinearSchedule, a class; .*say LearnedLinearSchedule\(...\)"),
-        ("transform", None, "got transform = NoneType; expected a Transform"),
+        ("transform", None, "got transform = None; expected a Transform$"),
         ("predictor", ndm.GaussianDecoder(), "got predictor = GaussianDecoder; expected a Predictor"),
         ("predictor", ndm.MLP((2,), width=8), r"got predictor = MLP; .* DirectPredictor\(...\)"),
-        ("predictor", "direct", "got predictor = str; expected a callable"),
-        ("decoder", "gaussian", "got decoder = str; expected a Decoder"),
-        ("volatility", 1.0, "got volatility = float; expected a Volatility or None"),
-        ("reverse_step", "mixture", "got reverse_step = str; expected a ReverseStep or None"),
+        (
+            "predictor",
+            "direct",
+            r"got predictor = .direct.; expected a Predictor or a callable; .*DirectPredictor\(\.\.\.\)",
+        ),
+        ("decoder", "gaussian", r"got decoder = 'gaussian'; expected a Decoder; make it: GaussianDecoder\(\.\.\.\)"),
+        ("volatility", 1.0, "got volatility = 1.0; expected a Volatility or None"),
+        (
+            "reverse_step",
+            "mixture",
+            r"got reverse_step = .mixture.; expected a ReverseStep or None; .*MixtureReverseStep\(\.\.\.\)",
+        ),
         ("condition", ("a", "b"), "got condition = tuple; expected a Condition or None"),
     ],
 )
@@ -187,3 +196,115 @@ def test_a_callable_that_predicts_another_shape_is_refused(found):
     )
     with pytest.raises(ndm.InputError, match=r"got a prediction of .*; expected x\^, a tensor of shape \(4, 2\)"):
         ndm.bound(model, torch.randn(4, 2))
+
+
+CHOICES = {  # every argument of a function of a model, or of a sampler, that is a choice: by a name, and the same made
+    "divergence": (lambda model, x, given: ndm.ode_likelihood(model, x, divergence=given, solver=SOLVER).log_prob,
+                   "hutchinson", ndm.ode.divergences.Hutchinson()),
+    "solver": (lambda model, x, given: ndm.ode_likelihood(model, x, solver=given).log_prob,
+               "bosh3", ndm.ode.solvers.Adaptive("bosh3")),
+    "dequantisation": (lambda model, x, given: ndm.ode_likelihood(model, x, dequantisation=given).log_prob,
+                       "none", ndm.ode.NoDequantisation()),
+    "solver of encode": (lambda model, x, given: ndm.encode(model, x, solver=given), "rk4", ndm.ode.solvers.Fixed()),
+    "solver of decode": (lambda model, x, given: ndm.decode(model, x, solver=given), "rk4", ndm.ode.solvers.Fixed()),
+    "solver of transport": (lambda model, x, given: ndm.transport(model, x, solver=given).energy,
+                            "rk4", ndm.ode.solvers.Fixed()),
+    "solver of Ode": (lambda model, x, given: ndm.samplers.Ode(model, solver=given)((4, 2)),
+                      "rk4", ndm.ode.solvers.Fixed()),
+    "grid": (lambda model, x, given: ndm.samplers.Heun(model, 4, grid=given)((4, 2)),
+             "gamma", ndm.samplers.grids.UniformGamma()),
+    "time sampler": (lambda model, x, given: seeded(ndm.bound, model, x, time_sampler=given).total,
+                     "low_discrepancy", None),
+}  # fmt: skip
+each_choice = pytest.mark.parametrize(("way", "name", "made"), CHOICES.values(), ids=CHOICES)
+
+
+def seeded(way, *arguments, **named):
+    return way(*arguments, **named, generator=torch.Generator().manual_seed(0))
+
+
+@each_choice
+def test_a_choice_is_given_by_its_name_or_made(way, name, made):
+    model, x = labelled(), torch.randn(4, 2)
+    torch.testing.assert_close(way(model, x, name), way(model, x, made), rtol=0, atol=0)
+
+
+@each_choice
+def test_a_name_that_nothing_has_is_answered_by_those_that_there_are(way, name, made):
+    model, x = labelled(), torch.randn(4, 2)
+    refused(name, way, model, x, "unheard")
+    refused("'unheard'; expected one of", way, model, x, "unheard")
+    for wrong in (3, [name], type(made)):
+        refused("expected", way, model, x, wrong)
+
+
+def test_the_optimised_grid_needs_a_shape():
+    model = labelled()
+    by_name = ndm.samplers.Heun(model, 2, grid="optimised").times
+    assert torch.equal(by_name, ndm.samplers.Heun(model, 2, grid=ndm.samplers.grids.Optimised(model, (2,))).times)
+    own = labelled(transform=ndm.IdentityTransform(), predictor=lambda z_t, t, cond: 0 * z_t)
+    assert own.event_shape is None
+    refused("Optimised(model, event_shape)", ndm.samplers.Heun, own, 2, grid="optimised")
+
+
+@each_door
+@pytest.mark.parametrize("wrong", ["m", None, 3, torch.nn.Linear(2, 2), ndm.NeuralDiffusion], ids=str)
+def test_a_model_is_a_model(way, wrong):
+    if way in FUNCTIONS.values():
+        refused("expected a NeuralDiffusion" if not isinstance(wrong, type) else "a class", way, wrong, T, LABELS)
+    for sampler in SAMPLERS.values():
+        refused("got model = ", sampler, wrong)
+
+
+class Wrong:
+    """An object of no kind that anything takes."""
+
+
+MADE = [(axis, name) for axis in axes.AXES if axis.base and axis.package for name in axis.names()]
+
+
+@pytest.mark.parametrize(("axis", "name"), MADE, ids=lambda each: getattr(each, "kind", each))
+def test_what_is_made_of_wrong_arguments_says_which(axis, name):
+    kind = axis.find(name)
+    parameters = inspect.signature(kind).parameters.values()
+    needed = [each.name for each in parameters if each.default is each.empty]
+    refused(f"wrong arguments for {kind.__name__}", kind, unheard=3, **dict.fromkeys(needed, 3))
+    if needed:
+        refused(f"missing a required argument: '{needed[0]}'", kind)
+    for each in parameters:
+        given = dict.fromkeys([*needed, each.name], Wrong())
+        refused(" = Wrong; expected ", kind, **given)
+
+
+DISTRIBUTIONS = ["predict", "marginal", "posterior", "kernel", "velocity", "reverse_sde", "diffusion", "reverse_kernel"]
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+@pytest.mark.parametrize("wrong", ["x", 3.5, Wrong(), [1], Wrong], ids=["word", "number", "object", "list", "class"])
+def test_the_distributions_name_the_argument_that_is_wrong(name, wrong):
+    model, x = labelled(), torch.randn(4, 2)
+    curve, step = model.curve(x), torch.zeros(4, dtype=torch.int64)
+    right = {"like": x, "z_t": x, "s": T / 2, "t": T, "curve": curve, "predicted": curve, "step": step, "timesteps": 3}
+    way = getattr(model, name)
+    parameters = inspect.signature(way).parameters
+    for argument in parameters:
+        given = {each: right[each] for each in parameters if each in right} | {argument: wrong}
+        refused("", way, **given)
+
+
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        (lambda: ndm.MLP(2), "got event_shape = 2; expected a sequence of whole numbers"),
+        (lambda: ndm.MLP("ab"), "got event_shape = 'ab'; expected a sequence of whole numbers"),
+        (lambda: ndm.MLP((2,), 1, 8.0), "got width = 8.0; expected a whole number"),
+        (lambda: ndm.MLP((2,), True), "got num_outputs = True; expected a whole number"),
+        (lambda: ndm.bits_per_dim(1.0, 2), "got event_shape = 2; expected a sequence of whole numbers"),
+        (lambda: ndm.NeuralDiffusion(), "missing a required argument: 'schedule'"),
+        (lambda: ndm.MLP.from_spec("spec"), "got spec = 'spec'; expected a Spec"),
+        (lambda: ndm.DirectPredictor(ndm.MLP), "got network = MLP, a class; expected one that is made: a Network"),
+        (lambda: ndm.NeuralDiffusion.from_pretrained(3), "got pretrained_model_name_or_path = 3"),
+    ],
+)
+def test_a_wrong_argument_is_named(way, said):
+    refused(said, way)

@@ -10,7 +10,8 @@ from making import LEVELS, TIMESTEPS, partner
 import ndm
 from ndm.base.axes import AXES, PARTS
 from ndm.base.errors import InputError
-from ndm.base.part import Part, options_of, passes_on
+from ndm.base.options import options_of, passes_on
+from ndm.base.part import Part
 from ndm.base.spec import Spec
 
 SPEC = Spec((1, 8, 8), LEVELS, 3, TIMESTEPS)

@@ -26,9 +26,7 @@ def grid_for(name: str, model: ndm.NeuralDiffusion, event_shape: tuple[int, ...]
 
 @pytest.fixture(params=EVENTS, ids=str)
 def model(request) -> ndm.NeuralDiffusion:
-    model = tiny_model(request.param)
-    model.event_shape = request.param
-    return model
+    return tiny_model(request.param)
 
 
 def test_the_samplers_of_the_library_are_found():

@@ -18,6 +18,7 @@ PARTS = '''
 import torch
 
 from ndm.base.shapes import like_event
+from ndm.nn.activations import Activation
 from ndm.parts.schedules import Schedule
 from ndm.parts.transforms import Transform
 from ndm.process.curve import Curve
@@ -49,6 +50,15 @@ class Quadratic(Schedule):
         return 14 * t**2 + t - 8
 
 
+class Cube(Activation):
+    def __init__(self, scale: float = 1.0):
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, h):
+        return self.scale * h**3
+
+
 class Jump(Sampler):
     def step(self, z_t, s, t, noise, cond):
         return self.model.marginal(self.model.predict(z_t, t, cond), s).sample(noise)
@@ -66,6 +76,19 @@ def load(*, num: int = 40):
     angles = np.random.default_rng(0).uniform(0, 2 * np.pi, (3, num))
     x = np.stack([np.cos(angles), np.sin(angles)], -1).astype(np.float32)
     return DataSet("ring", *(Split(part) for part in x), num_levels=None, num_classes=0, source="a test")
+'''
+FORMAT = '''
+"""Files of numbers, each on a line of its row, from elsewhere."""
+
+import numpy as np
+
+from ndm.data import Split, Whole
+
+
+def load_file(path, *, scale: float = 1.0):
+    """Rows of numbers between blanks."""
+    x = scale * np.loadtxt(path, dtype=np.float32)
+    return Whole(path.name, Split(x), None, "a test", reading={"scale": scale})
 '''
 RECIPE = '''
 """A model of another package, small."""
@@ -86,8 +109,12 @@ stretch = theirs.parts:ScalingTransform
 quadratic = theirs.parts:Quadratic
 [ndm.samplers]
 jump = theirs.parts:Jump
+[ndm.activations]
+cube = theirs.parts:Cube
 [ndm.data]
 ring = theirs.data
+[ndm.formats]
+rows = theirs.format
 [ndm.recipes]
 stretched = theirs.recipe
 """
@@ -99,7 +126,7 @@ def package(tmp_path_factory) -> Path:
     """A folder with the package, which is on no path yet."""
     folder = tmp_path_factory.mktemp("theirs")
     (folder / "theirs").mkdir()
-    for name, text in {"__init__": "", "parts": PARTS, "data": DATA, "recipe": RECIPE}.items():
+    for name, text in {"__init__": "", "parts": PARTS, "data": DATA, "format": FORMAT, "recipe": RECIPE}.items():
         (folder / "theirs" / f"{name}.py").write_text(text)
     return folder
 
@@ -153,7 +180,7 @@ def test_they_are_listed_and_nothing_is_imported_for_it(installed):
         "import sys; from ndm.base.axes import AXES; print([a.names() for a in AXES]); print('theirs' in sys.modules)"
     )
     names, imported = in_python(installed, code).stdout.splitlines()
-    assert all(f"'{name}'" in names for name in ("stretch", "quadratic", "jump", "ring", "stretched"))
+    assert all(f"'{name}'" in names for name in ("stretch", "quadratic", "jump", "ring", "stretched", "cube", "rows"))
     assert imported == "False"
     assert "stretch" in call(installed, "train", "--help").stdout
 
@@ -179,6 +206,23 @@ def test_the_run_is_resumed_evaluated_and_sampled(installed, run, tmp_path):
     assert call(installed, "sample", run, "--steps", 2, "--num", 3, "--out", tmp_path / "x.npz").returncode == 0
     with np.load(tmp_path / "x.npz") as samples:
         assert samples["x"].shape == (3, 2)
+
+
+def test_a_file_of_their_format_is_read_and_a_layer_has_their_activation(installed, tmp_path):
+    file, run = tmp_path / "points.rows", tmp_path / "run"
+    np.savetxt(file, np.random.default_rng(0).normal(size=(40, 2)))
+    checked = call(installed, "data", "check", file, "--data-options", "scale=2.0")
+    assert checked.returncode == 0 and "a test" in checked.stdout, checked.stderr
+    series = ["--transform", "series", "--transform-options", "width=4", "activation=cube"]
+    series += ["activation_options={scale: 0.5}"]
+    trained = call(installed, "train", file, "--data-options", "scale=2.0", *series, *SMALL, "--run", run)
+    assert trained.returncode == 0, trained.stderr
+    assert config_of(run)["transform"]["h"]["activation"] == {"class": "theirs.parts:Cube", "scale": 0.5}
+    assert call(installed, "evaluate", run, "--draws", 2).returncode == 0
+    absent = call(None, "data", "check", file)
+    assert absent.returncode == 2 and ".npz" in absent.stderr and ".rows" not in absent.stderr.split("expected")[1]
+    wrong = call(installed, "data", "check", tmp_path / "points.lines")
+    assert wrong.returncode == 2 and ".rows" in wrong.stderr
 
 
 def test_what_is_not_installed_is_imported_only_where_the_caller_allows_it(package, run, tmp_path):

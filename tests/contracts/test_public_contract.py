@@ -250,7 +250,7 @@ def test_a_path_of_too_many_or_too_few_outputs_is_refused():
 
 
 def test_a_transformation_is_no_form():
-    with pytest.raises(ndm.InputError, match="a parameterisation that is a IdentityTransform"):
+    with pytest.raises(ndm.InputError, match="parameterisation = IdentityTransform; expected a Parameterisation"):
         ndm.predictors.PlugInPredictor(ndm.MLP((2,)), ndm.IdentityTransform())
 
 

@@ -82,7 +82,7 @@ def test_options_that_make_no_part_are_refused(part, options):
         ({"lead": 500}, "lead = 500"),
         ({"lead": "far"}, "lead = 'far'"),
         ({"num_functions": 10**9}, "1000000000 functions"),
-        ({"num_functions": "abc"}, "abc functions"),
+        ({"num_functions": "abc"}, "num_functions = 'abc'"),
         ({"timesteps": 2}, "the option timesteps"),
     ],
     ids=str,

@@ -1,12 +1,14 @@
 """The interface of a sampler of times: where in [0, 1] the integrand of the bound is evaluated."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
 
+from ndm.base.kinds import Checked
 
-class TimeSampler(nn.Module, ABC):
+
+class TimeSampler(nn.Module, metaclass=Checked):
     """Draws u in [0, 1) with density r(u), for the unbiased estimate of an integral, E[ l(u) / r(u) ]."""
 
     @abstractmethod

@@ -17,7 +17,7 @@ import numpy as np
 from ndm.base.errors import InputError, refused
 from ndm.base.memory import require_memory
 from ndm.base.registry import optional
-from ndm.data.dataset import LABEL, Whole
+from ndm.data.dataset import LABEL, NoCondition, Whole
 from ndm.data.formats.columns import expanded, number_of, numbers
 from ndm.data.formats.dequantise import dequantised, listed
 from ndm.data.formats.examples import real_values, unresolved, whole
@@ -124,14 +124,16 @@ def told(
     if not condition:
         return label, []
     if condition == (LABEL,) and label is None and LABEL not in table:
-        raise InputError(
+        raise NoCondition(
             f"no labels in {path}",
             f"a column called {LABEL}, or label=NAME in --data-options",
             "its columns: " + listed(table),
         )
     if condition == (LABEL,):
         return label or LABEL, []
-    names = chosen(path, list(condition), [], table)
+    if absent := [name for name in condition if name not in table]:
+        raise NoCondition(f"{path} without the column {absent[0]!r} of --condition", "one of " + listed(table))
+    names = chosen(path, list(condition), [], table, "--condition")
     if names == [label] or (len(names) == 1 and label is None and _are_words(table[names[0]])):
         return names[0], []
     if label is not None:
@@ -212,8 +214,10 @@ def _parquet(path: Path) -> dict[str, list[Any]]:
         raise refused(path, "read", error, "a whole .parquet file") from error
 
 
-def chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) -> list[str]:
-    """Check the names that `columns` gives: each in the table, and each once."""
+def chosen(
+    path: Path, columns: Any, default: list[str], table: dict[str, Any], option: str = "columns=[...]"
+) -> list[str]:
+    """Check the names that `columns` gives: each in the table, and each once; `option` is where they were given."""
     if columns is None:
         return default
     given = columns if isinstance(columns, list) else [columns]
@@ -227,7 +231,7 @@ def chosen(path: Path, columns: Any, default: list[str], table: dict[str, Any]) 
             "" if word else "write a name that looks like a number in quotes: '[\"1.50\"]'",
         )
     if not names or len(set(names)) < len(names):
-        raise InputError(f"columns={names}", "different names, at least one")
+        raise InputError(f"{listed(names)} in {option}", "different names, at least one")
     return names
 
 

@@ -122,7 +122,7 @@ class StreamedBatches(Batches):
         self.decode, pieces = split.decode, split.source.pieces
         self.tell = None if split.cond is None else split.tell
         number = max(n for n in range(1, split.lanes + 1) if pieces % n == 0 and batch_size % n == 0)
-        self.share = batch_size // number
+        self.per_lane = batch_size // number  # rows of a batch
         self._lengths: dict[str, int] = {}
         self.lanes = [
             Lane(
@@ -132,14 +132,14 @@ class StreamedBatches(Batches):
                 self._lengths,
                 seed=seed,
                 window=max(1, split.buffer // number),
-                kept=_STEPS_KEPT * self.share,
+                kept=_STEPS_KEPT * self.per_lane,
             )
             for i in range(number)
         ]
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="lanes")
 
     def fetch(self, step: int, first: int, last: int) -> tuple[Batch, np.ndarray]:
-        lanes = range(first // self.share, (last - 1) // self.share + 1)
+        lanes = range(first // self.per_lane, (last - 1) // self.per_lane + 1)
         found = self._pool.map(lambda i: self._of_lane(i, step, first, last), lanes)
         rows = [row for part in found for row in part]
         batch = Batch(self.decode(rows), None if self.tell is None else self.tell(rows))
@@ -148,8 +148,8 @@ class StreamedBatches(Batches):
 
     def _of_lane(self, i: int, step: int, first: int, last: int) -> list[Row]:
         """Take those of rows first..last-1 of the batch that are lane i's."""
-        begin = (step - i) * self.share  # what row 0 would be
-        return self.lanes[i].take(begin + max(first, i * self.share), begin + min(last, (i + 1) * self.share))
+        begin = (step - i) * self.per_lane  # what row 0 would be
+        return self.lanes[i].take(begin + max(first, i * self.per_lane), begin + min(last, (i + 1) * self.per_lane))
 
     def shown(self, step: int) -> Batch:
         first = slice(self.batch_size)  # a process that has not the lanes of all rows would have to open them

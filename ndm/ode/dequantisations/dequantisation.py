@@ -1,12 +1,13 @@
 """The interface of a dequantisation: from data to z_0, whose density the ODE has."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import ClassVar
 
 from torch import Tensor
 
 from ndm.base.axes import DEQUANTISATIONS
 from ndm.base.errors import InputError
+from ndm.base.kinds import Checked
 from ndm.base.noise import Noise
 from ndm.parts.decoders import Decoder
 from ndm.parts.decoders.discretised import DiscretisedDecoder
@@ -18,7 +19,7 @@ def without_noise(x: Tensor, decoder: Decoder, level: NoiseLevel) -> Tensor:
     return level.alpha * decoder.standardise(x)
 
 
-class Dequantisation(ABC):
+class Dequantisation(metaclass=Checked):
     """A map from data to z_0 and log w with log p(x) = log p(z_0) + log w, or >= in the mean where z_0 is drawn.
 
     Attributes:
@@ -44,9 +45,9 @@ def check_draws(draws: int) -> None:
         raise InputError(f"{draws} draws of the dequantisation", "at least 1")
 
 
-def dequantisation_for(name: str | None, decoder: Decoder) -> Dequantisation:
-    """Choose the dequantisation: by default none for real values, and the noise of q(z_0 | x) for levels."""
-    if name is None:
-        name = "posterior" if isinstance(decoder, DiscretisedDecoder) else "none"
-    chosen: Dequantisation = DEQUANTISATIONS.find(name)()
+def dequantisation_for(given: str | Dequantisation | None, decoder: Decoder) -> Dequantisation:
+    """The dequantisation that is given; by default none for real values, and the noise of q(z_0 | x) for levels."""
+    if given is None:
+        given = "posterior" if isinstance(decoder, DiscretisedDecoder) else "none"
+    chosen: Dequantisation = DEQUANTISATIONS.resolved(given)
     return chosen

@@ -1,7 +1,7 @@
 """The interface of a divergence: the trace of a velocity's Jacobian, from products with probes."""
 
 import inspect
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -10,11 +10,12 @@ from torch import Tensor
 
 from ndm.base.axes import DIVERGENCES
 from ndm.base.errors import InputError
+from ndm.base.kinds import Checked
 from ndm.base.modes import outside_inference, usable
 from ndm.base.noise import Noise
 
 
-class Divergence(ABC):
+class Divergence(metaclass=Checked):
     """The divergence of a velocity from probes e, tr J = E[e^T J e] with E[e e^T] = I, e (B, K, *event).
 
     Each e^T J e is one backward pass. Reverse mode, because the velocity itself may hold a forward derivative in t:

@@ -1,6 +1,6 @@
 """The interface of a solver: it carries states along a field of velocities, each example independently."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
+from ndm.base.kinds import Checked
 from ndm.base.precision import PRECISIONS
 
 State = tuple[Tensor, ...]  # parts, each (B, *shape), whose errors are weighed apart
@@ -34,7 +35,7 @@ def blow_up(t: float, row: int, advice: str) -> NoSolution:
     )
 
 
-class Solver(ABC):
+class Solver(metaclass=Checked):
     """Solves dy/dt = field(t, y) from `start` to `end`, either of which may be the larger.
 
     The outcome of an example does not depend on the others of its batch.

@@ -1,12 +1,15 @@
 """The network corrects the probabilities of levels, for data with a finite number of them."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ndm.autodiff.softmax import minus_square
 from ndm.base.errors import InputError
+from ndm.base.kinds import a
 from ndm.base.precision import matmul
 from ndm.base.spec import Spec
 from ndm.parts.decoders.discretised import DiscretisedDecoder
@@ -52,6 +55,15 @@ class CategoricalParameterisation(Parameterisation):
                 "the categorical parameterisation for real values", "data with levels", "choose parameterisation=scaled"
             )
         return cls(spec.event_shape, spec.num_levels)
+
+    def check_fit(self, parts: Mapping[str, Any]) -> None:
+        decoder, levels = parts["decoder"], self.decoder.num_levels
+        if not (isinstance(decoder, DiscretisedDecoder) and decoder.num_levels == levels):
+            raise InputError(
+                f"the categorical parameterisation of {levels} levels with {a(decoder)}",
+                f"a DiscretisedDecoder({levels})",
+                "the network says how likely each level of the data is",
+            )
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:

@@ -1,11 +1,15 @@
 """The network predicts the noise."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor
 
 from ndm.base.errors import InputError
+from ndm.base.kinds import a
 from ndm.base.shapes import like_event
 from ndm.parts.parameterisations.parameterisation import PointParameterisation
-from ndm.parts.schedules import NoiseLevel, Schedule
+from ndm.parts.schedules import NoiseLevel
 
 
 class EpsParameterisation(PointParameterisation):
@@ -14,10 +18,11 @@ class EpsParameterisation(PointParameterisation):
     Source: Ho et al., DDPM (2020), https://arxiv.org/abs/2006.11239.
     """
 
-    def check(self, schedule: Schedule) -> None:
+    def check_fit(self, parts: Mapping[str, Any]) -> None:
+        schedule = parts["schedule"]
         if schedule.loses_signal:
             raise InputError(
-                f"the eps parameterisation with a {type(schedule).__name__}, where alpha = 0 at t = 1",
+                f"the eps parameterisation with {a(schedule)}, where alpha = 0 at t = 1",
                 "a schedule that keeps some signal at t = 1",
                 "choose the scaled or the x parameterisation",
             )

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor
 
 from ndm.base.part import Part
-from ndm.parts.schedules import NoiseLevel, Schedule
+from ndm.parts.schedules import NoiseLevel
 from ndm.process.mixture import Mixture
 
 
@@ -23,9 +23,6 @@ class Parameterisation(Part, ABC):
 
     def initialise(self, x: Tensor) -> None:
         """Initialise parameters from the training data x (N, *event), in the model's coordinates."""
-
-    def check(self, schedule: Schedule) -> None:
-        """Raise `InputError` for a schedule that this parameterisation is not for."""
 
     def network_input(self, z_t: Tensor, level: NoiseLevel) -> Tensor:
         """Make the input of the network from z_t, (B, *event)."""

@@ -11,8 +11,7 @@ from ndm.base.errors import InputError
 from ndm.base.spec import Spec
 from ndm.nn.network import Network
 from ndm.nn.network_for import network_for
-from ndm.parts.decoders.discretised import DiscretisedDecoder
-from ndm.parts.parameterisations import CategoricalParameterisation, Parameterisation, ScaledParameterisation
+from ndm.parts.parameterisations import Parameterisation, ScaledParameterisation
 from ndm.parts.predictors.predictor import Predictor
 from ndm.parts.schedules import NoiseLevel
 from ndm.parts.transforms import Transform
@@ -33,17 +32,10 @@ class NetworkPredictor(Predictor):
 
     def __init__(self, network: Network, parameterisation: Parameterisation | None = None) -> None:
         super().__init__()
-        if not isinstance(parameterisation, Parameterisation | None):
-            raise InputError(
-                f"a parameterisation that is a {type(parameterisation).__name__}",
-                "one of ndm.parts.parameterisations.parameterisation",
-                "leave it out for the scaled parameterisation; the transformation is the model's",
-            )
         self.network = network
         self.parameterisation = parameterisation or ScaledParameterisation()
 
     def check_fit(self, parts: Mapping[str, Any]) -> None:
-        self.parameterisation.check(parts["schedule"])
         own, others = self.parameterisation.num_outputs, self.num_heads(transform := parts["transform"])
         if self.network.num_outputs != own + others:
             raise InputError(
@@ -52,14 +44,6 @@ class NetworkPredictor(Predictor):
                 f"{type(transform).__name__}",
                 f"make it with num_outputs={own + others}",
             )
-        if isinstance(self.parameterisation, CategoricalParameterisation):
-            decoder, levels = parts["decoder"], self.parameterisation.decoder.num_levels
-            if not (isinstance(decoder, DiscretisedDecoder) and decoder.num_levels == levels):
-                raise InputError(
-                    f"the categorical parameterisation of {levels} levels with a {type(decoder).__name__}",
-                    f"a DiscretisedDecoder({levels})",
-                    "the network says how likely each level of the data is",
-                )
 
     @staticmethod
     def num_heads(transform: Transform) -> int:

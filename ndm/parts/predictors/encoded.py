@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ndm.base.axes import TRANSFORMS
 from ndm.base.errors import Advice, InputError, Setting
+from ndm.base.kinds import a
 from ndm.base.shapes import like_event
 from ndm.parts.gates import EncoderGate
 from ndm.parts.predictors._network import NetworkPredictor
@@ -33,7 +34,7 @@ class EncodedPredictor(NetworkPredictor):
         gate = getattr(transform, "gate", None)
         if not isinstance(gate, EncoderGate):
             raise InputError(
-                f"the encoded predictor for a {type(transform).__name__}",
+                f"the encoded predictor for {a(transform)}",
                 "DiffEnc's encoder",
                 Advice.of("choose {}", TRANSFORMS.setting("residual", gate="encoder")),
             )

@@ -13,9 +13,9 @@ class AnalyticReverseStep(TabulatedReverseStep):
     https://arxiv.org/abs/2201.06503.
     """
 
-    def __init__(self, event_shape: tuple[int, ...], timesteps: int, decay: float = 0.99) -> None:
+    def __init__(self, event_shape: tuple[int, ...], timesteps: int | None, decay: float = 0.99) -> None:
         super().__init__(event_shape, timesteps)
-        self.excess = RunningMean((timesteps, *self.event_shape), decay)  # E[(mean difference)^2] / v
+        self.excess = RunningMean((self.timesteps, *self.event_shape), decay)  # E[(mean difference)^2] / v
 
     def ratio(self) -> Tensor:
         return 1 + self.excess.value

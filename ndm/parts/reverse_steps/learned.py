@@ -12,9 +12,9 @@ class LearnedReverseStep(TabulatedReverseStep):
     It starts at w = v. Source of the idea: Nichol, Dhariwal, Improved DDPM (2021), https://arxiv.org/abs/2102.09672.
     """
 
-    def __init__(self, event_shape: tuple[int, ...], timesteps: int) -> None:
+    def __init__(self, event_shape: tuple[int, ...], timesteps: int | None) -> None:
         super().__init__(event_shape, timesteps)
-        self.log_ratio = nn.Parameter(torch.zeros(timesteps, *self.event_shape))
+        self.log_ratio = nn.Parameter(torch.zeros(self.timesteps, *self.event_shape))
 
     def ratio(self) -> Tensor:
         return self.log_ratio.exp()

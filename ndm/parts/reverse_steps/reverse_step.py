@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ndm.base.axes import PREDICTORS, REVERSE_STEPS
 from ndm.base.errors import Advice, InputError, Setting
+from ndm.base.kinds import a
 from ndm.base.part import Part
 from ndm.process.bases import StandardBasis
 from ndm.process.gaussian import Gaussian
@@ -75,13 +76,13 @@ class MarginalisedReverseStep(ReverseStep, ABC):
         predictor, transform = parts["predictor"], parts["transform"]
         if not predictor.has_posterior:
             raise InputError(
-                f"a reverse step of posteriors with a {type(predictor).__name__}, which has none",
+                f"a reverse step of posteriors with {a(predictor)}, which has none",
                 "a predictor that has_posterior",
                 Advice.of("choose {}, or {}", PREDICTORS.setting("direct"), REVERSE_STEPS.setting("learned")),
             )
         if not isinstance(transform.basis, StandardBasis):
             raise InputError(
-                f"a reverse step of posteriors in a {type(transform.basis).__name__}",
+                f"a reverse step of posteriors in {a(transform.basis)}",
                 "the data's own dimensions",
                 Advice.of(
                     "choose {}, or {}",

@@ -65,7 +65,13 @@ class Optimised(Grid):
         self.model, self.shape, self.cond, self.fine, self.seed = model, (samples, *event_shape), cond, fine, seed
 
     @classmethod
-    def for_model(cls, model: NeuralDiffusion, event_shape: tuple[int, ...]) -> "Optimised":
+    def for_model(cls, model: NeuralDiffusion, event_shape: tuple[int, ...] | None) -> "Optimised":
+        if event_shape is None:
+            raise InputError(
+                "the optimised grid for a model whose parts have no shape",
+                "the shape of its events",
+                "make it: ndm.samplers.grids.Optimised(model, event_shape)",
+            )
         return cls(model, event_shape)
 
     def __call__(self, schedule: Schedule, steps: int) -> Tensor:

@@ -70,10 +70,12 @@ REGISTRIES_EXCUSED = {
     "decoder": "DiscretisedDecoder and GaussianDecoder are held by name",
     "basis": "StandardBasis and CosineBasis are held by name",
     "time sampler": "Importance and LowDiscrepancy are held by name",
-    "method": "other people's: ours are the adaptive methods and those of fixed steps",
+    "solver": "other people's: ours are the adaptive methods and those of fixed steps",
+    "parallel": "the same numbers in several processes: tests/training/test_many.py",
     "tracker": "shows numbers of others",
     "recipe": "names parts: tests/unification",
     "data": "reads data: tests/data",
+    "format": "reads data: tests/data",
     "predictor": "beside those of parameterisations, the excused names above",
     "method of torchsde": "a library's: tests/samplers/test_samplers.py",
 }

@@ -5,13 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pandas import DataFrame
 from small import JOB, row
 
+from benchmarks import density
 from benchmarks.ablations import dots
-from benchmarks.engine.aggregate import Cell, mean
-from benchmarks.engine.comparison import compared, difference, minus_reference
+from benchmarks.engine.comparison import compared, difference, minus_reference, with_failures
 from benchmarks.engine.quality import energy_distance
-from benchmarks.pays import Pays, markdown, picture
+from benchmarks.engine.tables import done, frame, grid, listing, mean, text
+from benchmarks.pays import PAIR, Pays, picture, section
 
 
 def rows(contender: str, timesteps: int | None, shifts: list[float]) -> list[dict]:
@@ -20,16 +22,35 @@ def rows(contender: str, timesteps: int | None, shifts: list[float]) -> list[dic
     return [row(job, seed, shift) | figures for seed, shift in enumerate(shifts)]
 
 
-def paired(*groups: list[dict]) -> list[Cell]:
-    """The cells of these rows, a cell each, compared with their references."""
-    return compared(minus_reference([row for group in groups for row in group], Pays.references))
+def whole(*groups: list[dict]) -> DataFrame:
+    """All rows, compared with their references."""
+    return compared(minus_reference([row for group in groups for row in group], Pays.method.references))
+
+
+def paired(*groups: list[dict]) -> list[DataFrame]:
+    """The cells of these rows, a cell each."""
+    return [cell for _, cell in whole(*groups).groupby(["contender", "timesteps"], sort=False)]
 
 
 def test_mean_and_standard_error():
     values = [1.0, 4.0, 2.5]
-    assert mean(values).value == pytest.approx(np.mean(values))
-    assert mean(values).error == pytest.approx(np.std(values, ddof=1) / np.sqrt(3))
-    assert mean([2.0]).value == 2.0 and mean([2.0]).error is None
+    found = mean(frame([{"total": value} for value in values]), "total")
+    assert found.value == pytest.approx(np.mean(values))
+    assert found.error == pytest.approx(np.std(values, ddof=1) / np.sqrt(3))
+    (single,) = [mean(frame([{"total": 2.0}, {"total": 9.0, "failed": "diverged"}, {"other": 1.0}]), "total")]
+    assert single.value == 2.0 and single.error is None
+    assert mean(frame([{"other": 1.0}]), "total") is None and text(frame([{"other": 1.0}]), "total") == ""
+
+
+def test_tables_have_a_line_for_each_name_as_it_appears_and_columns_in_order():
+    rows = [{"who": "b", "steps": 10, "of": {"x": 2.0}}, {"who": "b", "steps": 9}, {"who": "a", "steps": 9}]
+    found = frame(rows)
+    made = grid(found, "who", "steps", lambda cell: text(cell, "of.x", 1), head="{} steps".format)
+    assert made == "| | 9 steps | 10 steps |\n|---|---|---|\n| b |  | 2.0 |"  # nothing is known of a
+    assert (
+        listing(found, "who", {"number": lambda cell: str(len(cell))})
+        == "| | number |\n|---|---|\n| b | 2 |\n| a | 1 |"
+    )
 
 
 def test_differences_are_paired_by_seed_and_example():
@@ -71,30 +92,43 @@ def test_a_cell_is_compared_with_the_default_or_else_with_its_path():
 
 
 def test_rows_that_diverged_are_counted_and_left_out():
-    (made,) = compared([row(JOB, 0), row(JOB, 2), {**row(JOB, 1), "failed": "diverged"}])
-    assert [row["seed"] for row in made.rows] == [0, 2] and made.failed == 1
+    made = compared([row(JOB, 0), row(JOB, 2), {**row(JOB, 1), "failed": "diverged"}])
+    assert list(done(made)["seed"]) == [0, 2] and with_failures(made, "x") == "x (1 diverged)"
 
 
 def test_the_tables_say_what_they_should():
-    made = paired(
+    made = whole(
         rows("default", 4, [1.0, 1.0]),
         rows("identity", 4, [3.0, 3.1]),
         rows("default", 64, [0.5, 0.5]),
         rows("identity", 64, [1.2, 1.2]),
     )
-    text = markdown(made, {("moons", "default", False): 2.0})
-    default, identity = (cell.mean("total") for cell in made[:2])
-    assert f"| default | {default.value:.3f} ± {default.error:.3f} |" in text
-    assert f"| identity | {identity.value:.3f} ± {identity.error:.3f} |" in text
-    assert "**+2.050 ± 0.050** (0.000)" in text and "at **T = 4**" in text and "default 2" in text
+    said = "\n".join(section(made, {("moons", "default", False): 2.0}))
+    default, identity = (mean(made[(made["contender"] == n) & (made["timesteps"] == 4)], "total") for n in PAIR)
+    assert f"| default | {default.value:.3f} ± {default.error:.3f} |" in said
+    assert f"| identity | {identity.value:.3f} ± {identity.error:.3f} |" in said
+    assert "**+2.050 ± 0.050** (0.000)" in said and "at **T = 4**" in said and "default 2" in said
 
 
 def test_pictures_are_drawn_with_and_without_contenders():
     names = ("scaling", "identity", "residual")
-    made = paired(*(rows(n, time, [i, i + 0.1]) for i, n in enumerate(names) for time in (4, None)))
+    made = whole(*(rows(n, time, [i, i + 0.1]) for i, n in enumerate(names) for time in (4, None)))
     for draw in (picture, dots):
-        assert draw(made)[:4] == b"\x89PNG" and draw(made) != draw(made[:4])
-        assert draw(made[:1])[:4] == b"\x89PNG"
+        assert draw(made)[:4] == b"\x89PNG" and draw(made) != draw(made[made["contender"] != "residual"])
+        assert draw(made[:2])[:4] == b"\x89PNG"
+
+
+def test_where_all_diverge_the_tables_say_so_and_pictures_are_drawn():
+    made = rows("default", 4, [0.0, 0.0]) + rows("identity", None, [0.0, 0.0])
+    told = ("key", "data", "contender", "timesteps", "seconds", "steps", "seed", "unit")
+    failed = whole([{name: row[name] for name in told} | {"failed": "diverged"} for row in made])
+    said = section(failed, {})
+    assert "No training came to its end." in said
+    assert any("| default |  (2 diverged) |  |" in part and "| identity |  |  (2 diverged) |" in part for part in said)
+    assert all(
+        draw(failed)[:4] == b"\x89PNG" for draw in (picture, dots, density.output.picture, density.output.scatter)
+    )
+    assert density.output.section(failed, {})[1] == "No training came to its end."
 
 
 def test_energy_distance_in_closed_form():

@@ -26,6 +26,8 @@ def perturbed(network: UNet) -> UNet:
         ((1, 7, 5), {"multipliers": (1, 1, 2)}),
         ((2, 13), {"multipliers": (1, 1, 2), "attention": (4,)}),
         ((1, 4, 5, 3), {"multipliers": (1, 2)}),
+        ((13,), {"axes": 1, "multipliers": (1, 2)}),
+        ((4, 5, 3), {"axes": 3, "multipliers": (1, 2)}),
     ],
 )
 def test_every_layout_has_a_velocity_and_gradients(shape, options) -> None:
@@ -60,6 +62,15 @@ def test_every_place_reaches_every_place_through_the_levels(sizes) -> None:
     assert (x.grad != 0).all()
 
 
+def test_events_without_channels_are_those_of_one() -> None:
+    """`axes` only says that the axis of channels is not there."""
+    torch.manual_seed(0)
+    with_it, without = perturbed(UNet((1, 11), channels=16)), UNet((11,), channels=16, axes=1).double()
+    without.load_state_dict(with_it.state_dict())
+    x, t = torch.randn(3, 11, dtype=torch.float64), torch.rand(3, dtype=torch.float64)
+    torch.testing.assert_close(without(x, t), with_it(x[:, None], t).squeeze(2))
+
+
 def test_an_image_of_one_row_is_a_signal() -> None:
     """A U-Net over two axes, of which one has size 1, computes what the U-Net over the other does."""
     torch.manual_seed(0)
@@ -89,6 +100,7 @@ def test_heads_are_ordered_before_channels() -> None:
     ("shape", "options", "line"),
     [
         ((64,), {}, "got event_shape (64,); expected (C, L), (C, H, W) or (C, D, H, W); use MLP for events of another"),
+        ((64, 3), {"axes": 3}, "got event_shape (64, 3) for 3 axes; expected (C, L), (C, H, W) or (C, D, H, W)"),
         ((1, 2, 2), {"multipliers": (1, 1, 1)}, "got events of 2x2 for 3 resolutions; expected a size above 2"),
         ((1, 8, 8), {"multipliers": ()}, "got multipliers = []; expected one or more"),
         ((1, 8, 8), {"blocks": 0}, "got blocks = 0; expected a whole number"),

@@ -1,5 +1,6 @@
 """A U-Net: the network for images, signals and volumes."""
 
+import math
 from collections.abc import Sequence
 
 import torch.nn.functional as F
@@ -77,7 +78,8 @@ class Resolution(nn.Module):
 class UNet(Network):
     """U-Net of residual blocks: x (B, C, *sizes), t (B,) -> (B, num_outputs, C, *sizes).
 
-    Events are signals (C, L), images (C, H, W) or volumes (C, D, H, W). Resolution i has `channels * multipliers[i]`
+    Events are signals (C, L), images (C, H, W) or volumes (C, D, H, W); with `axes`, as many as there are sizes, they
+    come without C: signals (L,), volumes (D, H, W). Resolution i has `channels * multipliers[i]`
     channels at the sizes of the event divided by 2**i, rounded up, and `blocks` residual blocks on its way down and as
     many on its way up; those whose first size is in `attention` (the height, of an image) attend over all places.
     Ronneberger et al. (2015, https://arxiv.org/abs/1505.04597); time, and the condition where there is one, scale and
@@ -96,9 +98,12 @@ class UNet(Network):
         dropout: float = 0.0,
         num_classes: int = 0,
         num_values: int = 0,
+        axes: int | None = None,
     ) -> None:
         super().__init__(event_shape, num_outputs, num_classes, num_values)
-        num_axes, heights = len(self.event_shape) - 1, _heights(self.event_shape, len(multipliers))
+        num_axes = len(self.event_shape) - 1 if axes is None else axes
+        colours, self.sizes = _divided(self.event_shape, num_axes)
+        heights = _heights(self.sizes, len(multipliers))
         if not set(attention) <= set(heights):
             raise InputError(
                 f"attention at heights {tuple(attention)}",
@@ -123,24 +128,32 @@ class UNet(Network):
             return Resolution(stage(in_channels, i), stage(widths[i], i), below, up)
 
         self.embedding = TimeEmbedding(width, num_classes, num_values=num_values)
-        self.enter = convolution(num_axes, self.event_shape[0], channels, 3)
+        self.enter = convolution(num_axes, colours, channels, 3)
         self.levels = levels_from(0, channels)
-        leave = convolution(num_axes, widths[0], num_outputs * self.event_shape[0], 3)
+        leave = convolution(num_axes, widths[0], num_outputs * colours, 3)
         self.leave = nn.Sequential(ImageNorm(widths[0]), SiLU(), zero_init(leave))
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
-        h = self.enter(channels_last(x))
+        h = self.enter(channels_last(x.reshape(len(x), -1, *self.sizes)))
         h = self.leave(self.levels(h, self.embedding(t, cond)))
-        return h.contiguous().unflatten(1, (self.num_outputs, -1))
+        return h.contiguous().reshape(len(x), self.num_outputs, *self.event_shape)
 
 
-def _heights(event_shape: tuple[int, ...], levels: int) -> tuple[int, ...]:
-    """The first size of the event at each resolution."""
-    sizes = event_shape[1:]
-    if len(sizes) + 2 not in _POOLS:
+def _divided(event_shape: tuple[int, ...], axes: int) -> tuple[int, tuple[int, ...]]:
+    """C and the sizes of an event of that number of axes."""
+    before = len(event_shape) - axes
+    if axes + 2 not in _POOLS or before not in (0, 1):
+        told = f" for {axes} axes" * (before != 1)
         raise InputError(
-            f"event_shape {event_shape}", "(C, L), (C, H, W) or (C, D, H, W)", "use MLP for events of another kind"
+            f"event_shape {event_shape}{told}",
+            "(C, L), (C, H, W) or (C, D, H, W)",
+            "use MLP for events of another kind",
         )
+    return math.prod(event_shape[:before]), event_shape[before:]
+
+
+def _heights(sizes: tuple[int, ...], levels: int) -> tuple[int, ...]:
+    """The first size of the event at each resolution."""
     if not levels:
         raise InputError("multipliers = []", "one or more", "give a factor for each resolution")
     if max(sizes) <= 2 ** (levels - 2):

@@ -763,13 +763,13 @@ _ALL = (
         *("photos16", "image", _PHOTOGRAPHERS, _OF_PHOTOS),
         "the shorter side made 256 pixels, up to 400 tiles of a photo; a source is a photo",
         *(_PHOTOS, _photos16),
-        digest="b571368e7882bf14",
+        digest="6161db0decca213a",
     ),
     RealSet(
         *("photos32", "image", _PHOTOGRAPHERS, _OF_PHOTOS),
         "the shorter side made 512 pixels, up to 400 tiles of a photo; a source is a photo",
         *(_PHOTOS, _photos32),
-        digest="02301c1271550fd6",
+        digest="08b12e2be123a0e0",
     ),
     RealSet(
         *("textures32", "image", "Bowie J. Poag and Naru Sundar: Propaganda", "GPL-2+"),

@@ -33,11 +33,42 @@ class Linear(nn.Linear):
         return dual(super().forward, lambda _, tangent: F.linear(tangent, self.weight), x)
 
 
-class Conv2d(nn.Conv2d):
+class _Convolution:
     """A convolution W h + b with tangent W h'."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return dual(super().forward, lambda _, tangent: self._conv_forward(tangent, self.weight, None), x)
+        value: Any = super()
+        convolved: Any = self
+        return dual(value.forward, lambda _, tangent: convolved._conv_forward(tangent, convolved.weight, None), x)
+
+
+class Conv1d(_Convolution, nn.Conv1d):
+    """A convolution over one axis, (B, C, L)."""
+
+
+class Conv2d(_Convolution, nn.Conv2d):
+    """A convolution over two axes, (B, C, H, W)."""
+
+
+class Conv3d(_Convolution, nn.Conv3d):
+    """A convolution over three axes, (B, C, D, H, W)."""
+
+
+_CONVOLUTIONS: dict[int, type[Conv1d | Conv2d | Conv3d]] = {1: Conv1d, 2: Conv2d, 3: Conv3d}
+_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+def convolution(num_axes: int, in_channels: int, out_channels: int, width: int) -> Conv1d | Conv2d | Conv3d:
+    """Make a convolution over that number of axes, `width` wide (odd), that keeps their sizes."""
+    return _CONVOLUTIONS[num_axes](in_channels, out_channels, width, padding=width // 2)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """x (B, C, *sizes) with channels next to each other in memory, where PyTorch has such a layout: not for one axis.
+
+    Convolutions, norms, scales and shifts are faster so, on CPUs and GPUs.
+    """
+    return x.contiguous(memory_format=_CHANNELS_LAST.get(x.ndim, torch.contiguous_format))
 
 
 def silu(x: Tensor) -> Tensor:
@@ -87,7 +118,7 @@ def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
 
 class GroupNorm(nn.GroupNorm):
-    """Group norm with a fast forward derivative, (B, C, H, W) -> the same.
+    """Group norm with a fast forward derivative, (B, C, *sizes) -> the same.
 
     w r (h - m(h)) + b with r = (m((h - m(h))^2) + eps)^(-1/2), m the mean over a group. Its tangent is w J(h) h'.
     Wu and He (2018), https://arxiv.org/abs/1803.08494.
@@ -95,7 +126,8 @@ class GroupNorm(nn.GroupNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         def rule(value: Tensor, tangent: Tensor) -> Tensor:
-            return self.weight[:, None, None] * NormTangent.apply(value, tangent, self.num_groups, self.eps)
+            weight = self.weight.reshape(-1, *(1,) * (value.ndim - 2))
+            return weight * NormTangent.apply(value, tangent, self.num_groups, self.eps)
 
         return dual(super().forward, rule, x)
 
@@ -142,9 +174,9 @@ class NormTangent(Function):
 
     @staticmethod
     def forward(x: Tensor, v: Tensor, num_groups: int, eps: float) -> Tensor:
-        memory = torch.channels_last if x.is_cpu else torch.contiguous_format  # that the kernels are made for
-        x, v = x.contiguous(memory_format=memory), v.contiguous(memory_format=memory)
-        batch, channels, pixels = *x.shape[:2], x.shape[2] * x.shape[3]
+        # In the layout that the kernels are made for.
+        x, v = (channels_last(value) if value.is_cpu else value.contiguous() for value in (x, v))
+        batch, channels, pixels = *x.shape[:2], x.shape[2:].numel()
         _, mean, r = torch.native_group_norm(x, None, None, batch, channels, pixels, num_groups, eps)
         backward = torch.ops.aten.native_group_norm_backward
         return backward(v, x, mean, r, None, batch, channels, pixels, num_groups, [True, False, False])[0]
@@ -185,7 +217,9 @@ class NormTangent(Function):
 
 
 def _group_means(num_groups: int, *values: Tensor) -> Tensor:
-    """The group means m of K values (B, C, H, W), repeated for each channel of the group: (K, B, C, 1, 1)."""
-    channels = torch.stack([value.mean((2, 3)) for value in values])
+    """The group means m of K values (B, C, *sizes), repeated for each channel of the group: (K, B, C, 1, ...)."""
+    axes = tuple(range(2, values[0].ndim))
+    channels = torch.stack([value.mean(axes) for value in values])
     groups = channels.unflatten(2, (num_groups, -1))
-    return groups.mean(-1, keepdim=True).expand_as(groups).flatten(2)[..., None, None]
+    means = groups.mean(-1, keepdim=True).expand_as(groups).flatten(2)
+    return means.reshape(*means.shape, *(1,) * len(axes))

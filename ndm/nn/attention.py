@@ -1,4 +1,4 @@
-"""Self-attention over the pixels of an image, written so that it has every derivative."""
+"""Self-attention over the places of an image, a signal or a volume, written so that it has every derivative."""
 
 from torch import Tensor, nn
 
@@ -7,7 +7,7 @@ from ndm.nn.network import zero_init
 
 
 class ImageNorm(GroupNorm):
-    """Group norm with 16 channels a group and fast derivatives, (B, C, H, W) -> the same, in channels-last memory.
+    """Group norm with 16 channels a group and fast derivatives, (B, C, *sizes) -> the same, in channels-last memory.
 
     Wu and He (2018, https://arxiv.org/abs/1803.08494), who found 16 channels a group to work best. It is also the
     least that is fast in channels-last memory (measured: with 4 channels a group it takes ten times as long). One
@@ -29,7 +29,7 @@ def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 class SelfAttention(nn.Module):
-    """Residual multi-head self-attention over the pixels of the normalised x: (B, C, H, W) -> the same.
+    """Residual multi-head self-attention over the places of the normalised x: (B, C, *sizes) -> the same.
 
     Heads have 32 channels each, or there is one head where 32 does not divide C. A fresh layer is the identity.
     """
@@ -42,8 +42,8 @@ class SelfAttention(nn.Module):
         self.leave = zero_init(Linear(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        tokens = self.norm(x).permute(0, 2, 3, 1).flatten(1, 2)  # (B, H W, C): a view in channels-last memory
+        tokens = self.norm(x).flatten(2).transpose(1, 2)  # (B, places, C): a view in channels-last memory
         projected = self.enter(tokens).unflatten(-1, (3, -1, self.head_channels))
-        query, key, value = projected.permute(2, 0, 3, 1, 4)  # each (B, heads, H W, head_channels)
+        query, key, value = projected.permute(2, 0, 3, 1, 4)  # each (B, heads, places, head_channels)
         attended = self.leave(attention(query, key, value).transpose(1, 2).flatten(2))
-        return x + attended.unflatten(1, x.shape[-2:]).permute(0, 3, 1, 2)
+        return x + attended.transpose(1, 2).unflatten(2, x.shape[2:])

@@ -23,6 +23,11 @@ def perturbed(network: UNet) -> UNet:
         ((3, 8, 12), {"multipliers": (1, 2, 3), "blocks": 2}),
         ((3, 10, 8), {"attention": (5,), "dropout": 0.1}),
         ((2, 8, 8), {"channels": 12, "attention": (4, 8)}),
+        ((1, 7, 5), {"multipliers": (1, 1, 2)}),
+        ((2, 13), {"multipliers": (1, 1, 2), "attention": (4,)}),
+        ((1, 4, 5, 3), {"multipliers": (1, 2)}),
+        ((13,), {"axes": 1, "multipliers": (1, 2)}),
+        ((4, 5, 3), {"axes": 3, "multipliers": (1, 2)}),
     ],
 )
 def test_every_layout_has_a_velocity_and_gradients(shape, options) -> None:
@@ -48,12 +53,39 @@ def test_blocks_and_attention_are_where_they_are_asked_for() -> None:
     assert found == [(4, 0), (4, 4), (4, 4)]
 
 
-def test_every_pixel_reaches_every_pixel_through_the_levels() -> None:
+@pytest.mark.parametrize("sizes", [(16, 16), (13, 16), (15,), (7, 8, 5)])
+def test_every_place_reaches_every_place_through_the_levels(sizes) -> None:
     torch.manual_seed(0)
-    network = perturbed(UNet((1, 16, 16), channels=16, multipliers=(1, 1, 1)))
-    x = torch.randn(1, 1, 16, 16, dtype=torch.float64, requires_grad=True)
-    network(x, torch.tensor([0.5], dtype=torch.float64))[0, 0, 0, 0, 0].backward()
+    network = perturbed(UNet((1, *sizes), channels=16, multipliers=(1, 1, 1)))
+    x = torch.randn(1, 1, *sizes, dtype=torch.float64, requires_grad=True)
+    network(x, torch.tensor([0.5], dtype=torch.float64)).flatten()[0].backward()
     assert (x.grad != 0).all()
+
+
+def test_events_without_channels_are_those_of_one() -> None:
+    """`axes` only says that the axis of channels is not there."""
+    torch.manual_seed(0)
+    with_it, without = perturbed(UNet((1, 11), channels=16)), UNet((11,), channels=16, axes=1).double()
+    without.load_state_dict(with_it.state_dict())
+    x, t = torch.randn(3, 11, dtype=torch.float64), torch.rand(3, dtype=torch.float64)
+    torch.testing.assert_close(without(x, t), with_it(x[:, None], t).squeeze(2))
+
+
+def test_an_image_of_one_row_is_a_signal() -> None:
+    """A U-Net over two axes, of which one has size 1, computes what the U-Net over the other does."""
+    torch.manual_seed(0)
+    signal, image = perturbed(UNet((2, 11), channels=16)), UNet((2, 1, 11), channels=16).double()
+    padded = {  # a 3x3 convolution of one row sees its middle row alone
+        name: torch.stack((torch.zeros_like(w), w, torch.zeros_like(w)), dim=2)
+        if w.ndim == 3 and w.shape[2] == 3
+        else w.unsqueeze(2)
+        if w.ndim == 3
+        else w
+        for name, w in signal.state_dict().items()
+    }
+    image.load_state_dict(padded)
+    x, t = torch.randn(3, 2, 11, dtype=torch.float64), torch.rand(3, dtype=torch.float64)
+    torch.testing.assert_close(image(x[:, :, None], t)[:, :, :, 0], signal(x, t))
 
 
 def test_heads_are_ordered_before_channels() -> None:
@@ -67,9 +99,10 @@ def test_heads_are_ordered_before_channels() -> None:
 @pytest.mark.parametrize(
     ("shape", "options", "line"),
     [
-        ((64,), {}, "got event_shape (64,); expected (C, H, W); use MLP for events that are not images"),
-        ((1, 9, 8), {}, "got images of 9x8 for 2 levels; expected sizes that 2 divides; give fewer multipliers"),
-        ((1, 8, 8), {"multipliers": ()}, "got images of 8x8 for 0 levels; expected sizes that 1 divides"),
+        ((64,), {}, "got event_shape (64,); expected (C, L), (C, H, W) or (C, D, H, W); use MLP for events of another"),
+        ((64, 3), {"axes": 3}, "got event_shape (64, 3) for 3 axes; expected (C, L), (C, H, W) or (C, D, H, W)"),
+        ((1, 2, 2), {"multipliers": (1, 1, 1)}, "got events of 2x2 for 3 resolutions; expected a size above 2"),
+        ((1, 8, 8), {"multipliers": ()}, "got multipliers = []; expected one or more"),
         ((1, 8, 8), {"blocks": 0}, "got blocks = 0; expected a whole number"),
         ((1, 8, 8), {"attention": (2,)}, "got attention at heights (2,); expected heights among (8, 4)"),
     ],

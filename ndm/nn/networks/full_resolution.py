@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ndm.autodiff.layers import SiLU
+from ndm.autodiff.layers import SiLU, channels_last, convolution
 from ndm.base.errors import InputError
 from ndm.nn.attention import ImageNorm
 from ndm.nn.embeddings import TimeEmbedding
 from ndm.nn.network import Network, check_sizes, zero_init
-from ndm.nn.networks.unet import ResidualBlock, conv3x3
+from ndm.nn.networks.unet import ResidualBlock
 
 _MOST_OCTAVE = 16  # float32 has no digits left for faster waves
 
@@ -67,20 +67,22 @@ class FullResolution(Network):
         width, colours = 4 * channels, self.event_shape[0]
 
         def block(in_channels: int, attend: bool = False) -> ResidualBlock:
-            made = ResidualBlock(in_channels, channels, width, dropout, attend)
+            made = ResidualBlock(2, in_channels, channels, width, dropout, attend)
             zero_init(made.leave[-1])
             return made
 
         self.embedding = TimeEmbedding(width, num_classes, num_values=num_values)
-        self.enter = nn.Sequential(Waves(octaves), conv3x3(colours * (1 + 2 * len(octaves)), channels))
+        self.enter = nn.Sequential(Waves(octaves), convolution(2, colours * (1 + 2 * len(octaves)), channels, 3))
         self.down = nn.ModuleList(block(channels) for _ in range(blocks))
         self.middle = nn.ModuleList((block(channels, attend=True), block(channels)))
         self.up = nn.ModuleList(block(2 * channels) for _ in range(blocks + 1))
-        self.leave = nn.Sequential(ImageNorm(channels), SiLU(), zero_init(conv3x3(channels, num_outputs * colours)))
+        self.leave = nn.Sequential(
+            ImageNorm(channels), SiLU(), zero_init(convolution(2, channels, num_outputs * colours, 3))
+        )
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         embedding = self.embedding(t, cond)
-        h = self.enter(x.contiguous(memory_format=torch.channels_last))
+        h = self.enter(channels_last(x))
         seen = [h]
         for block in self.down:
             h = block(h, embedding)

@@ -11,8 +11,21 @@ from ndm.base.registry import choose
 from ndm.data import DataSet
 from ndm.data.codecs import Bits, bits
 
-_HEADS = ("set", "kind", "train", "validation", "test", "event", "WebP", "WebP each", "PNG", "PNG each", "zlib", "xz")
-_HEADS += ("licence",)
+_HEADS = (
+    "set",
+    "kind",
+    "train",
+    "validation",
+    "test",
+    "event",
+    "WebP",
+    "WebP each",
+    "PNG",
+    "PNG each",
+    "zlib",
+    "xz",
+    "licence",
+)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
@@ -199,6 +200,7 @@ CHOICES = {
     "parallel": PARALLEL,
 }
 BUDGET = ("max_steps", "max_seconds")  # one of them given on the command line takes the place of a recipe's
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 # What may change when a run goes on: how long it is, what it writes, how it is sampled, and the machine it is on.
 _MAY_CHANGE = {
@@ -219,6 +221,21 @@ _MAY_CHANGE = {
     "tracker",
 }
 _DATA_MAY_CHANGE = {"name", "from", "source"}  # where they are; what they are, the fingerprint says
+
+
+def budget(words: str) -> dict[str, Any]:
+    """The settings that a length of training stands for: 90s, 2m, 1.5h and 1d are max_seconds, 5000steps max_steps.
+
+    Raises `InputError` for other words, and for nothing.
+    """
+    found = re.fullmatch(r"(?P<number>[0-9]+([.][0-9]+)?)(?P<unit>s|m|h|d|steps)", words, re.ASCII)
+    number = float(found["number"]) if found else 0.0
+    is_whole = found is not None and (found["unit"] != "steps" or number.is_integer())
+    if found is None or not 0 < number < math.inf or not is_whole:
+        raise InputError(f"a budget of {words!r}", "a length such as 90s, 10m, 2h, 1d or 5000steps")
+    if found["unit"] == "steps":
+        return {"max_steps": int(number)}
+    return {"max_seconds": number * _SECONDS[found["unit"]]}
 
 
 def read_yaml(path: Path, trained: str | None = None) -> dict[str, Any]:

@@ -785,8 +785,8 @@ _ALL = (
     ),
     RealSet(
         *("satellite32", "image", "NASA: Blue Marble Next Generation, by way of Basemap", "public domain"),
-        "tiles 60 degrees north to south without those of one shade, stored as JPEG; a source is a region of 6x6, apart "
-        "from others by one",
+        "tiles 60 degrees north to south without those of one shade, stored as JPEG; a source is a region of 6x6, apart"
+        " from others by one",
         *((_BASEMAP,), _satellite),
         digest="dfce01650f89b03c",
     ),

@@ -15,7 +15,7 @@ ROOT = Path(step.__file__).parents[1]
 
 def test_a_checkout_beside_itself_is_measured_on_both_sides():
     row = step.measure(["moons"], [ROOT, ROOT], repeats=1)
-    assert row["ratio"] == row["ratios"][0] == pytest.approx(row["ms"][1] / row["ms"][0])
+    assert row["ratio"] == row["ratios"][0] > 0 and min(row["ms"]) > 0  # a median of ratios, and medians of each side
     assert all(whole > part > 0 for whole, part in zip(row["ms"], row["network_ms"], strict=True))
     assert all(mib > 100 for mib in row["mib"])
 

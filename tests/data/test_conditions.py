@@ -82,7 +82,7 @@ def test_rows_without_a_label_are_kept_without_a_class(tmp_path) -> None:
 
 
 WRONG = {
-    "absent": ({}, {}, "height", r"t\.csv without a column 'height'"),
+    "absent": ({}, {}, "height", r"t\.csv without the column 'height'"),
     "a word": ({4: "x"}, {}, "age", r"t\.csv, column 'age', row 5: 'x'; expected a number"),
     "missing": ({4: ""}, {}, "age,sex", r"t\.csv, column 'age', row 5: ''; expected a number"),
     "NaN": ({4: "nan"}, {}, "age,sex", r"t\.csv, column 'age', row 5: nan; expected a finite number"),

@@ -30,6 +30,9 @@ class Train:
     recipe: Annotated[str | None, one_of(RECIPES)] = None
     """What to start from: a configuration, or a known model such as ddpm, on top of that of the data; by default the
     one made for the data."""
+    budget: str | None = None
+    """How long to train, all sittings together: 90s, 10m, 2h, 1d or 5000steps, in place of the recipe's. --max-seconds
+    and --max-steps are the exact settings."""
     dry_run: bool = False
     """Print the configuration, the parameters of each part, the FLOPs of a step and the time it will take."""
     config: tyro.conf.OmitArgPrefixes[_Settings] = field(default_factory=dict)

@@ -1,13 +1,14 @@
 """ndm train"""
 
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from ndm.base.errors import InputError
 from ndm.cli.arguments.train import Train
 from ndm.cli.lines import say_notes
-from ndm.config import Config
+from ndm.config import BUDGET, Config, budget
 from ndm.data import DataSet, load, source_of
 from ndm.evaluation.progress import ProgressPictures
 from ndm.recipes import configured
@@ -19,9 +20,10 @@ from ndm.training.trainer import Trainer
 
 def run(told: Train) -> int:
     """Train on DATA: exit code 0 when the budget is spent, 1 when a signal stopped it."""
-    check_choices(told.config)
-    data = load(told.data, told.config.get("data_options"), told.config.get("condition", ()))
-    config = configured(told.recipe, data, told.config)
+    given = told.config | _budget(told)
+    check_choices(given)
+    data = load(told.data, given.get("data_options"), given.get("condition", ()))
+    config = configured(told.recipe, data, given)
     if told.dry_run:
         dry_run(config, data, Console())
         say_notes(data.name, data.notes)
@@ -36,6 +38,15 @@ def run(told: Train) -> int:
         if step := saved_step(folder):
             raise KeyboardInterrupt(f"{folder} is saved up to step {step}, and the same command resumes") from None
         raise
+
+
+def _budget(told: Train) -> dict[str, Any]:
+    """The settings of --budget, where it is given."""
+    if told.budget is None:
+        return {}
+    if said := [name for name in BUDGET if told.config.get(name) is not None]:
+        raise InputError(f"--budget {told.budget} and --{said[0].replace('_', '-')}", "one of them", "leave one out")
+    return budget(told.budget)
 
 
 def _train(config: Config, data: DataSet, folder: Path, source: str) -> int:

@@ -148,6 +148,35 @@ def drawn(run: Run, number: int, seed: int) -> tuple[Tensor | None, str]:
     return run.told(data, cond[places]), f"{', '.join(condition.names)} of examples drawn from the training data"
 
 
+@dataclass(frozen=True)
+class Request:
+    """The conditions of samples, in order: groups of equal ones that were named, or one group of others.
+
+    cond     of each sample, (num, ...); None for none
+    groups   how many samples there are of each group, and what their condition is, in words
+    remark   where conditions come from that were not named
+    """
+
+    num: int
+    cond: Tensor | None
+    groups: tuple[tuple[int, str], ...]
+    remark: str
+
+
+def request(run: Run, num: int, named: Named, seed: int) -> Request:
+    """`num` samples of each condition that is named, or `num` with conditions as the training data have them.
+
+    Raises `InputError` for conditions that the model does not know.
+    """
+    told = named.of(run)
+    if not told:
+        cond, remark = drawn(run, num, seed)
+        return Request(num, cond, ((num, ""),), remark)
+    each = [one.each(num) for one in told]
+    cond = None if each[0] is None else torch.cat([rows for rows in each if rows is not None])
+    return Request(num * len(told), cond, tuple((num, one.words) for one in told), "")
+
+
 def named_arrays(run: Run, cond: Tensor | None) -> dict[str, np.ndarray]:
     """Conditions as arrays of a file, by key: y, the names of classes, or cond, real values; none without any."""
     condition = run.model.condition

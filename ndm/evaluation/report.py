@@ -11,51 +11,107 @@ import torch
 
 from ndm.base.files import make_folder, read_text, require_writable, write_atomically
 from ndm.base.processes import Processes
+from ndm.bounds.units import in_unit
 from ndm.data import DataSet
+from ndm.data.codecs import bits, first_images
+from ndm.data.event import event_of_run
 from ndm.evaluation.conditions import given_words
-from ndm.evaluation.figures import by_class, check_picture, comparison, filmstrip, order, training_curve
+from ndm.evaluation.figures import Drawing, bound_over_time, drawing_of, training_curve
 from ndm.evaluation.kept import of_other_weights, of_the_model
-from ndm.evaluation.progress import paths, rows_of_classes
+from ndm.evaluation.neighbours import in_words, neighbours
+from ndm.evaluation.progress import TIMES, paths, rows_of_classes
 from ndm.evaluation.samples import draw
 from ndm.runs.metrics import read_metrics
 from ndm.runs.run import Run, open_run
 
-_TIMES = [0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0]
-_TIMES_OF_POINTS = [0.0, 0.25, 0.5, 0.75, 1.0]
-_IMAGES, _ROWS, _MOST_POINTS = 64, 4, 10_000
+_LIKE = 1000  # training examples that fix the scale of pictures
 _MOST_PANELS = 8
 
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}
-img{max-width:100%;display:block;margin:.5rem 0 1.5rem}table{border-collapse:collapse}
-td,th{padding:.2rem 1rem .2rem 0;text-align:left;border-bottom:1px solid #ddd}pre{background:#f6f6f4;padding:1rem}"""
+h1,h2,p,td,th,pre{overflow-wrap:anywhere}img{max-width:100%;display:block;margin:.5rem 0 1.5rem}
+.pair{display:flex;flex-wrap:wrap;gap:0 1rem}.pair img{flex:1 1 20rem;min-width:0;height:100%}
+table{border-collapse:collapse;margin:0 0 1.5rem}td,th{padding:.2rem 1rem .2rem 0;text-align:left}
+td,th{border-bottom:1px solid #ddd}td+td,th+th{white-space:nowrap}
+pre{background:#f6f6f4;padding:1rem;white-space:pre-wrap}"""
 
 _CAPTIONS = {
     "samples": "Real examples and samples of the model",
     "classes": "Samples of each class",
+    "neighbours": "Samples and their nearest training examples",
     "filmstrip": "The learned path F(x, t) of held-out examples",
-    "order": "When each pixel is revealed",
-    "training": "The training data's bound over the course of training (weights not averaged, with dropout)",
+    "order": "When each place is revealed",
+    "training": "The bound over the course of training",
+    "times": "Where on t the bound is",
+}
+_REMARKS = {
+    "training": "Of training data by weights that are not averaged, with dropout; of validation data, where it was "
+    "validated, by averaged weights.",
+    "times": "The diffusion term of training data, in the later half of training.",
+}
+_CODECS = {
+    "webp": "lossless WebP, one tiled picture",
+    "webp_each": "lossless WebP, a file for each",
+    "png": "PNG, one tiled picture",
+    "png_each": "PNG, a file for each",
+    "zlib": "zlib, all bytes together",
+    "xz": "xz, all bytes together",
 }
 
 
-def page(run: Run, evaluation: dict[str, Any] | None, stale: str | None, pictures: dict[str, bytes]) -> str:
-    """Write the page; pictures are PNG by name, `stale` says why the evaluation is not of these weights."""
+def page(
+    run: Run,
+    evaluation: dict[str, Any] | None,
+    stale: str | None,
+    pictures: dict[str, bytes],
+    compressed: list[tuple[str, str]],
+    remarks: dict[str, str],
+) -> str:
+    """Write the page.
+
+    pictures    PNG by name; `data` is shown beside `samples`
+    stale       why the evaluation is not of these weights
+    compressed  rows of a table of codecs, its head first; none for data without
+    remarks     words below a picture, by its name
+    """
+    name = html.escape(run.config["data"]["name"])
     parts = [
-        f"<h1>{html.escape(run.config['data']['name'])}</h1>",
+        f"<h1>{name}</h1>",
         f"<p>{run.progress['step']:,} steps, {run.progress['examples']:,} examples, "
         f"{run.progress['seconds']:.0f} s of training, seed {run.config['seed']}.</p>",
     ]
     parts += _evaluated(evaluation, stale)
-    for name, content in pictures.items():
-        source = base64.b64encode(content).decode()
-        caption = html.escape(_CAPTIONS[name])
-        parts.append(f'<h2>{caption}</h2><img alt="{caption}" src="data:image/png;base64,{source}">')
+    if compressed:
+        parts += ["<h2>What lossless codecs take for test images</h2>", _rows(compressed)]
+    for each, content in pictures.items():
+        caption = html.escape(_CAPTIONS.get(each, ""))
+        shown = _image(f"{caption}: {each}" if each == "samples" else caption, content)
+        if each == "samples":
+            shown = f'<div class="pair">{_image(f"{caption}: data", pictures["data"])}{shown}</div>'
+        if each != "data":
+            parts.append(f"<h2>{caption}</h2>{shown}")
+        if each in remarks:
+            parts.append(f"<p>{html.escape(remarks[each])}</p>")
     configuration = html.escape(read_text(run.folder / "config.yaml", "the file that ndm train wrote"))
     parts.append(f"<h2>Configuration</h2><pre>{configuration}</pre>")
-    title = f"ndm: {html.escape(run.config['data']['name'])}"
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>ndm: {name}</title>'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _image(words: str, content: bytes) -> str:
+    return f'<img alt="{words}" src="data:image/png;base64,{base64.b64encode(content).decode()}">'
+
+
+def _rows(rows: Sequence[tuple[str, str]]) -> str:
+    """A table of two columns, whose first row is its head."""
+    cells = [[html.escape(cell) for cell in row] for row in rows]
+    (head, unit), *body = cells
+    return (
+        f"<table><tr><th>{head}</th><th>{unit}</th></tr>"
+        + "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in body)
+        + "</table>"
     )
 
 
@@ -73,12 +129,20 @@ def _table(evaluation: dict[str, Any]) -> str:
     from_draws = min(terms["standard_error_of_draws"], terms["standard_error"])  # the draws' alone is conservative
     rows += [("of that error, from the draws, at most", f"{from_draws:.4f}")]
     rows += [(name, f"{terms[name]:.4f}") for name in ("prior", "diffusion", "reconstruction")]
-    body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
-    body += f"<tr><td>parameters</td><td>{evaluation['parameters']:,}</td></tr>"
+    rows += [("parameters", f"{evaluation['parameters']:,}")]
     some = "the first " * (evaluation["limit"] is not None)
     about = f"{evaluation['split']}, {some}{evaluation['num_examples']} examples, {kind}, {terms['draws']} draws"
-    about += given_words(evaluation)
-    return f"<table><tr><th>{html.escape(about)}</th><th>{evaluation['unit']}</th></tr>{body}</table>"
+    return _rows([(about + given_words(evaluation), evaluation["unit"]), *rows])
+
+
+def _compressed(data: DataSet) -> list[tuple[str, str]]:
+    """What codecs take for the test images, or the first of them, as rows of a table; none for real values."""
+    if not data.is_image:
+        return []
+    images = first_images(data.test.x)
+    some = f"the first {len(images):,} of {len(data.test):,}" if len(images) < len(data.test) else f"{len(images):,}"
+    found = bits(np.asarray(images))._asdict()
+    return [(f"test, {some} examples", "bits/dim"), *((_CODECS[name], f"{value:.4f}") for name, value in found.items())]
 
 
 def report(
@@ -95,24 +159,39 @@ def report(
         run = open_run(folder, allow=allow)
         require_writable(folder / "report" / "index.html")
         data = run.data()
-        check_picture(run.event_shape, run.config["data"]["num_levels"])
-    num = _IMAGES if run.is_image else min(_MOST_POINTS, len(data.train))
-    beside = (data.test if run.is_image else data.train).take(slice(num))
-    some = np.arange(num) % len(beside)  # samples under the conditions of the examples that they are shown beside
-    cond = run.told(data, None if beside.cond is None else beside.cond[some])
-    x = draw(run, num, processes, steps=steps, seed=seed, cond=cond)
-    rows = rows_of_classes(run.model, run.is_image)
+    drawing = drawing_of(event_of_run(run.config), data.train.x[:_LIKE])
+    beside = data.split(drawing.beside).take(slice(drawing.shown))
+    cond = run.told(data, beside.cond)  # that of the examples which samples are shown beside
+    x = draw(run, len(beside), processes, steps=steps, seed=seed, cond=cond)
+    rows = rows_of_classes(run.model, drawing)
     of_classes = [
         (name, draw(run, len(own), processes, steps=steps, seed=seed, cond=own)) for name, own in rows.items()
     ]
-    return processes.by_first(lambda: _write(run, data, x, of_classes))
+    return processes.by_first(lambda: _write(run, data, drawing, beside.x[:], x, of_classes))
 
 
-def _write(run: Run, data: DataSet, x: np.ndarray, of_classes: list[tuple[str, np.ndarray]]) -> dict[str, Path]:
-    """Picture the run, its samples x, and those of its classes."""
-    pictures = _pictures(run, data, x)
+def _write(
+    run: Run,
+    data: DataSet,
+    drawing: Drawing,
+    beside: np.ndarray,
+    x: np.ndarray,
+    of_classes: list[tuple[str, np.ndarray]],
+) -> dict[str, Path]:
+    """Picture the run, its samples x with the examples `beside` them, and those of its classes."""
+    pictures = {
+        "data": drawing.examples(beside, f"data ({len(beside):,})", is_data=True),
+        "samples": drawing.examples(x, f"samples ({len(x):,})"),
+    }
     if of_classes:
-        pictures["classes"] = by_class(of_classes, run.config["data"])
+        pictures["classes"] = drawing.by_class(of_classes)
+    near = neighbours(run, data, x)
+    pictures["neighbours"] = drawing.neighbours(near)
+    pictures |= _paths(run, data, drawing)
+    if lines := read_metrics(run.folder / "metrics.jsonl"):
+        pictures["training"] = training_curve(lines)
+        if (times := bound_over_time(lines, in_unit(1.0, run))) is not None:
+            pictures["times"] = times
     folder = run.folder / "report"
     make_folder(folder)
     written = {"index": folder / "index.html"} | {name: folder / f"{name}.png" for name in pictures}
@@ -120,26 +199,22 @@ def _write(run: Run, data: DataSet, x: np.ndarray, of_classes: list[tuple[str, n
         write_atomically(written[name], content)
     found = of_the_model(run)
     stale = None if found is None else of_other_weights(run, found)
-    write_atomically(written["index"], page(run, found, stale, pictures).encode())
+    remarks = _REMARKS | {"neighbours": in_words(near, len(data.train))}
+    whole = page(run, found, stale, pictures, _compressed(data), remarks)
+    write_atomically(written["index"], whole.encode())
     return written
 
 
-def _pictures(run: Run, data: DataSet, x: np.ndarray) -> dict[str, bytes]:
-    """The pictures of the page as PNG, by name."""
-    about = run.config["data"]
-    beside = (data.test if run.is_image else data.train).x[: len(x)]
-    pictures = {"samples": comparison(beside, x, about)}
-    shown, cond = run.examples(data, "test", _ROWS if run.is_image else _MOST_POINTS)
-    times = _TIMES if run.is_image else _TIMES_OF_POINTS
-    if ((frames := paths(run.model, shown, cond, times)) != frames[0]).any():  # F = x is no sight
-        pictures["filmstrip"] = filmstrip(frames, times)
+def _paths(run: Run, data: DataSet, drawing: Drawing) -> dict[str, bytes]:
+    """Pictures of what the transform has learned: of its path where it is not F = x, and of what it reveals first."""
+    pictures = {}
+    frames = paths(run.model, *run.examples(data, "test", drawing.followed), TIMES)
+    if (frames != frames[0]).any():
+        pictures["filmstrip"] = drawing.filmstrip(frames, TIMES)
     steps = min(run.config["timesteps"] or _MOST_PANELS, _MOST_PANELS)
     falling = [1 - k / steps for k in range(steps + 1)]
-    if run.is_image and (gammas := _clocks(run, falling)) is not None:
-        pictures["order"] = order(gammas, falling)
-    lines = read_metrics(run.folder / "metrics.jsonl")
-    if lines:
-        pictures["training"] = training_curve(lines)
+    if (gammas := _clocks(run, falling)) is not None and (shown := drawing.order(gammas, falling)) is not None:
+        pictures["order"] = shown
     return pictures
 
 

@@ -223,9 +223,19 @@ CASES = {
     "a file that is a folder": ("sample points --num 2 --out folder.npz", "folder.npz", "cannot be written"),
     "a report in a file": ("report blocked --steps 1", "blocked/report"),
     "another suffix": ("sample points --num 2 --out x.jpg", "x.jpg", ".npz or .png"),
-    "no suffix": ("sample points --num 2 --out x", ".npz or .png"),
-    "a picture of three dimensions": ("sample cubes --num 2 --out x.png", "(3,)", ".npz"),
-    "a report of three dimensions": ("report cubes", "(3,)"),
+    "samples in a file": ("sample points --num 2 --out points.npz/x/", "points.npz", "folder that exists"),
+    "a folder that is full": ("sample points --num 2 --out points/", "points", "new or empty"),
+    "a folder of samples that is a file": (
+        "sample points --num 2 --out blocked/report/",
+        "blocked/report",
+        "new or empty",
+    ),
+    "a format of one file": ("sample points --num 2 --out x.npz --format wav", "--format wav", "a folder"),
+    "points as PNG": ("sample points --num 2 --out x/ --format png", "(2,)", "images"),
+    "points as WAV": ("sample points --num 2 --out x/ --format wav", "(2,)", "signals"),
+    "images as WAV": ("sample images --num 2 --out x/ --format wav", "uint8", "signals"),
+    "no samples a second": ("sample points --num 2 --out x/ --rate 0", "--rate 0", "at least 1"),
+    "a rate without WAV": ("sample images --num 2 --out x/ --rate 9", "--rate 9", "WAV"),
 }
 
 

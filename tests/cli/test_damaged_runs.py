@@ -89,7 +89,7 @@ def test_an_evaluation_of_other_fields_is_refused_by_report_and_publish(workplac
 
 
 def test_what_cannot_be_written_is_said_before_the_work(workplace, monkeypatch):
-    for place in ("ndm.evaluation.estimates.nelbo", "ndm.evaluation.samples.draw", "ndm.evaluation.report.draw"):
+    for place in ("ndm.evaluation.estimates.nelbo", "ndm.cli.commands.sample.draw", "ndm.evaluation.report.draw"):
         monkeypatch.setattr(place, lambda *_, **__: pytest.fail("done in vain"))
     Path("points/evaluation.json").mkdir()
     Path("points/report").write_text("mine")

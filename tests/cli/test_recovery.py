@@ -239,7 +239,7 @@ def test_what_the_command_does_not_say_comes_from_the_recipe_option_by_option(tm
 
 
 def test_a_folder_for_samples_is_asked_for_before_they_are_drawn(run, capsys, monkeypatch):
-    monkeypatch.setattr("ndm.evaluation.samples.draw", lambda *_: pytest.fail("drawn in vain"))
+    monkeypatch.setattr("ndm.cli.commands.sample.draw", lambda *_: pytest.fail("drawn in vain"))
     assert "make missing first" in refused(capsys, "sample", "run", "--out", "missing/x.npz")
 
 

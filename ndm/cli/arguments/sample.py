@@ -1,7 +1,6 @@
-"""Draw samples from a run and write them as .npz (key x; y: their labels) or as a picture, .png."""
+"""Draw samples from a run: one .npz (key x; y: their labels), one picture, .png, or a folder of PNG, WAV or .npz."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Literal
 
 from ndm.base.axes import GRIDS, SAMPLERS
@@ -15,8 +14,13 @@ class Sample:
 
     run_folder: RunFolder
     """The folder of the run."""
-    out: Path
-    """FILE.npz or FILE.png."""
+    out: str
+    """FILE.npz or FILE.png, of all samples, or FOLDER/, new or empty, with a file for each, in sub-folders by class
+    where there are classes."""
+    format: Literal["png", "wav", "npz"] | None = None
+    """Of the files of a folder. By default png for images, wav for signals of whole numbers, npz for others."""
+    rate: int | None = None
+    """Samples a second of WAV files; by default those that the data tell (key rate of a .npz file), or 8,000."""
     num: int = 64
     """Number of samples, of each label where several are given. Sample i depends on the seed and i only."""
     label: tuple[str, ...] = ()

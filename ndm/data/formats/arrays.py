@@ -1,8 +1,10 @@
-"""Reader of arrays saved by NumPy: `.npy`, or `.npz` with the key `x` and, for labels, `y`. Nothing is unpickled.
+"""Reader of arrays saved by NumPy: `.npy`, or `.npz` with the key `x`, for labels `y`, and for signals `rate`.
 
-What is larger than `IN_MEMORY` is memory-mapped, unless it is compressed (`np.savez_compressed`) or dequantised.
+`rate` is the number of samples a second. Nothing is unpickled. What is larger than `IN_MEMORY` is memory-mapped, unless
+it is compressed (`np.savez_compressed`) or dequantised.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +31,17 @@ def load_file(path: str | Path, *, unlabelled: Any = None, dequantise: Any = Non
     Raises `InputError`, naming the file.
     """
     path = Path(path)
-    x, y = read_arrays(path)
+    x, y, rate = read_arrays(path)
     noise: dict[str, float] = {}
+    reading: dict[str, Any] = {}
     if dequantise is not None and dequantise is not False:
+        came = x.dtype
         x, noise = _dequantised(x, dequantise, str(path))
+        reading |= {"dequantise": noise} if noise else {}
+        if came.kind in "iu" and len(noise) == math.prod(x.shape[1:]):
+            reading["dtype"] = came.name
+    if rate is not None:
+        reading["rate"] = _rate(path, rate)
     labels, objection = Labels(None), None
     try:
         labels = _classes(path, y, x.shape[:1], unlabelled)
@@ -45,7 +54,7 @@ def load_file(path: str | Path, *, unlabelled: Any = None, dequantise: Any = Non
         f"the file {path.name}" + f", noise on {len(noise)} of its dimensions" * bool(noise),
         classes=labels.names,
         notes=labels.notes,
-        reading={"dequantise": noise} if noise else {},
+        reading=reading,
         objection=objection,
         unlabelled=objection,
     )
@@ -79,17 +88,25 @@ def _dequantised(x: np.ndarray, wanted: Any, where: str) -> tuple[np.ndarray, di
     return flat.reshape(x.shape), noise
 
 
-def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read `x` and `y` (or None) as they are stored; the content of the file decides its format, not its suffix."""
+def _rate(path: Path, rate: np.ndarray) -> int:
+    """Check the number of samples a second of signals."""
+    if rate.shape != () or rate.dtype.kind not in "iuf" or not 1 <= rate < 2**31 or rate != np.floor(rate):
+        raise InputError(f"{path}: rate of type {rate.dtype}: {rate}", "samples a second, one whole number from 1 on")
+    return int(rate)
+
+
+def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Read `x`, `y` or None, `rate` or None, as they are stored; the content of the file decides its format."""
     if not path.is_file():
         raise InputError(str(path), "an existing file", "check the path")
     try:
         with path.open("rb") as file:  # numpy, given a path, leaves the file open where it fails
             content = np.load(file, allow_pickle=False) if path.stat().st_size <= IN_MEMORY else _mapped(path)
             if isinstance(content, np.ndarray):
-                return content, None
+                return content, None, None
             if "x" in content.files:
-                return array_of(path, "x", IN_MEMORY), content["y"] if "y" in content.files else None
+                y, rate = (content[key] if key in content.files else None for key in ("y", "rate"))
+                return array_of(path, "x", IN_MEMORY), y, rate
             keys = ", ".join(content.files) or "none"
     # A damaged file makes numpy, zipfile, zlib and ast raise a dozen types of error: here all mean the same.
     except Exception as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ndm.autodiff.layers import channels_last
 from ndm.base.axes import PREDICTORS, REVERSE_STEPS, SCHEDULES, TIME_SAMPLERS, TRANSFORMS, VOLATILITIES
@@ -57,10 +58,15 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     model.volatility.eta(torch.tensor(0.5), model.schedule, model.transform)
     for parameter in model.parameters():  # of convolutions, which are faster so; nothing else changes
         parameter.data = channels_last(parameter.data)
-    some = model.decoder.from_raw(data.train.x[: max(1, _SEEN // math.prod(data.event_shape))])
+    some = seen(model, data)
     model.check_noise(some)
     model.predictor.initialise(model.decoder.standardise(some))
     return model
+
+
+def seen(model: NeuralDiffusion, data: DataSet) -> Tensor:
+    """The first training examples, as the model takes them: what it may see before training."""
+    return model.decoder.from_raw(data.train.x[: max(1, _SEEN // math.prod(data.event_shape))])
 
 
 def _predictor_options(config: Config) -> dict[str, Any]:

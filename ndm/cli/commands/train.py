@@ -14,6 +14,7 @@ from ndm.recipes import configured
 from ndm.runs.checkpoint import saved_step
 from ndm.training.choices import check_choices
 from ndm.training.dry_run import dry_run
+from ndm.training.source import settings_from
 from ndm.training.trainer import Trainer
 
 
@@ -21,12 +22,15 @@ def run(told: Train) -> int:
     """Train on DATA: exit code 0 when the budget is spent, 1 when a signal stopped it."""
     check_choices(told.config)
     data = load(told.data, told.config.get("data_options"), told.config.get("condition", ()))
-    config = configured(told.recipe, data, told.config)
+    folder = told.run_folder or Path("runs") / Path(told.data).stem
+    given = dict(told.config)
+    begins = given.pop("from_model", None)
+    begun = {} if begins is None else settings_from(begins, data, given, folder, told.recipe is not None)
+    config = configured(told.recipe, data, given, begun)
     if told.dry_run:
         dry_run(config, data, Console())
         say_notes(data.name, data.notes)
         return 0
-    folder = told.run_folder or Path("runs") / Path(told.data).stem
     source = source_of(told.data)
     if Path(source).is_dir() and folder.resolve().is_relative_to(source):  # the next start would read it
         raise InputError(f"the run folder {folder} within the data {source}", "one beside them", "say --run FOLDER")
@@ -48,6 +52,8 @@ def _train(config: Config, data: DataSet, folder: Path, source: str) -> int:
             say(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far)")
         elif (folder / "metrics.jsonl").exists():
             say(f"{folder} was stopped before its first checkpoint: it begins again, metrics.jsonl as well")
+        for line in trainer.begun:
+            say(line)
         if not trainer.fit():
             say(f"stopped and saved at step {trainer.step}: the same command resumes")
             return 1

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.defaults.sets import CACHE, SETS, RealSet, Result, build
-from benchmarks.defaults.yardsticks import bits
 from ndm.base.registry import choose
 from ndm.data import DataSet
+from ndm.data.codecs import bits
 
 _HEADS = ("set", "kind", "train", "validation", "test", "event", "WebP", "PNG", "PNG each", "xz", "licence")
 

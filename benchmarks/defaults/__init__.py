@@ -9,16 +9,18 @@ import numpy as np
 from benchmarks.defaults.sets import CACHE, SETS, RealSet, Result, build
 from ndm.base.registry import choose
 from ndm.data import DataSet
-from ndm.data.codecs import bits
+from ndm.data.codecs import Bits, bits
 
-_HEADS = ("set", "kind", "train", "validation", "test", "event", "WebP", "PNG", "PNG each", "xz", "licence")
+_HEADS = ("set", "kind", "train", "validation", "test", "event", "WebP", "WebP each", "PNG", "PNG each", "zlib", "xz")
+_HEADS += ("licence",)
 
 
 @dataclass(frozen=True)
 class Defaults:
     """Make the real data sets of the study, and say what they are and what lossless codecs take for them.
 
-    Bits per dimension of the test images: one tiled picture in lossless WebP and in PNG, a PNG for each, xz.
+    Bits per dimension of the test images: one tiled picture and a file for each in lossless WebP
+    and in PNG, zlib, xz.
     """
 
     only: tuple[str, ...] = ()
@@ -43,7 +45,9 @@ def described(chosen: RealSet, data: DataSet) -> Iterator[str]:
     yield from (chosen.name, chosen.kind)
     yield from (f"{len(split):,}" for split in (data.train, data.validation, data.test))
     yield "x".join(map(str, data.event_shape))
-    yield from (f"{value:.3f}" for value in bits(np.asarray(data.test.x))) if data.is_image else ("",) * 4
+    yield from (
+        (f"{value:.3f}" for value in bits(np.asarray(data.test.x))) if data.is_image else ("",) * len(Bits._fields)
+    )
     yield chosen.licence
 
 

@@ -1,27 +1,45 @@
-"""What lossless codecs take for images, in bits per dimension: WebP, PNG and xz."""
+"""What lossless codecs take for images, in bits per dimension: WebP, PNG, zlib and xz."""
 
 import io
 import lzma
 import math
+import zlib
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from ndm.data.lazy import Examples
+
+_COLOURS = (1, 3)  # channels of one picture; of any other number, each channel is a picture in grey
+_LONGEST = 16383  # pixels of a side of a picture in WebP
+_MOST = 4 * 2**20  # dimensions: more would take more than some seconds
+
 
 class Bits(NamedTuple):
-    """Bits per dimension of the same images in several codecs.
+    """Bits per dimension of the same images in several codecs; headers count.
 
-    webp   one tiled picture (`tiled`), lossless WebP, quality 100, method 6
-    png    the same tiled picture, PNG, optimised
-    each   a PNG file for each image
-    xz     the bytes of all images, one after the other, xz, preset 9
+    webp        one tiled picture (`tiled`), lossless WebP, quality 100, method 6
+    webp_each   a WebP file for each image
+    png         the same tiled picture, PNG, optimised
+    png_each    a PNG file for each image
+    zlib        the bytes of all images, one after the other, level 9
+    xz          the same bytes, preset 9
     """
 
     webp: float
+    webp_each: float
     png: float
-    each: float
+    png_each: float
+    zlib: float
     xz: float
+
+
+def first_images(x: Examples) -> np.ndarray:
+    """The first images of x (N, C, H, W), as many as make one picture that codecs take in some seconds."""
+    _, channels, height, width = x.shape
+    largest = (_LONGEST // max(height, width)) ** 2 // (1 if channels in _COLOURS else channels)
+    return x[: max(1, min(largest, _MOST // (channels * height * width)))]
 
 
 def tiled(images: np.ndarray) -> np.ndarray:
@@ -47,16 +65,36 @@ def background(images: np.ndarray) -> np.ndarray:
 
 
 def webp_bits(images: np.ndarray) -> float:
-    """Bits per dimension of uint8 images (N, C, H, W), C = 1 or 3, as one tiled picture in lossless WebP."""
-    return _size(tiled(images), "WEBP", lossless=True, quality=100, method=6) / images.size
+    """Bits per dimension of uint8 images (N, C, H, W) as one tiled picture in lossless WebP."""
+    return _webp(tiled(_pictures(images))) / images.size
 
 
 def bits(images: np.ndarray) -> Bits:
-    """Bits per dimension of uint8 images (N, C, H, W), C = 1 or 3, in all codecs; headers count."""
-    each = sum(_size(image.transpose(1, 2, 0), "PNG", optimize=True) for image in images)
-    xz = 8 * len(lzma.compress(np.ascontiguousarray(images).tobytes(), preset=9))
-    png = _size(tiled(images), "PNG", optimize=True)
-    return Bits(webp_bits(images), *(value / images.size for value in (png, each, xz)))
+    """Bits per dimension of uint8 images (N, C, H, W) in all codecs."""
+    pictures, content = _pictures(images), np.ascontiguousarray(images).tobytes()
+    each, sheet = list(pictures.transpose(0, 2, 3, 1)), tiled(pictures)
+    found = (
+        _webp(sheet),
+        sum(map(_webp, each)),
+        _png(sheet),
+        sum(map(_png, each)),
+        8 * len(zlib.compress(content, 9)),
+        8 * len(lzma.compress(content, preset=9)),
+    )
+    return Bits(*(value / images.size for value in found))
+
+
+def _pictures(images: np.ndarray) -> np.ndarray:
+    """The images as pictures in grey or RGB, (M, 1 | 3, H, W)."""
+    return images if images.shape[1] in _COLOURS else images.reshape(-1, 1, *images.shape[2:])
+
+
+def _webp(picture: np.ndarray) -> int:
+    return _size(picture, "WEBP", lossless=True, quality=100, method=6)
+
+
+def _png(picture: np.ndarray) -> int:
+    return _size(picture, "PNG", optimize=True)
 
 
 def _size(picture: np.ndarray, form: str, **options: object) -> int:

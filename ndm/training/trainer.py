@@ -285,6 +285,14 @@ class Trainer:
         model = self.parallel.plain(self.ema.model)
         self.validation.take(self.step, self.processes.by_first(lambda: self.validation.measure(self.step, model)))
 
+    def validated(self) -> float:
+        """Compute the bound of the present averaged weights as validation does, unless it has; in all processes."""
+        found = self.validation.value
+        if found is None or self.validation.step != self.step:
+            model = self.parallel.plain(self.ema.model)
+            found = self.processes.by_first(lambda: self.validation.measure(self.step, model))
+        return found
+
     def _draw(self) -> None:
         pictures, model = self.pictures, self.parallel.plain(self.ema.model)
         assert pictures is not None

@@ -9,6 +9,7 @@ from ndm.cli.arguments.train import Train
 from ndm.cli.lines import say_notes
 from ndm.config import Config
 from ndm.data import DataSet, load, source_of
+from ndm.evaluation import yardsticks
 from ndm.evaluation.progress import ProgressPictures
 from ndm.recipes import configured
 from ndm.runs.checkpoint import saved_step
@@ -57,5 +58,21 @@ def _train(config: Config, data: DataSet, folder: Path, source: str) -> int:
         if not trainer.fit():
             say(f"stopped and saved at step {trainer.step}: the same command resumes")
             return 1
+        if (worse := _worse(trainer)) is not None:
+            say(f"warning: {worse}")
         say(f"trained for {trainer.step} steps, {trainer.seconds:.0f} s; next: ndm evaluate {folder}")
     return 0
+
+
+def _worse(trainer: Trainer) -> str | None:
+    """Say why the trained model is worse than yardsticks, which are kept with its bound; None where it is not."""
+    processes, run = trainer.processes, trainer.run
+    found = processes.by_first(lambda: yardsticks.measured(run, trainer.data, trainer.config.validation_limit))
+    value = yardsticks.bound_at(found, trainer.step)
+    if value is None:
+        try:
+            value = trainer.validated()
+        except FloatingPointError as error:
+            return str(error)
+        processes.by_first(lambda: yardsticks.keep(run, found, trainer.step, value))
+    return yardsticks.verdict(found, value)

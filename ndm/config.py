@@ -20,7 +20,7 @@ from ndm.base.axes import (
 from ndm.base.errors import InputError
 from ndm.base.kinds import fits
 from ndm.base.seeds import check_seed
-from ndm.base.settings import Names, Options, parsed, read, written
+from ndm.base.settings import OPTION, Names, Options, parsed, read, written
 from ndm.data import DataSet
 
 _MOST_THREADS = 1024
@@ -38,6 +38,12 @@ class Config:
     in age,sex, which are then no part of the example. By default nothing."""
     flip: bool = False
     """Train on images as they are or flipped from left to right, half and half."""
+
+    from_model: str | None = field(default=None, metadata={OPTION: "from"})
+    """Start from a trained model: the folder of a run or of a model, or OWNER/NAME of the Hugging Face hub. Its weights
+    are taken where they fit, and its network and parts where no others are given; the rest starts anew."""
+    from_weights: str | None = None
+    """The sha256 of the weights of --from; others are refused. By default that of those that are there at the start."""
 
     schedule: str | None = None
     """The noise schedule gamma(t). By default learned with --timesteps T, where the shape says how the steps are spent,
@@ -151,6 +157,12 @@ class Config:
                 raise InputError(f"{name} = {value}", "a positive number")
         if self.patience is not None and not self.validate_every:
             raise InputError(f"patience = {self.patience} without validation", "both", "give validate_every as well")
+        if (self.from_model is None) != (self.from_weights is None):
+            raise InputError(
+                f"from_model = {self.from_model} and from_weights = {self.from_weights}",
+                "both or neither",
+                "ndm.training.source.settings_from finds both",
+            )
         check_seed(self.seed)
         if self.threads is not None and self.threads > _MOST_THREADS:
             raise InputError(f"threads = {self.threads}", f"at most {_MOST_THREADS}")

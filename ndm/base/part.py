@@ -112,7 +112,7 @@ class Part(nn.Module, metaclass=Checked):
     @property
     def config(self) -> dict[str, Any]:
         """The name of the class and the constructor's arguments, as JSON data."""
-        return {"class": _name_of(type(self))} | {k: _encode(v) for k, v in self.__dict__["_arguments"].items()}
+        return {"class": _name_of(type(self))} | {k: _encode(v) for k, v in made_with(self).items()}
 
     @staticmethod
     def from_config(config: dict[str, Any], allow: Sequence[str] = ()) -> "Part":
@@ -137,6 +137,12 @@ class Part(nn.Module, metaclass=Checked):
                 "those of its constructor",
                 str(error),
             ) from error
+
+
+def made_with(part: Part) -> dict[str, Any]:
+    """The arguments of the constructor with which a part was made, by name."""
+    found: dict[str, Any] = part.__dict__["_arguments"]
+    return found
 
 
 def _name_of(kind: type[Part]) -> str:

@@ -11,6 +11,8 @@ import yaml
 from ndm.base.errors import InputError, why
 from ndm.base.files import read_text
 
+OPTION = "option"  # in the metadata of a field: its name on the command line, where Python keeps that for itself
+
 
 class _Loader(yaml.SafeLoader):
     """A loader of safe YAML in which only decimal numbers, true, false and null are more than text, as in YAML 1.2.

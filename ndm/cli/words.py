@@ -22,6 +22,7 @@ import tyro
 
 from ndm.base.errors import InputError
 from ndm.base.registry import Axis
+from ndm.base.settings import OPTION
 
 RunFolder = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
 
@@ -103,6 +104,7 @@ def settings(kind: type, choices: Mapping[str, Axis] = MappingProxyType({})) -> 
     for field in dataclasses.fields(kind):
         marks = [tyro.conf.arg(help=about[field.name], help_behavior_hint=_default(field))]
         marks += [one_of(choices[field.name])] if field.name in choices else []
+        marks += [tyro.conf.arg(name=field.metadata[OPTION])] if OPTION in field.metadata else []
         told: Any = Annotated[_simple(kinds[field.name]), *marks]
         given[field.name] = told if _has_default(field) else Required[told]
     return TypedDict(f"{kind.__name__}Given", given, total=False)  # type: ignore[operator]

@@ -84,6 +84,20 @@ def bits(images: np.ndarray) -> Bits:
     return Bits(*(value / images.size for value in found))
 
 
+def quick_bits(images: np.ndarray) -> dict[str, float]:
+    """Bits per dimension of uint8 images (N, C, H, W) in zlib, PNG and WebP, each of all images together, in a second.
+
+    WebP takes some percent more than `webp_bits`, in a twentieth of the time.
+    """
+    sheet = tiled(_pictures(images))
+    found = {
+        "zlib": 8 * len(zlib.compress(np.ascontiguousarray(images).tobytes(), 9)),
+        "PNG": _png(sheet),
+        "WebP": _size(sheet, "WEBP", lossless=True, quality=75, method=4),
+    }
+    return {name: value / images.size for name, value in found.items()}
+
+
 def _pictures(images: np.ndarray) -> np.ndarray:
     """The images as pictures in grey or RGB, (M, 1 | 3, H, W)."""
     return images if images.shape[1] in _COLOURS else images.reshape(-1, 1, *images.shape[2:])

@@ -268,7 +268,9 @@ class Whole:
             raise self.objection
         number = len(self.examples)
         if number < FEWEST:
-            raise InputError(f"{self.name}: {number} examples", f"{FEWEST} or more", "to split 80/10/10")
+            raise InputError(
+                f"{self.name}: {number} examples", f"{FEWEST} or more", "add some: they are split 80/10/10"
+            )
         tenth = number // 10
         files = np.arange(number) if self.files is None else self.files
         parts = parted(files, (number - 2 * tenth, tenth, tenth), self.name)

@@ -11,6 +11,7 @@ from huggingface_hub.errors import HTTPError
 from ndm.base.errors import InputError
 from ndm.base.files import new_folder, require_new
 from ndm.base.model_card import Facts
+from ndm.base.settings import OPTION
 from ndm.config import BUDGET, Config
 from ndm.evaluation.kept import of_other_weights, of_the_model
 from ndm.recipes import recipe
@@ -105,7 +106,7 @@ def command(run: Run) -> str:
         value = run.config[field.name]
         value = tuple(value) if isinstance(value, list) else value
         if field.name not in start or value != start[field.name]:
-            words += _option(field.name.replace("_", "-"), value)
+            words += _option(field.metadata.get(OPTION, field.name).replace("_", "-"), value)
     return shlex.join(words)
 
 

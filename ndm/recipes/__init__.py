@@ -26,13 +26,15 @@ def recipe(name: str | None, data: DataSet) -> Config:
     return chosen if isinstance(chosen, Config) else _of_model(_for_data(data), chosen)
 
 
-def configured(name: str | None, data: DataSet, given: Mapping[str, Any]) -> Config:
-    """`recipe(name, data)`, and on top the settings that are `given`.
+def configured(
+    name: str | None, data: DataSet, given: Mapping[str, Any], source: Mapping[str, Any] | None = None
+) -> Config:
+    """`recipe(name, data)`, on top the settings of a `source` that training starts from, and then those `given`.
 
     A budget takes the place of the recipe's. Options are added to those of the recipe, unless they are of another part
     than the recipe's; those of the predictor are its network's, which every predictor has.
     """
-    config = recipe(name, data)
+    config = replace(recipe(name, data), **(source or {}))
     if any(given.get(limit) is not None for limit in BUDGET):
         config = replace(config, max_steps=None, max_seconds=None)
     options = {}

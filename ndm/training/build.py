@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ndm.autodiff.layers import channels_last
 from ndm.base.axes import PREDICTORS, REVERSE_STEPS, SCHEDULES, TIME_SAMPLERS, TRANSFORMS, VOLATILITIES
@@ -16,7 +18,7 @@ from ndm.bounds.time_samplers import TimeSampler
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.data.labels import NO_CLASS
-from ndm.data.lazy import moments
+from ndm.data.lazy import chunks, moments
 from ndm.model import NeuralDiffusion
 from ndm.parts.conditions import Condition, LabelCondition, ValueCondition
 from ndm.parts.decoders import Decoder
@@ -57,10 +59,15 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     model.volatility.eta(torch.tensor(0.5), model.schedule, model.transform)
     for parameter in model.parameters():  # of convolutions, which are faster so; nothing else changes
         parameter.data = channels_last(parameter.data)
-    some = model.decoder.from_raw(data.train.x[: max(1, _SEEN // math.prod(data.event_shape))])
+    some = seen(model, data)
     model.check_noise(some)
     model.predictor.initialise(model.decoder.standardise(some))
     return model
+
+
+def seen(model: NeuralDiffusion, data: DataSet) -> Tensor:
+    """The first training examples, as the model takes them: what it may see before training."""
+    return model.decoder.from_raw(data.train.x[: max(1, _SEEN // math.prod(data.event_shape))])
 
 
 def _predictor_options(config: Config) -> dict[str, Any]:
@@ -101,6 +108,7 @@ def make_time_sampler(config: Config) -> TimeSampler:
 def decoder_for(data: DataSet) -> Decoder:
     """Make the decoder: levels for images, for real values a Gaussian that standardises by the training split."""
     if data.num_levels is not None:
+        _require_variety(data)
         return DiscretisedDecoder(data.num_levels)
     loc, scale = moments(data.train.x)
     if not (scale > 0).all():
@@ -111,6 +119,19 @@ def decoder_for(data: DataSet) -> Decoder:
             "remove it: a density over a constant is infinite",
         )
     return GaussianDecoder(torch.from_numpy(loc).float(), torch.from_numpy(scale).float())
+
+
+def _require_variety(data: DataSet) -> None:
+    """Raise `InputError` for images of levels that are all the same: there is nothing to learn."""
+    first = data.train.x[:1]
+    few = (0, data.train.x[:2])  # which tell most data at once
+    if all((part == first).all() for _, part in chain([few], chunks(data.train.x))):
+        is_flat = (first == first[:, :, :1, :1]).all()
+        raise InputError(
+            f"{data.source}, whose images are all {'of one colour' if is_flat else 'the same'}",
+            "images that differ",
+            "look at one of them: was it saved as it should be?",
+        )
 
 
 def condition_for(config: Config, data: DataSet) -> Condition | None:

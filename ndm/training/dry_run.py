@@ -18,6 +18,7 @@ from ndm.training.build import make_time_sampler
 from ndm.training.objective import as_piece
 from ndm.training.optimizer import make_optimizer
 from ndm.training.room import require_room
+from ndm.training.source import begin
 from ndm.training.start import check, new_model
 
 _TIMED_STEPS = 5
@@ -27,8 +28,9 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
     """Print the resolved configuration, the parameters of each part, the FLOPs of a step and the expected time."""
     check(config)
     model = new_model(config, data)
+    begun = [] if config.from_model is None else begin(model, config, data)
     require_room(model, config, data, [BatchSlice(0, config.batch_size, config.batch_size)])
-    print(config.to_yaml(data, data.name).rstrip())
+    print("\n".join([config.to_yaml(data, data.name).rstrip(), *begun]))
 
     table = Table("part", "class", "parameters")
     for name, part in model.named_children():

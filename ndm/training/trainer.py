@@ -39,6 +39,7 @@ from ndm.training.objective import Objective, Piece, as_piece
 from ndm.training.optimizer import make_optimizer, set_learning_rate
 from ndm.training.parallel import TINY, Parallel, clip, load, make_accelerator, whole
 from ndm.training.room import require_room
+from ndm.training.source import begin
 from ndm.training.start import check, new_model, prepare_network
 from ndm.training.state import read_state, write_state
 
@@ -82,6 +83,12 @@ class Trainer:
         self.parallel: Parallel = PARALLEL.find(config.parallel)(self.accelerator)
         # What is trained: the model, its averages and the objective that is wrapped around it.
         self.raw_model = new_model(config, data)  # without what is wrapped around it
+        self.begun: list[str] = []  # what it has of the model that it starts from, and what not
+        if config.from_model is not None and latest is None:
+            with self.processes.agreed():
+                self.begun = begin(self.raw_model, config, data)
+            if len(set(self.processes.gather(config.from_weights))) > 1:
+                raise InputError(f"{config.from_model} of other weights in other processes", "one file for all")
         self.ema = ExponentialMovingAverage(self.raw_model, config.ema_decay)
         self.averages = PowerAverages(self.raw_model, config.average_lengths)
         prepare_network(self.raw_model, config)
@@ -277,6 +284,14 @@ class Trainer:
         """Validate in the first process, and return the value in all."""
         model = self.parallel.plain(self.ema.model)
         self.validation.take(self.step, self.processes.by_first(lambda: self.validation.measure(self.step, model)))
+
+    def validated(self) -> float:
+        """Compute the bound of the present averaged weights as validation does, unless it has; in all processes."""
+        found = self.validation.value
+        if found is None or self.validation.step != self.step:
+            model = self.parallel.plain(self.ema.model)
+            found = self.processes.by_first(lambda: self.validation.measure(self.step, model))
+        return found
 
     def _draw(self) -> None:
         pictures, model = self.pictures, self.parallel.plain(self.ema.model)

@@ -14,6 +14,7 @@ from calling import content, ndm
 from rich.console import Console
 
 from ndm.base.progress import ProgressBar
+from ndm.base.settings import OPTION
 from ndm.base.version import __version__
 from ndm.cli.arguments.average import Average
 from ndm.cli.arguments.evaluate import Evaluate
@@ -25,7 +26,12 @@ from ndm.config import Config
 POSITIONAL = ("run_folder", "destination")
 COMMANDS = ("train", "evaluate", "average", "sample", "report", "data")
 OPTIONS = {
-    "train": ["--run", "--recipe", "--dry-run", *(f"--{f.name}" for f in dataclasses.fields(Config))],
+    "train": [
+        "--run",
+        "--recipe",
+        "--dry-run",
+        *(f"--{f.metadata.get(OPTION, f.name)}" for f in dataclasses.fields(Config)),
+    ],
     **{
         kind.__name__.lower(): [f"--{f.name}" for f in dataclasses.fields(kind) if f.name not in POSITIONAL]
         for kind in (Evaluate, Average, Sample, Report)

@@ -10,25 +10,29 @@ from ndm.cli.arguments.train import Train
 from ndm.cli.lines import say_notes
 from ndm.config import BUDGET, Config, budget
 from ndm.data import DataSet, load, source_of
+from ndm.evaluation import yardsticks
 from ndm.evaluation.progress import ProgressPictures
 from ndm.recipes import configured
 from ndm.runs.checkpoint import saved_step
 from ndm.training.choices import check_choices
 from ndm.training.dry_run import dry_run
+from ndm.training.source import settings_from
 from ndm.training.trainer import Trainer
 
 
 def run(told: Train) -> int:
     """Train on DATA: exit code 0 when the budget is spent, 1 when a signal stopped it."""
     given = told.config | _budget(told)
+    begins = given.pop("from_model", None)
     check_choices(given)
     data = load(told.data, given.get("data_options"), given.get("condition", ()))
-    config = configured(told.recipe, data, given)
+    folder = told.run_folder or Path("runs") / Path(told.data).stem
+    begun = {} if begins is None else settings_from(begins, data, given, folder, told.recipe is not None)
+    config = configured(told.recipe, data, given, begun)
     if told.dry_run:
         dry_run(config, data, Console())
         say_notes(data.name, data.notes)
         return 0
-    folder = told.run_folder or Path("runs") / Path(told.data).stem
     source = source_of(told.data)
     if Path(source).is_dir() and folder.resolve().is_relative_to(source):  # the next start would read it
         raise InputError(f"the run folder {folder} within the data {source}", "one beside them", "say --run FOLDER")
@@ -59,8 +63,26 @@ def _train(config: Config, data: DataSet, folder: Path, source: str) -> int:
             say(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far)")
         elif (folder / "metrics.jsonl").exists():
             say(f"{folder} was stopped before its first checkpoint: it begins again, metrics.jsonl as well")
+        for line in trainer.begun:
+            say(line)
         if not trainer.fit():
             say(f"stopped and saved at step {trainer.step}: the same command resumes")
             return 1
+        if (worse := _worse(trainer)) is not None:
+            say(f"warning: {worse}")
         say(f"trained for {trainer.step} steps, {trainer.seconds:.0f} s; next: ndm evaluate {folder}")
     return 0
+
+
+def _worse(trainer: Trainer) -> str | None:
+    """Say why the trained model is worse than yardsticks, which are kept with its bound; None where it is not."""
+    processes, run = trainer.processes, trainer.run
+    found = processes.by_first(lambda: yardsticks.measured(run, trainer.data, trainer.config.validation_limit))
+    value = yardsticks.bound_at(found, trainer.step)
+    if value is None:
+        try:
+            value = trainer.validated()
+        except FloatingPointError as error:
+            return str(error)
+        processes.by_first(lambda: yardsticks.keep(run, found, trainer.step, value))
+    return yardsticks.verdict(found, value)

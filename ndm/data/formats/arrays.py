@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ndm.base.errors import InputError, refused
+from ndm.base.errors import InputError, reason, refused
 from ndm.data.dataset import Whole
 from ndm.data.formats.dequantise import dequantised
 from ndm.data.formats.examples import whole
@@ -109,6 +109,12 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None, np.ndarray |
                 return array_of(path, "x", IN_MEMORY), y, rate
             keys = ", ".join(content.files) or "none"
     # A damaged file makes numpy, zipfile, zlib and ast raise a dozen types of error: here all mean the same.
+    except InputError:
+        raise
+    except MemoryError as error:  # of an array that says it is larger than its file
+        raise InputError(
+            f"{path}, which memory does not hold ({reason(error)})", "arrays that fit", "was it cut? make it again"
+        ) from error
     except Exception as error:
         raise unreadable(path, error) from error
     raise InputError(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ndm.base.memory import require_memory
+
 _LOCAL_HEADER = 30  # bytes, and two lengths at its end: of the name and of what else follows before the content
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -25,6 +27,11 @@ def array_of(path: Path, key: str, largest: int) -> np.ndarray:
             if not dtype.hasobject:
                 start = _start(path, member.header_offset) + header
                 return np.memmap(path, dtype, "r", start, shape, "F" if fortran_order else "C")
+    require_memory(
+        member.file_size,
+        f"{path}, whose {key} is compressed",
+        "save it with np.savez, which leaves it on the disk until it is needed",
+    )
     with np.load(path, allow_pickle=False) as content:
         array: np.ndarray = content[key]
         return array

@@ -37,6 +37,7 @@ class _Convolution:
     """A convolution W h + b with tangent W h'."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute W h + b, (B, C_in, *sizes) -> (B, C_out, *sizes), with the tangent where h has one."""
         value: Any = super()
         convolved: Any = self
         return dual(value.forward, lambda _, tangent: convolved._conv_forward(tangent, convolved.weight, None), x)

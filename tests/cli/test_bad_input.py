@@ -50,7 +50,10 @@ CASES = {
     "integers": (f"train integers.npz {TRAIN}", "integers.npz", "int64"),
     "one axis": (f"train flat.npz {TRAIN}", "flat.npz", "(40,)"),
     "images of one axis": (f"train flat_images.npz {TRAIN}", "flat_images.npz", "(40, 8)"),
-    "images of odd size": (f"train odd.npz --run new --max-steps 1 {TINY_UNET}", "9x9", "divides"),
+    "more resolutions than sizes": (
+        "train odd.npz --run new --max-steps 1 --predictor-options channels=8 multipliers=[1,1,1,1,1,1]",
+        *("9x9", "6 resolutions", "give fewer multipliers"),
+    ),
     "too few": (f"train few.npz {TRAIN}", "few.npz", "5 examples"),
     "a constant column": (f"train constant.npz {TRAIN}", "constant.npz", "never changes"),
     "more digits than float32 has": (f"train far.npz {TRAIN}", "far.npz", "float32", "subtract the mean"),

@@ -215,7 +215,7 @@ def test_every_choice_trains_evaluates_and_samples(workplace, options):
         assert ndm(f"sample new --num 2 --steps 3 --grid {grid} --out samples.npz").code == expected
 
 
-@pytest.mark.parametrize("name", ["cube.npz", "small.npz", "colour.npz", "points.npy", "grey.npy"])
+@pytest.mark.parametrize("name", ["cube.npz", "small.npz", "colour.npz", "points.npy", "grey.npy", "odd.npy"])
 def test_any_array_trains_with_the_recipe_of_its_kind(empty, name):
     """uint8 (N, H, W) or (N, C, H, W) are images, floats of any event shape are real-valued."""
     rng = np.random.default_rng(0)
@@ -225,6 +225,7 @@ def test_any_array_trains_with_the_recipe_of_its_kind(empty, name):
         "colour.npz": rng.integers(0, 256, (40, 3, 8, 8)).astype(np.uint8),
         "points.npy": rng.normal(size=(40, 2, 3)),
         "grey.npy": rng.integers(0, 256, (40, 8, 8)).astype(np.uint8),
+        "odd.npy": rng.integers(0, 256, (40, 9, 11)).astype(np.uint8),
     }[name]
     np.save(name, x) if name.endswith(".npy") else np.savez(name, x=x)
     result = ndm(f"train {name} --run run --max-steps 1 --batch-size 4")

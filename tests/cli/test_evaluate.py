@@ -115,7 +115,7 @@ def test_transport_names_the_package_that_it_needs(workplace, monkeypatch) -> No
         ("--ode --divergence exact --probes 3", "probes"),
         ("--ode --probes 0", "0 probes"),
         ("--ode --dequantisation half", "'half'"),
-        ("--ode --dequantisation-draws 0", "0 draws"),
+        ("--ode --dequantisation-draws 0", "draws = 0"),
         ("--ode --seed -1", "seed = -1"),
         ("--ode --dequantisation uniform", "real values"),
         ("--ode --dequantisation-draws 3", "not dequantised"),
@@ -124,7 +124,7 @@ def test_transport_names_the_package_that_it_needs(workplace, monkeypatch) -> No
         ("--dequantisation-draws 2", "without --ode"),
         ("--float64", "--float64 without --ode"),
         ("--importance 0", "importance = 0"),
-        ("--importance 999999999", "999999999 draws"),
+        ("--importance 999999999", "draws = 999999999"),
         ("--importance 2 --timesteps 9999999", "timesteps = 9999999"),
     ],
 )

@@ -106,7 +106,7 @@ CASES = {
     "an option that is no number": (f"train points.npz {SMALL} --transform-options width=wide", "wide"),
     "an option below 1": (
         f"train points.npz {SMALL} --timesteps 4 --transform-options num_functions=0",
-        "0 functions of time",
+        "num = 0",
     ),
     "an option of a path that is not taken": (
         f"train points.npz {SMALL} --transform-options num_functions=2",
@@ -169,13 +169,13 @@ CASES = {
     # numbers
     "T = 0": (f"train points.npz {TRAIN} --timesteps 0", "timesteps = 0"),
     "T < 0": (f"train points.npz {TRAIN} --timesteps -3", "timesteps = -3"),
-    "no steps": (f"train points.npz {TRAIN} --max-steps 0", "max_steps = 0"),
+    "no steps": (f"train points.npz --run new {TINY_MLP} --max-steps 0", "max_steps = 0"),
     "no bins": (f"train points.npz {TRAIN} --volatility best --volatility-options num_bins=0", "num_bins = 0"),
     "bins below 0": (f"train points.npz {TRAIN} --volatility best --volatility-options num_bins=-1", "num_bins = -1"),
     "a decay below 0": (f"train points.npz {TRAIN} --volatility best --volatility-options decay=-5", "decay = -5"),
     "a decay above 1": (f"train points.npz {TRAIN} --volatility best --volatility-options decay=1.5", "decay = 1.5"),
     "a decay that is no number": (
-        f"train points.npz {TRAIN} --volatility best --volatility-options decay=nan",
+        f"train points.npz {TRAIN} --volatility best --volatility-options decay=.nan",
         "decay = nan",
     ),
     "no pieces": (f"train points.npz {TRAIN} --schedule learned --schedule-options num_pieces=0", "num_pieces = 0"),

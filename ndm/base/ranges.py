@@ -27,14 +27,13 @@ def check_number(
     advice: str = "",
 ) -> None:
     """Raise `InputError` unless the argument called `name` is a finite number within these bounds."""
+    value = _as_float(number)
     is_fine = (
-        isinstance(number, Real)
-        and not isinstance(number, bool)
-        and math.isfinite(number)
-        and (least is None or number >= least)
-        and (above is None or number > above)
-        and (most is None or number <= most)
-        and (below is None or number < below)
+        math.isfinite(value)
+        and (least is None or value >= least)
+        and (above is None or value > above)
+        and (most is None or value <= most)
+        and (below is None or value < below)
     )
     if not is_fine:
         bounds = _words(("at least", least), ("above", above), ("at most", most), ("below", below))
@@ -51,6 +50,16 @@ def check_shape(event_shape: Sequence[int]) -> tuple[int, ...]:
             "give the shape of one example, without the batch",
         )
     return shape
+
+
+def _as_float(number: Any) -> float:
+    """A number as a float; NaN for what is no number, or beyond all floats."""
+    if isinstance(number, bool) or not isinstance(number, Real):
+        return math.nan
+    try:
+        return float(number)
+    except OverflowError:
+        return math.nan
 
 
 def _words(*bounds: tuple[str, float | None]) -> list[str]:

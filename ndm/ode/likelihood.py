@@ -46,6 +46,7 @@ class OdeLikelihood:
         return mean_over_rows(self.repeats, self.owners)
 
 
+@checks_arguments
 def log_prob(model: NeuralDiffusion, x: Tensor, divergence: str | Divergence = "exact", **options) -> Tensor:
     """The log-density log p(x) of the model's ODE in nats, (N,); `ode_likelihood` has options and errors."""
     return ode_likelihood(model, x, divergence=divergence, **options).log_prob

@@ -14,6 +14,7 @@ from ndm.base.errors import InputError
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_OWNERS = ("self", "cls")
 _OF_VALUES = (type, str, list, tuple, dict)  # of which one may fit, and another not
 _WORDS = {int: "a whole number", float: "a number", str: "a name", bool: "true or false", type(None): "None"}
 
@@ -98,7 +99,7 @@ def _advice(value: Any, kind: Any) -> str:
 
 
 def checks_arguments(function: Function) -> Function:
-    """Check what a function is given against its annotations.
+    """Check what a function is given against its signature and its annotations.
 
     Tensors and generators are left to the function, which says more of them. Raises `InputError` that names the
     argument as the caller knows it.
@@ -117,9 +118,26 @@ def checks_arguments(function: Function) -> Function:
                 check_kind(name, value, kinds[name])
                 if not isinstance(value, _OF_VALUES):
                     fine.add((name, type(value)))
-        return function(*given, **by_name)
+        try:
+            return function(*given, **by_name)
+        except TypeError:
+            _bound(function.__name__, inspect.signature(function), given, by_name)  # nothing, where they were right
+            raise
 
     return door  # type: ignore[return-value]
+
+
+def _bound(
+    name: str, signature: inspect.Signature, given: Sequence[Any], by_name: Mapping[str, Any]
+) -> inspect.BoundArguments:
+    """Bind arguments to a signature; raises `InputError` for those that are missing, unknown or too many."""
+    try:
+        return signature.bind(*given, **by_name)
+    except TypeError as error:
+        known = [
+            each.name for each in signature.parameters.values() if each.kind in _BY_NAME and each.name not in _OWNERS
+        ]
+        raise InputError(f"wrong arguments for {name} ({error})", ", ".join(known) if known else "none") from error
 
 
 class Checked(ABCMeta):
@@ -134,13 +152,7 @@ class Checked(ABCMeta):
     def __call__(cls, *given: Any, **by_name: Any) -> Any:
         """Make an object; raises `InputError` for arguments that its constructor does not take."""
         signature, kinds = constructor(cls)
-        try:
-            bound = signature.bind(None, *given, **by_name)
-        except TypeError as error:
-            known = [each.name for each in list(signature.parameters.values())[1:] if each.kind in _BY_NAME]
-            raise InputError(
-                f"wrong arguments for {cls.__name__} ({error})", ", ".join(known) if known else "none"
-            ) from error
+        bound = _bound(cls.__name__, signature, (None, *given), by_name)
         for name, value in list(bound.arguments.items())[1:]:  # without self, which some classes annotate
             if name in kinds:
                 check_kind(name, value, kinds[name])

@@ -30,6 +30,25 @@ _SECONDS = 10.0  # for an answer
 class Pretrained(Part, PyTorchModelHubMixin, library_name="ndm", tags=["neural-diffusion-model"]):
     """A part that can be saved: its configuration as JSON, its weights as safetensors, and a model card."""
 
+    @checks_arguments
+    def save_pretrained(self, save_directory: str | Path, **hub_options: Any) -> str | None:
+        """Save the part in a folder, which is made where there is none.
+
+        Args:
+            hub_options: of `huggingface_hub.ModelHubMixin.save_pretrained`, e.g. `push_to_hub`.
+
+        Raises:
+            InputError: for a place that is no folder, or cannot be one.
+        """
+        folder = Path(save_directory)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise InputError(
+                f"save_directory = {str(folder)!r}, where a file is in the way", "a folder, or a new name"
+            ) from error
+        return super().save_pretrained(folder, **hub_options)
+
     def _save_pretrained(self, save_directory: Path) -> None:
         weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
         with permitted(save_directory / WEIGHTS):

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ndm.base.ranges import check_number
+
 
 class RunningMean(nn.Module):
     """The running mean of values in each of N bins: the plain mean at first, then an exponential average.
@@ -18,6 +20,7 @@ class RunningMean(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], decay: float, dtype: torch.dtype | None = None) -> None:
         super().__init__()
+        check_number("decay", decay, least=0, below=1)
         self.decay = decay
         self.value: Tensor
         self.count: Tensor

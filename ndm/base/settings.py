@@ -42,6 +42,8 @@ _Dumper.add_implicit_resolver(
 
 
 def _parse_options(words: list[str]) -> dict[str, Any]:
+    if not words:
+        raise ValueError("there is nothing after it: options are written KEY=VALUE, e.g. channels=32")
     pairs = [word.partition("=") for word in words]
     if not all(key and separator for key, separator, _ in pairs):
         raise ValueError("options are written KEY=VALUE, e.g. channels=32 multipliers=[1,2]")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ndm.base.kinds import Checked
+from ndm.base.ranges import check_count, check_shape
 
 
 @dataclass(frozen=True)
@@ -22,3 +23,12 @@ class Spec(metaclass=Checked):
     num_classes: int = 0
     timesteps: int | None = None
     num_values: int = 0
+
+    def __post_init__(self) -> None:
+        check_shape(self.event_shape)
+        check_count("num_classes", self.num_classes, 0)
+        check_count("num_values", self.num_values, 0)
+        if self.num_levels is not None:
+            check_count("num_levels", self.num_levels, 2)
+        if self.timesteps is not None:
+            check_count("timesteps", self.timesteps, 1)

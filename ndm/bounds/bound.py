@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from ndm.base.axes import TIME_SAMPLERS
-from ndm.base.errors import InputError
 from ndm.base.kinds import checks_arguments
 from ndm.base.modes import undisturbed
 from ndm.base.noise import BatchSlice, check_generator
 from ndm.base.precision import in_precision
-from ndm.base.shapes import check_count, like_event, sum_event
+from ndm.base.ranges import check_count
+from ndm.base.shapes import like_event, sum_event
 from ndm.bounds.time_samplers import LowDiscrepancy, TimeSampler
 from ndm.model import NeuralDiffusion
 from ndm.process.curve import Curve
@@ -75,9 +75,7 @@ def bound(
     batch_slice = batch_slice or BatchSlice(0, len(x), len(x))
     time_sampler = TIME_SAMPLERS.resolved(time_sampler or LowDiscrepancy())
     if timesteps is not None:  # in continuous time w = v
-        check_count("timesteps", timesteps)
-        if not 1 <= timesteps <= MOST_TIMESTEPS:
-            raise InputError(f"timesteps = {timesteps}", f"T from 1 to {MOST_TIMESTEPS}, or none for continuous time")
+        check_count("timesteps", timesteps, 1, MOST_TIMESTEPS, "none is continuous time")
         model.reverse_step.require_chain(timesteps)
     noise, noise_0 = (batch_slice.normal(x, generator) for _ in range(2))
     part = _examples_for_prior(model, x, batch_slice, generator)

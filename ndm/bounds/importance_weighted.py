@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ndm.base.errors import InputError
 from ndm.base.kinds import checks_arguments
 from ndm.base.modes import evaluating, undisturbed
 from ndm.base.noise import check_generator
-from ndm.base.shapes import check_batch_size, check_count
+from ndm.base.ranges import check_count
 from ndm.bounds.bound import MOST_TIMESTEPS
 from ndm.model import NeuralDiffusion
 
@@ -29,9 +28,7 @@ class ImportanceWeighted:
 
 def check_draws(draws: int) -> None:
     """Raise `InputError` for a number of chains below 1 or beyond any use."""
-    check_count("draws", draws)
-    if not 1 <= draws <= _MOST_DRAWS:
-        raise InputError(f"{draws} draws", f"from 1 to {_MOST_DRAWS}")
+    check_count("draws", draws, 1, _MOST_DRAWS)
 
 
 @checks_arguments
@@ -69,12 +66,10 @@ def importance_weighted(
     check_generator(generator)
     model.check_noise(x)
     model.volatility.require_noise()
-    check_count("timesteps", timesteps)
-    if not 1 <= timesteps <= MOST_TIMESTEPS:
-        raise InputError(f"timesteps = {timesteps} for importance weights", f"T from 1 to {MOST_TIMESTEPS}")
+    check_count("timesteps", timesteps, 1, MOST_TIMESTEPS)
     model.reverse_step.require_chain(timesteps)
     check_draws(draws)
-    check_batch_size(batch_size)
+    check_count("batch_size", batch_size, 1)
     examples = max(1, batch_size // draws)
     parts = []
     with evaluating(model):

@@ -7,12 +7,11 @@ from numbers import Real
 import torch
 from torch import Tensor
 
-from ndm.base.errors import InputError
 from ndm.base.kinds import checks_arguments
 from ndm.base.modes import evaluating, undisturbed
 from ndm.base.noise import check_generator
 from ndm.base.precision import check_tensors
-from ndm.base.shapes import check_batch_size, check_count
+from ndm.base.ranges import check_count, check_shape
 from ndm.bounds.bound import Bound, bound
 from ndm.bounds.time_samplers import Importance, Stratified, TimeSampler
 from ndm.model import NeuralDiffusion
@@ -30,7 +29,7 @@ def bits_per_dim(nats: Tensor | float, event_shape: tuple[int, ...]) -> Tensor |
     """Convert nats to bits/dim, nats / (d log 2), where d is the number of dimensions of the event."""
     if not isinstance(nats, Real):
         check_tensors(nats=nats)
-    return nats / (math.prod(event_shape) * math.log(2))
+    return nats / (math.prod(check_shape(event_shape)) * math.log(2))
 
 
 @checks_arguments
@@ -62,10 +61,8 @@ def nelbo(
     """
     x = model.checked(x, cond)
     check_generator(generator)
-    check_count("draws", draws)
-    if draws < 2:
-        raise InputError(f"{draws} draws", "at least 2", "the standard error needs two")
-    check_batch_size(batch_size)
+    check_count("draws", draws, 2, advice="the standard error needs two")
+    check_count("batch_size", batch_size, 1)
     time_sampler: TimeSampler = Stratified(draws)
     if density is not None:
         stratified = Importance(density.num_bins, points=time_sampler)

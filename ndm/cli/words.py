@@ -12,6 +12,7 @@ import re
 import shutil
 import textwrap
 import types
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import dropwhile, takewhile
 from pathlib import Path
@@ -150,8 +151,9 @@ def parse(kind: type, program: str, words: Sequence[str], description: str | Non
     """Parse words into a command's arguments, a `kind`; None where they ask for help, which is then printed.
 
     tyro explains wrong words in a box: of that the `UsageError` has the objection, the best suggestion, and where to
-    find help, in one line.
+    find help, in one line. Raises `InputError` for an option that is given twice, of which tyro takes the last.
     """
+    _check_once(words)
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
@@ -160,6 +162,15 @@ def parse(kind: type, program: str, words: Sequence[str], description: str | Non
         if stopped.code == 0:
             return None
     raise UsageError(summary(printed.getvalue()))
+
+
+def _check_once(words: Sequence[str]) -> None:
+    """Raise `InputError` for an option that is given twice: in any spelling, or as --X and --no-X."""
+    options = [word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")]
+    counts = Counter("--" + option.removeprefix("--").removeprefix("no-") for option in options)
+    for option, count in counts.items():
+        if count > 1:
+            raise InputError(f"{option} {'twice' if count == 2 else f'{count} times'}", "each option once")
 
 
 def summary(box: str) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ndm.autodiff.layers import Linear, silu
 from ndm.base.errors import InputError
 from ndm.base.precision import check_tensors
+from ndm.base.ranges import check_count
 
 NO_LABEL = -1  # among the labels of a batch; a number that no labels begin or end at by mistake
 
@@ -55,9 +56,8 @@ class ConditionEmbedding(nn.Module, ABC):
 
 def condition_embedding(num_classes: int, num_values: int, width: int) -> ConditionEmbedding:
     """Make the embedding of labels or of real values; without both, one that takes no condition."""
-    for name, number in (("num_classes", num_classes), ("num_values", num_values)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-            raise InputError(f"{name} = {number!r}", "a whole number, at least 0")
+    check_count("num_classes", num_classes, 0)
+    check_count("num_values", num_values, 0)
     if num_classes and num_values:
         raise InputError(f"num_classes = {num_classes} and num_values = {num_values}", "one of them above 0")
     return ValueEmbedding(num_values, width) if num_values else LabelEmbedding(num_classes, width)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ndm.base.errors import InputError
 from ndm.base.part import Part
 from ndm.base.precision import check_tensors
+from ndm.base.ranges import check_count, check_shape
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
@@ -28,7 +29,8 @@ class Network(Part, ABC):
 
     def __init__(self, event_shape: Sequence[int], num_outputs: int, num_classes: int, num_values: int = 0) -> None:
         super().__init__()
-        self.event_shape = checked_event_shape(event_shape)
+        self.event_shape = check_shape(event_shape)
+        check_count("num_outputs", num_outputs, 1)
         self.num_outputs = num_outputs
         self.num_classes, self.num_values = num_classes, num_values
 
@@ -53,17 +55,6 @@ class Network(Part, ABC):
         """Compute the heads for inputs whose shapes are checked."""
 
 
-def checked_event_shape(event_shape: Sequence[int]) -> tuple[int, ...]:
-    """Return the shape as a tuple; raises `InputError` unless it holds positive sizes."""
-    if len(event_shape) == 0 or any(size < 1 for size in event_shape):
-        raise InputError(
-            f"event_shape {tuple(event_shape)}",
-            "one or more positive sizes",
-            "give the shape of one example, without the batch",
-        )
-    return tuple(event_shape)
-
-
 def check_events(x: Tensor, event_shape: tuple[int, ...]) -> None:
     """Raise `InputError` unless x is a batch of events, (B, *event_shape)."""
     check_tensors(x=x)
@@ -73,13 +64,6 @@ def check_events(x: Tensor, event_shape: tuple[int, ...]) -> None:
             f"(B, {', '.join(map(str, event_shape))})",
             "the network was made for events of this shape",
         )
-
-
-def check_sizes(**sizes: int) -> None:
-    """Raise `InputError` for a size that is not a whole number of at least 1: PyTorch would make empty layers."""
-    for name, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise InputError(f"{name} = {size!r}", "a whole number, at least 1")
 
 
 def zero_init(layer: Layer) -> Layer:

@@ -14,8 +14,8 @@ from ndm.base.kinds import checks_arguments
 from ndm.base.modes import evaluating, unmixed
 from ndm.base.noise import example_noise, noise_owners
 from ndm.base.precision import PRECISIONS, check_numbers, in_precision, precision_of
+from ndm.base.ranges import check_count
 from ndm.base.seeds import check_seed
-from ndm.base.shapes import check_batch_size
 from ndm.bounds.shared_noise import Mean, mean_over_rows, standard_errors
 from ndm.model import NeuralDiffusion
 from ndm.ode.dequantisations import Dequantisation, dequantisation_for, without_noise
@@ -46,6 +46,7 @@ class OdeLikelihood:
         return mean_over_rows(self.repeats, self.owners)
 
 
+@checks_arguments
 def log_prob(model: NeuralDiffusion, x: Tensor, divergence: str | Divergence = "exact", **options) -> Tensor:
     """The log-density log p(x) of the model's ODE in nats, (N,); `ode_likelihood` has options and errors."""
     return ode_likelihood(model, x, divergence=divergence, **options).log_prob
@@ -103,7 +104,7 @@ def ode_likelihood(
     solver.check(x.dtype)
     dequantisation.check(model.decoder, draws)
     check_seed(seed)
-    check_batch_size(batch_size)
+    check_count("batch_size", batch_size, 1)
     # Where z_0 is drawn, each estimate draws its own: a path that probes share would hide that noise from their spread.
     divergences = divergence.apart() * draws if dequantisation.is_drawn else [divergence]
     values, evaluations = [], []

@@ -3,13 +3,12 @@
 import torch
 from torch import Tensor
 
-from ndm.base.errors import InputError
-from ndm.base.shapes import check_count
+from ndm.base.ranges import check_count
 from ndm.parts.schedules import Schedule
 
 NO_SIGNAL = 20.0  # gamma
 _MOST_STEPS = 1_000_000
-_SAME = 1e-6  # of times
+SAME = 1e-6  # of times
 
 
 def uniform_time(schedule: Schedule, steps: int) -> Tensor:
@@ -22,11 +21,9 @@ def chain_of(times: Tensor) -> int | None:
     """Return T if the times of a grid are k / T to single precision, else None."""
     steps = len(times) - 1
     equal = torch.arange(steps, -1, -1, dtype=torch.float64) / max(steps, 1)
-    return steps if torch.allclose(times.detach().double().cpu(), equal, rtol=0, atol=_SAME) else None
+    return steps if torch.allclose(times.detach().double().cpu(), equal, rtol=0, atol=SAME) else None
 
 
 def check_steps(steps: int) -> None:
     """Raise `InputError` for less than one step, and for a number beyond any use."""
-    check_count("steps", steps)
-    if not 1 <= steps <= _MOST_STEPS:
-        raise InputError(f"{steps} sampling steps", f"at least 1 and at most {_MOST_STEPS}")
+    check_count("steps", steps, 1, _MOST_STEPS)

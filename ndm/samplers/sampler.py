@@ -16,8 +16,23 @@ from ndm.base.noise import Noise, check_generator, sample_noise
 from ndm.base.seeds import check_seed
 from ndm.model import NeuralDiffusion
 from ndm.parts.schedules import Schedule
+from ndm.samplers._times import SAME, check_steps
 
 Grid = Callable[[Schedule, int], Tensor]  # those that have a name are of the class `ndm.samplers.grids.Grid`
+
+
+def checked_times(times: object, steps: int) -> Tensor:
+    """The times that a grid gave; raises `InputError` unless they are those of so many steps, from 1 down to 0."""
+    expected = f"a tensor of {steps + 1} times that fall from 1 to 0"
+    if not isinstance(times, Tensor):
+        raise InputError(f"a grid that gives {a(times)}", expected)
+    if times.shape != (steps + 1,) or not times.is_floating_point():
+        raise InputError(f"a grid that gives {times.dtype} of shape {tuple(times.shape)}", expected)
+    if not (times.isfinite().all() and (times[1:] < times[:-1]).all()):
+        raise InputError("a grid whose times are not finite, or do not fall in every step", expected)
+    if abs(float(times[0]) - 1) > SAME or abs(float(times[-1])) > SAME:
+        raise InputError(f"a grid from {float(times[0]):g} to {float(times[-1]):g}", expected)
+    return times
 
 
 class Sampler(metaclass=Checked):
@@ -37,10 +52,11 @@ class Sampler(metaclass=Checked):
     order: int | None
 
     def __init__(self, model: NeuralDiffusion, steps: int = 50, *, grid: str | Grid = "time") -> None:
+        check_steps(steps)
         grid = GRIDS.resolved(grid, lambda name: GRIDS.find(name).for_model(model, model.event_shape))
         self.model, self.steps, self.grid = model, steps, grid
         with undisturbed():
-            self.times = grid(model.schedule, steps)
+            self.times = checked_times(grid(model.schedule, steps), steps)
 
     @abstractmethod
     def step(self, z_t: Tensor, s: Tensor, t: Tensor, noise: Tensor, cond: Tensor | None) -> Tensor:

@@ -92,7 +92,7 @@ def test_what_cannot_be_weighed_is_refused() -> None:
         {"timesteps": T, "draws": 10**9},
         {"timesteps": T, "batch_size": 0},
     ):
-        with pytest.raises(InputError, match=r"= 0|0 draws"):
+        with pytest.raises(InputError, match=r"= 0|draws = 1000000000"):
             ndm.importance_weighted(model, x, **options)
     with pytest.raises(InputError, match="empty"):
         ndm.importance_weighted(model, x[:0], timesteps=T)

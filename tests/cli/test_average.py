@@ -93,7 +93,7 @@ def test_an_average_may_end_at_an_earlier_step(kept):
         ("kept out --lengths 0.5", "relative length 0.5"),
         ("kept out --lengths nan", "relative length nan"),
         ("kept out --limit 0", "limit = 0"),
-        ("kept out --draws 1", "1 draws"),
+        ("kept out --draws 1", "draws = 1"),
         ("kept out --seed -1", "seed = -1"),
         ("kept points", "points, which is there already"),
         ("kept points.npz/out", "cannot be made"),

@@ -300,6 +300,15 @@ def test_the_distributions_name_the_argument_that_is_wrong(name, wrong):
         (lambda: ndm.MLP((2,), 1, 8.0), "got width = 8.0; expected a whole number"),
         (lambda: ndm.MLP((2,), True), "got num_outputs = True; expected a whole number"),
         (lambda: ndm.bits_per_dim(1.0, 2), "got event_shape = 2; expected a sequence of whole numbers"),
+        (lambda: ndm.bits_per_dim(1.0, (0,)), "got event_shape (0,); expected one or more positive sizes"),
+        (lambda: ndm.bits_per_dim(1.0, (-1, 2)), "got event_shape (-1, 2); expected one or more positive sizes"),
+        (lambda: ndm.bits_per_dim(1.0, ()), "got event_shape (); expected one or more positive sizes"),
+        (lambda: labelled().save_pretrained(None), "got save_directory = None; expected a name or a Path"),
+        (lambda: labelled().save_pretrained(), "missing a required argument: 'save_directory'"),
+        (lambda: ndm.bound(labelled()), "got wrong arguments for bound (missing a required argument: 'x')"),
+        (lambda: ndm.bound(labelled(), torch.zeros(1, 2), foo=1), "got an unexpected keyword argument 'foo'"),
+        (lambda: ndm.bits_per_dim(1.0, (2,), 3), "too many positional arguments); expected nats, event_shape"),
+        (lambda: labelled().posterior(), "missing a required argument: 'z_t'"),
         (lambda: ndm.NeuralDiffusion(), "missing a required argument: 'schedule'"),
         (lambda: ndm.MLP.from_spec("spec"), "got spec = 'spec'; expected a Spec"),
         (lambda: ndm.DirectPredictor(ndm.MLP), "got network = MLP, a class; expected one that is made: a Network"),
@@ -308,3 +317,59 @@ def test_the_distributions_name_the_argument_that_is_wrong(name, wrong):
 )
 def test_a_wrong_argument_is_named(way, said):
     refused(said, way)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_arguments_that_are_missing_or_unknown_are_refused(name):
+    """As constructors refuse them: in one line that names the function."""
+    way, model, x = getattr(ndm, name), labelled(), torch.randn(4, 2)
+    refused(f"wrong arguments for {name} (missing a required argument", way)
+    needed = {"timesteps": 2} if name == "importance_weighted" else {}
+    refused("got an unexpected keyword argument 'unheard_of'", way, model, x, **needed, unheard_of=1)
+
+
+def test_an_error_within_a_function_is_not_said_to_be_one_of_its_arguments():
+    def broken(x, t, cond):
+        raise TypeError("a broken function")
+
+    model = labelled(predictor=broken)
+    with pytest.raises(TypeError, match=r"^a broken function$"):
+        ndm.bound(model, torch.randn(4, 2))
+
+
+@pytest.mark.parametrize("place", ["taken.csv", "taken.csv/model"])
+def test_a_model_is_not_saved_where_a_file_is(place, tmp_path):
+    (tmp_path / "taken.csv").write_text("a,b\n")
+    refused("where a file is in the way; expected a folder", labelled().save_pretrained, tmp_path / place)
+    assert (tmp_path / "taken.csv").read_text() == "a,b\n" and len(list(tmp_path.iterdir())) == 1
+
+
+GRIDS = {
+    "no tensor": (lambda schedule, steps: [1.0, 0.5, 0.2, 0.0], "a grid that gives a list"),
+    "nothing": (lambda schedule, steps: None, "a grid that gives a NoneType"),
+    "too few": (lambda schedule, steps: torch.linspace(1, 0, steps), r"torch.float32 of shape (3,)"),
+    "too many": (lambda schedule, steps: torch.linspace(1, 0, steps + 2), r"torch.float32 of shape (5,)"),
+    "a column": (lambda schedule, steps: torch.linspace(1, 0, steps + 1)[:, None], r"of shape (4, 1)"),
+    "integers": (lambda schedule, steps: torch.arange(steps, -1, -1), r"torch.int64"),
+    "rising": (lambda schedule, steps: torch.linspace(0, 1, steps + 1), "do not fall in every step"),
+    "standing": (lambda schedule, steps: torch.tensor([1.0, 0.5, 0.5, 0.0]), "do not fall in every step"),
+    "NaN": (lambda schedule, steps: torch.tensor([1.0, float("nan"), 0.5, 0.0]), "not finite"),
+    "from elsewhere": (lambda schedule, steps: torch.linspace(0.9, 0, steps + 1), "a grid from 0.9 to 0"),
+    "to elsewhere": (lambda schedule, steps: torch.linspace(1, 0.1, steps + 1), "a grid from 1 to 0.1"),
+    "of counts": (lambda schedule, steps: torch.linspace(steps, 0, steps + 1), "a grid from 3 to 0"),
+}
+
+
+@each_sampler
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_grid_gives_times_that_fall_from_1_to_0(kind, name):
+    grid, said = GRIDS[name]
+    refused(said, kind, labelled(), steps=3, grid=grid)
+
+
+@each_sampler
+def test_a_function_is_a_grid(kind):
+    times = torch.tensor([1.0, 0.7, 0.2, 0.0], dtype=torch.float64)
+    sampler = kind(labelled(), steps=3, grid=lambda schedule, steps: times)
+    assert torch.equal(sampler.times, times)
+    refused("steps = 0; expected a whole number, at least 1", kind, labelled(), steps=0, grid=lambda *_: times)

@@ -105,8 +105,8 @@ def test_nelbo_averages_draws():
 @pytest.mark.parametrize(
     ("arguments", "got"),
     [
-        ({"draws": 1}, "1 draws"),
-        ({"draws": 0}, "0 draws"),
+        ({"draws": 1}, "draws = 1"),
+        ({"draws": 0}, "draws = 0"),
         ({"timesteps": 0}, "timesteps = 0"),
         ({"timesteps": -1}, "timesteps = -1"),
     ],

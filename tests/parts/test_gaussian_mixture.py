@@ -139,7 +139,7 @@ def test_data_of_one_value_have_a_fit() -> None:
     form.initialise(torch.full((10, 2), -1.0))
     posterior = form.posterior(torch.randn(4, 2), torch.zeros(4, 9, 2), level(torch.zeros(4)))
     assert posterior.mean.isfinite().all() and (posterior.variance > 0).all()
-    with pytest.raises(InputError, match="0 components"):
+    with pytest.raises(InputError, match="num_components = 0"):
         GaussianMixtureParameterisation((2,), 0)
 
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ndm.base.ranges import check_count
 from ndm.base.running_mean import RunningMean
 from ndm.bounds.time_samplers.low_discrepancy import LowDiscrepancy
 from ndm.bounds.time_samplers.time_sampler import TimeSampler
@@ -22,6 +23,7 @@ class Importance(TimeSampler):
 
     def __init__(self, num_bins: int = 32, decay: float = 0.99, points: TimeSampler | None = None) -> None:
         super().__init__()
+        check_count("num_bins", num_bins, 1)
         self.num_bins = num_bins
         self.points = points or LowDiscrepancy()
         self.moments = RunningMean((num_bins,), decay, torch.float64)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ndm.base.ranges import check_count
 from ndm.bounds.time_samplers.time_sampler import TimeSampler
 
 
@@ -22,6 +23,7 @@ class Stratified(TimeSampler):
 
     def __init__(self, draws: int) -> None:
         super().__init__()
+        check_count("draws", draws, 1)
         self.draws = draws
 
     def forward(self, num: int, like: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from ndm.base.errors import InputError
+from ndm.base.ranges import check_count, check_shape
 from ndm.nn.embeddings import condition_embedding
 from ndm.nn.layers.layer import Layer
-from ndm.nn.network import check_events, check_sizes, checked_event_shape, zero_init
+from ndm.nn.network import check_events, zero_init
 
 
 class ConvolutionalLayer(Layer):
@@ -28,8 +29,9 @@ class ConvolutionalLayer(Layer):
         num_values: int = 0,
     ) -> None:
         super().__init__()
-        check_sizes(width=width)
-        self.event_shape = checked_event_shape(event_shape)
+        check_count("width", width, 1)
+        check_count("num_outputs", num_outputs, 1)
+        self.event_shape = check_shape(event_shape)
         if len(self.event_shape) != 3:
             raise InputError(
                 f"events of shape {self.event_shape} for convolutions", "images (C, H, W)", "choose the hidden layer"

@@ -7,11 +7,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from ndm.base.axes import ACTIVATIONS
+from ndm.base.ranges import check_count, check_shape
 from ndm.base.spec import Spec
 from ndm.nn.activations import Activation, SiLUActivation
 from ndm.nn.embeddings import condition_embedding
 from ndm.nn.layers.layer import Layer
-from ndm.nn.network import check_events, check_sizes, checked_event_shape, zero_init
+from ndm.nn.network import check_events, zero_init
 
 
 class HiddenLayer(Layer):
@@ -33,8 +34,9 @@ class HiddenLayer(Layer):
         num_values: int = 0,
     ) -> None:
         super().__init__()
-        check_sizes(width=width)
-        self.event_shape = checked_event_shape(event_shape)
+        check_count("width", width, 1)
+        check_count("num_outputs", num_outputs, 1)
+        self.event_shape = check_shape(event_shape)
         self.num_outputs = num_outputs
         self.num_classes, self.num_values = num_classes, num_values
         self.activation = activation or SiLUActivation()

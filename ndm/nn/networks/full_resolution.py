@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from ndm.autodiff.layers import SiLU, channels_last, convolution
 from ndm.base.errors import InputError
+from ndm.base.ranges import check_count, check_number
 from ndm.nn.attention import ImageNorm
 from ndm.nn.embeddings import TimeEmbedding
-from ndm.nn.network import Network, check_sizes, zero_init
+from ndm.nn.network import Network, zero_init
 from ndm.nn.networks.unet import ResidualBlock
 
 _MOST_OCTAVE = 16  # float32 has no digits left for faster waves
@@ -59,11 +60,11 @@ class FullResolution(Network):
         super().__init__(event_shape, num_outputs, num_classes, num_values)
         if len(self.event_shape) != 3:
             raise InputError(f"event_shape {self.event_shape}", "(C, H, W)", "use MLP for events that are not images")
-        check_sizes(channels=channels, blocks=blocks)
-        if not all(isinstance(n, int) and 0 <= n <= _MOST_OCTAVE for n in octaves):
-            raise InputError(f"octaves = {list(octaves)}", f"whole numbers from 0 to {_MOST_OCTAVE}")
-        if not 0 <= dropout < 1:
-            raise InputError(f"dropout = {dropout}", "at least 0 and below 1")
+        check_count("channels", channels, 1)
+        check_count("blocks", blocks, 1)
+        for i, octave in enumerate(octaves):
+            check_count(f"octaves[{i}]", octave, 0, _MOST_OCTAVE)
+        check_number("dropout", dropout, least=0, below=1)
         width, colours = 4 * channels, self.event_shape[0]
 
         def block(in_channels: int, attend: bool = False) -> ResidualBlock:

@@ -9,9 +9,10 @@ from torch.nn import functional
 
 from ndm.autodiff.checkpointed import Block
 from ndm.autodiff.layers import Linear, modulate, silu
+from ndm.base.ranges import check_count, check_number
 from ndm.base.view import view
 from ndm.nn.embeddings import FourierFeatures, TimeEmbedding
-from ndm.nn.network import Network, check_sizes, zero_init
+from ndm.nn.network import Network, zero_init
 
 
 class ResidualBlock(Block):
@@ -59,7 +60,11 @@ class MLP(Network):
     ) -> None:
         super().__init__(event_shape, num_outputs, num_classes, num_values)
         embedding_width = width if embedding_width is None else embedding_width
-        check_sizes(width=width, embedding_width=embedding_width)
+        check_count("width", width, 1)
+        check_count("embedding_width", embedding_width, 1)
+        check_count("depth", depth, 0)
+        check_count("num_frequencies", num_frequencies, 0)
+        check_number("max_frequency", max_frequency, least=1)
         size = math.prod(self.event_shape)
         self.embedding = TimeEmbedding(embedding_width, num_classes, num_values=num_values)
         self.features = FourierFeatures(num_frequencies, max_frequency)

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from ndm.autodiff.checkpointed import Block
 from ndm.autodiff.layers import Dropout, Linear, SiLU, channels_last, convolution, modulate
 from ndm.base.errors import InputError
+from ndm.base.ranges import check_count, check_number
 from ndm.nn.attention import ImageNorm, SelfAttention
 from ndm.nn.embeddings import TimeEmbedding
-from ndm.nn.network import Network, check_sizes, zero_init
+from ndm.nn.network import Network, zero_init
 
 _POOLS = {3: F.avg_pool1d, 4: F.avg_pool2d, 5: F.avg_pool3d}
 
@@ -110,9 +111,11 @@ class UNet(Network):
                 f"heights among {heights}",
                 "name heights that the levels have",
             )
-        check_sizes(channels=channels, blocks=blocks, **{f"multipliers[{i}]": m for i, m in enumerate(multipliers)})
-        if not 0 <= dropout < 1:
-            raise InputError(f"dropout = {dropout}", "at least 0 and below 1")
+        check_count("channels", channels, 1)
+        check_count("blocks", blocks, 1)
+        for i, multiplier in enumerate(multipliers):
+            check_count(f"multipliers[{i}]", multiplier, 1)
+        check_number("dropout", dropout, least=0, below=1)
         width = 4 * channels
         widths = [channels * multiplier for multiplier in multipliers]
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from ndm.base.errors import InputError
 from ndm.base.noise import Noise
+from ndm.base.ranges import check_count
 from ndm.ode.divergences.divergence import Divergence
 
 _MOST_PROBES = 10_000
@@ -25,8 +25,7 @@ class Hutchinson(Divergence):
     num_probes: int
 
     def __init__(self, num_probes: int = 2) -> None:
-        if not 1 <= num_probes <= _MOST_PROBES:
-            raise InputError(f"{num_probes} probes", f"from 1 to {_MOST_PROBES}")
+        check_count("num_probes", num_probes, 1, _MOST_PROBES)
         self.num_probes = num_probes
 
     def check(self, event_shape: tuple[int, ...]) -> None:

@@ -8,6 +8,7 @@ from torchdiffeq._impl.odeint import SOLVERS
 from torchdiffeq._impl.rk_common import RKAdaptiveStepsizeODESolver
 
 from ndm.base.errors import InputError
+from ndm.base.ranges import check_count, check_number
 from ndm.base.registry import choose
 from ndm.ode.solvers.solver import Field, NoSolution, Solution, Solver, State, blow_up
 
@@ -41,10 +42,8 @@ class Adaptive(Solver):
     ) -> None:
         self.table = choose("adaptive method", method, METHODS)
         for name, value in (("rtol", rtol), ("atol", atol)):
-            if not 0 < value <= 1:
-                raise InputError(f"{name} = {value}", f"0 < {name} <= 1", "1e-5 is usual")
-        if max_steps < 1:
-            raise InputError(f"{max_steps} steps at most", "at least 1")
+            check_number(name, value, above=0, most=1, advice="1e-5 is usual")
+        check_count("max_steps", max_steps, 1)
         self.method, self.rtol, self.atol, self.max_steps = method, rtol, atol, max_steps
 
     def __repr__(self) -> str:

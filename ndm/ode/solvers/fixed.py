@@ -6,7 +6,7 @@ from torchdiffeq import odeint
 from torchdiffeq._impl.odeint import SOLVERS
 from torchdiffeq._impl.solvers import FixedGridODESolver
 
-from ndm.base.errors import InputError
+from ndm.base.ranges import check_count
 from ndm.base.registry import choose
 from ndm.ode.solvers.solver import Field, Solution, Solver, State, blow_up
 
@@ -26,8 +26,7 @@ class Fixed(Solver):
     """
 
     def __init__(self, steps: int = 100, method: str = "rk4") -> None:
-        if not 1 <= steps <= _MOST_STEPS:
-            raise InputError(f"{steps} steps of an ODE", f"from 1 to {_MOST_STEPS}")
+        check_count("steps", steps, 1, _MOST_STEPS)
         choose("method of fixed steps", method, METHODS)
         self.steps, self.method = steps, method
 

@@ -14,6 +14,7 @@ from ndm.autodiff.softmax import LogSumExp, logsumexp_and_softmax, minus_square
 from ndm.base.axes import DECODERS
 from ndm.base.errors import Advice, InputError
 from ndm.base.precision import check_tensors
+from ndm.base.ranges import check_count
 from ndm.base.shapes import like_event, sum_event
 from ndm.base.spec import Spec
 from ndm.parts.decoders.decoder import Decoder
@@ -36,8 +37,7 @@ class DiscretisedDecoder(Decoder):
 
     def __init__(self, num_levels: int = 256) -> None:
         super().__init__()
-        if num_levels < 2:
-            raise InputError(f"{num_levels} levels", "at least 2")
+        check_count("num_levels", num_levels, 2)
         self.num_levels = num_levels
         self.table: Tensor
         self.register_constant("table", (2 * torch.arange(num_levels).double() - (num_levels - 1)) / (num_levels - 1))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
+from ndm.base.ranges import check_number
 from ndm.base.shapes import like_event, sum_event
 from ndm.parts.decoders.decoder import Decoder
 from ndm.parts.schedules import NoiseLevel
@@ -23,6 +24,9 @@ class GaussianDecoder(Decoder):
 
     def __init__(self, loc: float | Tensor | tuple = 0.0, scale: float | Tensor | tuple = 1.0) -> None:
         super().__init__()
+        for name, value in (("loc", loc), ("scale", scale)):
+            if isinstance(value, int | float):
+                check_number(name, value)
         self.loc: Tensor
         self.scale: Tensor
         self.register_constant("loc", torch.as_tensor(loc, dtype=torch.float64))

@@ -11,6 +11,7 @@ from ndm.autodiff.softmax import minus_square
 from ndm.base.errors import InputError
 from ndm.base.kinds import a
 from ndm.base.precision import matmul
+from ndm.base.ranges import check_shape
 from ndm.base.spec import Spec
 from ndm.parts.decoders.discretised import DiscretisedDecoder
 from ndm.parts.parameterisations.parameterisation import Parameterisation
@@ -41,7 +42,7 @@ class CategoricalParameterisation(Parameterisation):
 
     def __init__(self, event_shape: tuple[int, ...], num_levels: int) -> None:
         super().__init__()
-        self.event_shape = tuple(event_shape)
+        self.event_shape = check_shape(event_shape)
         self.decoder = DiscretisedDecoder(num_levels)
         self.theta = nn.Parameter(torch.zeros(*event_shape, num_levels))
         self.features: Tensor

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ndm.base.errors import InputError
+from ndm.base.ranges import check_count, check_shape
 from ndm.base.shapes import like_event
 from ndm.parts.parameterisations.parameterisation import Parameterisation
 from ndm.parts.schedules import NoiseLevel
@@ -43,9 +43,8 @@ class GaussianMixtureParameterisation(Parameterisation):
 
     def __init__(self, event_shape: tuple[int, ...], num_components: int = 8) -> None:
         super().__init__()
-        self.event_shape = tuple(event_shape)
-        if num_components < 1:
-            raise InputError(f"{num_components} components", "at least 1")
+        self.event_shape = check_shape(event_shape)
+        check_count("num_components", num_components, 1)
         self.num_components = num_components
         self.num_outputs = 3 * num_components
         self.log_weights = nn.Parameter(torch.zeros(*event_shape, num_components))

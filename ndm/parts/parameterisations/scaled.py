@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ndm.base.errors import InputError
+from ndm.base.ranges import check_number
 from ndm.base.shapes import like_event
 from ndm.parts.parameterisations.parameterisation import PointParameterisation
 from ndm.parts.schedules import NoiseLevel
@@ -21,8 +21,7 @@ class ScaledParameterisation(PointParameterisation):
 
     def __init__(self, data_std: float = 1.0) -> None:
         super().__init__()
-        if not data_std > 0:
-            raise InputError(f"data_std = {data_std}", "a number > 0")
+        check_number("data_std", data_std, above=0)
         self.data_std = data_std
 
     def _norm(self, level: NoiseLevel) -> Tensor:

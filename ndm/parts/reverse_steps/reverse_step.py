@@ -10,6 +10,7 @@ from ndm.base.axes import PREDICTORS, REVERSE_STEPS
 from ndm.base.errors import Advice, InputError, Setting
 from ndm.base.kinds import a
 from ndm.base.part import Part
+from ndm.base.ranges import check_count, check_shape
 from ndm.process.bases import StandardBasis
 from ndm.process.gaussian import Gaussian
 from ndm.process.mixture import Mixture
@@ -106,9 +107,8 @@ class TabulatedReverseStep(GaussianReverseStep, ABC):
                     Setting("a number of timesteps", "--timesteps T"),
                 ),
             )
-        if timesteps < 1:
-            raise InputError(f"a table of {timesteps} steps", "at least 1")
-        self.timesteps, self.event_shape = timesteps, tuple(event_shape)
+        check_count("timesteps", timesteps, 1)
+        self.timesteps, self.event_shape = timesteps, check_shape(event_shape)
 
     def require_chain(self, timesteps: int | None) -> None:
         if timesteps != self.timesteps:

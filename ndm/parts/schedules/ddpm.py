@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
+from ndm.base.ranges import check_count, check_number
 from ndm.parts.schedules.schedule import Schedule
 
 _MOST = 100_000  # entries of the table
@@ -29,10 +30,10 @@ class DdpmSchedule(Schedule):
         self, num: int = 1000, beta_min: float = 1e-4, beta_max: float = 0.02, gamma_min: float = -10.0
     ) -> None:
         super().__init__()
-        if not (isinstance(num, int) and 2 <= num <= _MOST):
-            raise InputError(f"{num} betas", f"a whole number from 2 to {_MOST}")
+        check_count("num", num, 2, _MOST)
         if not 0 < beta_min < beta_max < 1:
             raise InputError(f"betas from {beta_min} to {beta_max}", "0 < beta_min < beta_max < 1")
+        check_number("gamma_min", gamma_min)
         betas = torch.linspace(beta_min, beta_max, num, dtype=torch.float64)
         first = torch.tensor([gamma_min], dtype=torch.float64)
         table = torch.cat([-torch.nn.functional.softplus(first), torch.log1p(-betas).cumsum(0)])

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ndm.base.errors import InputError
+from ndm.base.ranges import check_number
 from ndm.parts.schedules.schedule import NoiseLevel, Schedule
 
 # gamma and gamma' at t = 1, where they are infinite. exp(-gamma), and exp(-eta gamma) for any eta > 0 that a model
@@ -23,8 +23,7 @@ class FlowSchedule(Schedule):
 
     def __init__(self, sigma_min: float = 1e-2) -> None:
         super().__init__()
-        if not 0 < sigma_min < 1:
-            raise InputError(f"sigma_min = {sigma_min}", "0 < sigma_min < 1")
+        check_number("sigma_min", sigma_min, above=0, below=1)
         self.sigma_min = sigma_min
 
     def gamma(self, t: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ndm.base.ranges import check_count
 from ndm.parts.schedules.learned_linear import LearnedLinearSchedule
 
 _LEAST = 1e-3  # fraction of the straight line that always stays: gamma' > 0 wherever the logits go
@@ -25,6 +26,7 @@ class LearnedSchedule(LearnedLinearSchedule):
 
     def __init__(self, gamma_min: float = -13.3, gamma_max: float = 5.0, num_pieces: int = 16) -> None:
         super().__init__(gamma_min, gamma_max)
+        check_count("num_pieces", num_pieces, 1)
         self.log_density = nn.Parameter(torch.zeros(num_pieces + 1))
 
     @property

@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
-from ndm.base.errors import InputError
 from ndm.base.part import Part
+from ndm.base.ranges import check_count
 from ndm.base.shapes import like_event
 from ndm.process.curve import Curve, Operation, times
 
@@ -17,8 +17,7 @@ class TimeFunctions(Part, ABC):
 
     def __init__(self, num: int) -> None:
         super().__init__()
-        if not isinstance(num, int) or not 1 <= num <= _MOST:
-            raise InputError(f"{num} functions of time", f"a whole number from 1 to {_MOST}")
+        check_count("num", num, 1, _MOST)
         self.num = num
 
     @abstractmethod

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ndm.base.errors import InputError
+from ndm.base.ranges import check_number, check_shape
 from ndm.parts.transforms._diagonal import DiagonalTransform
 from ndm.process.bases import CosineBasis
 
@@ -27,13 +27,11 @@ class BlurringTransform(DiagonalTransform):
 
     def __init__(self, event_shape: tuple[int, ...], sigma_blur_max: float = 20.0, d_min: float = 1e-3) -> None:
         super().__init__()
-        if not 0 <= sigma_blur_max < math.inf:
-            raise InputError(f"sigma_blur_max = {sigma_blur_max}", "a finite number, at least 0")
-        if not 0 < d_min <= 1:
-            raise InputError(f"d_min = {d_min}", "0 < d_min <= 1", "a frequency of no scale at all has no inverse")
+        check_number("sigma_blur_max", sigma_blur_max, least=0)
+        check_number("d_min", d_min, above=0, most=1, advice="a frequency of no scale at all has no inverse")
         self.sigma_blur_max, self.d_min = sigma_blur_max, d_min
+        self.event_shape = check_shape(event_shape)
         self.basis: CosineBasis = CosineBasis(*(1, *event_shape)[-2:])
-        self.event_shape = tuple(event_shape)
 
     @property
     def frequencies(self) -> Tensor:

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from ndm.base.axes import BASES, TIME_FUNCTIONS
-from ndm.base.errors import InputError
 from ndm.base.precision import matmul
+from ndm.base.ranges import check_number, check_shape
 from ndm.base.spec import Spec
 from ndm.parts.time_functions import Monomials, TimeFunctions
 from ndm.parts.transforms._diagonal import DiagonalTransform
@@ -45,12 +45,12 @@ class ScalingTransform(DiagonalTransform):
         lead: float = 0.0,
     ) -> None:
         super().__init__()
-        if isinstance(lead, bool) or not (isinstance(lead, int | float) and abs(lead) <= _LARGEST_LEAD):
-            raise InputError(f"lead = {lead!r}", f"a number from {-_LARGEST_LEAD:g} to {_LARGEST_LEAD:g}")
+        check_number("lead", lead, least=-_LARGEST_LEAD, most=_LARGEST_LEAD)
+        check_number("rate", rate, least=0)
         self.basis = basis or StandardBasis()
         self.functions = functions or Monomials(2)
         self.rate = rate
-        self.event_shape = tuple(event_shape)
+        self.event_shape = check_shape(event_shape)
         self.log_scale = nn.Parameter(self._start(event_shape, lead))
 
     def _start(self, event_shape: tuple[int, ...], lead: float) -> Tensor:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ndm.base.ranges import check_count
 from ndm.base.running_mean import RunningMean
 from ndm.base.shapes import sum_event
 from ndm.parts.volatilities._bins import BinnedVolatility
@@ -22,6 +23,7 @@ class BestVolatility(BinnedVolatility):
 
     def __init__(self, num_bins: int = 16, decay: float = 0.99) -> None:
         super().__init__()
+        check_count("num_bins", num_bins, 1)
         self.num_bins = num_bins
         self.u_squared = RunningMean((num_bins,), decay)
         self.w_squared = RunningMean((num_bins,), decay)

@@ -1,11 +1,10 @@
 """The same eta at every time."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from ndm.base.errors import InputError
+from ndm.base.ranges import check_number
 from ndm.parts.schedules import Schedule
 from ndm.parts.transforms import Transform
 from ndm.parts.volatilities.volatility import Volatility
@@ -16,8 +15,7 @@ class ConstantVolatility(Volatility):
 
     def __init__(self, value: float = 1.0) -> None:
         super().__init__()
-        if not (math.isfinite(value) and value >= 0):
-            raise InputError(f"eta = {value}", "a finite number >= 0", "0 is deterministic, 1 is DDPM")
+        check_number("eta", value, least=0, advice="0 is deterministic, 1 is DDPM")
         self.value = value
 
     def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:

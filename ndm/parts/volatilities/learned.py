@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ndm.base.ranges import check_count
 from ndm.parts.volatilities._bins import BinnedVolatility
 
 
@@ -12,6 +13,7 @@ class LearnedVolatility(BinnedVolatility):
     def __init__(self, num_bins: int = 16, start: float = 1.0) -> None:
         super().__init__()
         self.check_start(start)
+        check_count("num_bins", num_bins, 1)
         self.num_bins = num_bins
         self.log_eta = nn.Parameter(torch.full((num_bins,), start).log())
 

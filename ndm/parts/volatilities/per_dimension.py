@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ndm.base.ranges import check_shape
 from ndm.base.shapes import like_event
 from ndm.parts.schedules import Schedule
 from ndm.parts.transforms import Transform
@@ -18,7 +19,7 @@ class PerDimensionVolatility(Volatility):
     def __init__(self, event_shape: tuple[int, ...], start: float = 1.0) -> None:
         super().__init__()
         self.check_start(start)
-        self.event_shape = tuple(event_shape)
+        self.event_shape = check_shape(event_shape)
         self.log_eta = nn.Parameter(torch.full(self.event_shape, start).log())
 
     def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ndm.base.errors import InputError
+from ndm.base.ranges import check_number
 from ndm.parts.schedules import Schedule
 from ndm.parts.transforms import Transform
 from ndm.parts.volatilities.constant import ConstantVolatility
@@ -25,10 +25,7 @@ class RandomVolatility(ConstantVolatility):
 
     def __init__(self, ratio: float = 4.0) -> None:
         super().__init__(1.0)
-        if not 1 < ratio <= _LARGEST:
-            raise InputError(
-                f"ratio = {ratio}", f"more than 1, at most {_LARGEST:g}", "eta is drawn between 1/ratio and ratio"
-            )
+        check_number("ratio", ratio, above=1, most=_LARGEST, advice="eta is drawn between 1/ratio and ratio")
         self.ratio = ratio
 
     def eta(self, t: Tensor, schedule: Schedule, transform: Transform) -> Tensor:

@@ -1,12 +1,11 @@
 """The interface of a volatility: eta(t) >= 0 and its integral along gamma."""
 
-import math
 from abc import ABC, abstractmethod
 
 from torch import Tensor
 
-from ndm.base.errors import InputError
 from ndm.base.part import Part
+from ndm.base.ranges import check_number
 from ndm.parts.schedules import Schedule
 from ndm.parts.transforms import Transform
 
@@ -43,8 +42,7 @@ class Volatility(Part, ABC):
     @staticmethod
     def check_start(start: float) -> None:
         """Raise `InputError` unless a learned eta can start there."""
-        if not (math.isfinite(start) and start > 0):
-            raise InputError(f"eta that starts at {start}", "a finite number > 0", "1 is DDPM's")
+        check_number("start", start, above=0, advice="1 is DDPM's")
 
     def require_noise(self) -> None:
         """Raise `InputError` if eta is 0, where the bound is infinite and only sampling makes sense."""

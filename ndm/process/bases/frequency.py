@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ndm.base.errors import InputError
 from ndm.base.precision import matmul
+from ndm.base.ranges import check_count
 from ndm.base.spec import Spec
 from ndm.process.bases.basis import Basis
 
@@ -21,6 +22,8 @@ class CosineBasis(Basis):
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
+        check_count("height", height, 1)
+        check_count("width", width, 1)
         self.height, self.width = height, width
         self.rows: Tensor
         self.columns: Tensor

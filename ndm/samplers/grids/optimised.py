@@ -8,6 +8,8 @@ from torch import Tensor
 from ndm.base.errors import InputError
 from ndm.base.modes import evaluating, unmixed
 from ndm.base.noise import sample_noise
+from ndm.base.ranges import check_count, check_shape
+from ndm.base.seeds import check_seed
 from ndm.base.shapes import sum_event
 from ndm.model import NeuralDiffusion
 from ndm.parts.schedules import Schedule
@@ -60,9 +62,16 @@ class Optimised(Grid):
         fine: int = 64,
         seed: int = 0,
     ) -> None:
-        if samples < 2 or fine < _SHARE:
-            raise InputError(f"{samples} samples on {fine} fine steps", f"at least 2 and {_SHARE}")
-        self.model, self.shape, self.cond, self.fine, self.seed = model, (samples, *event_shape), cond, fine, seed
+        check_count("samples", samples, 2)
+        check_count("fine", fine, _SHARE)
+        check_seed(seed)
+        self.model, self.shape, self.cond, self.fine, self.seed = (
+            model,
+            (samples, *check_shape(event_shape)),
+            cond,
+            fine,
+            seed,
+        )
 
     @classmethod
     def for_model(cls, model: NeuralDiffusion, event_shape: tuple[int, ...] | None) -> "Optimised":

@@ -102,6 +102,8 @@ class UNet(Network):
         axes: int | None = None,
     ) -> None:
         super().__init__(event_shape, num_outputs, num_classes, num_values)
+        if axes is not None:
+            check_count("axes", axes, 1, len(_POOLS))
         num_axes = len(self.event_shape) - 1 if axes is None else axes
         colours, self.sizes = _divided(self.event_shape, num_axes)
         heights = _heights(self.sizes, len(multipliers))

@@ -139,9 +139,10 @@ class UNet(Network):
         self.leave = nn.Sequential(ImageNorm(widths[0]), SiLU(), zero_init(leave))
 
     def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
-        h = self.enter(channels_last(x.reshape(len(x), -1, *self.sizes)))
+        has_channels = len(self.event_shape) > len(self.sizes)
+        h = self.enter(channels_last(x if has_channels else x.unsqueeze(1)))
         h = self.leave(self.levels(h, self.embedding(t, cond)))
-        return h.contiguous().reshape(len(x), self.num_outputs, *self.event_shape)
+        return h.contiguous().unflatten(1, (self.num_outputs, -1) if has_channels else (self.num_outputs,))
 
 
 def _divided(event_shape: tuple[int, ...], axes: int) -> tuple[int, tuple[int, ...]]:

@@ -100,6 +100,10 @@ class Axis:
             return self._checked(name, _imported(f"the {self.kind} {name!r}", lambda: _attribute(module, attribute)))
         raise InputError(f"{self.kind} {name!r}", "one of " + ", ".join(sorted({*self.names(), *more})))
 
+    def find_function(self, name: str) -> Any:
+        """The function of the choice called `name`, which is a module, or the one that an entry point names itself."""
+        return self._function(self.find(name))
+
     def resolved(self, given: str | Choice, make: Callable[[str], Choice] | None = None) -> Choice:
         """What was given where a choice is asked for: an object as it is; a name as the choice of that name.
 
@@ -174,13 +178,16 @@ class Axis:
                 return candidate
         raise TypeError(f"{module.__name__} defines no {base.__name__} that is complete")
 
+    def _function(self, found: Any) -> Any:
+        return found if self.function is None else getattr(found, self.function, found)
+
     def _checked(self, name: str, found: Any) -> Any:
         """Check a choice that is not ours; raises `InputError` where it is not one of this kind."""
         if self.base is not None and not _is_choice(found, base := _attribute(*self.base.split(":"))):
             raise InputError(
                 f"{name!r} for the {self.kind}", f"a class derived from {base.__name__}, with all its methods"
             )
-        if self.function is not None and not callable(getattr(found, self.function, found)):
+        if self.function is not None and not callable(self._function(found)):
             raise InputError(
                 f"{name!r} for the {self.kind}", f"a module with a function {self.function}, or a function"
             )

@@ -64,11 +64,6 @@ def background(images: np.ndarray) -> np.ndarray:
     return (codes[counts.argmax()] // 256 ** np.arange(colours.shape[1]) % 256).astype(np.uint8)
 
 
-def webp_bits(images: np.ndarray) -> float:
-    """Bits per dimension of uint8 images (N, C, H, W) as one tiled picture in lossless WebP."""
-    return _webp(tiled(_pictures(images))) / images.size
-
-
 def bits(images: np.ndarray) -> Bits:
     """Bits per dimension of uint8 images (N, C, H, W) in all codecs."""
     pictures, content = _pictures(images), np.ascontiguousarray(images).tobytes()
@@ -87,7 +82,7 @@ def bits(images: np.ndarray) -> Bits:
 def quick_bits(images: np.ndarray) -> dict[str, float]:
     """Bits per dimension of uint8 images (N, C, H, W) in zlib, PNG and WebP, each of all images together, in a second.
 
-    WebP takes some percent more than `webp_bits`, in a twentieth of the time.
+    WebP takes some percent more than in `bits`, in a twentieth of the time.
     """
     sheet = tiled(_pictures(images))
     found = {

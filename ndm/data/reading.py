@@ -72,8 +72,7 @@ def _loader(name_or_path: str) -> tuple[Callable[..., Whole | DataSet], list[Any
     if not name_or_path.strip():
         raise InputError("no name of data", f"one of {', '.join(known)}, or a file")
     if name_or_path in known:
-        found = DATA_SETS.find(name_or_path)
-        return getattr(found, "load", found), []
+        return DATA_SETS.find_function(name_or_path), []
     for prefix, module in prefixes().items():
         if name_or_path.startswith(prefix):
             return module.load_name, [name_or_path.removeprefix(prefix)]
@@ -103,18 +102,12 @@ def _absent(path: Path) -> str:
 
 def formats() -> dict[str, Callable[[], Callable[..., Whole | DataSet]]]:
     """The file formats that are read, by suffix; a call finds the function that does it."""
-    theirs = {f".{name}": partial(_reader_of, name) for name in FORMATS.names()}
+    theirs = {f".{name}": partial(FORMATS.find_function, name) for name in FORMATS.names()}
     return theirs | {
         suffix: partial(getattr, module, "load_file")
         for module in _readers()
         for suffix in getattr(module, "SUFFIXES", ())
     }
-
-
-def _reader_of(name: str) -> Callable[..., Whole | DataSet]:
-    """The function of another package that reads files of that suffix: `load_file` of a module, or itself."""
-    found = FORMATS.find(name)
-    return found.load_file if hasattr(found, "load_file") else found  # type: ignore[no-any-return]
 
 
 def _readers() -> list[ModuleType]:

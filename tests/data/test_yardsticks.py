@@ -8,7 +8,7 @@ import tiny
 from scipy import stats
 
 from ndm.data import DataSet, Split
-from ndm.data.codecs import quick_bits, webp_bits
+from ndm.data.codecs import bits, quick_bits
 from ndm.data.yardsticks import GAUSSIAN, INDEPENDENT, UNIFORM, gaussian, histograms, independent_gaussians, yardsticks
 
 
@@ -89,7 +89,7 @@ def test_the_quick_webp_is_near_the_thorough_one():
     rng = np.random.default_rng(0)
     slopes = rng.uniform(-3, 3, (64, 1, 2, 1, 1)) * np.stack(np.mgrid[:16, :16])
     images = (128 + slopes.sum(2) + rng.normal(size=(64, 1, 16, 16))).astype(np.uint8)
-    assert webp_bits(images) == pytest.approx(quick_bits(images)["WebP"], rel=0.15)
+    assert bits(images).webp == pytest.approx(quick_bits(images)["WebP"], rel=0.15)
 
 
 def test_images_of_two_channels_are_compressed_too():

@@ -35,10 +35,10 @@ SMALLER = {
 }
 
 
-def train(source: str, recipe: str, words: str = "") -> dict:
-    """A run of two steps; its config.yaml."""
+def train(source: str, recipe: str, words: str = "", predictor: str = "") -> dict:
+    """A run of two steps of a small network, with more words and more options of its predictor; its config.yaml."""
     network, of_path = SMALL[source]
-    network = SMALLER.get(recipe, network)
+    network = SMALLER.get(recipe, network).replace("--predictor-options", f"--predictor-options {predictor}")
     if getattr(RECIPES[recipe], "MODEL", {}).get("transform") == "residual":
         words += f" --transform-options {of_path}"
     result = ndm(f"train {source} --run run --recipe {recipe} --max-steps 2 --threads 1 {network} {words}")
@@ -110,7 +110,8 @@ def test_what_is_given_goes_on_top_of_a_model(empty):
     config = train(
         "points.npz",
         "ddpm",
-        "--timesteps 7 --schedule-options gamma_min=-12 --predictor-options parameterisation=x width=8 depth=1",
+        "--timesteps 7 --schedule-options gamma_min=-12",
+        predictor="parameterisation=x",
     )
     assert (config["schedule"], config["timesteps"], config["schedule_options"]) == ("ddpm", 7, {"gamma_min": -12})
     assert config["predictor_options"]["parameterisation"] == "x"

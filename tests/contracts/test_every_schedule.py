@@ -15,7 +15,7 @@ FIELDS = ("gamma", "gamma_prime", "alpha", "sigma", "snr")
 
 @pytest.fixture(params=FOUND["schedule"])
 def schedule(request) -> Schedule:
-    return make("schedule", request.param, ()).double()
+    return make("schedule", request.param, (1,)).double()
 
 
 def grid(num: int = 101) -> torch.Tensor:

@@ -21,13 +21,11 @@ from ndm.training.monitors.metrics import Metrics
 from ndm.training.objective import Objective
 
 FULL = Path("/dev/full")
-WORDS = [
+WITHOUT_STEPS = [
     "train",
     "points.npy",
     "--batch-size",
     "4",
-    "--max-steps",
-    "6",
     "--log-every",
     "1",
     "--save-every",
@@ -38,6 +36,7 @@ WORDS = [
     "--threads",
     "1",
 ]
+WORDS = [*WITHOUT_STEPS, "--max-steps", "6"]
 pytestmark = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
 
 
@@ -145,7 +144,7 @@ def test_a_place_without_room_for_tensorboard_is_a_line_before_training(capfd):
     Path("run/tensorboard").rename("elsewhere")
     Path("run/tensorboard").write_text("a file")
     capfd.readouterr()
-    assert main([*WORDS, "--run", "run", "--max-steps", "8"]) == 1
+    assert main([*WITHOUT_STEPS, "--run", "run", "--max-steps", "8"]) == 1
     said = capfd.readouterr().err
     assert said.count("\n") == 1 and "run/tensorboard cannot be written" in said
     assert tensors(Path("run")) == before
@@ -168,7 +167,7 @@ def test_pictures_without_room_stop_the_run_which_saves_its_step(capfd, plain_na
 
 
 def test_a_failure_whose_batch_finds_no_room_still_says_what_is_not_finite(capfd, plain_names):
-    assert main([*WORDS, "--run", "run", "--max-steps", "2"]) == 0
+    assert main([*WITHOUT_STEPS, "--run", "run", "--max-steps", "2"]) == 0
     before = tensors(Path("run"))
     fill(Path("run/.failure-00000002.npz.writing"))
     forward = Objective.forward
@@ -189,7 +188,7 @@ def test_a_run_whose_lock_cannot_be_written_is_refused(capfd):
     Path("run/.lock").unlink()
     os.mkdir("run/.lock")
     capfd.readouterr()
-    assert main([*WORDS, "--run", "run", "--max-steps", "8"]) == 2
+    assert main([*WITHOUT_STEPS, "--run", "run", "--max-steps", "8"]) == 2
     said = capfd.readouterr().err
     assert said.count("\n") == 1
     assert "run/.lock, which cannot be written (Is a directory); expected a file, not a folder; move it away" in said

@@ -22,19 +22,8 @@ from ndm.training.objective import Objective
 
 FULL = Path("/dev/full")
 WITHOUT_STEPS = [
-    "train",
-    "points.npy",
-    "--batch-size",
-    "4",
-    "--log-every",
-    "1",
-    "--save-every",
-    "100",
-    "--predictor-options",
-    "width=8",
-    "depth=1",
-    "--threads",
-    "1",
+    *("train", "points.npy", "--batch-size", "4", "--log-every", "1", "--save-every", "100"),
+    *("--predictor-options", "width=8", "depth=1", "--threads", "1"),
 ]
 WORDS = [*WITHOUT_STEPS, "--max-steps", "6"]
 pytestmark = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")

@@ -77,6 +77,30 @@ def test_the_reconstruction_is_exact_in_float64(num_levels, gamma, default) -> N
     assert_close(-decoder.log_prob(x, level.alpha * x + level.sigma * noise, level), expected, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("gamma", [-13.3, -9.0, -3.0])
+@pytest.mark.parametrize("num_levels", [2, 17, 256])
+def test_the_reconstruction_of_many_dimensions_is_the_mean_over_all_noise(num_levels, gamma) -> None:
+    """Whatever noise it is given; and its derivative in gamma is that of the mean."""
+    decoder = ndm.DiscretisedDecoder(num_levels).double()
+    levels = torch.tensor(sorted({0, 1, num_levels // 3, num_levels - 1}))
+    noise = torch.linspace(-9, 9, 289, dtype=torch.float64)
+    weights = torch.exp(-(noise**2) / 2) * (noise[1] - noise[0]) / math.sqrt(2 * math.pi)
+
+    def mean(gamma: float) -> torch.Tensor:
+        level = ndm.schedules.LinearSchedule(gamma)(ZERO)
+        k = levels[:, None].expand(-1, len(noise)).reshape(-1, 1)
+        terms = exact_reconstruction(decoder, k, level, noise.expand(len(levels), -1).reshape(-1, 1))
+        return terms.reshape(len(levels), -1) @ weights
+
+    schedule = ndm.schedules.LearnedLinearSchedule(gamma).double()
+    x = decoder.from_integers(levels[:, None].expand(-1, 20_000), torch.float64)
+    found = decoder.reconstruction(x, schedule(ZERO), torch.full_like(x, math.nan))
+    assert_close(found, 20_000 * mean(gamma), rtol=1e-10, atol=1e-7)
+    (slope,) = torch.autograd.grad(found.sum(), schedule.gamma_0)
+    expected = 20_000 * (mean(gamma + 1e-4) - mean(gamma - 1e-4)).sum() / 2e-4
+    assert_close(slope, expected, rtol=1e-5, atol=1e-3)
+
+
 @pytest.fixture(params=["one number", "one for each dimension"])
 def scaled(request) -> ndm.GaussianDecoder:
     """A decoder of two dimensions with a loc and a scale."""

@@ -21,6 +21,7 @@ from ndm.parts.decoders.decoder import Decoder
 from ndm.parts.schedules import NoiseLevel
 
 _NEAR = 32  # levels on each side of z_0 that are summed one by one
+_FARTHEST = 8.5  # noise of the mean over all noise
 _OFF = 5e-4  # of the distance of two levels, by which data may miss one
 _OFF_AT_MOST = 0.25
 _ROUNDING = 2 * torch.finfo(torch.float32).eps  # of data that were float32 once, by any formula
@@ -112,24 +113,39 @@ class DiscretisedDecoder(Decoder):
         return sum_event(log_probs.gather(-1, self.to_integers(x)[..., None])[..., 0])
 
     def reconstruction(self, x: Tensor, level: NoiseLevel, noise: Tensor) -> Tensor:
-        """-log p(x | z_0) at z_0 = alpha x + sigma noise, (B,): log sum_k exp(u_k (n - u_k / 2)), u_k = s m_k,
-        with s the distance of two levels in units of sigma / alpha, n the noise, m_k the levels from x to the k-th.
+        """E[-log p(x | z_0)] at z_0 = alpha x + sigma n with n ~ N(0, I), (B,).
+
+        A term depends on the level of x_i alone, and is the same for the k-th level from below and from above. So the
+        expectation of each of L / 2 levels serves all dimensions, where these are many: it is computed by the
+        trapezoidal rule, exact to rounding. Few dimensions take the one sample n = `noise`.
+        """
+        s = 2 / (self.num_levels - 1) * level.alpha / level.sigma
+        at_x = self.to_integers(x)
+        nodes, weights = _normal_quadrature(x)
+        half = (self.num_levels + 1) // 2
+        if s.ndim or half * len(nodes) > x.numel():
+            return sum_event(self._surprise(at_x, like_event(s, x), noise))
+        k = torch.arange(half, device=x.device)[:, None].expand(-1, len(nodes))
+        expected = self._surprise(k, s, nodes.expand_as(k)) @ weights
+        return sum_event(expected[torch.minimum(at_x, self.num_levels - 1 - at_x)])
+
+    def _surprise(self, k: Tensor, s: Tensor, noise: Tensor) -> Tensor:
+        """-log p(x_i = v_k | z_0) at z_0 = alpha v_k + sigma n, of the shape of k, with n the noise:
+        log sum_j exp(u_j (n - u_j / 2)), u_j = s (j - k), s the distance of two levels in units of sigma / alpha.
 
         All levels are summed where they are few, and otherwise those near z_0; for the rest see `_beyond`. How many are
         needed depends on s, which the host does not know: to ask would stop an accelerator in every step.
         """
-        s = like_event(2 / (self.num_levels - 1) * level.alpha / level.sigma, x)
-        at_x = self.to_integers(x)
         terms = min(self.num_levels, 2 * _NEAR + 1)
-        first = torch.zeros_like(at_x)
+        first = torch.zeros_like(k)
         if terms < self.num_levels:
-            first = (at_x + (noise / s.detach()).round()).clamp(_NEAR, self.num_levels - 1 - _NEAR).long() - _NEAR
-        near, _, _ = NearLevels.apply(s, noise, (first - at_x).to(noise), terms)
+            first = (k + (noise / s.detach()).round()).clamp(_NEAR, self.num_levels - 1 - _NEAR).long() - _NEAR
+        near, _, _ = NearLevels.apply(s, noise, (first - k).to(noise), terms)
         if terms < self.num_levels:
-            ends = [((edge - at_x).to(noise) - 0.5) * s - noise for edge in (0, first, first + terms, self.num_levels)]
+            ends = [((edge - k).to(noise) - 0.5) * s - noise for edge in (0, first, first + terms, self.num_levels)]
             beyond = _beyond(ends[0], ends[1], s) + _beyond(ends[2], ends[3], s)
             near = near + torch.log1p(beyond * torch.exp(0.5 * noise**2 - near))
-        return sum_event(near)
+        return near
 
     def sample(self, z_0: Tensor, level: NoiseLevel, uniform: Tensor) -> Tensor:
         cumulative = self.log_probs(z_0, level).exp().cumsum(-1)
@@ -188,6 +204,18 @@ class NearLevels(Function):
         change = torch.zeros_like(mean)
         change = change if s_prime is None else change + (n * mean - s * square) * s_prime
         return change if n_prime is None else change + s * mean * n_prime, None, None
+
+
+def _normal_quadrature(like: Tensor) -> tuple[Tensor, Tensor]:
+    """Nodes and weights of the mean over a standard normal number, of the type and on the device of `like`.
+
+    The trapezoidal rule from -8.5 to 8.5. A term of `_surprise` is log(1 + exp(s (n - s / 2))) and the like, with
+    singularities at s / 2 +- i pi / s: the rule with steps h errs by exp(-2 pi^2 / (s h) - s^2 / 8), which is below
+    3e-8 for every s at h = 1/4, and below 2e-12 at h = 1/8.
+    """
+    steps = 4 if like.dtype == torch.float32 else 8
+    nodes = torch.linspace(-_FARTHEST, _FARTHEST, round(2 * _FARTHEST * steps) + 1, dtype=like.dtype, device=like.device)
+    return nodes, torch.exp(-(nodes**2) / 2) / (steps * math.sqrt(2 * math.pi))
 
 
 def _with_levels(value: Tensor) -> Tensor:

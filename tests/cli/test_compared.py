@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 import zipfile
 from pathlib import Path
 
@@ -45,6 +46,22 @@ def test_a_model_better_than_all_says_nothing(workplace):
     assert result.code == 0 and warnings(result.out) == []
     found = kept("new")
     assert found["model"]["nelbo"] < found["yardsticks"]["independent dimensions"] and found["unit"] == "nats"
+
+
+def test_sound_is_compared_with_flac_or_it_is_said_why_not(workplace, monkeypatch):
+    """Noise, half of it quiet: each block of FLAC says how loud it is, and a model of one step does not know."""
+    noise = np.random.default_rng(0).integers(-(2**13), 2**13, (600, 200))
+    np.savez("sound.npz", x=np.where(np.arange(600)[:, None] % 2, noise, noise // 2**10).astype(np.int16))
+    words = f"train sound.npz --data-options dequantise=true --max-steps 1 {TINY_MLP}"
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "soundfile", None)
+        (line,) = warnings(ndm(f"{words} --run without").out)
+    assert line.endswith("; FLAC is not measured (no package 'soundfile': pip install 'ndm[audio]')")
+    assert "FLAC" not in kept("without")["yardsticks"] and kept("without")["absent"].keys() == {"FLAC"}
+    pytest.importorskip("soundfile")
+    (line,) = warnings(ndm(f"{words} --run with").out)
+    assert "not measured" not in line and kept("with")["absent"] == {}
+    assert f"FLAC ({kept('with')['yardsticks']['FLAC']:.3f})" in line
 
 
 def test_the_same_command_again_measures_nothing_and_says_the_same(workplace, monkeypatch):

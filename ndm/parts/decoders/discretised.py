@@ -214,7 +214,9 @@ def _normal_quadrature(like: Tensor) -> tuple[Tensor, Tensor]:
     3e-8 for every s at h = 1/4, and below 2e-12 at h = 1/8.
     """
     steps = 4 if like.dtype == torch.float32 else 8
-    nodes = torch.linspace(-_FARTHEST, _FARTHEST, round(2 * _FARTHEST * steps) + 1, dtype=like.dtype, device=like.device)
+    nodes = torch.linspace(
+        -_FARTHEST, _FARTHEST, round(2 * _FARTHEST * steps) + 1, dtype=like.dtype, device=like.device
+    )
     return nodes, torch.exp(-(nodes**2) / 2) / (steps * math.sqrt(2 * math.pi))
 
 

@@ -183,3 +183,13 @@ def test_a_changed_byte_is_refused_or_harmless(tmp_path, place, value, suffix):
     except InputError:
         return
     assert np.isfinite(dataset.train.x).all()
+
+
+def test_the_noise_of_each_dimension_is_independent_of_all_others(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 9, (50, 30, 40)))
+    x = data.read(str(tmp_path / "x.npy"), {"dequantise": True}).examples.x.reshape(50, -1)
+    noise = x.astype(np.float64) - np.floor(x)
+    assert len(np.unique(noise, axis=1).T) == 1200
+    correlations = np.corrcoef(noise.T)[np.triu_indices(1200, 1)]
+    assert abs(correlations.mean()) < 1e-3 and correlations.std() == pytest.approx(1 / 7, rel=0.02)  # 1 / sqrt(n - 1)
+    assert np.abs(correlations).max() < 0.8

@@ -111,6 +111,14 @@ def test_a_compressed_array_beyond_memory_is_one_line_that_names_the_file(empty,
     assert "big.npz, whose x is compressed, which takes about" in result.err and not Path("new").exists()
 
 
+def test_noise_that_memory_does_not_hold_is_one_line_that_names_the_file(empty, monkeypatch):
+    np.savez("big.npz", x=np.arange(64_000).reshape(2000, 32))
+    monkeypatch.setattr("ndm.base.memory.available", lambda: 1e6)
+    result = ndm(f"train big.npz --data-options dequantise=true --run new --max-steps 2 {TINY_MLP}")
+    assert result.code == 2 and result.err.count("\n") == 1 and not Path("new").exists()
+    assert "big.npz with noise, which takes about" in result.err and "save float32" in result.err
+
+
 def test_an_array_that_says_it_is_larger_than_memory_is_one_line_that_names_the_file(empty):
     with zipfile.ZipFile("cut.npz", "w") as archive, archive.open("x.npy", "w") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (2**50, 2)})

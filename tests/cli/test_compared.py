@@ -111,6 +111,25 @@ def test_a_compressed_array_beyond_memory_is_one_line_that_names_the_file(empty,
     assert "big.npz, whose x is compressed, which takes about" in result.err and not Path("new").exists()
 
 
+def test_an_array_beyond_memory_that_is_not_compressed_is_no_case_for_savez(empty, monkeypatch):
+    np.savez("big.npz", x=np.zeros((2000, 8, 8), np.uint8))
+    monkeypatch.setattr("ndm.base.memory.available", lambda: 1000.0)
+    result = ndm("data check big.npz")
+    assert result.code == 2 and result.err.count("\n") == 1 and "np.savez" not in result.err
+    assert "big.npz, whose x is read at once, which takes about" in result.err
+
+
+@pytest.mark.parametrize("width", [1, 5])
+def test_a_table_that_memory_does_not_hold_is_one_line_that_names_the_file(empty, monkeypatch, width):
+    pyarrow = pytest.importorskip("pyarrow")
+    columns = {"a": np.arange(50.0).tolist(), "b": np.zeros((50, width)).tolist()}
+    pytest.importorskip("pyarrow.parquet").write_table(pyarrow.table(columns), "big.parquet")
+    monkeypatch.setattr("ndm.base.memory.available", lambda: 1000.0)
+    result = ndm("data check big.parquet")
+    assert result.code == 2 and result.err.count("\n") == 1
+    assert f"big.parquet of {50 + 50 * width} values, which takes about" in result.err
+
+
 def test_noise_that_memory_does_not_hold_is_one_line_that_names_the_file(empty, monkeypatch):
     np.savez("big.npz", x=np.arange(64_000).reshape(2000, 32))
     monkeypatch.setattr("ndm.base.memory.available", lambda: 1e6)

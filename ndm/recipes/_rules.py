@@ -78,7 +78,7 @@ class Choice:
         fit = f"{self.steps:,} steps" if self.seconds is None else f"about {_rounded(self.steps):,} steps fit"
         words = [f"{fit}, of {self.batch_size} examples"]
         words += [] if self.seconds is None else [f"{1e3 * self.seconds:.3g} ms a step"]
-        words += [] if self.passes is None else [f"{self.passes:.3g} passes over the data"]
+        words += [] if self.passes is None else [f"{_digits(self.passes)} passes over the data"]
         words += [f"expected: {ratio:.2f} of the bits of lossless WebP" for ratio in self._expected()]
         return f"steps: {', '.join(words)}"
 
@@ -232,7 +232,7 @@ def _of_length(found: Choice, settled: Settled, rung: Rung) -> Iterator[tuple[st
     steps, passes = found.steps, found.passes
     if rung.network == table.UNET.name:
         dropout = table.DROPOUT if passes is not None and passes > table.MANY_PASSES else 0.0
-        reason = "data without an end" if passes is None else f"{passes:.3g} passes over the data"
+        reason = "data without an end" if passes is None else f"{_digits(passes)} passes over the data"
         yield "predictor_options.dropout", Chosen(dropout, reason)
     of, (least, most) = f"for {steps:,} steps", table.AVERAGES
     yield "warmup_steps", Chosen(min(table.MOST_WARM_UP, int(steps * table.WARM_UP)), of)
@@ -258,6 +258,11 @@ def _duration(seconds: float) -> str:
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:g}{unit}"
     return f"{seconds:g}s"
+
+
+def _digits(number: float) -> str:
+    """Write a number with three digits, or all those before the point."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def _rounded(number: int) -> int:

@@ -13,6 +13,7 @@ from ndm.recipes import SECONDS, Choice, Rung, Settled, choose, facts_of, measur
 from ndm.runs.folder import CONFIGURATION
 from ndm.training.pace import device, native_precisions, seconds_per_step
 from ndm.training.parallel import make_accelerator
+from ndm.training.start import check
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,11 @@ def planned(settled: Settled, data: DataSet, run: Path) -> Plan:
     machine a step takes another time. The first of several processes chooses for all.
 
     Raises:
-        InputError: for a budget of time that is too short for the smallest network.
+        InputError: for a setting that cannot be, and a budget of time that is too short for the smallest network.
     """
     if settled.is_whole:
         return Plan(settled.config({}), None)
+    check(settled.config({}))
     if (kept := _kept(run)) is not None:
         by_default = {} if any(settled.get(limit) for limit in BUDGET) else {"max_seconds": SECONDS}
         return Plan(_named(settled.config(kept | by_default), kept), None)

@@ -4,23 +4,29 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from ndm.config import Config
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.nn.embeddings import ConditionEmbedding
+from ndm.training.defaults import Plan
 from ndm.training.pace import TrialStep, device
 from ndm.training.source import begin
 from ndm.training.start import check, new_model
 
 
-def dry_run(config: Config, data: DataSet, console: Console) -> None:
-    """Print the resolved configuration, the parameters of each part, the FLOPs of a step and the expected time."""
+def dry_run(plan: Plan, data: DataSet, console: Console) -> None:
+    """Print the resolved configuration, what was chosen and why, parameters, FLOPs of a step, and the expected time."""
+    config = plan.config
     check(config)
     model = new_model(config, data)
     begun = [] if config.from_model is None else begin(model, config, data)
     step = TrialStep(model, config, data)
     print("\n".join([config.to_yaml(data, data.name).rstrip(), *begun]))
 
+    if plan.choice is not None:
+        chosen = Table("chosen", "value", "reason")
+        for name, (value, reason) in plan.choice.settings.items():
+            chosen.add_row(name, str(value), reason)
+        console.print(chosen)
     table = Table("part", "class", "parameters")
     for name, part in model.named_children():
         table.add_row(name, type(part).__name__, f"{sum(p.numel() for p in part.parameters()):,}")

@@ -155,7 +155,8 @@ def test_a_dry_run_explains_every_choice(empty, measures):
     write_data(empty)
     result = ndm("train images.npz --run run --budget 10m --dry-run")
     assert result.code == 0 and not Path("run").exists()
-    rows = re.findall(r"^│ (\S+) +│ (\S.*?) +│ (\S.*?) +│$", result.out[result.out.index("reason") :], re.M)
+    table = result.out[result.out.index("chosen  ") : result.out.index("┃ part")]
+    rows = re.findall(r"^│ (\S+) +│ (\S.*?) +│ (\S.*?) +│$", table, re.M)
     chosen = {name: value for name, value, _ in rows}
     assert chosen["predictor_options.channels"] == "128" and chosen["learning_rate"] == "0.002"
     assert all(reason for *_, reason in rows) and {"batch_size", "warmup_steps", "ema_decay"} <= chosen.keys()

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from ndm.base.errors import InputError
 from ndm.cli.arguments.train import Train
@@ -13,7 +12,7 @@ from ndm.config import BUDGET, budget
 from ndm.data import DataSet, load, source_of
 from ndm.evaluation import yardsticks
 from ndm.evaluation.progress import ProgressPictures
-from ndm.recipes import Choice, settle
+from ndm.recipes import settle
 from ndm.runs.checkpoint import saved_step
 from ndm.training.choices import check_choices
 from ndm.training.defaults import Plan, planned
@@ -35,9 +34,7 @@ def run(told: Train) -> int:
         raise InputError(f"the run folder {folder} within the data {source}", "one beside them", "say --run FOLDER")
     plan = planned(settle(told.recipe, data, given, begun), data, folder)
     if told.dry_run:
-        dry_run(plan.config, data, Console())
-        if plan.choice is not None:
-            Console().print(_table(plan.choice))
+        dry_run(plan, data, Console())
         say_notes(data.name, data.notes)
         return 0
     try:
@@ -55,14 +52,6 @@ def _budget(told: Train) -> dict[str, Any]:
     if said := [name for name in BUDGET if told.config.get(name) is not None]:
         raise InputError(f"--budget {told.budget} and --{said[0].replace('_', '-')}", "one of them", "leave one out")
     return budget(told.budget)
-
-
-def _table(choice: Choice) -> Table:
-    """What was chosen, and why."""
-    table = Table("chosen", "value", "reason")
-    for name, (value, reason) in choice.settings.items():
-        table.add_row(name, str(value), reason)
-    return table
 
 
 def _train(plan: Plan, data: DataSet, folder: Path, source: str) -> int:

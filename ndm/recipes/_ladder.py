@@ -38,7 +38,7 @@ class Family:
         batch_size: examples in a step.
         schedule_rate: factor on the learning rate of the schedule's end points.
         threads: of the CPU; None for all.
-        precisions: that are worth trying.
+        varies: whether other threads and precisions are worth trying.
         rows: from the smallest.
     """
 
@@ -49,7 +49,7 @@ class Family:
     batch_size: int
     schedule_rate: float
     threads: int | None
-    precisions: tuple[str, ...]
+    varies: bool
     rows: tuple[Row, ...]
 
 
@@ -61,7 +61,7 @@ UNET = Family(
     batch_size=16,
     schedule_rate=2.0,
     threads=None,
-    precisions=("float32", "bf16"),
+    varies=True,
     rows=(
         Row(16, 1500, 8e-3),
         Row(24, 1500, 8e-3),
@@ -80,7 +80,7 @@ MLP = Family(
     batch_size=512,
     schedule_rate=10.0,
     threads=1,  # more would wait for each other: the operations are small
-    precisions=("float32",),
+    varies=False,
     rows=(Row(64, 4000, 2e-3), Row(128, 4000, 2e-3), Row(256, 8000, 2e-3), Row(512, 16_000, 2e-3)),
 )
 FAMILIES = {family.name: family for family in (UNET, MLP)}
@@ -97,7 +97,7 @@ VALIDATIONS, CHECKPOINTS, LINES = Calendar(20, 20, 10_000), Calendar(10, 50, 10_
 GAMMA = {32: (-8.0, 6.0), 64: (-10.0, 6.0), 256: (-13.3, 5.0)}  # the ends for up to so many levels
 GAMMA_OF_REAL = (-10.0, 6.0)
 CATEGORICAL = 32  # levels, up to which the parameterisation is categorical
-FASTER = 0.9  # of the time in float32, from which bf16 is faster
+FASTER, HOPELESS = 0.9, 3.0  # of the time of a step: from here another way is better, or is not tried on larger rungs
 EXPECTED: dict[float, float | None] = {120.0: None, 600.0: None, 3600.0: None}  # bits by WebP's, after so many seconds
 
 
@@ -113,7 +113,7 @@ class Rung:
     learning_rate: float
     schedule_rate: float
     threads: int | None
-    precisions: tuple[str, ...]
+    varies: bool
     precision: str = "float32"
 
 
@@ -154,7 +154,7 @@ def _rung(family: Family, row: Row, network: str, options: Mapping[str, Any], si
         row.learning_rate,
         family.schedule_rate,
         family.threads,
-        family.precisions,
+        family.varies,
     )
 
 

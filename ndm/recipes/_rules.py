@@ -1,8 +1,9 @@
 """Rules for what is left open: settings that fit the data, the machine and the budget, each with a reason."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ndm.base.axes import PREDICTORS
@@ -93,7 +94,7 @@ def choose(
     facts: Facts,
     settled: Settled,
     seconds_per_step: Callable[[Rung], float],
-    native: tuple[str, ...] = ("float32",),
+    ways: Mapping[str, Sequence[Any]] = MappingProxyType({}),
     shares: int = 1,
 ) -> Choice:
     """Choose what is not `settled`.
@@ -105,7 +106,7 @@ def choose(
         facts: of the data.
         settled: what is given, with what it is given on top of.
         seconds_per_step: measures a rung; raises `InputError` where memory does not hold it.
-        native: precisions in which the device computes.
+        ways: values of precision and threads that the machine can be tried with, the first of each first.
         shares: equal parts of a batch, of which its size must be a multiple.
 
     Raises:
@@ -121,7 +122,8 @@ def choose(
         rung, seconds, steps = enough[-1], None, most_steps
         why = _why_of_steps(rungs, len(enough), steps)
     else:
-        rung, seconds, why = _climb(enough, most_seconds, seconds_per_step, native)
+        open_ways = {name: values for name, values in ways.items() if name not in settled.values}
+        rung, seconds, why = _climb(enough, most_seconds, _Fastest(seconds_per_step, open_ways))
         steps = int(min(most_steps or math.inf, most_seconds / seconds))
     why = "the one that is given" if len(rungs) == 1 else why
     found = Choice({}, facts, rung.size, why, steps, seconds, rung.batch_size)
@@ -139,20 +141,17 @@ def measured(facts: Facts, settled: Settled, rung: Rung) -> Config:
 def _fitted(rung: Rung, facts: Facts, settled: Settled, shares: int) -> Rung:
     """The rung with what is settled, and a batch that the data and the processes can give."""
     most = rung.batch_size if facts.num_examples is None else min(rung.batch_size, facts.num_examples)
-    precision = settled.get("precision")
     return replace(
         rung,
         batch_size=settled.get("batch_size", max(shares, most // shares * shares)),
-        precision=precision or rung.precision,
-        precisions=rung.precisions if precision is None else (precision,),
+        precision=settled.get("precision", rung.precision),
+        threads=settled.get("threads", rung.threads),
     )
 
 
-def _climb(
-    rungs: list[Rung], most: float, seconds_per_step: Callable[[Rung], float], native: tuple[str, ...]
-) -> tuple[Rung, float, str]:
+def _climb(rungs: list[Rung], most: float, fastest: "_Fastest") -> tuple[Rung, float, str]:
     """The largest rung of which enough steps fit into `most` seconds, the seconds of a step, and why it is that one."""
-    best, seconds = _fastest(rungs[0], seconds_per_step, native)
+    best, seconds = fastest(rungs[0])
     fit, length = int(most / seconds), _duration(most)
     if fit < table.FEWEST_STEPS:
         raise InputError(
@@ -165,7 +164,7 @@ def _climb(
         return best, seconds, f"the smallest, as {fit:,} of its steps fit into {length}"
     for rung in rungs[1:]:
         try:
-            larger, its_seconds = _fastest(rung, seconds_per_step, native)
+            larger, its_seconds = fastest(rung)
         except InputError:
             return best, seconds, f"memory does not hold {rung.size}"
         if (fit := int(most / its_seconds)) < rung.fewest_steps:
@@ -175,17 +174,32 @@ def _climb(
     return best, seconds, "the largest that there is"
 
 
-def _fastest(rung: Rung, seconds_per_step: Callable[[Rung], float], native: tuple[str, ...]) -> tuple[Rung, float]:
-    """The rung in the precision in which it is fastest, and the seconds of a step."""
-    first, *others = rung.precisions
-    best = replace(rung, precision=first)
-    seconds = seconds_per_step(best)
-    for precision in (each for each in others if each in native):
-        other = replace(rung, precision=precision)
-        found = seconds_per_step(other)
-        if found < table.FASTER * seconds:
-            best, seconds = other, found
-    return best, seconds
+class _Fastest:
+    """Finds the way in which a rung is fastest; one that was hopeless on a smaller rung is not tried again.
+
+    That is more than a saving: where other programs hold the cores, a step on all threads can take a hundred times as
+    long as on one.
+    """
+
+    def __init__(self, seconds_per_step: Callable[[Rung], float], ways: Mapping[str, Sequence[Any]]) -> None:
+        self.seconds_per_step, self.ways = seconds_per_step, {name: list(values) for name, values in ways.items()}
+
+    def __call__(self, rung: Rung) -> tuple[Rung, float]:
+        """The rung in its fastest way, and the seconds of a step."""
+        ways = dict(self.ways) if rung.varies else {}
+        best = replace(rung, **{name: values[0] for name, values in ways.items()})
+        seconds = self.seconds_per_step(best)
+        for name, (_, *others) in ways.items():
+            left = []
+            for value in others:
+                other = replace(best, **{name: value})
+                found = self.seconds_per_step(other)
+                if found < table.FASTER * seconds:
+                    value, best, seconds = getattr(best, name), other, found
+                if found < table.HOPELESS * seconds:
+                    left.append(value)
+            self.ways[name] = [getattr(best, name), *left]
+        return best, seconds
 
 
 def _why_of_steps(rungs: list[Rung], enough: int, steps: int) -> str:
@@ -211,11 +225,12 @@ def _of_rung(facts: Facts, settled: Settled, rung: Rung, why: str = "") -> Itera
     )
     yield "batch_size", Chosen(rung.batch_size, "all examples" if few else f"as for every {rung.network}")
     is_exact = rung.precision == "float32"
-    yield "precision", Chosen(rung.precision, "exact" if is_exact else f"below {table.FASTER} of the time of float32")
+    yield "precision", Chosen(rung.precision, "exact" if is_exact else "measured faster than float32")
     yield "learning_rate", Chosen(rung.learning_rate, f"for {rung.size}")
     yield "schedule_rate", Chosen(rung.schedule_rate, f"as for every {rung.network}")
     if rung.threads is not None:
-        yield "threads", Chosen(rung.threads, "more would wait for each other: operations are small")
+        why_few = "measured faster than all" if rung.varies else "operations are small: more would wait for each other"
+        yield "threads", Chosen(rung.threads, why_few)
 
     levels, ends = facts.num_levels, table.GAMMA_OF_REAL
     if levels is not None:

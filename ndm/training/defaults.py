@@ -11,7 +11,7 @@ from ndm.config import BUDGET, Config, read_yaml
 from ndm.data import DataSet
 from ndm.recipes import SECONDS, Choice, Rung, Settled, choose, facts_of, measured
 from ndm.runs.folder import CONFIGURATION
-from ndm.training.pace import device, native_precisions, seconds_per_step
+from ndm.training.pace import device, seconds_per_step, ways
 from ndm.training.parallel import make_accelerator
 from ndm.training.start import check
 
@@ -48,12 +48,12 @@ def planned(settled: Settled, data: DataSet, run: Path) -> Plan:
     if settled.is_whole:
         return Plan(settled.config({}), None)
     check(settled.config({}))
-    if (kept := _kept(run)) is not None:
-        by_default = {} if any(settled.get(limit) for limit in BUDGET) else {"max_seconds": SECONDS}
-        return Plan(_named(settled.config(kept | by_default), kept), None)
     if Processes().number > 1:
         make_accelerator()  # chooses how processes on its devices talk to each other
     processes = Processes().join()
+    if (kept := processes.by_first(lambda: _kept(run))) is not None:
+        by_default = {} if any(settled.get(limit) for limit in BUDGET) else {"max_seconds": SECONDS}
+        return Plan(_named(settled.config(kept | by_default), kept), None)
     choice = processes.by_first(lambda: _chosen(settled, data, processes.number))
     return Plan(_named(settled.config(choice.values), choice.values), choice)
 
@@ -64,7 +64,7 @@ def _chosen(settled: Settled, data: DataSet, number: int) -> Choice:
     def seconds(rung: Rung) -> float:
         return seconds_per_step(measured(facts, settled, rung), data, number)
 
-    return choose(facts, settled, seconds, native_precisions(), shares=number * settled.get("accumulate", 1))
+    return choose(facts, settled, seconds, ways(), shares=number * settled.get("accumulate", 1))
 
 
 def _named(config: Config, chosen: Mapping[str, Any]) -> Config:

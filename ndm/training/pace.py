@@ -32,7 +32,7 @@ from ndm.training.room import require_room
 from ndm.training.start import new_model, prepare_network
 
 _WARM_UPS, _TIMED = 2, 10  # steps
-_SLOW = 0.4  # seconds, after which no further step is timed
+_SLOW, _VERY_SLOW = 0.4, 5.0  # seconds, after which no further step is timed; in which the first has no warm-up left
 _MOST_KEPT = 1000  # paces
 _MATTERS = (  # to the time of a step
     *("schedule", "schedule_options", "transform", "transform_options", "predictor", "predictor_options"),
@@ -92,9 +92,11 @@ class TrialStep:
         self.step += 1
 
     def seconds(self) -> float:
-        """The median time of a few steps, after two to warm up; of slow ones, of one after one."""
+        """The median time of a few steps, after two to warm up; of slow ones, of one after one, or of the first."""
         for _ in range(_WARM_UPS):
-            if self._timed() > _SLOW:
+            if (first := self._timed()) > _VERY_SLOW:
+                return first
+            if first > _SLOW:
                 break
         times = [self._timed()]
         while len(times) < _TIMED and sum(times) < _SLOW:
@@ -136,14 +138,16 @@ def seconds_per_step(config: Config, data: DataSet, number: int = 1) -> float:
     return found
 
 
-def native_precisions() -> tuple[str, ...]:
-    """The precisions in which the device of the training computes by itself."""
+def ways() -> dict[str, list[Any]]:
+    """Values of settings that may make a step faster on this machine: one thread or all; bf16 where it is native."""
+    found: dict[str, list[Any]] = {}
     if torch.cuda.is_available():
         has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         able = torch.cpu.get_capabilities()
         has_bf16 = any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
-    return ("float32", "bf16") if has_bf16 else ("float32",)
+        found |= {"threads": [1, None]} if torch.get_num_threads() > 1 else {}
+    return found | ({"precision": ["float32", "bf16"]} if has_bf16 else {})
 
 
 def device() -> str:

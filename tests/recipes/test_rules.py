@@ -1,6 +1,7 @@
 """The rules: pure functions of facts, of what is given, and of the time of a step."""
 
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -22,13 +23,13 @@ DATA = DataSet(
 )
 
 
-def chosen(facts: Facts = IMAGES, pace=None, native=("float32",), shares: int = 1, **given) -> Choice:
+def chosen(facts: Facts = IMAGES, pace=None, ways=MappingProxyType({}), shares: int = 1, **given) -> Choice:
     """What is chosen beside what is given; without a pace there must be no measure."""
 
     def unmeasured(rung: Rung) -> float:
         raise AssertionError("measured")
 
-    return choose(facts, settle(None, DATA, given), pace or unmeasured, native, shares)
+    return choose(facts, settle(None, DATA, given), pace or unmeasured, ways, shares)
 
 
 def size(choice: Choice) -> int:
@@ -98,13 +99,33 @@ def test_bfloat16_is_taken_only_where_it_is_faster_and_native():
     def pace(rung: Rung) -> float:
         return {"float32": 0.1, "bf16": 0.05 if rung.options["channels"] >= 32 else 0.095}[rung.precision]
 
-    both = ("float32", "bf16")
-    assert chosen(pace=pace, native=both, max_seconds=600).values["precision"] == "bf16"
+    both = {"precision": ["float32", "bf16"]}
+    assert chosen(pace=pace, ways=both, max_seconds=600).values["precision"] == "bf16"
     assert chosen(pace=pace, max_seconds=600).values["precision"] == "float32"
     small = {"network": "unet", "channels": 16}
-    assert chosen(pace=pace, native=both, max_seconds=600, predictor_options=small).values["precision"] == "float32"
-    found = chosen(pace=pace, native=both, max_seconds=600, precision="float32")
+    assert chosen(pace=pace, ways=both, max_seconds=600, predictor_options=small).values["precision"] == "float32"
+    found = chosen(pace=pace, ways=both, max_seconds=600, precision="float32")
     assert "precision" not in found.values and found.seconds == 0.1
+
+
+def test_threads_are_those_of_the_fastest_and_what_was_hopeless_is_not_tried_again():
+    both, seen = {"threads": [1, None], "precision": ["float32", "bf16"]}, []
+
+    def pace(rung: Rung) -> float:
+        seen.append((rung.options["channels"], rung.threads, rung.precision))
+        many = {16: 2.0, 24: 1.2}.get(rung.options["channels"], 0.5)  # of the time on one thread
+        return 0.01 * (many if rung.threads is None else 1) * (4 if rung.precision == "bf16" else 1)
+
+    found = chosen(pace=pace, ways=both, max_seconds=25)
+    assert size(found) == 64 and "threads" not in found.values and found.seconds == 0.005
+    assert [each for each in seen if each[2] == "bf16"] == [(16, 1, "bf16")]
+    assert seen[:3] == [(16, 1, "float32"), (16, None, "float32"), (16, 1, "bf16")]
+    found = chosen(pace=pace, ways=both, max_seconds=600, predictor_options={"channels": 16})
+    assert found.values["threads"] == 1 and "faster" in found.settings["threads"].reason
+    assert chosen(pace=pace, ways=both, max_seconds=600, threads=None).seconds == 0.005
+    seen.clear()
+    chosen(POINTS, pace=lambda rung: seen.append(rung.precision) or 1e-3, ways=both, max_seconds=6)
+    assert set(seen) == {"float32"}  # an MLP has its threads and its precision
 
 
 GIVEN = {

@@ -31,7 +31,7 @@ from ndm.training.parallel import clip, make_accelerator
 from ndm.training.room import require_room
 from ndm.training.start import new_model, prepare_network
 
-_WARM_UPS, _TIMED = 2, 10  # steps
+_WARM_UPS, _TIMED = 2, 6  # steps
 _SLOW, _VERY_SLOW = 0.4, 5.0  # seconds, after which no further step is timed; in which the first has no warm-up left
 _MOST_KEPT = 1000  # paces
 _MATTERS = (  # to the time of a step

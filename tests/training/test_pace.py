@@ -77,7 +77,7 @@ def test_slow_steps_are_few_and_fast_steps_have_a_median(monkeypatch):
         ([5.0, 3.0], 3.0, 2),
         ([0.3, 0.3, 0.3, 0.3], 0.3, 4),
         ([6.0, 3.0], 6.0, 1),
-        ([9e-3, 9e-3, *(k * 1e-3 for k in range(10))], 4.5e-3, 12),
+        ([9e-3, 9e-3, *(k * 1e-3 for k in range(6))], 2.5e-3, 8),
     ):
         left = iter(times)
         monkeypatch.setattr(step, "_timed", lambda left=left: next(left))

@@ -140,6 +140,10 @@ class Config:
     threads: int | None = None
     """CPU threads; PyTorch's choice if not given."""
 
+    chosen: tuple[str, ...] = field(default=(), metadata={OPTION: None})
+    """The settings that were chosen for the data, the machine and the budget when the run was started, options dotted
+    as in predictor_options.channels: a run that goes on has them from its config.yaml."""
+
     def check(self) -> None:
         """Raise `InputError` for a setting that cannot be; what names stand for is checked where it is made."""
         for name in (

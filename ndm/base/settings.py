@@ -11,7 +11,8 @@ import yaml
 from ndm.base.errors import InputError, why
 from ndm.base.files import read_text
 
-OPTION = "option"  # in the metadata of a field: its name on the command line, where Python keeps that for itself
+# In the metadata of a field: its name on the command line, where Python keeps that for itself; None where it has none.
+OPTION = "option"
 
 
 class _Loader(yaml.SafeLoader):

@@ -103,6 +103,8 @@ def settings(kind: type, choices: Mapping[str, Axis] = MappingProxyType({})) -> 
     kinds, about = get_type_hints(kind, include_extras=True), documentation(kind)
     given = {}
     for field in dataclasses.fields(kind):
+        if field.metadata.get(OPTION, field.name) is None:
+            continue
         marks = [tyro.conf.arg(help=about[field.name], help_behavior_hint=_default(field))]
         marks += [one_of(choices[field.name])] if field.name in choices else []
         marks += [tyro.conf.arg(name=field.metadata[OPTION])] if OPTION in field.metadata else []

@@ -61,6 +61,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.x)
 
+    @property
+    def number(self) -> int | None:
+        """The number of examples; None where it is not known."""
+        return len(self)
+
     def take(self, rows: slice | np.ndarray) -> "Split":
         """Some of the examples, with all that is known of them."""
         y, cond = (None if each is None else each[rows] for each in (self.y, self.cond))

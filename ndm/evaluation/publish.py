@@ -14,7 +14,7 @@ from ndm.base.model_card import Facts
 from ndm.base.settings import OPTION
 from ndm.config import BUDGET, Config
 from ndm.evaluation.kept import of_other_weights, of_the_model
-from ndm.recipes import recipe
+from ndm.recipes import RULED, settle
 from ndm.runs.run import Run
 
 HUB = "hub:"
@@ -92,21 +92,26 @@ def _push(run: Run, destination: str, name: str, facts: Facts, private: bool) ->
 
 
 def command(run: Run) -> str:
-    """Write the command that trains such a run, with what differs from the recipe of its data."""
+    """Write the command that trains such a run, with what differs from the recipe of its data.
+
+    Without such a recipe it has all that would otherwise be chosen, for another machine perhaps.
+    """
     about = run.config["data"]
     source = about["from"] if about["from"] == about["name"] else Path(about["from"]).name
     try:
-        start = dataclasses.asdict(recipe(None, run.data()))
+        settled = settle(None, run.data(), {})
+        start = dataclasses.asdict(settled.config({}))
+        start = {name: value for name, value in start.items() if settled.is_whole or name not in RULED}
     except InputError:  # the data are not here
         start = {}
     if any(run.config[name] != start.get(name) for name in BUDGET):  # a budget that is given replaces the recipe's
         start |= dict.fromkeys(BUDGET)
     words = ["ndm", "train", source]
     for field in dataclasses.fields(Config):
-        value = run.config[field.name]
+        option, value = field.metadata.get(OPTION, field.name), run.config[field.name]
         value = tuple(value) if isinstance(value, list) else value
-        if field.name not in start or value != start[field.name]:
-            words += _option(field.metadata.get(OPTION, field.name).replace("_", "-"), value)
+        if option is not None and (field.name not in start or value != start[field.name]):
+            words += _option(option.replace("_", "-"), value)
     return shlex.join(words)
 
 

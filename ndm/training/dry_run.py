@@ -1,60 +1,43 @@
 """Dry runs: what a configuration means and costs."""
 
-import time
-
-import torch
 from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from ndm.base.noise import BatchSlice
-from ndm.bounds.bound import bound
-from ndm.config import Config
 from ndm.data import DataSet
-from ndm.data.batches import batches_of
 from ndm.model import NeuralDiffusion
 from ndm.nn.embeddings import ConditionEmbedding
-from ndm.training.build import make_time_sampler
-from ndm.training.objective import as_piece
-from ndm.training.optimizer import make_optimizer
-from ndm.training.room import require_room
+from ndm.training.defaults import Plan
+from ndm.training.pace import TrialStep, device
 from ndm.training.source import begin
 from ndm.training.start import check, new_model
 
-_TIMED_STEPS = 5
 
-
-def dry_run(config: Config, data: DataSet, console: Console) -> None:
-    """Print the resolved configuration, the parameters of each part, the FLOPs of a step and the expected time."""
+def dry_run(plan: Plan, data: DataSet, console: Console) -> None:
+    """Print the resolved configuration, what was chosen and why, parameters, FLOPs of a step, and the expected time."""
+    config = plan.config
     check(config)
     model = new_model(config, data)
     begun = [] if config.from_model is None else begin(model, config, data)
-    require_room(model, config, data, [BatchSlice(0, config.batch_size, config.batch_size)])
+    step = TrialStep(model, config, data)
     print("\n".join([config.to_yaml(data, data.name).rstrip(), *begun]))
 
+    if plan.choice is not None:
+        chosen = Table("chosen", "value", "reason")
+        for name, (value, reason) in plan.choice.settings.items():
+            chosen.add_row(name, str(value), reason)
+        console.print(chosen)
     table = Table("part", "class", "parameters")
     for name, part in model.named_children():
         table.add_row(name, type(part).__name__, f"{sum(p.numel() for p in part.parameters()):,}")
     table.add_row("all", "", f"{sum(p.numel() for p in model.parameters()):,}")
     console.print(table)
 
-    optimizer = make_optimizer(model, config)
-    times = make_time_sampler(config)
     if (told := _who_is_told(model)) is not None:
         console.print(told, highlight=False)
-    x, cond = as_piece(model, *batches_of(data.train, config.batch_size, config.seed)[0])
-
-    def step() -> None:
-        optimizer.zero_grad()
-        bound(model, x, cond, config.timesteps, times).total.mean().backward()
-        optimizer.step()
-
     with FlopCounterMode(display=False) as counter:
         step()
-    began = time.perf_counter()
-    for _ in range(_TIMED_STEPS):
-        step()
-    seconds = (time.perf_counter() - began) / _TIMED_STEPS
+    seconds = step.seconds()
     budget = [f"{config.max_seconds:g} s"] if config.max_seconds is not None else []
     budget += [f"{config.max_steps} steps, about {config.max_steps * seconds:.0f} s"] if config.max_steps else []
     console.print(
@@ -65,7 +48,7 @@ def dry_run(config: Config, data: DataSet, console: Console) -> None:
     console.print(
         f"step: {seconds * 1e3:.1f} ms, {config.batch_size / seconds:.0f} examples/s, "
         f"{counter.get_total_flops() / seconds / 1e9:.0f} GFLOP/s on this machine "
-        f"(CPU, {torch.get_num_threads()} threads)",
+        f"({device()})",
         highlight=False,
     )
     console.print(f"budget: {' or '.join(budget) or 'none'}", highlight=False)

@@ -91,7 +91,7 @@ CASES = {
     "a folder as data": (f"train folder {TRAIN}", "the folder folder"),
     "unknown data": (f"train unheard {TRAIN}", "'unheard'", "8gaussians", "cities", "digits", "moons", ".npz"),
     # names
-    "unknown recipe": (f"train points.npz --recipe unheard {TRAIN}", "recipe 'unheard'", "cities, ddim", "images"),
+    "unknown recipe": (f"train points.npz --recipe unheard {TRAIN}", "recipe 'unheard'", "cities, ddim", "mnist"),
     "unknown transform": (f"train points.npz --transform unheard {TRAIN}", "transform 'unheard'", "series"),
     "unknown schedule": (f"train points.npz --schedule unheard {TRAIN}", "schedule 'unheard'", "cosine, ddpm, flow"),
     "unknown predictor": (f"train points.npz --predictor unheard {TRAIN}", "'unheard'", "direct, encoded, plug_in"),
@@ -223,7 +223,7 @@ CASES = {
     "betas": (f"train points.npz {TRAIN} --betas 1.5 0.9", "betas"),
     "negative decay": (f"train points.npz {TRAIN} --weight-decay -1", "weight_decay"),
     "negative seed": (f"train points.npz {TRAIN} --seed -1", "seed"),
-    "no budget": (f"train points.npz --run new --recipe images {TINY_MLP} --max-steps None", "no budget"),
+    "no budget": (f"train points.npz --run new {TINY_MLP} --max-seconds None", "no budget"),
     "negative seed of samples": ("sample points --out x.npz --seed -1", "seed"),
     "negative eta": ("sample points --out x.npz --eta -0.5", "eta = -0.5"),
     "infinite eta": ("sample points --out x.npz --eta inf", "eta = inf"),

@@ -9,17 +9,18 @@ import yaml
 from calling import TINY_MLP, TINY_UNET, ndm, write_data
 
 from ndm.base.registry import modules
+from ndm.data import load
+from ndm.recipes import recipe
 
 RECIPES = modules("ndm.recipes")
 MODELS = [name for name, module in RECIPES.items() if hasattr(module, "MODEL")]
-OF_POINTS = ("cities", "plane", "plane_edges", "vectors")
+OF_POINTS = ("cities", "plane", "plane_edges")
 OF_IMAGES = (
     "celeba_hq_256",
     "cifar10",
     "digits",
     "fashion_mnist",
     "fashion_mnist_16",
-    "images",
     "imagenet32",
     "imagenet64",
     "mnist",
@@ -35,13 +36,13 @@ SMALLER = {
 }
 
 
-def train(source: str, recipe: str, words: str = "", predictor: str = "") -> dict:
+def train(source: str, name: str, words: str = "", predictor: str = "") -> dict:
     """A run of two steps of a small network, with more words and more options of its predictor; its config.yaml."""
     network, of_path = SMALL[source]
-    network = SMALLER.get(recipe, network).replace("--predictor-options", f"--predictor-options {predictor}")
-    if getattr(RECIPES[recipe], "MODEL", {}).get("transform") == "residual":
+    network = SMALLER.get(name, network).replace("--predictor-options", f"--predictor-options {predictor}")
+    if getattr(RECIPES[name], "MODEL", {}).get("transform") == "residual":
         words += f" --transform-options {of_path}"
-    result = ndm(f"train {source} --run run --recipe {recipe} --max-steps 2 --threads 1 {network} {words}")
+    result = ndm(f"train {source} --run run --recipe {name} --max-steps 2 --threads 1 {network} {words}")
     assert result.code == 0 and result.err == "", result.err
     return yaml.safe_load(Path("run/config.yaml").read_text())
 
@@ -52,17 +53,17 @@ def test_every_recipe_has_one_kind():
 
 
 @pytest.mark.parametrize(
-    ("recipe", "source"),
+    ("name", "source"),
     [
         *((name, "points.npz") for name in (*OF_POINTS, *MODELS)),
         *((name, "images.npz") for name in (*OF_IMAGES, *MODELS)),
     ],
 )
-def test_a_recipe_trains_evaluates_and_samples(empty, recipe, source):
+def test_a_recipe_trains_evaluates_and_samples(empty, name, source):
     write_data(empty)
-    config = train(source, recipe)
-    for name, value in getattr(RECIPES[recipe], "MODEL", {}).items():
-        assert config[name] == value or config[name].items() >= value.items()
+    config = train(source, name)
+    for setting, value in getattr(RECIPES[name], "MODEL", {}).items():
+        assert config[setting] == value or config[setting].items() >= value.items()
 
     assert ndm("evaluate run --draws 2 --limit 3").err == ""
     evaluation = json.loads(Path("run/evaluation.json").read_text())
@@ -77,15 +78,15 @@ def test_a_recipe_trains_evaluates_and_samples(empty, recipe, source):
 @pytest.mark.parametrize(
     ("words", "budget"),
     [
-        ("", (None, 60)),
+        ("", (None, 600)),
+        ("--recipe plane", (None, 60)),
         ("--max-steps 7", (7, None)),
         ("--max-seconds 5", (None, 5)),
         ("--max-steps 7 --max-seconds 5", (7, 5)),
     ],
 )
-def test_a_budget_that_is_given_takes_the_place_of_the_recipes(empty, words, budget):
+def test_a_budget_is_that_which_is_given_or_the_recipes_or_ten_minutes(empty, words, budget):
     write_data(empty)
-    assert RECIPES["vectors"].RECIPE.max_seconds == 60
     result = ndm(f"train points.npz --dry-run {TINY_MLP} {words}")
     config = yaml.safe_load(result.out[: result.out.index("threads:")])
     assert result.code == 0 and (config["max_steps"], config["max_seconds"]) == budget
@@ -94,15 +95,10 @@ def test_a_budget_that_is_given_takes_the_place_of_the_recipes(empty, words, bud
 def test_a_model_keeps_the_network_of_its_data(empty):
     write_data(empty)
     config = train("points.npz", "ddpm")
-    of_data = RECIPES["vectors"].RECIPE
-    assert config["predictor_options"] == {
-        **of_data.predictor_options,
-        "parameterisation": "eps",
-        "width": 16,
-        "depth": 1,
-    }
+    assert config["predictor_options"] == {"network": "mlp", "parameterisation": "eps", "width": 16, "depth": 1}
     assert config["schedule_options"] == {}
-    assert (config["batch_size"], config["learning_rate"]) == (16, of_data.learning_rate)
+    assert (config["batch_size"], config["learning_rate"]) == (16, recipe(None, load("points.npz")).learning_rate)
+    assert "learning_rate" in config["chosen"] and "batch_size" not in config["chosen"]
 
 
 def test_what_is_given_goes_on_top_of_a_model(empty):

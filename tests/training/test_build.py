@@ -29,20 +29,21 @@ LARGE = {
 
 @pytest.mark.parametrize("name", sorted(RECIPES.keys() - LARGE))
 def test_every_recipe_makes_a_model(name):
-    data = points() if name in ("cities", "vectors") else images()
+    data = points() if name == "cities" else images()
     model = build_model(RECIPES[name], data)
     x = model.decoder.from_raw(data.train.x[:4])
     assert ndm.bound(model, x).total.isfinite().all() and ndm.bound(model, x, timesteps=5).total.isfinite().all()
     few = build_model(replace(RECIPES[name], timesteps=3), data)
     assert few.reverse_step.needs_posterior and ndm.bound(few, x, timesteps=3).total.isfinite().all()
-    assert recipes.recipe(name, data) is RECIPES[name]
+    assert recipes.recipe(name, data) == RECIPES[name]
     assert RECIPES[name].max_steps or RECIPES[name].max_seconds
 
 
 def test_data_choose_their_recipe():
-    assert recipes.recipe(None, images()) is RECIPES["images"]
-    assert recipes.recipe(None, points()) is RECIPES["vectors"]
-    with pytest.raises(InputError, match=r"recipe 'paper'; expected one of blurring, .*cities, .*images, .*vectors"):
+    assert recipes.recipe(None, replace(points(), name="cities")) == RECIPES["cities"]
+    assert recipes.recipe(None, images()).predictor_options["network"] == "unet"
+    assert recipes.recipe(None, points()).predictor_options["network"] == "mlp"
+    with pytest.raises(InputError, match=r"recipe 'paper'; expected one of blurring, .*cities, .*mnist"):
         recipes.recipe("paper", points())
 
 

@@ -8,13 +8,14 @@ from rich.console import Console
 from ndm.base.errors import InputError
 from ndm.cli.arguments.train import Train
 from ndm.cli.lines import say_notes
-from ndm.config import BUDGET, Config, budget
+from ndm.config import BUDGET, budget
 from ndm.data import DataSet, load, source_of
 from ndm.evaluation import yardsticks
 from ndm.evaluation.progress import ProgressPictures
-from ndm.recipes import configured
+from ndm.recipes import settle
 from ndm.runs.checkpoint import saved_step
 from ndm.training.choices import check_choices
+from ndm.training.defaults import Plan, planned
 from ndm.training.dry_run import dry_run
 from ndm.training.source import settings_from
 from ndm.training.trainer import Trainer
@@ -28,16 +29,16 @@ def run(told: Train) -> int:
     data = load(told.data, given.get("data_options"), given.get("condition", ()))
     folder = told.run_folder or Path("runs") / Path(told.data).stem
     begun = {} if begins is None else settings_from(begins, data, given, folder, told.recipe is not None)
-    config = configured(told.recipe, data, given, begun)
-    if told.dry_run:
-        dry_run(config, data, Console())
-        say_notes(data.name, data.notes)
-        return 0
     source = source_of(told.data)
     if Path(source).is_dir() and folder.resolve().is_relative_to(source):  # the next start would read it
         raise InputError(f"the run folder {folder} within the data {source}", "one beside them", "say --run FOLDER")
+    plan = planned(settle(told.recipe, data, given, begun), data, folder)
+    if told.dry_run:
+        dry_run(plan, data, Console())
+        say_notes(data.name, data.notes)
+        return 0
     try:
-        return _train(config, data, folder, source)
+        return _train(plan, data, folder, source)
     except KeyboardInterrupt:
         if step := saved_step(folder):
             raise KeyboardInterrupt(f"{folder} is saved up to step {step}, and the same command resumes") from None
@@ -53,7 +54,8 @@ def _budget(told: Train) -> dict[str, Any]:
     return budget(told.budget)
 
 
-def _train(config: Config, data: DataSet, folder: Path, source: str) -> int:
+def _train(plan: Plan, data: DataSet, folder: Path, source: str) -> int:
+    config = plan.config
     draw = ProgressPictures(config, data) if config.pictures_every else None
     trainer = Trainer(config, data, folder, source, draw=draw)
     say_notes(data.name, data.notes)
@@ -63,7 +65,7 @@ def _train(config: Config, data: DataSet, folder: Path, source: str) -> int:
             say(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far)")
         elif (folder / "metrics.jsonl").exists():
             say(f"{folder} was stopped before its first checkpoint: it begins again, metrics.jsonl as well")
-        for line in trainer.begun:
+        for line in (*trainer.begun, *plan.lines(sum(p.numel() for p in trainer.parameters))):
             say(line)
         if not trainer.fit():
             say(f"stopped and saved at step {trainer.step}: the same command resumes")

@@ -102,6 +102,10 @@ class Stream(Split):
     lanes: int
     about: str
 
+    @property
+    def number(self) -> int | None:
+        return None
+
     def every(self) -> Examples:
         raise InputError(
             "all of a stream",

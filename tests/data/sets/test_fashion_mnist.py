@@ -162,4 +162,4 @@ def test_halves_are_rounded_to_even():
 
 def test_they_are_trained_by_recipes_of_their_own():
     data = load_tiny()
-    assert recipe(None, data) == recipe(data.name, data) != recipe("images", data)
+    assert recipe(None, data) == recipe(data.name, data) != recipe("mnist", data)

@@ -26,8 +26,9 @@ from ndm.training.averages.running import ExponentialMovingAverage, PowerAverage
 from ndm.training.build import make_time_sampler
 from ndm.training.monitors.statistics import LossBins
 from ndm.training.objective import Objective, as_piece
-from ndm.training.optimizer import make_optimizer, set_learning_rate
+from ndm.training.optimizer import make_optimizer
 from ndm.training.parallel import clip, make_accelerator
+from ndm.training.rates import set_learning_rate
 from ndm.training.room import require_room
 from ndm.training.start import new_model, prepare_network
 
@@ -37,7 +38,16 @@ _MOST_KEPT = 1000  # paces
 _MATTERS = (  # to the time of a step
     *("schedule", "schedule_options", "transform", "transform_options", "predictor", "predictor_options"),
     *("volatility", "volatility_options", "reverse_step", "timesteps", "kinetic_weight", "condition"),
-    *("batch_size", "accumulate", "parallel", "average_lengths", "time_sampler", "precision", "checkpointing"),
+    *(
+        "batch_size",
+        "accumulate",
+        "parallel",
+        "optimizer",
+        "average_lengths",
+        "time_sampler",
+        "precision",
+        "checkpointing",
+    ),
 )
 
 

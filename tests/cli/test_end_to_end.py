@@ -124,9 +124,8 @@ def test_few_steps_from_data_to_samples(empty, source):
     assert "resuming run at step 3" in ndm(command).out
     config = json.loads(Path("run/model/config.json").read_text())
     parts = (config["schedule"], config["reverse_step"], config["predictor"]["parameterisation"])
-    form = (
-        "CategoricalParameterisation" if source == "digits" else "GaussianMixtureParameterisation"
-    )  # the recipe's, or what is left open
+    of_levels = {"digits": "Categorical", "images.npz": "DiscreteGaussian"}  # the recipe's, and the rules'
+    form = of_levels.get(source, "GaussianMixture") + "Parameterisation"
     assert [part["class"] for part in parts] == ["LearnedSchedule", "MixtureReverseStep", form]
 
 

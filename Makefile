@@ -14,7 +14,7 @@ setup: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --config-settings editable_mode=compat \
-		--editable '.[dev,sde,peers,tables,hub]'
+		--editable '.[dev,sde,peers,tables,hub,audio]'
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps torchcfm diffusers azula
 	touch $@
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from ndm.base.axes import (
+    OPTIMIZERS,
     PARALLEL,
     PREDICTORS,
     REVERSE_STEPS,
@@ -86,8 +87,11 @@ class Config:
     """Slices of its rows of a batch that a process computes one after the other: less memory, the same gradient."""
     parallel: str = "ddp"
     """What each of several processes has of the model: ddp, a copy; fsdp, a part of weights, gradients and moments."""
+    optimizer: str = "adamw"
+    """What makes a step of a gradient: muon moves weight matrices by orthogonalised momentum, and the rest like adamw.
+    """
     learning_rate: float = 2e-3
-    """Of AdamW, after the warm-up."""
+    """After the warm-up."""
     schedule_rate: float = 10.0
     """Factor on the learning rate of the schedule's end points, the volatility and the reverse steps."""
     transform_rate: float = 1.0
@@ -95,7 +99,7 @@ class Config:
     betas: tuple[float, float] = (0.9, 0.99)
     """Of AdamW."""
     weight_decay: float = 0.01
-    """Of AdamW, on weight matrices."""
+    """Of weight matrices, in units of the learning rate."""
     warmup_steps: int = 100
     """Steps over which the learning rate rises from 0."""
     decay: Literal["cosine", "constant"] = "cosine"
@@ -214,6 +218,7 @@ CHOICES = {
     "time_sampler": TIME_SAMPLERS,
     "sampler": SAMPLERS,
     "parallel": PARALLEL,
+    "optimizer": OPTIMIZERS,
 }
 BUDGET = ("max_steps", "max_seconds")  # one of them given on the command line takes the place of a recipe's
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

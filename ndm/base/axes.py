@@ -69,6 +69,9 @@ FORMATS = Axis(
 )  # by the suffix of a file; ours are those of `ndm.data.formats`
 RECIPES = Axis("recipe", "ndm.recipes", "ndm.recipes")  # modules with RECIPE or MODEL
 PARALLEL = Axis("parallel", "ndm.parallel", "ndm.training.parallel", "ndm.training.parallel.parallel:Parallel")
+OPTIMIZERS = Axis(
+    "optimizer", "ndm.optimizers", "ndm.training.optimizers", "ndm.training.optimizers.optimizer:Optimizer"
+)
 TRACKERS = Axis("tracker", "ndm.trackers", base="accelerate.tracking:GeneralTracker")  # ours are those of Accelerate
 AXES = (
     *PARTS,
@@ -82,6 +85,7 @@ AXES = (
     FORMATS,
     RECIPES,
     PARALLEL,
+    OPTIMIZERS,
     TRACKERS,
 )
 

@@ -1,4 +1,4 @@
-"""What lossless codecs take for images, in bits per dimension: WebP, PNG, zlib and xz."""
+"""What lossless codecs take, in bits per dimension: of images WebP and PNG, of signals FLAC, of all zlib and xz."""
 
 import io
 import lzma
@@ -9,11 +9,17 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from ndm.base.errors import InputError, reason
+from ndm.base.registry import optional
+from ndm.data.event import Event
 from ndm.data.lazy import Examples
 
 _COLOURS = (1, 3)  # channels of one picture; of any other number, each channel is a picture in grey
 _LONGEST = 16383  # pixels of a side of a picture in WebP
 _MOST = 4 * 2**20  # dimensions: more would take more than some seconds
+_LEVELS = 2**16  # of 16 bits
+_TOGETHER = 8  # channels of one stream of FLAC, at most
+_RATE = 44_100  # samples a second: the size does not depend on it
 
 
 class Bits(NamedTuple):
@@ -33,6 +39,11 @@ class Bits(NamedTuple):
     png_each: float
     zlib: float
     xz: float
+
+
+def first_examples(x: Examples) -> np.ndarray:
+    """The first examples of x (N, *event), as many as codecs take in some seconds."""
+    return np.asarray(x[: max(1, _MOST // math.prod(x.shape[1:]))])
 
 
 def first_images(x: Examples) -> np.ndarray:
@@ -91,6 +102,78 @@ def quick_bits(images: np.ndarray) -> dict[str, float]:
         "WebP": _size(sheet, "WEBP", lossless=True, quality=75, method=4),
     }
     return {name: value / images.size for name, value in found.items()}
+
+
+class LevelBits(NamedTuple):
+    """Bits per dimension of integers that are no images; headers count.
+
+    values  by the codec:
+            zlib, xz  the bytes of all, little-endian, as in `Bits`
+            stream    signals that 16 bits hold, one after the other in one stream of FLAC, whose blocks of 4,096
+                      samples do not know where a signal ends
+            blocks    FLAC with blocks for each signal and one header; their numbers, of up to two bytes more, are not
+                      counted
+    absent  why there is no FLAC, where there should be
+    """
+
+    values: dict[str, float]
+    absent: str | None = None
+
+    @property
+    def flac(self) -> float | None:
+        """The better of FLAC's two ways; None where there is none."""
+        return min((self.values[name] for name in ("stream", "blocks") if name in self.values), default=None)
+
+
+def level_bits(levels: np.ndarray, event: Event) -> LevelBits:
+    """Bits per dimension of integers (N, *event) in codecs; FLAC at its highest level, by libsndfile."""
+    content = np.ascontiguousarray(levels, levels.dtype.newbyteorder("<")).tobytes()
+    sizes = {"zlib": len(zlib.compress(content, 9)), "xz": len(lzma.compress(content, preset=9))}
+    absent = None
+    if event.kind == "signal" and int(levels.max()) - int(levels.min()) < _LEVELS:
+        try:
+            sizes |= _flac(levels.astype(np.int64).reshape(len(levels), event.channels, -1))
+        except InputError as error:
+            absent = f"{error.got}: {error.advice}"
+    return LevelBits({name: 8 * size / levels.size for name, size in sizes.items()}, absent)
+
+
+def _flac(sound: np.ndarray) -> dict[str, int]:
+    """The bytes of signals (N, C, L) in FLAC; more than eight channels are each a stream.
+
+    Raises `InputError` where soundfile is not installed.
+    """
+    try:
+        soundfile = optional("soundfile", "audio")
+    except OSError as error:  # the package without its library
+        raise InputError(f"soundfile ({reason(error)})", "one that can be imported", "install libsndfile") from error
+    low, high = int(sound.min()), int(sound.max())
+    if low < -_LEVELS // 2 or high >= _LEVELS // 2:  # as of unsigned numbers, whose silence is in the middle
+        sound = sound - (low + high + 1) // 2
+    sound = sound.reshape(-1, 1, sound.shape[2]) if sound.shape[1] > _TOGETHER else sound
+    samples = sound.astype(np.int16).transpose(0, 2, 1)  # (N, L, C), as they lie in a file
+
+    def written(part: np.ndarray) -> tuple[int, int]:
+        """The sizes of a file and of its header."""
+        file = io.BytesIO()
+        soundfile.write(file, part, _RATE, "PCM_16", format="FLAC", compression_level=1.0)
+        return file.getbuffer().nbytes, _header(file.getvalue())
+
+    size, header = written(samples.reshape(-1, samples.shape[2]))
+    return {"stream": size, "blocks": header + sum(whole - own for whole, own in map(written, samples))}
+
+
+def _header(content: bytes) -> int:
+    """The size of what is before the first block of sound in a file of FLAC.
+
+    That is four letters, then blocks of metadata: a flag for the last one, a type, a length of 24 bits, and its bytes.
+    Source: RFC 9639 (2024), section 8.1.
+    """
+    place, is_last = 4, False
+    while not is_last:
+        is_last = content[place] >= 128
+        place += 4 + int.from_bytes(content[place + 1 : place + 4])
+    return place
 
 
 def _pictures(images: np.ndarray) -> np.ndarray:

@@ -343,7 +343,9 @@ def check_values(x: Examples, num_levels: int | None, where: str) -> None:
         check_type(x, np.dtype(np.float32), "real values", where)
         if x.ndim < 2:
             raise InputError(
-                f"{where} of shape {x.shape}", "(N, D) or (N, *event)", "write x[:, None] for one dimension"
+                f"{where} of shape {x.shape}",
+                "(N, D) or (N, *event)",
+                "write x[:, None] for numbers, and cut one long signal into examples with x.reshape(-1, LENGTH)",
             )
     else:
         check_type(x, np.dtype(np.uint8), "images", where)

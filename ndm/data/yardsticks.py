@@ -8,7 +8,9 @@ Images of levels are measured in bits per dimension:
     zlib, PNG, WebP   the bytes of lossless files, headers included: `ndm.data.codecs.quick_bits`
 
 and real values in nats per example: a Gaussian of each dimension, and one of full covariance, fitted to training
-examples. What takes more than a second or two is computed on some of the examples.
+examples; where they are levels to which noise was added, the densities (`ndm.data.levels`) of zlib, xz and, of signals
+that 16 bits hold, the better of FLAC's two ways. What takes more than a second or two is computed on some of the
+examples.
 """
 
 import math
@@ -16,11 +18,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ndm.data.codecs import first_images, quick_bits
+from ndm.data.codecs import first_images, level_bits, quick_bits
 from ndm.data.dataset import DataSet
+from ndm.data.event import event_of
 from ndm.data.lazy import Examples
+from ndm.data.levels import levels_of
 
 UNIFORM, INDEPENDENT, GAUSSIAN = "uniform", "independent dimensions", "full-covariance Gaussian"
+FLAC = "FLAC"
 _FITTED = 2**24  # values of training examples that are counted
 _CODED = 2**20  # values of examples that codecs compress
 _COUNTS = 2**24  # in memory at once
@@ -32,24 +37,41 @@ class Yardsticks(NamedTuple):
 
     num_coded     how many of them were compressed: the first
     num_fitted    on how many training examples simple models were fitted
+    absent        why there is no number of a codec, by its name
     """
 
     values: dict[str, float]
     num_examples: int
     num_coded: int
     num_fitted: int
+    absent: dict[str, str]
 
 
 def yardsticks(data: DataSet, limit: int, split: str = "validation") -> Yardsticks:
     """The yardsticks of the first `limit` examples of a split, in bits/dim for images and else in nats."""
     x = np.asarray(data.split(split).x[:limit])
     train = _some(data, max(1, _FITTED // math.prod(data.event_shape)))
+    most = max(1, _CODED // math.prod(data.event_shape))
     if data.num_levels is None:
         values = {INDEPENDENT: independent_gaussians(train, x), GAUSSIAN: gaussian(train, x)}
-        return Yardsticks({name: value for name, value in values.items() if value is not None}, len(x), 0, len(train))
+        fitted = {name: value for name, value in values.items() if value is not None}
+        codes, absent = codecs(data, x[:most])
+        return Yardsticks(fitted | codes, len(x), len(x[:most]) if codes else 0, len(train), absent)
     found = {UNIFORM: math.log2(data.num_levels), INDEPENDENT: histograms(train, x, data.num_levels)}
-    coded = first_images(x)[: max(1, _CODED // math.prod(data.event_shape))]
-    return Yardsticks(found | quick_bits(coded), len(x), len(coded), len(train))
+    coded = first_images(x)[:most]
+    return Yardsticks(found | quick_bits(coded), len(x), len(coded), len(train), {})
+
+
+def codecs(data: DataSet, x: np.ndarray) -> tuple[dict[str, float], dict[str, str]]:
+    """What codecs take for real values x (N, *event) of these data, in nats per example, and why one is absent.
+
+    Nothing where x are no levels with noise.
+    """
+    if (levels := levels_of(x, data.reading)) is None:
+        return {}, {}
+    found = level_bits(levels.k, event_of(data.event_shape, None, data.columns))
+    bits = {"zlib": found.values["zlib"], "xz": found.values["xz"]} | ({FLAC: found.flac} if found.flac else {})
+    return {name: levels.nats(value) for name, value in bits.items()}, {FLAC: found.absent} if found.absent else {}
 
 
 def _some(data: DataSet, number: int) -> np.ndarray:

@@ -11,10 +11,11 @@ import torch
 
 from ndm.base.files import make_folder, read_text, require_writable, write_atomically
 from ndm.base.processes import Processes
-from ndm.bounds.units import in_unit
+from ndm.bounds.units import in_unit, unit
 from ndm.data import DataSet
-from ndm.data.codecs import bits, first_images
-from ndm.data.event import event_of_run
+from ndm.data.codecs import bits, first_examples, first_images, level_bits
+from ndm.data.event import event_of, event_of_run
+from ndm.data.levels import levels_of
 from ndm.evaluation.conditions import given_words
 from ndm.evaluation.figures import Drawing, bound_over_time, drawing_of, training_curve
 from ndm.evaluation.kept import of_other_weights, of_the_model
@@ -55,6 +56,8 @@ _CODECS = {
     "png_each": "PNG, a file for each",
     "zlib": "zlib, all bytes together",
     "xz": "xz, all bytes together",
+    "stream": "FLAC, all in one stream",
+    "blocks": "FLAC, a block for each",
 }
 
 
@@ -81,7 +84,7 @@ def page(
     ]
     parts += _evaluated(evaluation, stale)
     if compressed:
-        parts += ["<h2>What lossless codecs take for test images</h2>", _rows(compressed)]
+        parts += ["<h2>What lossless codecs take for test examples</h2>", _rows(compressed)]
     for each, content in pictures.items():
         caption = html.escape(_CAPTIONS.get(each, ""))
         shown = _image(f"{caption}: {each}" if each == "samples" else caption, content)
@@ -136,13 +139,23 @@ def _table(evaluation: dict[str, Any]) -> str:
 
 
 def _compressed(data: DataSet) -> list[tuple[str, str]]:
-    """What codecs take for the test images, or the first of them, as rows of a table; none for real values."""
-    if not data.is_image:
+    """What codecs take for the test examples, or the first of them, as rows of a table; none for values without levels.
+
+    Of levels to which noise was added, in nats of their density, as the bound is, with the bits per dimension.
+    """
+    x = np.asarray(first_images(data.test.x)) if data.is_image else first_examples(data.test.x)
+    if data.is_image:
+        cells = {_CODECS[name]: f"{value:.4f}" for name, value in bits(x)._asdict().items()}
+    elif (levels := levels_of(x, data.reading)) is not None:
+        found = level_bits(levels.k, event_of(data.event_shape, None, data.columns))
+        cells = {
+            _CODECS[name]: f"{levels.nats(value):.4f} ({value:.4f} bits/dim)" for name, value in found.values.items()
+        }
+        cells |= {"FLAC": f"not measured ({found.absent})"} if found.absent else {}
+    else:
         return []
-    images = first_images(data.test.x)
-    some = f"the first {len(images):,} of {len(data.test):,}" if len(images) < len(data.test) else f"{len(images):,}"
-    found = bits(np.asarray(images))._asdict()
-    return [(f"test, {some} examples", "bits/dim"), *((_CODECS[name], f"{value:.4f}") for name, value in found.items())]
+    some = f"the first {len(x):,} of {len(data.test):,}" if len(x) < len(data.test) else f"{len(x):,}"
+    return [(f"test, {some} examples", unit(data)), *cells.items()]
 
 
 def report(

@@ -19,7 +19,8 @@ FILE, _SPLIT = "yardsticks.json", "validation"
 def measured(run: Path, data: DataSet, limit: int) -> dict[str, Any]:
     """The yardsticks of the first `limit` validation examples: those that `run` has, or new ones, in a second or two.
 
-    JSON: data, fingerprint, split, num_examples, num_coded, num_fitted, limit, unit, yardsticks (by name), seconds.
+    JSON: data, fingerprint, split, num_examples, num_coded, num_fitted, limit, unit, yardsticks (by name), absent (why,
+    by name), seconds.
     """
     about = {"data": data.name, "fingerprint": data.fingerprint(), "split": _SPLIT, "limit": limit, "unit": unit(data)}
     found = _there(run)
@@ -32,6 +33,7 @@ def measured(run: Path, data: DataSet, limit: int) -> dict[str, Any]:
         "num_coded": new.num_coded,
         "num_fitted": new.num_fitted,
         "yardsticks": new.values,
+        "absent": new.absent,
         "seconds": time.monotonic() - began,
     }
 
@@ -58,10 +60,11 @@ def verdict(found: dict[str, Any], value: float) -> str | None:
     listed = [f"{name} ({number:.3f})" for name, number in sorted(better.items(), key=lambda each: each[1])]
     words = " and ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)
     some = 0 < found["num_coded"] < found["num_examples"]
+    absent = "".join(f"; {name} is not measured ({why})" for name, why in found["absent"].items())
     return (
         f"the model takes {value:.3f} {found['unit']} for {found['num_examples']:,} validation examples, more than "
         f"{words}{', codecs on the first ' + format(found['num_coded'], ',') if some else ''}: train longer, or a "
-        "smaller network, whose steps are faster"
+        f"smaller network, whose steps are faster{absent}"
     )
 
 
@@ -72,6 +75,7 @@ def _there(run: Path) -> dict[str, Any] | None:
         found = read_json(path, "what ndm train wrote") if path.exists() else None
     except InputError:
         return None
-    values = found.get("yardsticks") if isinstance(found, dict) else None
+    values, absent = (found.get(name) if isinstance(found, dict) else None for name in ("yardsticks", "absent"))
     is_whole = isinstance(values, dict) and all(isinstance(v, float) and math.isfinite(v) for v in values.values())
+    is_whole = is_whole and isinstance(absent, dict)
     return found if is_whole else None

@@ -36,8 +36,9 @@ from ndm.training.monitors.pictures import Draw, Pictures
 from ndm.training.monitors.statistics import COLLAPSED, LossBins, gradient_norms, memory, path_statistics
 from ndm.training.monitors.validation import Validation
 from ndm.training.objective import Objective, Piece, as_piece
-from ndm.training.optimizer import make_optimizer, set_learning_rate
+from ndm.training.optimizer import make_optimizer
 from ndm.training.parallel import TINY, Parallel, clip, load, make_accelerator, whole
+from ndm.training.rates import set_learning_rate
 from ndm.training.room import require_room
 from ndm.training.source import begin
 from ndm.training.start import check, new_model, prepare_network

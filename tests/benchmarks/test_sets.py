@@ -221,7 +221,7 @@ def test_other_arrays_are_refused_in_one_line_and_not_kept(registry, tmp_path):
 
 def test_every_set_says_what_it_is():
     kinds = {each.kind for each in SETS.values()}
-    assert kinds == {"image", "table", "signal", "volume"}
+    assert kinds == {"image", "float image", "table", "signal", "volume"}
     assert sum(each.kind == "image" for each in SETS.values()) >= 10
     assert sum(each.kind == "table" for each in SETS.values()) >= 8
     for each in SETS.values():

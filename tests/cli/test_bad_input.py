@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from calling import TINY_MLP, TINY_UNET, content, ndm
+from PIL import Image
 
 TRAIN = f"--run new --max-steps 1 {TINY_MLP}"
+NOISY = f"--data-options dequantise=true {TRAIN}"
 SMALL = "--run new --max-steps 1 --predictor-options width=16 depth=1"
 
 
@@ -27,6 +29,19 @@ def place(workplace) -> Path:
     np.savez("constant.npz", x=x * np.float32([1, 0]))
     np.savez("other_key.npz", data=x)
     np.savez("far.npz", x=x.astype(np.float64) + 3e7)
+    tones = np.random.default_rng(1).integers(-99, 99, (40, 32)).astype(np.int16)
+    np.savez("few_sounds.npz", x=tones[:9])
+    np.savez("silence.npz", x=0 * tones + 7)
+    np.savez("loop.npz", x=np.repeat(tones[:1], 40, 0))
+    np.savez("recording.npz", x=tones.ravel() / 99)
+    np.savez("empty_volume.npz", x=np.full((40, 4, 4, 4), -1024.0))
+    np.savez("five_axes.npz", x=np.zeros((40, 1, 4, 4, 4), np.uint8))
+    Path("mixed").mkdir()
+    for i in range(12):
+        Image.fromarray(np.full((8, 8), i, np.uint8)).save(f"mixed/{i:02d}.png")
+    np.savez("mixed/signals.npz", x=tones)
+    Path("sounds").mkdir()
+    Path("sounds/one.wav").write_bytes(b"RIFF")
     np.save("objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     Path("empty.npz").write_bytes(b"")
     Path("truncated.npz").write_bytes(Path("points.npz").read_bytes()[:-40])
@@ -57,6 +72,14 @@ CASES = {
     "too few": (f"train few.npz {TRAIN}", "few.npz", "5 examples"),
     "a constant column": (f"train constant.npz {TRAIN}", "constant.npz", "never changes"),
     "more digits than float32 has": (f"train far.npz {TRAIN}", "far.npz", "float32", "subtract the mean"),
+    "images with signals": (f"train mixed {TRAIN}", "mixed/signals.npz", "1 files that are no images beside 12"),
+    "a folder of sounds": (f"train sounds {TRAIN}", "sounds/one.wav", "np.savez"),
+    "too few sounds": (f"train few_sounds.npz {NOISY}", "few_sounds.npz", "9 examples", "10 or more"),
+    "sounds of one value": (f"train silence.npz {NOISY}", "silence.npz", "all of one value"),
+    "one sound again and again": (f"train loop.npz {NOISY}", "loop.npz", "all the same"),
+    "one long sound": (f"train recording.npz {TRAIN}", "recording.npz", "(1280,)", "x.reshape(-1, LENGTH)"),
+    "volumes of one value": (f"train empty_volume.npz {TRAIN}", "empty_volume.npz", "never changes"),
+    "bytes of four axes": (f"train five_axes.npz {TRAIN}", "five_axes.npz", "(40, 1, 4, 4, 4)", "dequantise=true"),
     "no data": (f"train '' {TRAIN}", "no name of data", "digits"),
     "another key": (f"train other_key.npz {TRAIN}", "other_key.npz", "data"),
     "empty file": (f"train empty.npz {TRAIN}", "empty.npz"),

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 import zipfile
 from pathlib import Path
 
@@ -45,6 +46,22 @@ def test_a_model_better_than_all_says_nothing(workplace):
     assert result.code == 0 and warnings(result.out) == []
     found = kept("new")
     assert found["model"]["nelbo"] < found["yardsticks"]["independent dimensions"] and found["unit"] == "nats"
+
+
+def test_sound_is_compared_with_flac_or_it_is_said_why_not(workplace, monkeypatch):
+    """Noise, half of it quiet: each block of FLAC says how loud it is, and a model of one step does not know."""
+    noise = np.random.default_rng(0).integers(-(2**13), 2**13, (600, 200))
+    np.savez("sound.npz", x=np.where(np.arange(600)[:, None] % 2, noise, noise // 2**10).astype(np.int16))
+    words = f"train sound.npz --data-options dequantise=true --max-steps 1 {TINY_MLP}"
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "soundfile", None)
+        (line,) = warnings(ndm(f"{words} --run without").out)
+    assert line.endswith("; FLAC is not measured (no package 'soundfile': pip install 'ndm[audio]')")
+    assert "FLAC" not in kept("without")["yardsticks"] and kept("without")["absent"].keys() == {"FLAC"}
+    pytest.importorskip("soundfile")
+    (line,) = warnings(ndm(f"{words} --run with").out)
+    assert "not measured" not in line and kept("with")["absent"] == {}
+    assert f"FLAC ({kept('with')['yardsticks']['FLAC']:.3f})" in line
 
 
 def test_the_same_command_again_measures_nothing_and_says_the_same(workplace, monkeypatch):
@@ -92,6 +109,33 @@ def test_a_compressed_array_beyond_memory_is_one_line_that_names_the_file(empty,
     result = ndm(f"train big.npz --run new --max-steps 2 {TINY_UNET}")
     assert result.code == 2 and result.err.count("\n") == 1 and "np.savez" in result.err
     assert "big.npz, whose x is compressed, which takes about" in result.err and not Path("new").exists()
+
+
+def test_an_array_beyond_memory_that_is_not_compressed_is_no_case_for_savez(empty, monkeypatch):
+    np.savez("big.npz", x=np.zeros((2000, 8, 8), np.uint8))
+    monkeypatch.setattr("ndm.base.memory.available", lambda: 1000.0)
+    result = ndm("data check big.npz")
+    assert result.code == 2 and result.err.count("\n") == 1 and "np.savez" not in result.err
+    assert "big.npz, whose x is read at once, which takes about" in result.err
+
+
+@pytest.mark.parametrize("width", [1, 5])
+def test_a_table_that_memory_does_not_hold_is_one_line_that_names_the_file(empty, monkeypatch, width):
+    pyarrow = pytest.importorskip("pyarrow")
+    columns = {"a": np.arange(50.0).tolist(), "b": np.zeros((50, width)).tolist()}
+    pytest.importorskip("pyarrow.parquet").write_table(pyarrow.table(columns), "big.parquet")
+    monkeypatch.setattr("ndm.base.memory.available", lambda: 1000.0)
+    result = ndm("data check big.parquet")
+    assert result.code == 2 and result.err.count("\n") == 1
+    assert f"big.parquet of {50 + 50 * width} values, which takes about" in result.err
+
+
+def test_noise_that_memory_does_not_hold_is_one_line_that_names_the_file(empty, monkeypatch):
+    np.savez("big.npz", x=np.arange(64_000).reshape(2000, 32))
+    monkeypatch.setattr("ndm.base.memory.available", lambda: 1e6)
+    result = ndm(f"train big.npz --data-options dequantise=true --run new --max-steps 2 {TINY_MLP}")
+    assert result.code == 2 and result.err.count("\n") == 1 and not Path("new").exists()
+    assert "big.npz with noise, which takes about" in result.err and "save float32" in result.err
 
 
 def test_an_array_that_says_it_is_larger_than_memory_is_one_line_that_names_the_file(empty):

@@ -16,6 +16,8 @@ from calling import ndm
 from PIL import Image
 
 from ndm import data
+from ndm.data.codecs import level_bits
+from ndm.data.event import event_of
 from ndm.evaluation import outputs
 from ndm.evaluation.neighbours import neighbours
 from ndm.runs.run import open_run
@@ -130,6 +132,9 @@ def test_every_kind_has_a_page(here, run):
     is_image = run in ("levels", "classes")
     assert (unit := "bits/dim" if is_image else "nats") in page.cells
     assert ("lossless WebP, one tiled picture" in page.cells) == is_image == (unit == "bits/dim")
+    codes = [cell for cell in page.cells if cell.startswith(("zlib", "xz", "FLAC"))]
+    assert ("zlib, all bytes together" in codes) == (is_image or run == "audio")
+    assert any(cell.startswith("FLAC") for cell in codes) == (run == "audio")
     said = next(text for text in page.texts if text.startswith("The distance, L2"))
     assert re.search(r"to the nearest of \d[\d,]* training examples", said) and "test examples: median" in said
 
@@ -143,6 +148,17 @@ def test_every_kind_is_pictured_while_it_trains_and_sampled_as_a_picture(here, r
     result = ndm(f"sample {run} --num 20 --steps 2 --out {here}/x.png")
     assert result.code == 0 and matplotlib.image.imread(here / "x.png").std() > 0.01
     assert ("the picture has the first 16" in result.out) == (run in ("signals", "stereo", "audio"))
+
+
+def test_the_page_of_sound_has_flac_in_nats_and_bits(here):
+    pytest.importorskip("soundfile")
+    assert ndm("report audio --steps 2").code == 0
+    cells = Page(Path("audio", "report", "index.html").read_text()).cells
+    k = np.floor(data.load("audio.npz", {"dequantise": True}).test.x).astype(np.int16)
+    for name, value in level_bits(k, event_of((32,), None)).values.items():
+        words = {"stream": "FLAC, all in one stream", "blocks": "FLAC, a block for each"}
+        place = cells.index(words.get(name, f"{name}, all bytes together"))
+        assert cells[place + 1] == f"{32 * value * np.log(2):.4f} ({value:.4f} bits/dim)"
 
 
 def drawn(run: str, out: Path, options: str = "") -> tuple[np.ndarray, str]:

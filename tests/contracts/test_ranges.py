@@ -12,7 +12,7 @@ from ndm.base.errors import InputError
 from ndm.base.kinds import constructor, fits
 from ndm.base.spec import Spec
 
-OTHERS = (axes.DATA_SETS, axes.FORMATS, axes.RECIPES, axes.PARALLEL, axes.TRACKERS)  # no parts
+OTHERS = (axes.DATA_SETS, axes.FORMATS, axes.RECIPES, axes.PARALLEL, axes.OPTIMIZERS, axes.TRACKERS)  # no parts
 KINDS = {kind.__name__: kind for axis in axes.AXES if axis not in OTHERS for kind in axis.every().values()}
 KINDS |= {
     kind.__name__: kind

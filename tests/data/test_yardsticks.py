@@ -1,14 +1,17 @@
 """Yardsticks of a bound: closed forms of uniform levels, histograms and Gaussians, and codecs of the same examples."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
 import tiny
 from scipy import stats
 
-from ndm.data import DataSet, Split
-from ndm.data.codecs import bits, quick_bits
+from ndm.data import DataSet, Split, load
+from ndm.data.codecs import bits, level_bits, quick_bits
+from ndm.data.event import event_of
+from ndm.data.levels import levels_of
 from ndm.data.yardsticks import GAUSSIAN, INDEPENDENT, UNIFORM, gaussian, histograms, independent_gaussians, yardsticks
 
 
@@ -65,8 +68,42 @@ def test_the_yardsticks_of_images():
 def test_the_yardsticks_of_real_values():
     data = tiny.points()
     found = yardsticks(data, 10)
-    assert list(found.values) == [INDEPENDENT, GAUSSIAN] and found.num_coded == 0
+    assert list(found.values) == [INDEPENDENT, GAUSSIAN] and found.num_coded == 0 and found.absent == {}
     assert found.values[GAUSSIAN] == gaussian(data.train.x, data.validation.x[:10])
+
+
+def dequantised(path, x: np.ndarray) -> DataSet:
+    """The data of a file of integers, with noise."""
+    np.savez(path, x=x)
+    return load(str(path), {"dequantise": True})
+
+
+def test_the_yardsticks_of_volumes_of_integers(tmp_path):
+    """Noise of 4 levels takes D log 4 nats in the best code, and zlib a little more."""
+    x = np.random.default_rng(0).integers(0, 4, (400, 6, 6, 6)).astype(np.int16)
+    data = dequantised(tmp_path / "volumes.npz", x)
+    found = yardsticks(data, 30)
+    assert list(found.values) == [INDEPENDENT, GAUSSIAN, "zlib", "xz"] and found.absent == {}
+    assert (found.num_examples, found.num_coded) == (30, 30)
+    assert all(1 < found.values[name] / (216 * math.log(4)) < 1.4 for name in ("zlib", "xz"))
+
+
+def test_the_yardsticks_of_sound(tmp_path):
+    pytest.importorskip("soundfile")
+    tone = 9000 * np.sin(np.arange(256) / np.random.default_rng(0).uniform(2, 20, (200, 1)))
+    data = dequantised(tmp_path / "sound.npz", np.round(tone).astype(np.int16))
+    found = yardsticks(data, 10)
+    levels = levels_of(data.validation.x[:10], data.reading)
+    assert list(found.values) == [INDEPENDENT, "zlib", "xz", "FLAC"] and found.absent == {}
+    flac = level_bits(levels.k, event_of((256,), None)).flac
+    assert found.values["FLAC"] == pytest.approx(256 * flac * math.log(2), rel=1e-12)
+    assert found.values["FLAC"] < min(found.values["xz"], found.values[INDEPENDENT])
+
+
+def test_without_soundfile_it_is_kept_why_there_is_no_flac(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    found = yardsticks(dequantised(tmp_path / "sound.npz", np.arange(1600).reshape(50, 32)), 5)
+    assert "FLAC" not in found.values and "pip install 'ndm[audio]'" in found.absent["FLAC"]
 
 
 def test_a_sample_is_fitted_and_compressed_where_there_is_too_much(monkeypatch):

@@ -32,6 +32,7 @@ CASES: dict[str, tuple[Config, DataSet]] = {
         "labels": (replace(LABELLED, accumulate=2), labelled()),
         "values": (MEASURED, measured()),
         "averages": (replace(POINTS, average_lengths=(0.05, 0.2)), points()),
+        "muon": (replace(IMAGES, optimizer="muon", predictor_options={"channels": 8, "multipliers": [1, 2]}), images()),
         "shares of shares": (replace(POINTS, accumulate=2), points()),
         "blocks kept": (_BLOCKS, images()),
         "blocks computed again": (replace(_BLOCKS, checkpointing=True), images()),

@@ -7,14 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny import POINTS, points
+from tiny import LABELLED, POINTS, labelled, points
 
 from ndm.base.errors import InputError
 from ndm.data import Split
 from ndm.data.batches import Batches
 from ndm.training.averages.running import ExponentialMovingAverage
 from ndm.training.build import build_model
-from ndm.training.optimizer import AdamW, make_optimizer, set_learning_rate
+from ndm.training.optimizer import make_optimizer
+from ndm.training.optimizers.adamw import AdamW
+from ndm.training.optimizers.muon import Muon, orthogonalised
+from ndm.training.rates import set_learning_rate
 from ndm.training.trainer import Trainer
 
 EVERY_PART = replace(
@@ -116,6 +119,77 @@ def test_the_optimiser_is_that_of_pytorch_bit_for_bit():
         assert torch.equal(one, other)
         assert mine.state[one].keys() == reference.state[other].keys()
         assert all(torch.equal(value, reference.state[other][name]) for name, value in mine.state[one].items())
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 30), (30, 8)])
+def test_singular_values_come_near_one_and_singular_vectors_stay(shape):
+    """The polynomial acts on each singular value alone, whatever the scale of the matrix."""
+    matrices = torch.randn(5, *shape, dtype=torch.float64) * torch.tensor([1e-8, 1e-3, 1.0, 1e3, 1e8])[:, None, None]
+    left, values, right = torch.linalg.svd(matrices, full_matrices=False)
+    s = values / values.square().sum(1, keepdim=True).sqrt()
+    for _ in range(5):
+        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+    found = orthogonalised(matrices)
+    torch.testing.assert_close(found[1:], (left * s[:, None] @ right)[1:], rtol=1e-3, atol=1e-4)  # 1e-8 meets the 1e-7
+    assert ((s > 0.5) & (s < 1.25)).double().mean() > 0.9
+    torch.testing.assert_close(orthogonalised(matrices.mT), found.mT, rtol=1e-9, atol=1e-9)
+    assert torch.equal(orthogonalised(torch.zeros(1, *shape)), torch.zeros(1, *shape))
+
+
+def test_muon_moves_matrices_by_its_formula_and_the_rest_like_adamw():
+    """A linear layer, a convolution, and what is no matrix; a checkpoint is taken over in between."""
+    shapes = {"linear": (9, 20), "convolution": (12, 8, 3, 3), "narrow": (3, 20), "bias": (9,)}
+    weights = {name: torch.nn.Parameter(torch.randn(shape, dtype=torch.float64)) for name, shape in shapes.items()}
+    before = {name: weight.detach().clone() for name, weight in weights.items()}
+    copies = [torch.nn.Parameter(before[name].clone()) for name in ("narrow", "bias")]
+
+    def groups(of: list[torch.nn.Parameter]) -> list[dict]:
+        layers = [p for p in of if p.ndim > 1]
+        return [
+            {"params": layers, "matrices": True, "weight_decay": 0.1},
+            {"params": [p for p in of if p.ndim == 1], "weight_decay": 0.0},
+        ]
+
+    muon = Muon(groups(list(weights.values())), 0.01, (0.8, 0.9))
+    adamw = AdamW(groups(copies), 0.01, (0.8, 0.9))
+    momentum = dict.fromkeys(("linear", "convolution"), 0.0)
+    for step in range(4):
+        for name, weight in weights.items():
+            weight.grad = torch.randn_like(weight)
+            if name in momentum:
+                momentum[name] = 0.95 * momentum[name] + 0.05 * weight.grad.flatten(1)
+                moved = orthogonalised((0.95 * momentum[name] + 0.05 * weight.grad.flatten(1))[None])[0]
+                size = 0.2 * math.sqrt(max(moved.shape)) * 0.01
+                before[name] = (1 - 0.01 * 0.1) * before[name] - size * moved.reshape(before[name].shape)
+        for copied, name in zip(copies, ("narrow", "bias"), strict=True):
+            copied.grad = weights[name].grad.clone()
+        muon.step()
+        adamw.step()
+        if step == 1:
+            state = copy.deepcopy(muon.state_dict())
+            muon = Muon(groups(list(weights.values())), 0.01, (0.8, 0.9))
+            muon.load_state_dict(state)
+    for name in momentum:
+        torch.testing.assert_close(weights[name].detach(), before[name], rtol=1e-10, atol=1e-12)
+    for copied, name in zip(copies, ("narrow", "bias"), strict=True):
+        assert torch.equal(weights[name], copied)
+
+
+def test_matrices_are_weights_of_layers():
+    """No embedding of classes, no scale, no histogram: these are tables of numbers."""
+    config = replace(LABELLED, optimizer="muon")
+    model = build_model(config, labelled())
+    optimizer = make_optimizer(model, config)
+    assert isinstance(optimizer, Muon)
+    moved = {p for matrices in optimizer.matrices for p in matrices}
+    names = {name for name, p in model.named_parameters() if p in moved}
+    assert names and all(name.endswith(".weight") for name in names)
+    layers = {
+        f"{name}.weight"
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and min(module.weight.shape) >= 8
+    }
+    assert names == layers
 
 
 def test_the_learning_rate_may_stay():

@@ -109,6 +109,7 @@ def test_progress_is_the_same(two_sittings):
         {"timesteps": 4, "reverse_step": "moments"},
         {"decay": "constant", "time_sampler": "low_discrepancy"},
         {"schedule": "cosine"},
+        {"optimizer": "muon"},
     ],
     ids=str,
 )

@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 
 from ndm.base.errors import InputError, reason, refused
+from ndm.base.memory import require_memory
 from ndm.data.dataset import Whole
 from ndm.data.formats.dequantise import dequantised
 from ndm.data.formats.examples import whole
 from ndm.data.formats.npz import array_of
 from ndm.data.labels import Labels, classes
-from ndm.data.lazy import IN_MEMORY
+from ndm.data.lazy import IN_MEMORY, chunks
 
 SUFFIXES = (".npy", ".npz")
+_COLOURS = 4  # channels of an image, at most, with transparency
+_NOISY = 20  # bytes of memory for each value that gets noise: as float64 without and with it, and as float32
 
 
 def load_file(path: str | Path, *, unlabelled: Any = None, dequantise: Any = None) -> Whole:
@@ -34,8 +37,9 @@ def load_file(path: str | Path, *, unlabelled: Any = None, dequantise: Any = Non
     x, y, rate = read_arrays(path)
     noise: dict[str, float] = {}
     reading: dict[str, Any] = {}
+    alike = None
     if dequantise is not None and dequantise is not False:
-        came = x.dtype
+        came, alike = x.dtype, _alike(x, str(path))
         x, noise = _dequantised(x, dequantise, str(path))
         reading |= {"dequantise": noise} if noise else {}
         if came.kind in "iu" and len(noise) == math.prod(x.shape[1:]):
@@ -53,9 +57,9 @@ def load_file(path: str | Path, *, unlabelled: Any = None, dequantise: Any = Non
         path,
         f"the file {path.name}" + f", noise on {len(noise)} of its dimensions" * bool(noise),
         classes=labels.names,
-        notes=labels.notes,
+        notes=(*labels.notes, *_guessed(x)),
         reading=reading,
-        objection=objection,
+        objection=objection or alike,
         unlabelled=objection,
     )
 
@@ -69,12 +73,32 @@ def _classes(path: Path, y: np.ndarray | None, shape: tuple[int, ...], unlabelle
     return classes(y, lambda i: f"{path}, y[{i}]", unlabelled=unlabelled)
 
 
+def _guessed(x: np.ndarray) -> tuple[str, ...]:
+    """Say that bytes over three axes are read as images, where their channels are no colours."""
+    if x.dtype != np.uint8 or x.ndim != 4 or x.shape[1] <= _COLOURS:
+        return ()
+    return (f"x of shape {x.shape} are read as images of {x.shape[1]} channels; for volumes say dequantise=true",)
+
+
+def _alike(x: np.ndarray, where: str) -> InputError | None:
+    """The objection to training on examples that are all the same, which noise would hide."""
+    if x.ndim < 2 or not x.size or not all((part == x[:1]).all() for _, part in chunks(x)):
+        return None
+    what = "of one value" if (x[0] == x[0].flat[0]).all() else "the same"
+    return InputError(
+        f"{where}, whose examples are all {what}",
+        "examples that differ by more than the noise of dequantise=",
+        "look at one of them: was it saved as it should be?",
+    )
+
+
 def _dequantised(x: np.ndarray, wanted: Any, where: str) -> tuple[np.ndarray, dict[str, float]]:
     """Add noise to `x` (N, *event) as floats; also returns its width for each dimension that has some, by number."""
     if x.dtype.kind not in "biuf" or x.ndim < 2 or not x.size:
         return x, {}  # which is refused for what it is
     if isinstance(wanted, list) and x.ndim > 2:
         raise InputError(f"dequantise={wanted} of {where}, of shape {x.shape}", "dequantise=true, or x of shape (N, D)")
+    require_memory(_NOISY * x.size, f"{where} with noise", "save fewer examples, or add the noise and save float32")
     flat = x.reshape(len(x), -1)
     flat = flat.astype(np.float32 if flat.dtype.itemsize == 1 else np.result_type(flat.dtype, np.float64))
     columns, noise = dequantised(

@@ -1,5 +1,6 @@
 """Dequantisation: noise as wide as a step on values at equal steps, so that they have a density."""
 
+import hashlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -67,8 +68,13 @@ def _like_others(
 
 
 def _uniform(name: str, number: int) -> np.ndarray:
-    """Draw U(0, 1) from RandomState, which is frozen (NEP 19): the same under every version of NumPy."""
-    noise: np.ndarray = np.random.RandomState(list(name.encode()) or [0]).random_sample(number)
+    """Draw U(0, 1) from RandomState, which is frozen (NEP 19): the same under every version of NumPy.
+
+    The seed is the sha256 of the name. Its bytes themselves would not do: RandomState repeats a key to the length of
+    its state and adds to each number its place, so that [49] and [49, 48], "1" and "10", are one key.
+    """
+    seed = np.frombuffer(hashlib.sha256(name.encode()).digest(), "<u4")
+    noise: np.ndarray = np.random.RandomState(seed).random_sample(number)
     return noise
 
 

@@ -52,7 +52,7 @@ def images(x: np.ndarray, where: str) -> np.ndarray:
         raise InputError(
             f"{where}: uint8 of shape {x.shape}",
             "images (N, H, W) or (N, C, H, W)",
-            "say dequantise=true if these are counts and no images",
+            "say dequantise=true if these are counts, signals or volumes and no images",
         )
     if x.ndim == 4 and x.shape[3] in (1, 3, 4) and x.shape[1] > 4:
         raise InputError(

@@ -27,11 +27,12 @@ def array_of(path: Path, key: str, largest: int) -> np.ndarray:
             if not dtype.hasobject:
                 start = _start(path, member.header_offset) + header
                 return np.memmap(path, dtype, "r", start, shape, "F" if fortran_order else "C")
-    require_memory(
-        member.file_size,
-        f"{path}, whose {key} is compressed",
-        "save it with np.savez, which leaves it on the disk until it is needed",
-    )
+    if member.compress_type == zipfile.ZIP_STORED:
+        what, advice = f"{path}, whose {key} is read at once", "save fewer examples"
+    else:
+        what = f"{path}, whose {key} is compressed"
+        advice = "save it with np.savez, which leaves it on the disk until it is needed"
+    require_memory(member.file_size, what, advice)
     with np.load(path, allow_pickle=False) as content:
         array: np.ndarray = content[key]
         return array

@@ -24,6 +24,7 @@ from ndm.data.formats.examples import real_values, unresolved, whole
 from ndm.data.labels import classes
 
 _AS_TEXT = 5  # bytes of memory for each of a file, at least: every cell is an object of Python
+_AS_OBJECT = 32  # bytes of memory for each value, a number of Python and its place in a list
 SUFFIXES = (".csv", ".parquet")
 NO_DENSITY = "leave it out of columns=[...]: a density over a constant is infinite"
 TELLS_NOTHING = "leave it out of --condition: it tells the model nothing"
@@ -206,6 +207,14 @@ def _parquet(path: Path) -> dict[str, list[Any]]:
         names = parquet.read_schema(path).names
         if twice := [name for name, count in Counter(names).items() if count > 1]:
             raise InputError(f"{path} with several columns {twice[0]!r}", "different names of columns")
+        about = parquet.read_metadata(path)
+        groups = [about.row_group(i) for i in range(about.num_row_groups)]
+        number = sum(group.column(k).num_values for group in groups for k in range(group.num_columns))
+        require_memory(
+            _AS_OBJECT * number,
+            f"{path} of {number:,} values",
+            "save them with np.save, which are read from the disk when they are needed",
+        )
         table = parquet.read_table(path)
         return {name: table[name].to_pylist() for name in table.column_names}
     except InputError:

@@ -72,6 +72,7 @@ REGISTRIES_EXCUSED = {
     "time sampler": "Importance and LowDiscrepancy are held by name",
     "solver": "other people's: ours are the adaptive methods and those of fixed steps",
     "parallel": "the same numbers in several processes: tests/training/test_many.py",
+    "optimizer": "steps of training: tests/training/test_optimisation.py",
     "tracker": "shows numbers of others",
     "recipe": "names parts: tests/unification",
     "data": "reads data: tests/data",

@@ -183,3 +183,33 @@ def test_a_changed_byte_is_refused_or_harmless(tmp_path, place, value, suffix):
     except InputError:
         return
     assert np.isfinite(dataset.train.x).all()
+
+
+def test_the_noise_of_each_dimension_is_independent_of_all_others(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 9, (50, 30, 40)))
+    x = data.read(str(tmp_path / "x.npy"), {"dequantise": True}).examples.x.reshape(50, -1)
+    noise = x.astype(np.float64) - np.floor(x)
+    assert len(np.unique(noise, axis=1).T) == 1200
+    correlations = np.corrcoef(noise.T)[np.triu_indices(1200, 1)]
+    assert abs(correlations.mean()) < 1e-3 and correlations.std() == pytest.approx(1 / 7, rel=0.02)  # 1 / sqrt(n - 1)
+    assert np.abs(correlations).max() < 0.8
+
+
+def test_volumes_of_bytes_are_read_as_images_and_that_is_said(tmp_path):
+    x = np.random.default_rng(0).integers(0, 9, (40, 6, 8, 8)).astype(np.uint8)
+    np.save(tmp_path / "x.npy", x)
+    found = data.read(str(tmp_path / "x.npy"))
+    said = "x of shape (40, 6, 8, 8) are read as images of 6 channels; for volumes say dequantise=true"
+    assert found.num_levels == 256 and said in found.divided().notes
+    assert not [note for note in data.load(str(tmp_path / "x.npy"), {"dequantise": True}).notes if "images" in note]
+    np.save(tmp_path / "x.npy", x[:, :3])
+    assert data.load(str(tmp_path / "x.npy")).notes == ()
+
+
+@pytest.mark.parametrize("values, said", [((7, 7, 7), "of one value"), ((7, 8, 9), "the same")])
+def test_examples_that_noise_alone_tells_apart_are_no_data_to_train_on(tmp_path, values, said):
+    np.save(tmp_path / "x.npy", np.tile(np.array(values, np.int32), (30, 1)))
+    found = data.read(str(tmp_path / "x.npy"), {"dequantise": True})
+    assert len(found.examples) == 30  # which a model of other data can be evaluated on
+    with pytest.raises(InputError, match=rf"x\.npy, whose examples are all {said}; .*look at one"):
+        found.divided()

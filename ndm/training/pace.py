@@ -26,8 +26,9 @@ from ndm.training.averages.running import ExponentialMovingAverage, PowerAverage
 from ndm.training.build import make_time_sampler
 from ndm.training.monitors.statistics import LossBins
 from ndm.training.objective import Objective, as_piece
-from ndm.training.optimizer import make_optimizer, set_learning_rate
+from ndm.training.optimizer import make_optimizer
 from ndm.training.parallel import clip, make_accelerator
+from ndm.training.rates import set_learning_rate
 from ndm.training.room import require_room
 from ndm.training.start import new_model, prepare_network
 

@@ -38,7 +38,16 @@ _MOST_KEPT = 1000  # paces
 _MATTERS = (  # to the time of a step
     *("schedule", "schedule_options", "transform", "transform_options", "predictor", "predictor_options"),
     *("volatility", "volatility_options", "reverse_step", "timesteps", "kinetic_weight", "condition"),
-    *("batch_size", "accumulate", "parallel", "average_lengths", "time_sampler", "precision", "checkpointing"),
+    *(
+        "batch_size",
+        "accumulate",
+        "parallel",
+        "average_lengths",
+        "time_sampler",
+        "precision",
+        "checkpointing",
+        "optimizer",
+    ),
 )
 
 

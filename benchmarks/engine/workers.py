@@ -62,13 +62,37 @@ class Workers:
                 return job, self.pools[index].submit(_outcome, function, job).result()
             except BrokenProcessPool as error:
                 self.pools.pop(index).shutdown()
-                said = str(error)
-                return job, Trouble(next((line for line in said.splitlines() if "exit code" in line), said))
+                return job, Trouble(_of_the_end(error))
             finally:
                 free.put(index)
 
         with ThreadPool(self.number) as threads:
             yield from threads.imap_unordered(outcome, jobs)
+
+
+def in_new_process(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """Return function(*arguments) of a new process, which has all cores and ends with it.
+
+    Raises what the function raises, and `ProcessEnded` where the process ends before, as without memory.
+    """
+    pool = ProcessPoolExecutor(1)
+    try:
+        found: dict[str, Any] = pool.submit(function, *arguments).result()
+        return found
+    except BrokenProcessPool as error:
+        raise ProcessEnded(_of_the_end(error)) from error
+    finally:
+        pool.shutdown(kill_workers=True)
+
+
+class ProcessEnded(RuntimeError):
+    """A process ended before it had a result."""
+
+
+def _of_the_end(error: BrokenProcessPool) -> str:
+    """How a process ended."""
+    said = str(error)
+    return next((line for line in said.splitlines() if "exit code" in line), said)
 
 
 def _outcome(function: Function[Task], job: Task) -> Outcome:

@@ -111,7 +111,7 @@ class Study(ABC):
 
     def has_report(self, rows: Mapping[str, list[Row]]) -> bool:
         """Whether there is something to say of the rows, by the name of their stage: some of the last one."""
-        return bool(rows[next(reversed(rows))])
+        return bool(rows[list(rows)[-1]])
 
     def check(self) -> None:
         """Raise `InputError` for wrong options and whatever is not at hand: before anything is done."""

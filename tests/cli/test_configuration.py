@@ -42,7 +42,7 @@ def edited(change: dict) -> None:
         ({"learning_rate": "fast"}, "with learning_rate: fast; expected 0.002, with which"),
         ({"ema_decay": 0.5}, "with ema_decay: 0.5; expected 0.9, with which"),
         ({"batch_size": "gone"}, "with no batch_size; expected 16, with which"),
-        ({"chosen": []}, "with chosen: []; expected ['predictor_options.network', 'predictor"),
+        ({"chosen": []}, "with chosen: []; expected ['predictor_options.network', "),
         ({"data.fingerprint": "0" * 16}, "with data.fingerprint: 0000000000000000; expected"),
         ({"data.reading": {"columns": ["a"]}}, "with data.reading: {'columns': ['a']}; expected {}"),
         ({"max_steps": "many"}, "with max_steps: many; expected a value that ndm train takes"),

@@ -23,7 +23,7 @@ sys.addaudithook(note)
 """
 SCRIPT = "import sys\nfrom ndm.cli import main\nsys.exit(main())\n"
 TRAIN = (
-    "train moons --run run --max-steps 40 --save-every 10 --log-every 1 --validate-every 0 --threads 1 "
+    "train moons --recipe plane --run run --max-steps 40 --save-every 10 --log-every 1 --validate-every 0 --threads 1 "
     "--batch-size 8 --predictor-options width=8 depth=1"
 )
 

@@ -8,7 +8,7 @@ import pytest
 from making import LEVELS, TIMESTEPS, partner
 
 import ndm
-from ndm.base.axes import AXES, PARTS
+from ndm.base.axes import AXES, PARAMETERISATIONS, PARTS
 from ndm.base.errors import InputError
 from ndm.base.options import options_of, passes_on
 from ndm.base.part import Part
@@ -84,18 +84,20 @@ def test_a_network_of_another_number_of_outputs_does_not_fit():
         )
 
 
-def test_levels_that_the_data_have_not_do_not_fit():
-    form = ndm.parameterisations.CategoricalParameterisation((2,), 5)
+@pytest.mark.parametrize("name", ["categorical", "discrete_gaussian"])
+def test_levels_that_the_data_have_not_do_not_fit(name):
+    form = PARAMETERISATIONS.make(name, Spec((2,), num_levels=5))
     network = ndm.MLP((2,), form.num_outputs)
     parts = ndm.schedules.LinearSchedule(), ndm.IdentityTransform(), ndm.DirectPredictor(network, form)
     for decoder in (ndm.GaussianDecoder(), ndm.DiscretisedDecoder(7)):
-        with pytest.raises(InputError, match=r"the categorical parameterisation of 5 levels with a .*Decoder"):
+        with pytest.raises(InputError, match=rf"the {name} parameterisation of 5 levels with a .*Decoder"):
             ndm.NeuralDiffusion(*parts, decoder)
     assert ndm.NeuralDiffusion(*parts, ndm.DiscretisedDecoder(5)).decoder.num_levels == 5
 
 
 @pytest.mark.parametrize(
-    ("axis", "name"), [(axis, name) for axis, name in CHOICES if name in ("categorical", "discretised")]
+    ("axis", "name"),
+    [(axis, name) for axis, name in CHOICES if name in ("categorical", "discrete_gaussian", "discretised")],
 )
 def test_real_values_have_no_levels(axis, name):
     with pytest.raises(InputError, match="expected data with levels; choose "):

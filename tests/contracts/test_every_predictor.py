@@ -155,7 +155,7 @@ def test_a_form_is_chosen_by_name(name, parameterisation, tmp_path):
 
 @pytest.mark.parametrize("name", NAMED)
 def test_an_unknown_form_or_network_is_refused_with_what_is_known(name):
-    with pytest.raises(InputError, match="one of categorical, eps, gaussian_mixture, scaled, v, x"):
+    with pytest.raises(InputError, match="one of categorical, discrete_gaussian, eps, gaussian_mixture, scaled, v, x"):
         make("predictor", name, (3,), parameterisation="score")
     with pytest.raises(InputError, match=r"mlp.*unet"):
         make("predictor", name, (3,), network="transformer")

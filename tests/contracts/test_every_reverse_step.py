@@ -193,7 +193,7 @@ def test_posteriors_that_the_predictor_has_not_are_refused_when_the_model_is_mad
 
 
 @pytest.mark.parametrize("name", WITH_POSTERIOR)
-@pytest.mark.parametrize("parameterisation", ["categorical", "gaussian_mixture", "scaled"])
+@pytest.mark.parametrize("parameterisation", ["categorical", "discrete_gaussian", "gaussian_mixture", "scaled"])
 def test_posteriors_serve_chains_of_any_length(name, parameterisation, recwarn):
     """The bound and the sampler of one model at any T, silently; a point as a posterior means q's own variance."""
     decoder = ndm.DiscretisedDecoder(5)

@@ -1,6 +1,7 @@
 """Parameterisations, one file each: what the outputs of a denoising network mean."""
 
 from ndm.parts.parameterisations.categorical import CategoricalParameterisation
+from ndm.parts.parameterisations.discrete_gaussian import DiscreteGaussianParameterisation
 from ndm.parts.parameterisations.eps import EpsParameterisation
 from ndm.parts.parameterisations.gaussian_mixture import GaussianMixtureParameterisation
 from ndm.parts.parameterisations.parameterisation import Parameterisation, PointParameterisation
@@ -10,6 +11,7 @@ from ndm.parts.parameterisations.x import XParameterisation
 
 __all__ = [
     "CategoricalParameterisation",
+    "DiscreteGaussianParameterisation",
     "EpsParameterisation",
     "GaussianMixtureParameterisation",
     "Parameterisation",

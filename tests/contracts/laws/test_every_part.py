@@ -149,6 +149,28 @@ class ExactNetwork(Network):
         return ((wanted - at_0) / (at_1 - at_0))[:, None]
 
 
+class ExactLevels(Network):
+    """The outputs of a discrete Gaussian that say how likely each of three levels is, given z_t.
+
+    log pi_k + alpha z v_k / sigma^2 - (alpha v_k / sigma)^2 / 2 for v_k = -1, 0, 1 is v_k m / s^2 - v_k^2 / (2 s^2).
+    """
+
+    def __init__(self, shares: Tensor, schedule: Schedule) -> None:
+        super().__init__((2,), 2, 0)
+        low, middle, high = shares.log()
+        self.slope, self.curvature, self.schedule = (high - low) / 2, 2 * middle - low - high, schedule
+
+    def heads(self, x: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
+        level = self.schedule(t)
+        alpha, sigma = level.alpha[:, None], level.sigma[:, None]
+        norm = (alpha**2 + sigma**2).sqrt()
+        z = x * norm
+        variance = 1 / (self.curvature + alpha**2 / sigma**2)
+        mean = variance * (self.slope + alpha * z / sigma**2)
+        outputs = ((mean - alpha / norm**2 * z) * norm / sigma, (variance.sqrt() * norm / sigma).log().expand_as(z))
+        return torch.stack(outputs, 1)
+
+
 @pytest.mark.law(
     "DirectPredictor", *(kind.__name__ for kind in PARAMETERISATIONS.values()), registry="parameterisation"
 )
@@ -166,6 +188,9 @@ def test_every_form_says_what_is_known(name):
         with torch.no_grad():
             form.theta.copy_(known.law.shares.log().expand(2, 3))
         network, x = ndm.MLP((2,), form.num_outputs, width=4, depth=0), torch.tensor([[0.0, -1.0], [1.0, 0.0]])
+    elif name == "discrete_gaussian":
+        form, known = PARAMETERISATIONS[name](3), Known(three_levels(), schedule)
+        network, x = ExactLevels(known.law.shares, schedule), torch.tensor([[0.0, -1.0], [1.0, 0.0]])
     else:
         form = PARAMETERISATIONS[name]((2,), 2)
         known, x = Known(two_gaussians(), schedule), POINTS

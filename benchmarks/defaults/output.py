@@ -195,6 +195,8 @@ def picture(rows: Sequence[Row], sets: Sets) -> bytes:
             axis.plot(*zip(*points, strict=True), label=name, **_look(index))
     axis.scatter(list(TARGETS), list(TARGETS.values()), marker="_", s=300, color=INK, label="target on test", zorder=3)
     axis.set_xscale("log")
+    axis.set_xticks(places := [MINUTES[0], *TARGETS], list(map(str, places)))
+    axis.minorticks_off()
     axis.set(xlabel="minutes of training", ylabel="best bits/dim on validation by those of WebP")
     axis.axhline(1, color=INK, linewidth=0.6, linestyle=":")
     tidy(axis, "y")

@@ -42,7 +42,7 @@ SETS_BY_DEFAULT = (
     *("cancer", "diamonds", "segments", "shuttle", "weather", "abalone"),
 )
 
-_CATEGORICAL = 32  # levels, beyond which there is no categorical parameterisation
+_CATEGORICAL = 32  # levels, beyond which the categorical parameterisation takes too much memory
 _SEED = 295  # of the first 400 the one in whose trials 1 to 7 pairs of settings are the least associated (Cramer's V^2)
 
 
@@ -70,16 +70,16 @@ def drawn(trial: int, network: str) -> dict[str, Any]:
 def given(settings: Mapping[str, Any], facts: Facts, timesteps: int | None) -> dict[str, Any]:
     """The settings of a `Config` that a trial gives for these data; what they cannot have is left to the rules.
 
-    - `categorical` is `scaled` for real values and for more than 32 levels; `scaled` has no p(x | z_t), which the
-      reverse steps of a chain need: that of a chain is the library's.
+    - `categorical` stands for levels: beyond 32 of them it is `discrete_gaussian`, and `scaled` for real values.
+      `scaled` has no p(x | z_t), which the reverse steps of a chain need: in its place a chain has the library's own.
     - gamma_min + 2 log(255 / (L - 1)) gives L levels as much noise, in units of their distance, as gamma_min gives 256.
     - a batch has no more examples than there are.
     """
     levels, found = facts.num_levels, dict(settings)
     found.pop(EMA, None)
     parameterisation = found.pop("predictor_options.parameterisation", None)
-    if parameterisation == "categorical" and (levels is None or levels > _CATEGORICAL):
-        parameterisation = "scaled"
+    if parameterisation == "categorical":
+        parameterisation = _over_levels(levels)
     if parameterisation is not None and not (parameterisation == "scaled" and timesteps):
         found["predictor_options.parameterisation"] = parameterisation
     gamma_min = found.pop("schedule_options.gamma_min", None)
@@ -95,6 +95,13 @@ def given(settings: Mapping[str, Any], facts: Facts, timesteps: int | None) -> d
         else:
             nested[setting] = value
     return nested
+
+
+def _over_levels(levels: int | None) -> str:
+    """The parameterisation of a distribution over so many levels."""
+    if levels is None:
+        return "scaled"
+    return "categorical" if levels <= _CATEGORICAL else "discrete_gaussian"
 
 
 def searched(config: Mapping[str, Any], steps: int, network: str, levels: int | None) -> dict[str, Any]:

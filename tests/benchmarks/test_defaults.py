@@ -126,7 +126,7 @@ def test_what_data_cannot_have_is_replaced_or_left_to_the_rules():
         "ema": 0.02,
     }
     assert given(settings, IMAGES, None) == {
-        "predictor_options": {"parameterisation": "scaled", "channels": 24},
+        "predictor_options": {"parameterisation": "discrete_gaussian", "channels": 24},
         "schedule_options": {"gamma_min": -13.3},
         "batch_size": 20,
     }
@@ -135,8 +135,12 @@ def test_what_data_cannot_have_is_replaced_or_left_to_the_rules():
     # The noise is as large, by the distance of two levels, 2 / 16 in place of 2 / 255.
     at_least = [math.exp(each / 2) / (2 / (levels - 1)) for each, levels in ((-13.3, 256), (few_gamma(few), 17))]
     assert at_least[0] == pytest.approx(at_least[1])
-    assert given(settings, IMAGES, 8)["predictor_options"] == {"channels": 24}
-    assert given(settings, POINTS, None).keys() == {"predictor_options", "batch_size"}
+    scaled = settings | {"predictor_options.parameterisation": "scaled"}
+    assert given(scaled, IMAGES, 8)["predictor_options"] == {"channels": 24}
+    assert given(scaled, IMAGES, None)["predictor_options"]["parameterisation"] == "scaled"
+    of_points = given(settings, POINTS, None)
+    assert of_points.keys() == {"predictor_options", "batch_size"} and of_points["batch_size"] == 32
+    assert of_points["predictor_options"]["parameterisation"] == "scaled"
 
 
 def few_gamma(found: dict[str, Any]) -> float:

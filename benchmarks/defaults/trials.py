@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from benchmarks.defaults.sets import RealSet, Result, build
-from benchmarks.defaults.space import EMA, drawn, given, network_of, searched
+from benchmarks.defaults.space import EMA, SPACE, drawn, given, network_of, searched
 from benchmarks.engine.machine import machine
 from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Task
@@ -93,13 +93,13 @@ def execute(job: TrialJob, sets: Mapping[str, RealSet], cache: Path) -> Row:
     try:
         return in_new_process(measured, job, made)
     except ProcessEnded as error:
-        return {"failed": str(error), "config": settings(job), "settings": {}, "machine": machine()}
+        return {"failed": str(error), **_begun(job), "machine": machine()}
 
 
 def measured(job: TrialJob, made: Result) -> Row:
     """Train the trial, and evaluate it; in this process."""
     threads, data = torch.get_num_threads(), made.load()
-    row: Row = {"unit": unit(data), "config": settings(job), "settings": {}}
+    row = {"unit": unit(data), **_begun(job)}
 
     def measure() -> Row:
         began = time.monotonic()
@@ -123,9 +123,18 @@ def measured(job: TrialJob, made: Result) -> Row:
     return row | attempt(measure)
 
 
+def _begun(job: TrialJob) -> Row:
+    """What is known of a trial before it is trained: its settings are those that were drawn."""
+    network = network_of(job.kind)
+    known = {name: value for name, value in drawn(job.trial, network).items() if name in SPACE[network]}
+    return {"config": settings(job), "settings": known}
+
+
 def configuration(job: TrialJob, data: DataSet) -> Config:
     """What a job trains: the settings of its trial, and for the rest what `ndm train` chooses for such a budget."""
     found = drawn(job.trial, network_of(job.kind))
+    if job.kind == "table":  # which the rules know by the names of columns, that the files of the sets do not have
+        found["predictor_options.network"] = network_of(job.kind)
     about_run = {"max_seconds": job.seconds, "timesteps": job.timesteps, "seed": job.seed}
     with tempfile.TemporaryDirectory() as folder:
         plan = planned(Settled(given(found, facts_of(data), job.timesteps) | about_run), data, Path(folder) / "new")

@@ -14,9 +14,9 @@ from test_command import call
 from benchmarks.defaults import space, trials
 from benchmarks.defaults.halving import best, orders, refit
 from benchmarks.defaults.output import of_left_out, of_settings, seconds_of
-from benchmarks.defaults.sets import SETS, RealSet, Result
+from benchmarks.defaults.sets import SETS, RealSet, Result, build
 from benchmarks.defaults.space import MINUTES, SPACE, drawn, given, searched
-from benchmarks.defaults.trials import TrialJob, execute, measured
+from benchmarks.defaults.trials import TrialJob, configuration, execute, measured
 from benchmarks.engine.rows import Row, read_rows
 from benchmarks.engine.workers import ProcessEnded, in_new_process
 from ndm.config import Config
@@ -284,6 +284,14 @@ def test_what_cannot_be_trained_is_a_row(small, monkeypatch):
     monkeypatch.setattr(trials, "in_new_process", ended)
     found = execute(TrialJob("digits", "image", 2, 1.0), SETS, small)
     assert found["failed"] == "exit code -9" and found["config"] == {"drawn": drawn(2, "unet")}
+    assert found["settings"] == {name: drawn(2, "unet")[name] for name in SPACE["unet"]}
+
+
+def test_a_table_without_names_of_columns_is_known_as_one(small):
+    x = np.random.default_rng(0).normal(size=(150, 12)).astype(np.float32)
+    data = build(real_set("wide", "table", x), small / "sets").load()
+    config = configuration(TrialJob("wide", "table", 0, 5.0), data)
+    assert config.predictor_options == {"network": "mlp", "width": 512, "depth": 3} and config.learning_rate == 2e-3
 
 
 def test_a_training_in_a_new_process_has_the_row_of_this_one():

@@ -7,10 +7,10 @@ and of rows and windows too, and in sets of drawings what looks nearly alike (`f
 
     python -m benchmarks defaults --trials 0
 
-makes sets and prints what they are; `--only` names others than the default ones. `made(name, cache)` gives the file `NAME.npz`, which `ndm train` reads as it
-reads any file: x is laid out so that its fixed permutation, 80/10/10, gives these splits. `source` beside it are the
-numbers of the sources. The arrays have a checksum here; decoders of other versions may give other values, which is
-refused, since results would not be comparable.
+makes sets and prints what they are; `--only` names others than the default ones. `made(name, cache)` gives the file
+`NAME.npz`, which `ndm train` reads as it reads any file: x is laid out so that its fixed permutation, 80/10/10, gives
+these splits. `source` beside it are the numbers of the sources. The arrays have a checksum here; decoders of other
+versions may give other values, which is refused, since results would not be comparable.
 """
 
 import csv

@@ -71,7 +71,7 @@ def given(settings: Mapping[str, Any], facts: Facts, timesteps: int | None) -> d
     """The settings of a `Config` that a trial gives for these data; what they cannot have is left to the rules.
 
     - `categorical` stands for levels: beyond 32 of them it is `discrete_gaussian`, and `scaled` for real values.
-      `scaled` has no p(x | z_t), which the reverse steps of a chain need: in its place a chain has the library's own.
+      `scaled` has no p(x | z_t), which the reverse steps of a chain need: in its place a chain has what rules choose.
     - gamma_min + 2 log(255 / (L - 1)) gives L levels as much noise, in units of their distance, as gamma_min gives 256.
     - a batch has no more examples than there are.
     """

@@ -36,6 +36,7 @@ class Family:
         option, units: what the size is called, as an option and in words.
         default: the size of the network itself.
         batch_size: examples in a step.
+        optimizer: what makes a step.
         schedule_rate: factor on the learning rate of the schedule's end points.
         threads: of the CPU; None for all.
         varies: whether other threads and precisions are worth trying.
@@ -47,6 +48,7 @@ class Family:
     units: str
     default: int
     batch_size: int
+    optimizer: str
     schedule_rate: float
     threads: int | None
     varies: bool
@@ -59,6 +61,7 @@ UNET = Family(
     units="channels",
     default=32,
     batch_size=16,
+    optimizer="muon",
     schedule_rate=2.0,
     threads=None,
     varies=True,
@@ -66,10 +69,10 @@ UNET = Family(
         Row(16, 1500, 8e-3),
         Row(24, 1500, 8e-3),
         Row(32, 1500, 8e-3),
-        Row(48, 2000, 6e-3),
-        Row(64, 3000, 4e-3),
-        Row(96, 6000, 3e-3),
-        Row(128, 12_000, 2e-3),
+        Row(48, 2000, 8e-3),
+        Row(64, 3000, 8e-3),
+        Row(96, 6000, 6e-3),
+        Row(128, 12_000, 4e-3),
     ),
 )
 MLP = Family(
@@ -78,6 +81,7 @@ MLP = Family(
     units="units",
     default=128,
     batch_size=512,
+    optimizer="adamw",
     schedule_rate=10.0,
     threads=1,  # more would wait for each other: the operations are small
     varies=False,
@@ -94,9 +98,9 @@ WARM_UP, MOST_WARM_UP = 1 / 20, 100  # of the steps; steps
 FORGOTTEN, AVERAGES = 20, (0.9, 0.9999)  # ema_decay is 1 - 20 / steps, within these
 MANY_PASSES, DROPOUT = 100, 0.1  # over the data, from which a U-Net has dropout
 VALIDATIONS, CHECKPOINTS, LINES = Calendar(20, 20, 10_000), Calendar(10, 50, 10_000), Calendar(200, 5, 100)
-GAMMA = {32: (-8.0, 6.0), 64: (-10.0, 6.0), 256: (-13.3, 5.0)}  # the ends for up to so many levels
+GAMMA = {32: (-8.0, 6.0), 64: (-10.0, 6.0), 256: (-12.5, 5.0)}  # the ends for up to so many levels
 GAMMA_OF_REAL = (-10.0, 6.0)
-CATEGORICAL = 32  # levels, up to which the parameterisation is categorical
+PARAMETERISATIONS = {32: "categorical", 256: "discrete_gaussian"}  # for up to so many levels
 FASTER, HOPELESS = 0.9, 3.0  # of the time of a step: from here another way is better, or is not tried on larger rungs
 EXPECTED: dict[float, float | None] = {120.0: None, 600.0: None, 3600.0: None}  # bits by WebP's, after so many seconds
 
@@ -111,6 +115,7 @@ class Rung:
     fewest_steps: int
     batch_size: int
     learning_rate: float
+    optimizer: str
     schedule_rate: float
     threads: int | None
     varies: bool
@@ -152,6 +157,7 @@ def _rung(family: Family, row: Row, network: str, options: Mapping[str, Any], si
         row.fewest_steps,
         family.batch_size,
         row.learning_rate,
+        family.optimizer,
         family.schedule_rate,
         family.threads,
         family.varies,

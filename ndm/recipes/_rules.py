@@ -18,8 +18,9 @@ from ndm.recipes._settled import Settled
 # The settings that there is a rule for.
 RULED = frozenset(
     {
-        *("predictor_options", "schedule_options", "batch_size", "precision", "learning_rate", "schedule_rate"),
-        *("threads", "warmup_steps", "ema_decay", "validate_every", "save_every", "log_every", "max_seconds"),
+        *("predictor_options", "schedule_options", "batch_size", "precision", "threads", "max_seconds"),
+        *("optimizer", "learning_rate", "schedule_rate", "warmup_steps", "ema_decay"),
+        *("validate_every", "save_every", "log_every"),
     }
 )
 _OF_DATA = ("parameterisation", "gamma_min", "gamma_max", "dropout")  # options that follow from the data
@@ -227,6 +228,7 @@ def _of_rung(facts: Facts, settled: Settled, rung: Rung, why: str = "") -> Itera
     is_exact = rung.precision == "float32"
     yield "precision", Chosen(rung.precision, "exact" if is_exact else "measured faster than float32")
     yield "learning_rate", Chosen(rung.learning_rate, f"for {rung.size}")
+    yield "optimizer", Chosen(rung.optimizer, f"as for every {rung.network}")
     yield "schedule_rate", Chosen(rung.schedule_rate, f"as for every {rung.network}")
     if rung.threads is not None:
         why_few = "measured faster than all" if rung.varies else "operations are small: more would wait for each other"
@@ -238,8 +240,9 @@ def _of_rung(facts: Facts, settled: Settled, rung: Rung, why: str = "") -> Itera
     of = "for real values" if levels is None else f"for {levels} levels"
     yield "schedule_options.gamma_min", Chosen(ends[0], of)
     yield "schedule_options.gamma_max", Chosen(ends[1], of)
-    if levels is not None and levels <= table.CATEGORICAL and _takes_parameterisation(settled):
-        yield "predictor_options.parameterisation", Chosen("categorical", of)
+    if levels is not None and _takes_parameterisation(settled):
+        form = next(form for most, form in table.PARAMETERISATIONS.items() if levels <= most)
+        yield "predictor_options.parameterisation", Chosen(form, of)
 
 
 def _of_length(found: Choice, settled: Settled, rung: Rung) -> Iterator[tuple[str, Chosen]]:

@@ -42,11 +42,11 @@ _MATTERS = (  # to the time of a step
         "batch_size",
         "accumulate",
         "parallel",
+        "optimizer",
         "average_lengths",
         "time_sampler",
         "precision",
         "checkpointing",
-        "optimizer",
     ),
 )
 

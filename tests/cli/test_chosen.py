@@ -9,6 +9,7 @@ from calling import ndm, write_data
 from launching import together
 
 from ndm.base.settings import read
+from ndm.recipes._ladder import UNET
 from ndm.training import defaults
 
 KINDS = {
@@ -137,7 +138,8 @@ def test_what_is_given_is_not_chosen(empty, measures):
     write_data(empty)
     words = "--max-seconds 0.2 --batch-size 6 --predictor-options network=mlp width=24 --learning-rate 1e-3"
     config, lines = trained(f"images.npz {words}")
-    assert config["predictor_options"] == {"network": "mlp", "width": 24, "depth": 3} and config["batch_size"] == 6
+    options = {"network": "mlp", "width": 24, "depth": 3, "parameterisation": "discrete_gaussian"}
+    assert config["predictor_options"] == options and config["batch_size"] == 6
     assert not {"predictor_options.width", "batch_size", "learning_rate"} & set(config["chosen"])
     assert "mlp of 24 units" in lines[0] and "the one that is given" in lines[0]
     assert [(each.batch_size, each.predictor_options["width"]) for each in measures] == [(6, 24)]
@@ -158,7 +160,9 @@ def test_a_dry_run_explains_every_choice(empty, measures):
     table = result.out[result.out.index("chosen  ") : result.out.index("┃ part")]
     rows = re.findall(r"^│ (\S+) +│ (\S.*?) +│ (\S.*?) +│$", table, re.M)
     chosen = {name: value for name, value, _ in rows}
-    assert chosen["predictor_options.channels"] == "128" and chosen["learning_rate"] == "0.002"
+    largest = UNET.rows[-1]
+    assert chosen["predictor_options.channels"] == str(largest.size)
+    assert chosen["learning_rate"] == str(largest.learning_rate)
     assert all(reason for *_, reason in rows) and {"batch_size", "warmup_steps", "ema_decay"} <= chosen.keys()
     assert len(rows) == len(re.findall(r"^- ", result.out[result.out.index("chosen:") : result.out.index("┏")], re.M))
 
@@ -170,7 +174,11 @@ def test_a_named_recipe_is_taken_as_it_is(empty, never):
 
 def test_what_comes_from_a_source_is_not_chosen(workplace, never):
     config, lines = trained("images.npz --from images --max-steps 2")
-    assert config["predictor_options"] == {"network": "unet", "channels": 8, "parameterisation": "scaled"}
+    assert config["predictor_options"] == {
+        "network": "unet",
+        "channels": 8,
+        "parameterisation": "discrete_gaussian",
+    }
     assert "learning_rate" in config["chosen"]
     assert not [name for name in config["chosen"] if name.startswith(("predictor_options", "schedule_options"))]
     assert "model: unet of 8 channels" in next(line for line in lines if line.startswith("model"))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ndm.base.errors import InputError
 from ndm.data import DataSet, Split
 from ndm.recipes import RULED, Choice, Facts, Rung, Settled, choose, measured, settle
+from ndm.recipes._ladder import UNET
 
 IMAGES = Facts("image", (3, 32, 32), (32, 32), 256, 200, 0.5, 1500)
 POINTS = Facts("points", (2,), (2,), None, None, None, 4000)
@@ -163,7 +164,11 @@ def test_what_is_given_is_kept_and_the_rest_chosen_around_it(name, facts):
 
 def test_a_size_that_is_given_has_what_goes_with_the_nearest():
     found = chosen(max_steps=2000, predictor_options={"channels": 60})
-    assert found.values["learning_rate"] == 4e-3 and found.values["predictor_options.multipliers"] == [1, 2]
+    row = next(row for row in UNET.rows if row.size == 64)
+    assert found.values["learning_rate"] == row.learning_rate and found.values["predictor_options.multipliers"] == [
+        1,
+        2,
+    ]
     assert size(chosen(max_steps=2000, predictor_options={"network": "mlp"})) == 64
     assert "schedule_options.gamma_min" not in chosen(max_steps=2000, schedule="cosine").values
     assert chosen(max_steps=2000, schedule_options={"gamma_min": -3.0}).values["schedule_options.gamma_max"] == 5.0
@@ -207,8 +212,8 @@ def test_events_without_neighbours_or_with_few_have_an_mlp_on_one_thread(facts):
     [
         (2, "categorical", (-8, 6)),
         (32, "categorical", (-8, 6)),
-        (33, None, (-10, 6)),
-        (65, None, (-13.3, 5)),
+        (33, "discrete_gaussian", (-10, 6)),
+        (65, "discrete_gaussian", (-12.5, 5)),
         (None, None, (-10, 6)),
     ],
 )

@@ -5,12 +5,12 @@ examples and names the *source* of each: a photo, a font, a slab of a brain, a m
 train, validation and test, so that no split holds neighbours of another. Exact copies are dropped, of images everywhere
 and of rows and windows too, and in sets of drawings what looks nearly alike (`families`) is one source.
 
-    python -m benchmarks defaults
+    python -m benchmarks defaults --trials 0
 
-makes all sets and prints what they are. `made(name, cache)` gives the file `NAME.npz`, which `ndm train` reads as it
-reads any file: x is laid out so that its fixed permutation, 80/10/10, gives these splits. `source` beside it are the
-numbers of the sources. The arrays have a checksum here; decoders of other versions may give other values, which is
-refused, since results would not be comparable.
+makes sets and prints what they are; `--only` names others than the default ones. `made(name, cache)` gives the file
+`NAME.npz`, which `ndm train` reads as it reads any file: x is laid out so that its fixed permutation, 80/10/10, gives
+these splits. `source` beside it are the numbers of the sources. The arrays have a checksum here; decoders of other
+versions may give other values, which is refused, since results would not be comparable.
 """
 
 import csv

@@ -91,7 +91,7 @@ class Stage:
 class Study(ABC):
     """Does the jobs of its stages that have no row yet, one after the other, then writes what the rows say.
 
-    A study is a subclass in a file or folder of its name. Its last stage is the one that is reported.
+    A study is a subclass in a file or folder of its name. By default its last stage is the one that is reported.
     """
 
     out: Path | None = None
@@ -108,6 +108,10 @@ class Study(ABC):
     @abstractmethod
     def report(self, rows: Mapping[str, list[Row]]) -> Report:
         """Paragraphs in Markdown and PNG by file name, of rows by the name of their stage; the last one has some."""
+
+    def has_report(self, rows: Mapping[str, list[Row]]) -> bool:
+        """Whether there is something to say of the rows, by the name of their stage: some of the last one."""
+        return bool(rows[list(rows)[-1]])
 
     def check(self) -> None:
         """Raise `InputError` for wrong options and whatever is not at hand: before anything is done."""
@@ -157,7 +161,7 @@ class Study(ABC):
         stages = list(self.stages(by_key))
         missing = sum(job.key not in by_key for stage in stages for job in stage.jobs)
         found = {stage.name: [by_key[job.key] for job in stage.jobs if job.key in by_key] for stage in stages}
-        if found[stages[-1].name]:
+        if self.has_report(found):
             kept = self.keep(found)
             paragraphs, pictures = self.report(kept)
             made = [row for row in kept[stages[-1].name] if "machine" in row] or kept[stages[0].name]

@@ -87,11 +87,16 @@ def attempt(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return row
 
 
-def trained(config: Config, data: DataSet, kind: Callable[..., Trainer] = Trainer) -> Trainer:
-    """A trainer that has spent its budget, counted in CPU time."""
+def trained(
+    config: Config,
+    data: DataSet,
+    kind: Callable[..., Trainer] = Trainer,
+    clock: Callable[[], float] = time.process_time,
+) -> Trainer:
+    """A trainer that has spent its budget, by default counted in CPU time."""
     config = replace(config, validate_every=0)  # its time would be the training's
     with tempfile.TemporaryDirectory() as folder:
-        trainer = kind(config, data, Path(folder) / "run", clock=time.process_time)
+        trainer = kind(config, data, Path(folder) / "run", clock=clock)
         if not trainer.fit():
             raise KeyboardInterrupt
     return trainer
@@ -106,34 +111,49 @@ def time_density(trainer: Trainer) -> Importance | None:
 def _figures(job: Job, trainer: Trainer) -> dict[str, Any]:
     data, model, began = trainer.data, trainer.ema.model, time.process_time()
     held_out = data.split(job.split).x[: job.limit]
-    x = model.decoder.from_raw(held_out)
-    generator = torch.Generator().manual_seed(_EVALUATION_SEED)
+    ends = model.schedule.gamma(torch.tensor([0.0, 1.0]))
+    figures = {
+        **bound_of(trainer, job.split, job.limit, job.draws),
+        **cost(model, trainer.step, trainer.seconds),
+        "gamma_0": float(ends[0]),
+        "gamma_1": float(ends[1]),
+        "variance_ratio": variance_ratio(model, model.decoder.from_raw(held_out)),
+    }
+    if job.num_samples:
+        figures["energy_distance"] = energy_distances(model, data, held_out, job.num_samples, job.seed, job.timesteps)
+    return figures | {"evaluation_seconds": time.process_time() - began}
+
+
+def bound_of(trainer: Trainer, split: str, limit: int, draws: int, together: int = 2048) -> dict[str, Any]:
+    """The bound of the averaged weights on the first `limit` examples of a split, `together` latents in one pass.
+
+    All are evaluated by the same draws. Raises `FloatingPointError` where it is not finite.
+    """
+    data, model = trainer.data, trainer.ema.model
+    x = model.decoder.from_raw(data.split(split).x[:limit])
     estimate = nelbo(
-        model, x, timesteps=job.timesteps, draws=job.draws, density=time_density(trainer), generator=generator
+        model,
+        x,
+        timesteps=trainer.config.timesteps,
+        draws=draws,
+        density=time_density(trainer),
+        batch_size=together,
+        generator=torch.Generator().manual_seed(_EVALUATION_SEED),
     )
     convert = partial(in_unit, kind=data)
     total, number = estimate.total.double(), len(x)
     if not torch.isfinite(total).all():
         raise FloatingPointError("the bound of held-out examples is not finite")
-    one = convert(torch.ones(()))
-    ends = model.schedule.gamma(torch.tensor([0.0, 1.0]))
-    figures = {
+    return {
         "total": convert(total.mean()),
         "prior": convert(estimate.prior.mean()),
         "diffusion": convert(estimate.diffusion.mean()),
         "reconstruction": convert(estimate.reconstruction.mean()),
         "standard_error": convert(total.std() / math.sqrt(number)),
         "standard_error_of_draws": convert((estimate.standard_error**2).sum().sqrt() / number),
-        "per_example": stored(total * one),
+        "per_example": stored(total * convert(torch.ones(()))),
         "num_examples": number,
-        **cost(model, trainer.step, trainer.seconds),
-        "gamma_0": float(ends[0]),
-        "gamma_1": float(ends[1]),
-        "variance_ratio": variance_ratio(model, x),
     }
-    if job.num_samples:
-        figures["energy_distance"] = energy_distances(model, data, held_out, job.num_samples, job.seed, job.timesteps)
-    return figures | {"evaluation_seconds": time.process_time() - began}
 
 
 def cost(model: nn.Module, steps: int, seconds: float) -> dict[str, Any]:

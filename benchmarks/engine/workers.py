@@ -62,13 +62,37 @@ class Workers:
                 return job, self.pools[index].submit(_outcome, function, job).result()
             except BrokenProcessPool as error:
                 self.pools.pop(index).shutdown()
-                said = str(error)
-                return job, Trouble(next((line for line in said.splitlines() if "exit code" in line), said))
+                return job, Trouble(_of_the_end(error))
             finally:
                 free.put(index)
 
         with ThreadPool(self.number) as threads:
             yield from threads.imap_unordered(outcome, jobs)
+
+
+def in_new_process(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """Return function(*arguments) of a new process, which has all cores and ends with it.
+
+    Raises what the function raises, and `ProcessEnded` where the process ends before, as without memory.
+    """
+    pool = ProcessPoolExecutor(1, initializer=_begin_quietly)
+    try:
+        found: dict[str, Any] = pool.submit(function, *arguments).result()
+        return found
+    except BrokenProcessPool as error:
+        raise ProcessEnded(_of_the_end(error)) from error
+    finally:
+        pool.shutdown(kill_workers=True)
+
+
+class ProcessEnded(RuntimeError):
+    """A process ended before it had a result."""
+
+
+def _of_the_end(error: BrokenProcessPool) -> str:
+    """How a process ended."""
+    said = str(error)
+    return next((line for line in said.splitlines() if "exit code" in line), said)
 
 
 def _outcome(function: Function[Task], job: Task) -> Outcome:
@@ -81,10 +105,15 @@ def _outcome(function: Function[Task], job: Task) -> Outcome:
 
 
 def _begin(index: int) -> None:
-    """Set up a worker with one thread on its core; the parent handles Ctrl-C, which goes to every process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Set up a worker with one thread on its core."""
+    _begin_quietly()
     torch.set_num_threads(1)
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[index % len(cores)]})
-    sys.stderr = open(os.devnull, "w")  # noqa: SIM115  the bars of their trainings, as long as the process is there
+
+
+def _begin_quietly() -> None:
+    """Leave Ctrl-C, which goes to every process, to the parent, and keep the bars of trainings from the screen."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115  as long as the process is there

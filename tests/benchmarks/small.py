@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
+from benchmarks.defaults.sets import Made, RealSet, digest_of, divided
 from benchmarks.engine.plan import Block, Case, Job
 
 JOB = Job("moons", "default", 4, 1.0, None, 0, 1.0, "test", draws=4, limit=20)
@@ -21,6 +22,13 @@ PLAN = (
         blocks=(Block((2, None), ("default", "identity"), seeds=2, steps=3),),
     ),
 )
+
+
+def real_set(name: str, kind: str, x: np.ndarray, **options: bool) -> RealSet:
+    """A set without archives, each four of whose examples have a source."""
+    made = Made(x, [f"{i // 4:03}" for i in range(len(x))])
+    digest = digest_of(*divided(made, name)[:2])
+    return RealSet(name, kind, "ours", "none", "nothing", (), lambda files: made, options, digest)
 
 
 def jobs(number: int) -> list[Job]:

@@ -6,22 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from small import real_set
 from test_command import call
 
 from benchmarks import kinds
-from benchmarks.defaults.sets import Made, RealSet, digest_of, divided
 from benchmarks.engine.rows import read_rows
 from benchmarks.kinds import Gaussian
 from ndm.data.codecs import level_bits
 from ndm.data.event import event_of
 from ndm.data.yardsticks import gaussian, independent_gaussians
-
-
-def real_set(name: str, kind: str, x: np.ndarray, **options: bool) -> RealSet:
-    """A set without archives, each four of whose examples have a source."""
-    made = Made(x, [f"{i // 4:03}" for i in range(len(x))])
-    digest = digest_of(*divided(made, name)[:2])
-    return RealSet(name, kind, "ours", "none", "nothing", (), lambda files: made, options, digest)
 
 
 @pytest.fixture

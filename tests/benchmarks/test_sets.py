@@ -230,12 +230,15 @@ def test_every_set_says_what_it_is():
         assert all(len(one.sha256) == 64 and one.file for one in each.archives), each.name
 
 
-def test_the_command_prints_the_table(registry, tmp_path, monkeypatch, capsys):
+def test_without_trials_the_command_makes_the_sets_and_says_what_they_are(registry, tmp_path, monkeypatch, capsys):
     x, numbers, _ = divided(pictures(12), "small")
     monkeypatch.setitem(SETS, "small", small_set(registry, digest_of(x, numbers)))
-    code, out, err = call(f"defaults --only small digits --cache {tmp_path}", capsys)
+    words = f"defaults --trials 0 --cache {tmp_path} --out {tmp_path / 'out'} --only"
+    code, out, err = call(f"{words} small digits", capsys)
     assert code == 0, err
     assert "from example=1.0 (debian)" in out and "left out:" in out
-    assert f"| {len(x) - 2 * (len(x) // 10)} | {len(x) // 10} | {len(x) // 10} | 1x6x6 |" in out
-    assert "| digits | image | 1,200 | 300 | 297 | 1x8x8 |" in out
-    assert call(f"defaults --only sparrows --cache {tmp_path}", capsys)[0] == 2
+    tenth = len(x) // 10
+    assert f"| small | image | {len(x) - 2 * tenth}, {tenth}, {tenth} | 1x6x6 | bits/dim |" in out
+    assert "| digits | image | 1,200, 300, 297 | 1x8x8 |" in out
+    assert (tmp_path / "out" / "tables.md").read_text() in out
+    assert call(f"{words} sparrows", capsys)[0] == 2

@@ -77,7 +77,11 @@ class Choice:
 
     def of_steps(self) -> str:
         """Say how long the training is."""
-        fit = f"{self.steps:,} steps" if self.seconds is None else f"about {_rounded(self.steps):,} steps fit"
+        fit = (
+            f"{self.steps:,} step{'s' * (self.steps > 1)}"
+            if self.seconds is None
+            else f"about {_rounded(self.steps):,} steps fit"
+        )
         words = [f"{fit}, of {self.batch_size} examples"]
         words += [] if self.seconds is None else [f"{1e3 * self.seconds:.3g} ms a step"]
         words += [] if self.passes is None else [f"{_digits(self.passes)} passes over the data"]
@@ -208,7 +212,7 @@ def _why_of_steps(rungs: list[Rung], enough: int, steps: int) -> str:
     if enough == len(rungs):
         return "the largest that there is"
     larger = rungs[enough]
-    return f"{larger.size} needs {larger.fewest_steps:,} steps, and there are {steps:,}"
+    return f"{larger.size} needs {larger.fewest_steps:,} steps, and the budget is {steps:,}"
 
 
 def _of_rung(facts: Facts, settled: Settled, rung: Rung, why: str = "") -> Iterator[tuple[str, Chosen]]:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ndm.base.errors import InputError, SavingError, is_out_of_memory, reason
+from ndm.base.errors import SavingError, is_out_of_memory, reason
 from ndm.base.files import write_atomically
 from ndm.base.processes import Processes
 from ndm.runs.writing import saving
@@ -57,14 +57,12 @@ class Interruption:
 def last_resort(save: Callable[[], None], processes: Processes) -> Iterator[None]:
     """Try save() before the error of a part of a run that cannot be written goes on: a checkpoint may be small.
 
-    Likewise where memory is short, or data that are shown cannot be read, in one process; of several, one alone may
-    have met that, and the others wait elsewhere.
+    Likewise where memory is short, in one process; of several, one alone has met that, and the others wait elsewhere.
     """
     try:
         yield
     except Exception as error:
-        met_alone = isinstance(error, InputError) or is_out_of_memory(error)
-        if isinstance(error, SavingError) or (met_alone and processes.number == 1):
+        if isinstance(error, SavingError) or (is_out_of_memory(error) and processes.number == 1):
             with contextlib.suppress(SavingError):
                 save()
         raise

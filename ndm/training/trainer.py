@@ -24,6 +24,7 @@ from ndm.bounds.bound import Bound
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.data.batches import Prefetched, batches_of
+from ndm.model import NeuralDiffusion
 from ndm.runs import checkpoint
 from ndm.runs.checkpoint import readable
 from ndm.runs.folder import alone, check_folder, locked
@@ -305,7 +306,7 @@ class Trainer:
         bins, norms = self.bins.line(self._total), gradient_norms(self.raw_model, self.parallel.norm)
         if not self.processes.is_main:
             return
-        path = path_statistics(model, *as_piece(model, *self.batches.shown(self.step)))
+        path = path_statistics(model, *self._shown(model))
         line = self.metrics.write(
             self.step,
             means | {"seconds": self.seconds} | pace | path | norms | bins | memory() | self.validation.line(self.step),
@@ -313,6 +314,18 @@ class Trainer:
         self.trackers.log(line)
         if (ratio := path["variance_ratio"]) < COLLAPSED:
             warnings.warn(f"F has collapsed: Var F / Var x = {ratio:.2g} at t = 1/2, step {self.step}", stacklevel=2)
+
+    def _shown(self, model: NeuralDiffusion) -> Piece:
+        """The examples that a line of metrics is about; where they cannot be read the last step is saved first.
+
+        In one process: of several, the first alone has met that.
+        """
+        try:
+            return as_piece(model, *self.batches.shown(self.step))
+        except InputError:
+            if self.processes.number == 1:
+                self.save()
+            raise
 
     # The state on the disk
 

@@ -16,6 +16,7 @@ from ndm.data import DataSet, Split
 from ndm.data.batches import batches_of
 from ndm.parts.conditions import LabelCondition, ValueCondition
 from ndm.training.build import build_model
+from ndm.training.defaults import Plan
 from ndm.training.dry_run import dry_run
 from ndm.training.trainer import Trainer
 
@@ -94,10 +95,10 @@ def test_a_failed_batch_is_kept_with_its_conditions(tmp_path) -> None:
 
 def test_a_dry_run_says_who_is_told(case, capsys) -> None:
     config, data = case
-    dry_run(config, data, Console(width=200))
+    dry_run(Plan(config, None), data, Console(width=200))
     out = capsys.readouterr().out
     assert "given to F and the predictor" in out
-    dry_run(replace(config, transform="scaling", transform_options={}), data, Console(width=200))
+    dry_run(Plan(replace(config, transform="scaling", transform_options={}), None), data, Console(width=200))
     out = capsys.readouterr().out
     assert "given to the predictor; F (ScalingTransform) does not depend on it" in out
     assert ("condition: label (3 classes)" in out) == (config is LABELLED)

@@ -52,7 +52,8 @@ def test_sound_is_compared_with_flac_or_it_is_said_why_not(workplace, monkeypatc
     """Noise, half of it quiet: each block of FLAC says how loud it is, and a model of one step does not know."""
     noise = np.random.default_rng(0).integers(-(2**13), 2**13, (600, 200))
     np.savez("sound.npz", x=np.where(np.arange(600)[:, None] % 2, noise, noise // 2**10).astype(np.int16))
-    words = "train sound.npz --data-options dequantise=true --max-steps 1 --predictor-options network=mlp width=16 depth=1 --batch-size 16"
+    mlp = "--predictor-options network=mlp width=16 depth=1 --batch-size 16"
+    words = f"train sound.npz --data-options dequantise=true --max-steps 1 {mlp}"
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "soundfile", None)
         (line,) = warnings(ndm(f"{words} --run without").out)

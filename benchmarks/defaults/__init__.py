@@ -1,11 +1,12 @@
 """Defaults that fit: a search on real data for networks, sizes and rates, which the rules of `ndm train` are made by.
 
-Trials are drawn from a written space (`space`), and halved on each set: all of them are trained for a minute, the best
-quarter for two, the last two for ten. Each training is a new one from the start, as its learning rate decays over its
-budget; it has all cores, and what a trial does not say the rules of `ndm train` choose. Validation decides; test is
-evaluated from the second budget on, and decides nothing.
+Trial `rules` is what the rules choose for a set; every other trial has one of its settings changed to another value of
+a written space (`space`). All are trained for a minute. On the first sets what the rules choose, the best two changes,
+and all changes together that are clearly better are trained for two, and the best two of these for ten. Each training
+is a new one from the start, as its learning rate decays over its budget, and it has all cores. Validation decides; test
+is evaluated from the second budget on, and decides nothing.
 
-Then image sets are left out in turn: the trial that the rows of the others choose (`halving.refit`) is trained on the
+Then image sets are left out in turn: the changes that the rows of the others choose (`search.refit`) are trained on the
 set that had no part in the choice, in continuous time and in a chain of 8 steps, and on some of these for an hour.
 """
 
@@ -14,34 +15,49 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks.defaults.halving import best, refit
 from benchmarks.defaults.output import of_sets, picture, seconds_of, sections
+from benchmarks.defaults.search import best, changes, combined, ruled
 from benchmarks.defaults.sets import CACHE, SETS, RealSet, Result, build
-from benchmarks.defaults.space import CHAIN, LONG, MINUTES, SETS_BY_DEFAULT
-from benchmarks.defaults.trials import SetJob, TrialJob, about, execute, settings
+from benchmarks.defaults.space import (
+    CHAIN,
+    LONG,
+    MINUTES,
+    RULES,
+    SETS_BY_DEFAULT,
+    SPACE,
+    name_of,
+    network_of,
+)
+from benchmarks.defaults.trials import SetJob, TrialJob, about, execute
 from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Report, Stage, Study
 from ndm.base.errors import InputError
 from ndm.base.registry import choose
 
 _SETS = "sets"
-_HALVING = tuple(f"{minutes} min" for minutes in MINUTES)
+_OF_RULES = f"{MINUTES[0]} min, {RULES}"
+_ROUNDS = tuple(f"{minutes} min" for minutes in MINUTES)
+_SEARCH = (_OF_RULES, *_ROUNDS)
 _OF_TRIAL = ("data", "kind", "trial", "seconds", "timesteps", "settings", "machine")
-_FIGURES = ("validation", "steps_trained", "ms_per_step", "parameters", "whole_seconds")
+_FIGURES = (
+    *("validation", "unit", "levels", "examples", "dimensions"),
+    *("steps_trained", "ms_per_step", "parameters", "whole_seconds"),
+)
 
 
 @dataclass(frozen=True)
 class Defaults(Study):
     """Which settings are best on many real data sets in the same time, and how good are they on sets left out?
 
-    One training after the other has the whole machine. `--trials 0` only makes the sets, and says what they are and
-    what codecs take for them.
+    One training after the other has the whole machine. The trials follow from the space and from what the rules choose.
     """
 
     only: tuple[str, ...] = SETS_BY_DEFAULT
     """names of sets; image sets are left out in this order"""
-    trials: int = 8
-    """of each set in the first round, 0 (what the rules choose), 1, ..."""
+    made_only: bool = False
+    """make the sets, say what they are and what codecs take for them, and train nothing"""
+    further: int = 3
+    """sets of each kind, the first, on which trials are trained for longer than a minute"""
     left_out: int = 3
     """image sets that are left out, and trained with what the others choose"""
     long: int = 2
@@ -57,8 +73,8 @@ class Defaults(Study):
 
     def sets(self) -> list[RealSet]:
         """The sets that are asked for; `InputError` for wrong options."""
-        if min(self.trials, self.left_out, self.long) < 0:
-            raise InputError(f"trials = {self.trials}, left_out = {self.left_out}, long = {self.long}", "at least 0")
+        if min(self.further, self.left_out, self.long) < 0:
+            raise InputError(f"further = {self.further}, left_out = {self.left_out}, long = {self.long}", "at least 0")
         if not 0 < self.scale <= 100:
             raise InputError(f"scale = {self.scale}", "a positive number, at most 100")
         if not self.only or len(set(self.only)) < len(self.only):
@@ -74,58 +90,64 @@ class Defaults(Study):
             [SetJob(each.name) for each in sets],
             ("kind", "codecs", "machine"),
         )
+        if self.made_only:
+            return
 
-        def stage(name: str, jobs: Sequence[TrialJob]) -> Stage:
-            return Stage(name, partial(execute, sets=SETS, cache=cache), jobs, _OF_TRIAL, _FIGURES, settings)
+        def stage(name: str, jobs: Iterable[TrialJob]) -> Stage:
+            return Stage(name, partial(execute, sets=SETS, cache=cache), list(jobs), _OF_TRIAL, _FIGURES)
 
         def found(jobs: Iterable[TrialJob]) -> list[Row]:
             return [rows[job.key] for job in jobs if job.key in rows]
 
-        trials = {each.name: list(range(self.trials)) for each in sets}
-        halving: list[TrialJob] = []
-        for number, (name, minutes) in enumerate(zip(_HALVING, MINUTES, strict=True)):
-            jobs = [self.job(each, trial, minutes) for each in sets for trial in trials[each.name]]
-            jobs = [replace(job, tested=number > 0) for job in jobs]
-            yield stage(name, jobs)
-            halving += jobs
-            left = max(2, self.trials // 4) if number == 0 else 2
-            trials = {
-                each.name: self._best([job for job in jobs if job.data == each.name], rows, left) for each in sets
-            }
-            if number == 1:
-                images = [each for each in sets if each.kind == "image"]
-                chains = [self.job(each, trial, minutes) for each in images for trial in trials[each.name]]
-                yield stage(f"{minutes} min, T = {CHAIN}", [replace(job, timesteps=CHAIN) for job in chains])
-        of_images = found(job for job in halving if job.kind == "image")
-        yield stage(
-            "left out",
-            [
-                replace(job, timesteps=timesteps)
-                for minutes in MINUTES[1:]
-                for timesteps in (None, CHAIN)
-                for job in self._left_out(sets, of_images, minutes, self.left_out)
-            ],
-        )
+        first, second, third = MINUTES
+        of_rules = [self.job(each, RULES, first, tested=False) for each in sets]
+        yield stage(_OF_RULES, of_rules)
+        one = [
+            self.job(each, trial, first, tested=False)
+            for each, job in zip(sets, of_rules, strict=True)
+            for trial in (changes(rows.get(job.key)) if rows else _expected(each))
+        ]
+        yield stage(_ROUNDS[0], one)
+
+        two: list[TrialJob] = []
+        for each in self._further(sets):
+            done = found(job for job in [*of_rules, *one] if job.data == each.name)
+            singles = [row for row in done if row["trial"] != RULES]
+            trials = [*best(singles, 2), combined(done)] if rows else _expected(each)[:3]
+            two += [self.job(each, trial, second) for trial in dict.fromkeys([RULES, *trials])]
+        yield stage(_ROUNDS[1], two)
+        left: list[TrialJob] = []
+        for each in self._further(sets):
+            jobs = [job for job in two if job.data == each.name]
+            trials = best(found(jobs), 2) if rows else [job.trial for job in jobs[:2]]
+            left += [job for job in jobs if job.trial in trials]
+        chains = [replace(job, timesteps=CHAIN) for job in left if job.kind == "image"]
+        yield stage(f"{_ROUNDS[1]}, T = {CHAIN}", chains)
+        longer = [replace(job, seconds=seconds_of(job.kind, third, self.scale)) for job in left]
+        yield stage(_ROUNDS[2], longer)
+
+        of_images = [row for row in found([*of_rules, *one]) if row["kind"] == "image"]
+        shorter = [job for minutes in MINUTES[1:] for job in self._left_out(sets, of_images, minutes, self.left_out)]
+        yield stage("left out", [replace(job, timesteps=timesteps) for timesteps in (None, CHAIN) for job in shorter])
         yield stage(f"left out, {LONG} min", self._left_out(sets, of_images, LONG, min(self.long, self.left_out)))
 
-    def job(self, chosen: RealSet, trial: int, minutes: float) -> TrialJob:
+    def job(self, chosen: RealSet, trial: str, minutes: float, tested: bool = True) -> TrialJob:
         """A training of what stands for so many minutes, in continuous time."""
         draws = TrialJob.draws if chosen.kind == "image" else 16
         seconds = seconds_of(chosen.kind, minutes, self.scale)
-        return TrialJob(chosen.name, chosen.kind, trial, seconds, draws=draws)
+        return TrialJob(chosen.name, chosen.kind, trial, seconds, tested=tested, draws=draws)
 
-    def _best(self, jobs: Sequence[TrialJob], rows: Mapping[str, Row], number: int) -> list[int]:
-        """The trials that go on; as long as there are no rows, as in a dry run, the first."""
-        done = [rows[job.key] for job in jobs if job.key in rows]
-        return best(done, number) if done else [job.trial for job in jobs[:number]]
+    def _further(self, sets: Sequence[RealSet]) -> list[RealSet]:
+        """The first sets of each kind, in the order in which they are asked for."""
+        kinds = [each.kind for each in sets]
+        return [each for place, each in enumerate(sets) if kinds[:place].count(each.kind) < self.further]
 
     def _left_out(self, sets: Sequence[RealSet], rows: Sequence[Row], minutes: int, number: int) -> list[TrialJob]:
-        """The jobs of the first image sets, with the trials that the others choose; trial 0 in a dry run."""
+        """The jobs of the first image sets, with the changes that the others choose; `rules` in a dry run."""
         images = [each for each in sets if each.kind == "image"]
-        if len(images) < 2 or not self.trials:
+        if len(images) < 2:
             return []
-        seconds = seconds_of("image", minutes, self.scale)
-        return [self.job(each, refit(rows, seconds, each.name) or 0, minutes) for each in images[:number]]
+        return [self.job(each, name_of(ruled(rows, minutes, each.name)), minutes) for each in images[:number]]
 
     def has_report(self, rows: Mapping[str, list[Row]]) -> bool:
         """Whether there is something to say: as soon as a set is made."""
@@ -141,14 +163,14 @@ class Defaults(Study):
 
     def report(self, rows: Mapping[str, list[Row]]) -> Report:
         sets = {row["data"]: row for row in rows[_SETS]}
-        halving = [row for name in _HALVING if name in rows for row in rows[name]]
-        others = [row for name, own in rows.items() if name not in (_SETS, *_HALVING) for row in own]
+        searched = [row for name in _SEARCH if name in rows for row in rows[name]]
+        others = [row for name, own in rows.items() if name not in (_SETS, *_SEARCH) for row in own]
         paragraphs = ["## The sets", of_sets(sets)]
-        if not halving:
+        if not searched:
             return paragraphs, {}
         images = [name for name, row in sets.items() if row["kind"] == "image"]
-        told = sections(halving, others, sets, images[: self.left_out] if others else [], self.scale)
-        return [*paragraphs, *told], {"bits.png": picture([*halving, *others], sets)}
+        told = sections(searched, others, sets, images[: self.left_out] if others else [], self.scale)
+        return [*paragraphs, *told], {"bits.png": picture([*searched, *others], sets)}
 
     def summary(self) -> str:
         """The jobs of each stage and their time: all is done one after the other, with what comes on top."""
@@ -157,7 +179,14 @@ class Defaults(Study):
             seconds = sum(job.weight for job in stage.jobs)
             whole += seconds
             lines.append(f"{stage.name}: {len(stage.jobs)} jobs, {seconds / 60:.0f} minutes")
-        return "\n".join([*lines, f"all: {whole / 3600:.1f} hours at most, evaluation included"])
+        last = f"all: {whole / 3600:.1f} hours at most, where the rules' own values are of the space"
+        return "\n".join([*lines, f"{last}; evaluation included"])
+
+
+def _expected(chosen: RealSet) -> list[str]:
+    """The trials of one change that a set has at most, where of each setting one value is the rules' own."""
+    space = SPACE[network_of(chosen.kind)]
+    return [name_of({name: value}) for name, values in space.items() for value in values[1:]]
 
 
 def said(chosen: RealSet, result: Result) -> Iterator[str]:

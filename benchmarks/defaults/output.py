@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from benchmarks.defaults.halving import bound, orders, refit
-from benchmarks.defaults.space import CHAIN, LONG, MINUTES, SHARE, TARGETS, network_of
+from benchmarks.defaults.search import bound, every, excesses, own_values, ruled
+from benchmarks.defaults.space import CHAIN, LONG, MINUTES, RULES, SHARE, TARGETS, name_of, network_of, short, text
 from benchmarks.engine.figure import INK, legend, style, subplots, tidy
 from benchmarks.engine.rows import Row
 from benchmarks.engine.tables import table
@@ -16,24 +16,26 @@ Sets = Mapping[str, Row]  # what is known of each set, by its name
 
 _ALL = (
     "Every training, those that lost included. Bounds are in bits/dim of images and in nats of others, ± their "
-    "standard error over examples; by WebP: those on test by the bits of lossless WebP for the same images. The "
-    "settings are those of the search space; trial 0 is what the rules chose."
+    "standard error over examples; by WebP: those on test by the bits of lossless WebP for the same images. A trial is "
+    "what it changes of what the rules choose; the settings are those of the search space."
 )
-_PLACES = (
-    "Mean place of trials with a value of a setting, and of those without it, after the first budget: 1 is the best. "
-    "Places are those of continuous time on validation; values of trial 0 are the rules'."
+_EFFECTS = (
+    "How much worse than the rules (trial `rules`) a training of the same minute is on validation when one setting has "
+    "that value: below 0 it is better. Of images it is log(bits / bits of the rules) in per cent, of others, whose "
+    "bounds have no zero, the difference in hundredths of a nat per dimension. Mean and range are over all sets; it is "
+    "0 where the rules chose the value themselves, and where data cannot have it."
 )
 _BEST = (
     "Of the trials that were trained longest the best on validation, and beside it the bound on validation of the "
-    "rules as they are (trial 0), where they came so far."
+    "rules as they are, where they came so far."
 )
 _CHOSEN = (
-    "The trial of the least mean place on all sets of a kind, by what is known after so many minutes. On each set "
-    "those that got further come first, then those of a lower bound."
+    "What the rows of all sets change of the rules: of each setting the value of the least mean effect, if that is "
+    "below 0. The size of a network is chosen by rows of a minute up to two minutes alone."
 )
 _LEFT_OUT = (
-    "Test bits/dim by those of lossless WebP for the same images as one tiled picture, after training the trial of the "
-    "least mean place on all other image sets: that set had no part in the choice."
+    "Test bits/dim by those of lossless WebP for the same images as one tiled picture, after training with what all "
+    "other image sets change of the rules: that set had no part in the choice."
 )
 
 
@@ -51,31 +53,37 @@ def of_sets(sets: Sets) -> str:
 
 
 def sections(
-    halving: Sequence[Row], others: Sequence[Row], sets: Sets, left_out: Sequence[str], scale: float
+    searched: Sequence[Row], others: Sequence[Row], sets: Sets, left_out: Sequence[str], scale: float
 ) -> Iterator[str]:
-    """The paragraphs on the trials: those of the halving, by which all is chosen, and what was trained after it."""
-    rows = [*halving, *others]
+    """The paragraphs on the trials: those of the search, by which all is chosen, and what was trained after it."""
+    rows = [*searched, *others]
+    first = [row for row in searched if row["seconds"] == seconds_of(row["kind"], MINUTES[0], scale)]
+    by_network = {network: own for network in ("unet", "mlp") if (own := _of_network(first, network))}
     yield "## The best trial of each set"
     yield _BEST
-    yield _winners(halving, sets)
-    yield "## The trial that all sets choose"
+    yield _winners(searched, sets)
+    yield "## What all sets change of the rules"
     yield _CHOSEN
-    yield _chosen(halving, scale)
+    yield _chosen(by_network)
     if left_out:
         yield "## Sets that are left out"
         yield _LEFT_OUT
-        yield of_left_out(halving, rows, sets, left_out, scale)
+        yield of_left_out(by_network.get("unet", []), rows, sets, left_out, scale)
     yield "## Which settings matter"
-    yield _PLACES
-    for network in dict.fromkeys(network_of(row["kind"]) for row in rows):
+    yield _EFFECTS
+    for network, own in by_network.items():
         yield f"### {network}"
-        yield of_settings([row for row in halving if network_of(row["kind"]) == network])
+        yield of_settings(own, network)
     yield "## All trainings"
     yield _ALL
     yield _every(rows, sets)
     seconds = sum(row.get("whole_seconds", 0.0) for row in rows)
     failed = sum("failed" in row for row in rows)
     yield f"{len(rows)} trainings, {failed} of which failed, in {seconds / 3600:.2f} hours with their evaluation."
+
+
+def _of_network(rows: Iterable[Row], network: str) -> list[Row]:
+    return [row for row in rows if network_of(row["kind"]) == network]
 
 
 def ratio(row: Row, sets: Sets, split: str = "test") -> float | None:
@@ -103,39 +111,35 @@ def _winners(rows: Sequence[Row], sets: Sets) -> str:
         if longest is None:
             continue
         best = min((row for row in own if row["seconds"] == longest), key=lambda row: (bound(row), row["trial"]))
-        rules = _found(own, trial=0, seconds=longest)
+        rules = _found(own, trial=RULES, seconds=longest)
         about = sets.get(name, {})
         codecs = [_number(_codec(about, codec)) for codec in ("webp", "png", "xz")]
-        cells = [str(best["trial"]), _minutes(longest), _bound(best, "validation"), _bound(rules or {}, "validation")]
+        cells = [best["trial"], _minutes(longest), _bound(best, "validation"), _bound(rules or {}, "validation")]
         cells += [_bound(best, "test"), codecs[0], _number(ratio(best, sets)), *codecs[1:]]
         cells += [_number(about.get("yardsticks", {}).get(GAUSSIAN)), words(best["settings"])]
         lines.append([name, *cells])
     return table("set", (*heads, "settings"), lines)
 
 
-def _chosen(rows: Sequence[Row], scale: float) -> str:
-    heads = ("minutes", "trial", "settings")
+def _chosen(by_network: Mapping[str, Sequence[Row]]) -> str:
     lines = []
-    for kind, own in _by(_continuous(rows), "kind").items():
-        for minutes in (*MINUTES, *([LONG] if kind == "image" else [])):
-            seconds = seconds_of(kind, minutes, scale)
-            trial = refit(own, seconds)
-            found = [row["settings"] for row in own if row["trial"] == trial and "failed" not in row]
-            if trial is not None:
-                said = "what the rules choose" if trial == 0 else words(found[0]) if found else ""
-                lines.append([kind, _minutes(seconds), str(trial), said])
-    return table("kind", heads, lines)
+    for network, own in by_network.items():
+        for minutes in (*MINUTES, *([LONG] if network == "unet" else [])):
+            lines.append([network, f"{minutes}", name_of(ruled(own, minutes))])
+    return table("network", ("minutes", "changes"), lines)
 
 
-def of_left_out(halving: Sequence[Row], rows: Sequence[Row], sets: Sets, left_out: Sequence[str], scale: float) -> str:
-    """Bits by WebP's of each set that is left out, their mean and range, and the targets."""
-    images = [row for row in halving if row["kind"] == "image"]
+def of_left_out(first: Sequence[Row], rows: Sequence[Row], sets: Sets, left_out: Sequence[str], scale: float) -> str:
+    """Bits by WebP's of each set that is left out, their mean and range, and the targets.
+
+    `first` are the rows of images by which all is chosen.
+    """
     lines = []
     for timesteps in (None, CHAIN):
         for minutes, target in TARGETS.items():
             seconds, found, cells = seconds_of("image", minutes, scale), [], []
             for name in left_out:
-                trial = refit(images, seconds, name)
+                trial = name_of(ruled(first, minutes, name))
                 own = _found(rows, data=name, trial=trial, seconds=seconds, timesteps=timesteps)
                 value = None if own is None else ratio(own, sets)
                 found += [] if value is None else [value]
@@ -144,33 +148,32 @@ def of_left_out(halving: Sequence[Row], rows: Sequence[Row], sets: Sets, left_ou
             if found:
                 mean = f"{fmean(found):.3f} ({min(found):.3f} to {max(found):.3f})"
                 lines.append([_steps(timesteps), _minutes(seconds), *cells, mean, f"{target:g}"])
-    heads = ["minutes", *(f"{name} (trial)" for name in left_out), "mean (range)", "target"]
+    heads = ["minutes", *(f"{name} (changes)" for name in left_out), "mean (range)", "target"]
     return table("T", heads, lines)
 
 
-def of_settings(rows: Sequence[Row]) -> str:
-    """The mean place of trials with each value of each setting, and without it."""
-    places: list[tuple[dict[str, Any], int]] = []
-    for name, own in _by_set(_continuous(rows)).items():
-        seconds = min(row["seconds"] for row in own)
-        found = {row["trial"]: row["settings"] for row in own if row["seconds"] == seconds}
-        places += [(found[trial], place) for place, trial in enumerate(orders(own, seconds)[name], 1)]
+def of_settings(rows: Sequence[Row], network: str) -> str:
+    """How much worse each value of each setting is than the rules: mean and range over sets, and how many it helped.
+
+    The rows are of one network, and of one budget for each set.
+    """
+    found, own = excesses(rows), own_values(rows, network)
     lines = []
-    for name in dict.fromkeys(name for settings, _ in places for name in settings):
-        known = [(settings[name], place) for settings, place in places if name in settings]
-        for value in sorted({str(value) for value, _ in known}, key=_as_number):
-            inside = [place for found, place in known if str(found) == value]
-            others = [place for found, place in known if str(found) != value]
-            without = f"{fmean(others):.2f}" if others else ""
-            lines.append([_short(name), value, f"{fmean(inside):.2f}", without, str(len(inside))])
-    return table("setting", ("value", "with", "without", "trainings"), lines)
+    for trial in every(network):
+        setting, _, value = trial.partition("=")
+        effects = [100 * each for each in found.get(trial, {}).values()]
+        if effects:
+            cells = [f"{fmean(effects):+.2f}", f"{min(effects):+.2f} to {max(effects):+.2f}"]
+            counts = [sum(each < 0 for each in effects), len(effects), len(own[trial])]
+            lines.append([setting, value, *cells, *map(str, counts)])
+    return table("setting", ("value", "mean", "range", "sets helped", "sets", "where it is the rules' own"), lines)
 
 
 def _every(rows: Sequence[Row], sets: Sets) -> str:
     heads = ("trial", "minutes", "T", "validation", "test", "by WebP", "steps", "ms a step", "parameters", "s in all")
     lines = []
     for row in sorted(rows, key=lambda row: (list(sets).index(row["data"]), row["seconds"], row["timesteps"] or 0)):
-        cells = [str(row["trial"]), _minutes(row["seconds"]), _steps(row["timesteps"])]
+        cells = [row["trial"], _minutes(row["seconds"]), _steps(row["timesteps"])]
         if "failed" in row:
             cells += [f"failed: {row['failed']}", *[""] * 6]
         else:
@@ -211,7 +214,7 @@ def seconds_of(kind: str, minutes: float, scale: float) -> float:
 
 def words(settings: Mapping[str, Any]) -> str:
     """The settings in a line, options by their last name."""
-    return ", ".join(f"{_short(name)} {value}" for name, value in settings.items())
+    return ", ".join(f"{short(name)} {text(value)}" for name, value in settings.items())
 
 
 def _codec(about: Row, codec: str, split: str = "test") -> float | None:
@@ -259,14 +262,3 @@ def _minutes(seconds: float) -> str:
 
 def _steps(timesteps: int | None) -> str:
     return "∞" if timesteps is None else str(timesteps)
-
-
-def _short(name: str) -> str:
-    return name.rpartition(".")[2]
-
-
-def _as_number(value: str) -> tuple[float, str]:
-    try:
-        return float(value), ""
-    except ValueError:
-        return 0.0, value

@@ -1,37 +1,44 @@
-"""The search space of the study, as plain data, and the trials that are drawn from it."""
+"""The search space of the study, as plain data, and the trials: what the rules choose, with changes of the space."""
 
+import json
 import math
-import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ndm.recipes import Facts
 
 EMA = "ema"  # relative length of the average: 1 / (1 - ema_decay) by the number of steps
+_FORM, _END = "predictor_options.parameterisation", "schedule_options.gamma_min"
 SPACE: dict[str, dict[str, tuple[Any, ...]]] = {
     "unet": {
-        "predictor_options.channels": (16, 24, 32, 48, 64, 96),
+        "predictor_options.channels": (16, 24, 32, 48, 64),
         "predictor_options.multipliers": ([1, 2], [1, 1], [1, 2, 2]),
-        "predictor_options.parameterisation": ("scaled", "gaussian_mixture", "categorical"),
+        _FORM: ("scaled", "gaussian_mixture", "discrete_gaussian", "categorical"),
         "batch_size": (8, 16, 32),
         "optimizer": ("adamw", "muon"),
-        "learning_rate": (0.002, 0.004, 0.008, 0.016),
-        "schedule_rate": (2.0, 5.0),
-        "schedule_options.gamma_min": (-13.3, -11.5),
+        "learning_rate": (0.004, 0.008, 0.016),
+        "schedule_rate": (1.0, 2.0, 5.0),
+        _END: (-13.3, -12.5, -11.5),
         "precision": ("float32", "bf16"),
         EMA: (0.005, 0.02, 0.05),
     },
     "mlp": {
-        "predictor_options.width": (64, 128, 256, 512),
+        "predictor_options.width": (64, 128, 256),
         "predictor_options.depth": (2, 3, 4),
         "predictor_options.num_frequencies": (0, 6),
-        "predictor_options.parameterisation": ("scaled", "gaussian_mixture"),
+        _FORM: ("scaled", "gaussian_mixture"),
         "batch_size": (128, 512, 2048),
         "optimizer": ("adamw", "muon"),
         "learning_rate": (0.001, 0.002, 0.004, 0.008),
     },
 }
 """Values of settings by the network, in the words of a `Config`, its options dotted. gamma_min is for 256 levels."""
+UNRULED = {_FORM: "scaled", "predictor_options.num_frequencies": 0}
+"""What predictors and networks have by default, where no rule chooses it."""
+SIZES = ("predictor_options.channels", "predictor_options.width")
+"""Settings whose best value grows with the budget: a rule has them up to `SIZES_UNTIL` minutes alone."""
+SIZES_UNTIL = 2
+RULES = "rules"  # the trial that changes nothing
 MINUTES = (1, 2, 10)  # of all trials, of those that are left, and of the last two
 LONG = 60  # minutes, of the rule that other sets choose
 SHARE = {"table": 0.25}  # of these minutes: a step of a table takes a tenth of one of images
@@ -43,7 +50,10 @@ SETS_BY_DEFAULT = (
 )
 
 _CATEGORICAL = 32  # levels, beyond which the categorical parameterisation takes too much memory
-_SEED = 295  # of the first 400 the one in whose trials 1 to 7 pairs of settings are the least associated (Cramer's V^2)
+_OVER_LEVELS = ("categorical", "discrete_gaussian")
+
+Changes = Mapping[str, Any]
+"""Settings that a trial changes, by name; none for what the rules choose."""
 
 
 def network_of(kind: str) -> str:
@@ -51,68 +61,89 @@ def network_of(kind: str) -> str:
     return "mlp" if kind == "table" else "unet"
 
 
-def drawn(trial: int, network: str) -> dict[str, Any]:
-    """The settings of a trial; none for trial 0, which leaves all to the rules as they are.
+def name_of(changes: Changes) -> str:
+    """The name of a trial: what it changes, such as `batch_size=8`; `rules` for nothing. It has the space's order."""
+    return " ".join(f"{short(name)}={text(value)}" for name, value in changes.items()) or RULES
 
-    It depends on nothing but its number: trial k is the same for every set and however many there are. The values of
-    each setting are shuffled, and shuffled anew when all were drawn, so that a few trials have each of them about
-    equally often.
+
+def changes_of(trial: str, network: str) -> dict[str, Any]:
+    """What the trial of this name changes."""
+    known = {name_of({name: value}): (name, value) for name, values in SPACE[network].items() for value in values}
+    return dict(known[word] for word in trial.split() if word != RULES)
+
+
+def short(name: str) -> str:
+    """A setting by the last part of its name."""
+    return name.rpartition(".")[2]
+
+
+def text(value: Any) -> str:
+    """A value without spaces."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def is_own(name: str, value: Any, own: Changes) -> bool:
+    """Whether a value is the one that the rules chose themselves, up to what is lost by rounding."""
+    found = own.get(name)
+    if isinstance(value, float) and isinstance(found, float | int):
+        return math.isclose(value, found, rel_tol=1e-2)
+    return bool(value == found)
+
+
+def is_possible(name: str, value: Any, levels: int | None, examples: int | None) -> bool:
+    """Whether data of so many levels and training examples can have a value; real ones have no levels."""
+    if name == _END:
+        return levels is not None
+    if name == _FORM and value in _OVER_LEVELS:
+        return levels is not None and (levels <= _CATEGORICAL or value != "categorical")
+    return not (name == "batch_size" and examples is not None and value > examples)
+
+
+def single(network: str, own: Changes, levels: int | None, examples: int | None) -> Iterator[tuple[str, Any]]:
+    """Every change of one setting to a value that the data can have, and that the rules did not choose themselves."""
+    for name, values in SPACE[network].items():
+        for value in values:
+            if not is_own(name, value, own) and is_possible(name, value, levels, examples):
+                yield name, value
+
+
+def given(changes: Changes, facts: Facts, timesteps: int | None) -> dict[str, Any]:
+    """What changes are in the words of a `Config`, its options dotted; what these data cannot have is left out.
+
+    - `scaled` has no p(x | z_t), which the reverse steps of a chain need.
+    - gamma_min + 2 log(255 / (L - 1)) gives L levels as much noise, in units of their distance, as gamma_min gives 256.
     """
-    found: dict[str, Any] = {}
-    if trial:
-        for name, values in SPACE[network].items():
-            turn, place = divmod(trial - 1, len(values))
-            found[name] = random.Random(f"{_SEED} {network} {name} {turn}").sample(values, len(values))[place]
-        found["predictor_options.network"] = network
+    found, levels = {}, facts.num_levels
+    for name, value in changes.items():
+        if name == EMA or not is_possible(name, value, levels, facts.num_examples):
+            continue
+        if not (name == _FORM and value == "scaled" and timesteps):
+            found[name] = value + _of_levels(levels) if name == _END and levels is not None else value
     return found
 
 
-def given(settings: Mapping[str, Any], facts: Facts, timesteps: int | None) -> dict[str, Any]:
-    """The settings of a `Config` that a trial gives for these data; what they cannot have is left to the rules.
-
-    - `categorical` stands for levels: beyond 32 of them it is `discrete_gaussian`, and `scaled` for real values.
-      `scaled` has no p(x | z_t), which the reverse steps of a chain need: in its place a chain has what rules choose.
-    - gamma_min + 2 log(255 / (L - 1)) gives L levels as much noise, in units of their distance, as gamma_min gives 256.
-    - a batch has no more examples than there are.
-    """
-    levels, found = facts.num_levels, dict(settings)
-    found.pop(EMA, None)
-    parameterisation = found.pop("predictor_options.parameterisation", None)
-    if parameterisation == "categorical":
-        parameterisation = _over_levels(levels)
-    if parameterisation is not None and not (parameterisation == "scaled" and timesteps):
-        found["predictor_options.parameterisation"] = parameterisation
-    gamma_min = found.pop("schedule_options.gamma_min", None)
-    if gamma_min is not None and levels is not None:
-        found["schedule_options.gamma_min"] = gamma_min + _of_levels(levels)
-    if "batch_size" in found and facts.num_examples is not None:
-        found["batch_size"] = min(found["batch_size"], facts.num_examples)
-    nested: dict[str, Any] = {}
-    for name, value in found.items():
+def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted settings as those of a `Config`."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
         setting, _, option = name.partition(".")
         if option:
-            nested.setdefault(setting, {})[option] = value
+            found.setdefault(setting, {})[option] = value
         else:
-            nested[setting] = value
-    return nested
-
-
-def _over_levels(levels: int | None) -> str:
-    """The parameterisation of a distribution over so many levels."""
-    if levels is None:
-        return "scaled"
-    return "categorical" if levels <= _CATEGORICAL else "discrete_gaussian"
+            found[setting] = value
+    return found
 
 
 def searched(config: Mapping[str, Any], steps: int, network: str, levels: int | None) -> dict[str, Any]:
     """The values that a configuration of so many steps has for the settings of the search space, in its units."""
-    found: dict[str, Any] = {EMA: round(1 / (1 - config["ema_decay"]) / max(steps, 1), 4)}
+    found: dict[str, Any] = {**UNRULED, EMA: round(1 / (1 - config["ema_decay"]) / max(steps, 1), 4)}
     for name in SPACE[network]:
         setting, _, option = name.partition(".")
         if setting in config and (not option or option in config[setting]):
-            found[name] = config[setting][option] if option else config[setting]
-    if "schedule_options.gamma_min" in found and levels is not None:
-        found["schedule_options.gamma_min"] = round(found["schedule_options.gamma_min"] - _of_levels(levels), 2)
+            value = config[setting][option] if option else config[setting]
+            found[name] = list(value) if isinstance(value, tuple) else value
+    if _END in found and levels is not None:
+        found[_END] = round(found[_END] - _of_levels(levels), 2)
     return {name: found[name] for name in SPACE[network] if name in found}
 
 

@@ -1,5 +1,6 @@
 """The jobs of the study: what simple models and codecs take for a set, and a trial that is trained and evaluated."""
 
+import math
 import tempfile
 import time
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 
 from benchmarks.defaults.sets import RealSet, Result, build
-from benchmarks.defaults.space import EMA, SPACE, drawn, given, network_of, searched
+from benchmarks.defaults.space import EMA, SPACE, changes_of, given, nested, network_of, searched
 from benchmarks.engine.machine import machine
 from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Task
@@ -23,12 +24,13 @@ from ndm.config import Config
 from ndm.data import DataSet
 from ndm.data.codecs import bits
 from ndm.data.yardsticks import yardsticks
-from ndm.recipes import Settled, facts_of
+from ndm.recipes import Choice, Settled, facts_of
 from ndm.training.defaults import planned
 
 LIMIT = 1000  # examples of a split that are evaluated
 _NEVER = 10**9
 _TOGETHER = 256  # latents in one pass
+_GROUPS = 100  # of neighbouring examples, whose mean bounds are kept: what paired differences are made from
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class TrialJob(Task):
 
     data: str
     kind: str
-    trial: int
+    trial: str
+    """The name of what it changes of what the rules choose; `rules` for nothing."""
     seconds: float
     timesteps: int | None = None
     tested: bool = True
@@ -82,64 +85,78 @@ def about(job: SetJob, sets: Mapping[str, RealSet], cache: Path) -> Row:
     }
 
 
-def settings(job: TrialJob) -> dict[str, Any]:
-    """What was drawn for the trial of a job, as plain data; what a row was made with is compared with it."""
-    return {"drawn": drawn(job.trial, network_of(job.kind))}
-
-
 def execute(job: TrialJob, sets: Mapping[str, RealSet], cache: Path) -> Row:
     """The row of a trial, made in a new process; `failed` says why there are no figures, as that memory was full."""
     made = build(sets[job.data], cache)
     try:
         return in_new_process(measured, job, made)
     except ProcessEnded as error:
-        return {"failed": str(error), **_begun(job), "machine": machine()}
+        return {"failed": str(error), "settings": _changes(job), "machine": machine()}
 
 
 def measured(job: TrialJob, made: Result) -> Row:
     """Train the trial, and evaluate it; in this process."""
     threads, data = torch.get_num_threads(), made.load()
-    row = {"unit": unit(data), **_begun(job)}
+    row: Row = {
+        "unit": unit(data),
+        "levels": data.num_levels,
+        "examples": len(data.train),
+        "dimensions": math.prod(data.event_shape),
+        "settings": _changes(job),
+    }
 
     def measure() -> Row:
         began = time.monotonic()
         try:
-            config = configuration(job, data)
-            row["config"] |= asdict(config)
+            config, steps = configuration(job, data)
+            row["config"] = asdict(config)
+            averaged = {name: value for name, value in _changes(job).items() if name == EMA}
+            row["settings"] = searched(row["config"], steps, network_of(job.kind), data.num_levels) | averaged
             trainer = trained(config, data, clock=time.monotonic)
         except (InputError, MemoryError) as error:  # a budget that is too short, a model that memory does not hold
             raise FloatingPointError(str(error) or "memory is full") from error
         finally:
             torch.set_num_threads(threads)
-        row["settings"] = searched(asdict(config), trainer.step, network_of(job.kind), data.num_levels)
-        row["settings"] |= {name: value for name, value in row["config"]["drawn"].items() if name == EMA}
         splits = ("validation", *(["test"] if job.tested else []))
         found = {split: bound_of(trainer, split, job.limit, job.draws, _TOGETHER) for split in splits}
         for figures in found.values():
-            del figures["per_example"]
+            own = figures.pop("per_example")
+            groups = np.array_split(np.array(own), min(len(own), _GROUPS))
+            figures["groups"] = [round(float(group.mean()), 5) for group in groups]
         whole = {"whole_seconds": time.monotonic() - began}
         return {**found, **cost(trainer.ema.model, trainer.step, trainer.seconds), **whole}
 
     return row | attempt(measure)
 
 
-def _begun(job: TrialJob) -> Row:
-    """What is known of a trial before it is trained: its settings are those that were drawn."""
-    network = network_of(job.kind)
-    known = {name: value for name, value in drawn(job.trial, network).items() if name in SPACE[network]}
-    return {"config": settings(job), "settings": known}
+def _changes(job: TrialJob) -> dict[str, Any]:
+    return changes_of(job.trial, network_of(job.kind))
 
 
-def configuration(job: TrialJob, data: DataSet) -> Config:
-    """What a job trains: the settings of its trial, and for the rest what `ndm train` chooses for such a budget."""
-    found = drawn(job.trial, network_of(job.kind))
-    if job.kind == "table":  # which the rules know by the names of columns, that the files of the sets do not have
-        found["predictor_options.network"] = network_of(job.kind)
+def configuration(job: TrialJob, data: DataSet) -> tuple[Config, int]:
+    """What a job trains, and the steps that are expected of it.
+
+    It has what the rules choose for these data and this budget, with the changes of its trial: all other settings of
+    the search space are held, though with a smaller batch the rules would choose a larger network. Warm-up, dropout,
+    the average and the calendar are what they choose for the number of steps that this makes.
+    """
+    network, facts = network_of(job.kind), facts_of(data)
     about_run = {"max_seconds": job.seconds, "timesteps": job.timesteps, "seed": job.seed}
-    with tempfile.TemporaryDirectory() as folder:
-        plan = planned(Settled(given(found, facts_of(data), job.timesteps) | about_run), data, Path(folder) / "new")
-    assert plan.choice is not None  # nothing is a recipe's
-    config = replace(plan.config, log_every=_NEVER, save_every=_NEVER)
-    if EMA in found:
-        config = replace(config, ema_decay=max(0.0, 1 - 1 / (found[EMA] * plan.choice.steps)))
-    return config
+    # The rules know a table by the names of its columns, which the files of the sets do not have.
+    fixed = {"predictor_options.network": network}
+    changes = _changes(job)
+
+    def plan(values: Mapping[str, Any]) -> tuple[Config, Choice]:
+        with tempfile.TemporaryDirectory() as folder:
+            made = planned(Settled(nested(values) | about_run), data, Path(folder) / "new")
+        assert made.choice is not None  # nothing is a recipe's
+        return made.config, made.choice
+
+    config, choice = plan(fixed)
+    if changes:
+        held = {name: choice.values[name] for name in SPACE[network] if name in choice.values}
+        config, choice = plan(fixed | held | given(changes, facts, job.timesteps))
+    config = replace(config, log_every=_NEVER, save_every=_NEVER)
+    if EMA in changes:
+        config = replace(config, ema_decay=max(0.0, 1 - 1 / (changes[EMA] * choice.steps)))
+    return config, choice.steps

@@ -230,10 +230,10 @@ def test_every_set_says_what_it_is():
         assert all(len(one.sha256) == 64 and one.file for one in each.archives), each.name
 
 
-def test_without_trials_the_command_makes_the_sets_and_says_what_they_are(registry, tmp_path, monkeypatch, capsys):
+def test_without_a_training_the_command_makes_the_sets_and_says_what_they_are(registry, tmp_path, monkeypatch, capsys):
     x, numbers, _ = divided(pictures(12), "small")
     monkeypatch.setitem(SETS, "small", small_set(registry, digest_of(x, numbers)))
-    words = f"defaults --trials 0 --cache {tmp_path} --out {tmp_path / 'out'} --only"
+    words = f"defaults --made-only --cache {tmp_path} --out {tmp_path / 'out'} --only"
     code, out, err = call(f"{words} small digits", capsys)
     assert code == 0, err
     assert "from example=1.0 (debian)" in out and "left out:" in out

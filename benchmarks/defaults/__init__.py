@@ -174,11 +174,9 @@ class Defaults(Study):
 
     def summary(self) -> str:
         """The jobs of each stage and their time: all is done one after the other, with what comes on top."""
-        lines, whole = [], 0.0
-        for stage in self.stages({}):
-            seconds = sum(job.weight for job in stage.jobs)
-            whole += seconds
-            lines.append(f"{stage.name}: {len(stage.jobs)} jobs, {seconds / 60:.0f} minutes")
+        loads = self.loads()
+        lines = [f"{name}: {jobs} jobs, {seconds / 60:.0f} minutes" for name, jobs, seconds in loads]
+        whole = sum(seconds for *_, seconds in loads)
         last = f"all: {whole / 3600:.1f} hours at most, where the rules' own values are of the space"
         return "\n".join([*lines, f"{last}; evaluation included"])
 

@@ -148,13 +148,15 @@ class Study(ABC):
 
     def summary(self) -> str:
         """The jobs of each stage and their time."""
-        lines, whole, number = [], 0.0, max(self.side_by_side, 1)
-        for stage in self.stages({}):
-            seconds = sum(job.weight for job in stage.jobs)
-            whole += seconds
-            lines.append(f"{stage.name}: {len(stage.jobs)} jobs, {seconds:.0f} CPU seconds")
+        loads, number = self.loads(), max(self.side_by_side, 1)
+        lines = [f"{name}: {jobs} jobs, {seconds:.0f} CPU seconds" for name, jobs, seconds in loads]
+        whole = sum(seconds for *_, seconds in loads)
         last = f"all: {whole:.0f} CPU seconds, {whole / number / 3600:.2f} hours on {number} workers"
         return "\n".join([*lines, f"{last}; evaluation comes on top"])
+
+    def loads(self) -> list[tuple[str, int, float]]:
+        """The name of each stage, the number of its jobs and the seconds of all of them, about."""
+        return [(stage.name, len(stage.jobs), sum(job.weight for job in stage.jobs)) for stage in self.stages({})]
 
     def _write(self, by_key: Mapping[str, Row]) -> int:
         """Write what the rows say; returns the exit code."""

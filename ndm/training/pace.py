@@ -38,16 +38,8 @@ _MOST_KEPT = 1000  # paces
 _MATTERS = (  # to the time of a step
     *("schedule", "schedule_options", "transform", "transform_options", "predictor", "predictor_options"),
     *("volatility", "volatility_options", "reverse_step", "timesteps", "kinetic_weight", "condition"),
-    *(
-        "batch_size",
-        "accumulate",
-        "parallel",
-        "optimizer",
-        "average_lengths",
-        "time_sampler",
-        "precision",
-        "checkpointing",
-    ),
+    *("batch_size", "accumulate", "parallel", "optimizer", "average_lengths", "time_sampler"),
+    *("precision", "checkpointing"),
 )
 
 
@@ -67,10 +59,8 @@ class TrialStep:
     def __init__(self, model: NeuralDiffusion, config: Config, data: DataSet, number: int = 1) -> None:
         device = make_accelerator().device
         size = max(1, config.batch_size // (number * config.accumulate))
-        self.config, self.slices = (
-            config,
-            [BatchSlice(i * size, size, config.batch_size) for i in range(config.accumulate)],
-        )
+        self.config = config
+        self.slices = [BatchSlice(i * size, size, config.batch_size) for i in range(config.accumulate)]
         require_room(model, config, data, self.slices)
         self.model, self.step = model.to(device), 0
         self.ema = ExponentialMovingAverage(model, config.ema_decay)

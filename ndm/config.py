@@ -24,6 +24,7 @@ from ndm.base.seeds import check_seed
 from ndm.base.settings import OPTION, Names, Options, parsed, read, written
 from ndm.data import DataSet
 
+VALIDATION_DRAWS = 4  # of (t, z_t) for each example of a validation
 _MOST_THREADS = 1024
 
 

@@ -1,13 +1,15 @@
 """Defaults that fit: a search on real data for networks, sizes and rates, which the rules of `ndm train` are made by.
 
 Trial `rules` is what the rules choose for a set; every other trial has one of its settings changed to another value of
-a written space (`space`). All are trained for a minute. On the first sets what the rules choose, the best two changes,
-and all changes together that are clearly better are trained for two, and the best two of these for ten. Each training
-is a new one from the start, as its learning rate decays over its budget, and it has all cores. Validation decides; test
-is evaluated from the second budget on, and decides nothing.
+a written space (`space`). All are trained for a minute on the first sets, and those that were better than the rules on
+any of them on all others too. On the first sets what the rules choose, the best two changes, and all changes together
+that are clearly better are trained for two minutes, and the best two of these for ten. Each training is a new one from
+the start, as its learning rate decays over its budget, and it has all cores. Validation decides; test is evaluated from
+the second budget on, and decides nothing.
 
-Then image sets are left out in turn: the changes that the rows of the others choose (`search.refit`) are trained on the
-set that had no part in the choice, in continuous time and in a chain of 8 steps, and on some of these for an hour.
+Then the last image sets are left out in turn: the changes that the rows of the others choose (`search.refit`) are
+trained on the set that had no part in the choice, in continuous time and in a chain of 8 steps, and on some of these
+for an hour.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.defaults.output import of_sets, picture, seconds_of, sections
-from benchmarks.defaults.search import best, changes, combined, ruled
+from benchmarks.defaults.search import best, changes, combined, helpful, ruled
 from benchmarks.defaults.sets import CACHE, SETS, RealSet, Result, build
 from benchmarks.defaults.space import (
     CHAIN,
@@ -36,8 +38,9 @@ from ndm.base.registry import choose
 
 _SETS = "sets"
 _OF_RULES = f"{MINUTES[0]} min, {RULES}"
+_OTHERS = f"{MINUTES[0]} min, other sets"
 _ROUNDS = tuple(f"{minutes} min" for minutes in MINUTES)
-_SEARCH = (_OF_RULES, *_ROUNDS)
+_SEARCH = (_OF_RULES, _OTHERS, *_ROUNDS)
 _OF_TRIAL = ("data", "kind", "trial", "seconds", "timesteps", "settings", "machine")
 _FIGURES = (
     *("validation", "unit", "levels", "examples", "dimensions"),
@@ -53,11 +56,11 @@ class Defaults(Study):
     """
 
     only: tuple[str, ...] = SETS_BY_DEFAULT
-    """names of sets; image sets are left out in this order"""
+    """names of sets; the last image sets are left out"""
     made_only: bool = False
     """make the sets, say what they are and what codecs take for them, and train nothing"""
     further: int = 3
-    """sets of each kind, the first, on which trials are trained for longer than a minute"""
+    """sets of each kind, the first, on which all trials are trained, and those that win for longer than a minute"""
     left_out: int = 3
     """image sets that are left out, and trained with what the others choose"""
     long: int = 2
@@ -102,22 +105,29 @@ class Defaults(Study):
         first, second, third = MINUTES
         of_rules = [self.job(each, RULES, first, tested=False) for each in sets]
         yield stage(_OF_RULES, of_rules)
-        one = [
+        asked = [
             self.job(each, trial, first, tested=False)
             for each, job in zip(sets, of_rules, strict=True)
             for trial in (changes(rows.get(job.key)) if rows else _expected(each))
         ]
+        firsts = self._further(sets)
+        names = [each.name for each in firsts]
+        one = [job for job in asked if job.data in names]
         yield stage(_ROUNDS[0], one)
+        go_on = helpful(found([*of_rules, *one])) if rows else {job.trial for job in one[::2]}
+        others = [job for job in asked if job.data not in names and job.trial in go_on]
+        yield stage(_OTHERS, others)
+        one += others
 
         two: list[TrialJob] = []
-        for each in self._further(sets):
+        for each in firsts:
             done = found(job for job in [*of_rules, *one] if job.data == each.name)
             singles = [row for row in done if row["trial"] != RULES]
             trials = [*best(singles, 2), combined(done)] if rows else _expected(each)[:3]
             two += [self.job(each, trial, second) for trial in dict.fromkeys([RULES, *trials])]
         yield stage(_ROUNDS[1], two)
         left: list[TrialJob] = []
-        for each in self._further(sets):
+        for each in firsts:
             jobs = [job for job in two if job.data == each.name]
             trials = best(found(jobs), 2) if rows else [job.trial for job in jobs[:2]]
             left += [job for job in jobs if job.trial in trials]
@@ -143,11 +153,16 @@ class Defaults(Study):
         return [each for place, each in enumerate(sets) if kinds[:place].count(each.kind) < self.further]
 
     def _left_out(self, sets: Sequence[RealSet], rows: Sequence[Row], minutes: int, number: int) -> list[TrialJob]:
-        """The jobs of the first image sets, with the changes that the others choose; `rules` in a dry run."""
+        """The jobs of the last image sets, with the changes that the others choose; `rules` in a dry run."""
+        return [
+            self.job(each, name_of(ruled(rows, minutes, each.name)), minutes)
+            for each in self._last_images(sets)[:number]
+        ]
+
+    def _last_images(self, sets: Sequence[RealSet]) -> list[RealSet]:
+        """The image sets that are left out; none where there is no other that could choose."""
         images = [each for each in sets if each.kind == "image"]
-        if len(images) < 2:
-            return []
-        return [self.job(each, name_of(ruled(rows, minutes, each.name)), minutes) for each in images[:number]]
+        return images[max(0, len(images) - self.left_out) :] if len(images) > 1 else []
 
     def has_report(self, rows: Mapping[str, list[Row]]) -> bool:
         """Whether there is something to say: as soon as a set is made."""
@@ -168,8 +183,8 @@ class Defaults(Study):
         paragraphs = ["## The sets", of_sets(sets)]
         if not searched:
             return paragraphs, {}
-        images = [name for name, row in sets.items() if row["kind"] == "image"]
-        told = sections(searched, others, sets, images[: self.left_out] if others else [], self.scale)
+        left_out = [each.name for each in self._last_images(self.sets())] if others else []
+        told = sections(searched, others, sets, left_out, self.scale)
         return [*paragraphs, *told], {"bits.png": picture([*searched, *others], sets)}
 
     def summary(self) -> str:

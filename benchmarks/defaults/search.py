@@ -115,6 +115,11 @@ def every(network: str) -> Iterator[str]:
     yield from (name_of({name: value}) for name, values in SPACE[network].items() for value in values)
 
 
+def helpful(rows: Iterable[Row]) -> set[str]:
+    """The trials of one change that were better than what the rules choose on one set at least."""
+    return {trial for trial, own in excesses(rows).items() if min(own.values()) < 0}
+
+
 def own_values(rows: Iterable[Row], network: str) -> dict[str, list[str]]:
     """The sets whose rules chose a value of the space themselves, by its name as a trial."""
     rules = [row for row in rows if row["trial"] == RULES and "failed" not in row]

@@ -11,19 +11,18 @@ EMA = "ema"  # relative length of the average: 1 / (1 - ema_decay) by the number
 _FORM, _END = "predictor_options.parameterisation", "schedule_options.gamma_min"
 SPACE: dict[str, dict[str, tuple[Any, ...]]] = {
     "unet": {
-        "predictor_options.channels": (16, 24, 32, 48, 64),
-        "predictor_options.multipliers": ([1, 2], [1, 1], [1, 2, 2]),
+        "predictor_options.channels": (16, 32, 64),
+        "predictor_options.multipliers": ([1, 2], [1, 2, 2]),
         _FORM: ("scaled", "gaussian_mixture", "discrete_gaussian", "categorical"),
         "batch_size": (8, 16, 32),
         "optimizer": ("adamw", "muon"),
         "learning_rate": (0.004, 0.008, 0.016),
         "schedule_rate": (1.0, 2.0, 5.0),
         _END: (-13.3, -12.5, -11.5),
-        "precision": ("float32", "bf16"),
         EMA: (0.005, 0.02, 0.05),
     },
     "mlp": {
-        "predictor_options.width": (64, 128, 256),
+        "predictor_options.width": (64, 128, 256, 512),
         "predictor_options.depth": (2, 3, 4),
         "predictor_options.num_frequencies": (0, 6),
         _FORM: ("scaled", "gaussian_mixture"),
@@ -45,7 +44,7 @@ SHARE = {"table": 0.25}  # of these minutes: a step of a table takes a tenth of 
 CHAIN = 8  # steps of the chains that are trained beside continuous time
 TARGETS = {2: 1.06, 10: 0.92, 60: 0.85}  # bits by those of lossless WebP, after so many minutes
 SETS_BY_DEFAULT = (
-    *("emoji32", "photos32", "brain32", "digits", "fashion_mnist", "glyphs28", "game16", "satellite32"),
+    *("emoji32", "photos32", "game16", "digits", "fashion_mnist", "photos16", "glyphs28", "brain32", "satellite32"),
     *("cancer", "diamonds", "segments", "shuttle", "weather", "abalone"),
 )
 

@@ -27,7 +27,7 @@ from ndm.data.yardsticks import yardsticks
 from ndm.recipes import Choice, Settled, facts_of
 from ndm.training.defaults import planned
 
-LIMIT = 1000  # examples of a split that are evaluated
+LIMIT = 500  # examples of a split that are evaluated
 _NEVER = 10**9
 _TOGETHER = 256  # latents in one pass
 _GROUPS = 100  # of neighbouring examples, whose mean bounds are kept: what paired differences are made from
@@ -66,7 +66,7 @@ class TrialJob(Task):
     @property
     def weight(self) -> float:
         """Seconds, about: a process starts, steps are measured and examples evaluated."""
-        return self.seconds + (8.0 if network_of(self.kind) == "mlp" else 20.0)
+        return self.seconds + (8.0 if network_of(self.kind) == "mlp" else 12.0)
 
 
 def about(job: SetJob, sets: Mapping[str, RealSet], cache: Path) -> Row:

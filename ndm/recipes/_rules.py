@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ndm.base.axes import PREDICTORS
 from ndm.base.errors import InputError
 from ndm.base.options import options_of
-from ndm.config import Config
+from ndm.config import VALIDATION_DRAWS, Config
 from ndm.recipes import _ladder as table
 from ndm.recipes._facts import Facts
 from ndm.recipes._ladder import Rung, ladder
@@ -20,7 +20,7 @@ RULED = frozenset(
     {
         *("predictor_options", "schedule_options", "batch_size", "precision", "threads", "max_seconds"),
         *("optimizer", "learning_rate", "schedule_rate", "warmup_steps", "ema_decay"),
-        *("validate_every", "save_every", "log_every"),
+        *("validate_every", "validation_limit", "save_every", "log_every"),
     }
 )
 _OF_DATA = ("parameterisation", "gamma_min", "gamma_max", "dropout")  # options that follow from the data
@@ -129,7 +129,7 @@ def choose(
     else:
         open_ways = {name: values for name, values in ways.items() if name not in settled.values}
         rung, seconds, why = _climb(enough, most_seconds, _Fastest(seconds_per_step, open_ways))
-        steps = int(min(most_steps or math.inf, most_seconds / seconds))
+        steps = int(min(most_steps or math.inf, _fit(most_seconds, seconds)))
     why = "the one that is given" if len(rungs) == 1 else why
     found = Choice({}, facts, rung.size, why, steps, seconds, rung.batch_size)
     every = dict([*_of_rung(facts, settled, rung, why), *_of_length(found, settled, rung)])
@@ -157,12 +157,13 @@ def _fitted(rung: Rung, facts: Facts, settled: Settled, shares: int) -> Rung:
 def _climb(rungs: list[Rung], most: float, fastest: "_Fastest") -> tuple[Rung, float, str]:
     """The largest rung of which enough steps fit into `most` seconds, the seconds of a step, and why it is that one."""
     best, seconds = fastest(rungs[0])
-    fit, length = int(most / seconds), _duration(most)
+    fit, length = _fit(most, seconds), _duration(most)
     if fit < table.FEWEST_STEPS:
+        least = math.ceil(table.FEWEST_STEPS * seconds / (1 - table.VALIDATING))
         raise InputError(
             f"a budget of {length} for {best.size} with batches of {best.batch_size}, of which a step takes "
             f"{seconds:.2g} s on this machine",
-            f"{math.ceil(table.FEWEST_STEPS * seconds)}s or more, which is {table.FEWEST_STEPS} steps",
+            f"{least}s or more, which is {table.FEWEST_STEPS} steps",
             "give a longer --budget",
         )
     if fit < best.fewest_steps:
@@ -172,11 +173,16 @@ def _climb(rungs: list[Rung], most: float, fastest: "_Fastest") -> tuple[Rung, f
             larger, its_seconds = fastest(rung)
         except InputError:
             return best, seconds, f"memory does not hold {rung.size}"
-        if (fit := int(most / its_seconds)) < rung.fewest_steps:
+        if (fit := _fit(most, its_seconds)) < rung.fewest_steps:
             needed = f"{rung.size} needs {rung.fewest_steps:,} steps, of which {fit:,} fit into {length}"
             return best, seconds, needed
         best, seconds = larger, its_seconds
     return best, seconds, "the largest that there is"
+
+
+def _fit(most: float, seconds: float) -> int:
+    """The steps of so many seconds that fit into a budget, beside validation."""
+    return int(most * (1 - table.VALIDATING) / seconds)
 
 
 class _Fastest:
@@ -259,9 +265,19 @@ def _of_length(found: Choice, settled: Settled, rung: Rung) -> Iterator[tuple[st
     of, (least, most) = f"for {steps:,} steps", table.AVERAGES
     yield "warmup_steps", Chosen(min(table.MOST_WARM_UP, int(steps * table.WARM_UP)), of)
     yield "ema_decay", Chosen(round(min(most, max(least, 1 - table.FORGOTTEN / steps)), 5), of)
-    yield "validate_every", Chosen(_apart(steps, table.VALIDATIONS), of)
+    limit, times = _validated(steps * rung.batch_size)
+    yield "validation_limit", Chosen(limit, f"{table.VALIDATING:.0%} of the time is for validation")
+    yield "validate_every", Chosen(_apart(steps, table.Calendar(times, 20, 10_000)), f"{of}, about {times} times")
     yield "save_every", Chosen(_apart(steps, table.CHECKPOINTS), of)
     yield "log_every", Chosen(_apart(steps, table.LINES), of)
+
+
+def _validated(examples: int) -> tuple[int, int]:
+    """The examples of a validation, and how often there is one, in a run that trains on so many examples."""
+    passes = int(table.VALIDATING * examples / VALIDATION_DRAWS)
+    (fewest, most), (least, whole) = table.VALIDATIONS, table.VALIDATED
+    limit = min(whole, max(least, passes // fewest))
+    return limit, min(most, max(fewest, passes // limit))
 
 
 def _apart(steps: int, calendar: table.Calendar) -> int:

@@ -23,7 +23,7 @@ from ndm.base.seeds import mix
 from ndm.bounds.bound import Bound
 from ndm.config import Config
 from ndm.data import DataSet
-from ndm.data.batches import Prefetched, batches_of
+from ndm.data.batches import Batch, Prefetched, batches_of
 from ndm.model import NeuralDiffusion
 from ndm.runs import checkpoint
 from ndm.runs.checkpoint import readable
@@ -142,7 +142,7 @@ class Trainer:
             self.interruption,
             self.processes.in_first(self.metrics, self.trackers),
             bar,
-            Prefetched(self.own_batch, self.step) as batches,
+            Prefetched(self.read, self.step) as batches,
             last_resort(self.save, self.processes),
         ):
             before, first = self.seconds, self.step
@@ -150,9 +150,9 @@ class Trainer:
             self.terms.train()
             while not self.done and not stopped:
                 with self.processes.agreed() if self.step == first else contextlib.nullcontext():
-                    pieces = batches.get(self.step)
+                    rows = batches.get(self.step)
                 self.interruption.came |= batches.fails(self.step + 1)
-                values = self._train_step(pieces)
+                values = self._train_step(self.pieces(rows))
                 self.step += 1
                 self.seconds, stopped = values.pop("seconds"), values.pop("interrupted") > 0
                 self.metrics.add(values)
@@ -192,15 +192,21 @@ class Trainer:
         """Compute what is minimised, (B,): the bound, with all its terms."""
         return bound.total
 
-    def own_batch(self, step: int) -> list[Piece]:
-        """Make the slices of a step's batch that this process computes; ahead of time, in another thread.
+    def read(self, step: int) -> list[Batch]:
+        """Read the slices of a step's batch that this process computes; ahead of time, in another thread.
 
-        The values were checked when the data set was made: no step looks at them.
+        No tensor is made here: on a CPU, operations in two threads of Python have two teams of threads, which would
+        wait for each other.
         """
-        return [
-            as_piece(self.raw_model, *self.batches.rows(step, part.first, part.first + part.number))
-            for part in self.slices
-        ]
+        return [self.batches.rows(step, part.first, part.first + part.number) for part in self.slices]
+
+    def pieces(self, rows: list[Batch]) -> list[Piece]:
+        """What was read, as the model takes it. The values were checked when the data set was made."""
+        return [as_piece(self.raw_model, *each) for each in rows]
+
+    def own_batch(self, step: int) -> list[Piece]:
+        """The slices of a step's batch that this process computes."""
+        return self.pieces(self.read(step))
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """x of the batch of a step, and cond where there is one, on the CPU; a call of all processes together."""

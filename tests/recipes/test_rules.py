@@ -10,6 +10,7 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from ndm.base.errors import InputError
+from ndm.config import VALIDATION_DRAWS
 from ndm.data import DataSet, Split
 from ndm.recipes import RULED, Choice, Facts, Rung, Settled, choose, measured, settle
 from ndm.recipes import _ladder as table
@@ -47,6 +48,11 @@ def size(choice: Choice) -> int:
     return choice.values.get("predictor_options.channels") or choice.values["predictor_options.width"]
 
 
+def fit(budget: float, seconds: float) -> int:
+    """The steps that fit into a budget of which a twentieth is for validation."""
+    return int(budget * (1 - table.VALIDATING) / seconds)
+
+
 def quadratic(second: float = 1e-5):
     """A pace that grows with the square of the size, without regard to all else."""
     return lambda rung: second * (rung.options.get("channels") or rung.options["width"]) ** 2
@@ -57,10 +63,10 @@ def quadratic(second: float = 1e-5):
 def test_the_largest_of_which_enough_steps_fit(budget):
     found = chosen(pace=quadratic(), max_seconds=budget)
     own, sizes = size(found), list(NEEDED)
-    assert found.seconds == pytest.approx(1e-5 * own**2) and found.steps == int(budget / found.seconds)
+    assert found.seconds == pytest.approx(1e-5 * own**2) and found.steps == fit(budget, found.seconds)
     assert found.steps >= NEEDED[own] or own == sizes[0]
     larger = sizes[sizes.index(own) + 1 :][:1]
-    assert all(int(budget / (1e-5 * each**2)) < NEEDED[each] for each in larger)
+    assert all(fit(budget, 1e-5 * each**2) < NEEDED[each] for each in larger)
 
 
 @pytest.mark.parametrize(
@@ -75,13 +81,13 @@ def test_of_two_budgets_both_count():
     found = chosen(pace=quadratic(), max_steps=3500, max_seconds=1e9)
     assert (size(found), found.steps) == (64, 3500)
     found = chosen(pace=quadratic(), max_steps=10**9, max_seconds=40)
-    assert (size(found), found.steps) == (32, int(40 / (1e-5 * 32**2)))
+    assert (size(found), found.steps) == (32, fit(40, 1e-5 * 32**2))
     assert size(chosen(max_steps=3, max_seconds=1e9)) == 16  # one size alone gets so few: there is nothing to measure
 
 
 def test_without_a_budget_ten_minutes():
     found = chosen(pace=lambda rung: 0.3)
-    assert found.values["max_seconds"] == 600 and found.steps == 2000
+    assert found.values["max_seconds"] == 600 and found.steps == fit(600, 0.3)
     assert "max_seconds" not in chosen(pace=lambda rung: 0.3, max_seconds=600).values
 
 
@@ -247,12 +253,21 @@ def test_many_passes_over_the_data_have_dropout(steps, dropout):
 
 @pytest.mark.parametrize(
     ("steps", "warmup", "ema", "validate", "save", "line"),
-    [(1, 0, 0.9, 20, 50, 5), (1000, 50, 0.98, 50, 100, 5), (40_000, 100, 0.9995, 2000, 4000, 100)],
+    [(1, 0, 0.9, 20, 50, 5), (1000, 50, 0.98, 200, 100, 5), (40_000, 100, 0.9995, 2000, 4000, 100)],
 )
 def test_what_follows_from_the_number_of_steps(steps, warmup, ema, validate, save, line):
     values = chosen(max_steps=steps).values
     names = ("warmup_steps", "ema_decay", "validate_every", "save_every", "log_every")
     assert [values[name] for name in names] == [warmup, pytest.approx(ema), validate, save, line]
+
+
+@drawn(steps=st.integers(1, 10**6))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_validation_takes_a_twentieth_of_the_passes_or_the_least_that_shows_something(steps):
+    values = chosen(max_steps=steps).values
+    limit, every = values["validation_limit"], values["validate_every"]
+    passes, trained = VALIDATION_DRAWS * limit * (steps // every), steps * values["batch_size"]
+    assert 32 <= limit <= 256 and (passes <= 0.06 * trained or (limit == 32 and steps // every <= 5))
 
 
 def test_what_is_measured_has_the_options_that_are_given_and_no_length():

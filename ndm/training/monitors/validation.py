@@ -8,14 +8,13 @@ import torch
 
 from ndm.bounds.nelbo import nelbo
 from ndm.bounds.units import in_unit
-from ndm.config import Config
+from ndm.config import VALIDATION_DRAWS, Config
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.runs import checkpoint
 from ndm.training.objective import as_piece
 
 _STATE = ("value", "step", "best", "best_step", "since_best")
-_DRAWS = 4  # of (t, z_t) for each example
 _SEED = 0  # of the draws: the same for all runs, so that runs compare too
 
 
@@ -39,7 +38,7 @@ class Validation:
         some = self.data.validation.take(slice(self.config.validation_limit))
         x, cond = as_piece(model, some.x, some.cond)
         generator = torch.Generator(x.device).manual_seed(_SEED)
-        estimate = nelbo(model, x, cond, timesteps=self.config.timesteps, draws=_DRAWS, generator=generator)
+        estimate = nelbo(model, x, cond, timesteps=self.config.timesteps, draws=VALIDATION_DRAWS, generator=generator)
         nats = float(estimate.total.mean())
         if not math.isfinite(nats):
             raise FloatingPointError(f"the bound of validation is not finite at step {step}")

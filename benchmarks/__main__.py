@@ -11,7 +11,7 @@ from ndm.base.registry import choose, load
 from ndm.cli.words import UsageError, parse
 
 _FOLDER = Path(__file__).parent
-_SHARED = ("engine", "peers")  # what studies are made of
+_SHARED = ("engine", "peers", "sets")  # what studies are made of
 
 
 def studies() -> dict[str, str]:

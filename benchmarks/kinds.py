@@ -1,6 +1,6 @@
 """Signals, sound, volumes and float images as `ndm train` takes them by default, against Gaussians and codecs.
 
-Every set is one of `benchmarks.defaults.sets`. All numbers are of its test split: the bound after a budget of
+Every set is one of `benchmarks.sets.catalogue.SETS`. All numbers are of its test split: the bound after a budget of
 training, a Gaussian of full covariance, one of each dimension, and what codecs take for the values before noise was
 added to them.
 """
@@ -18,12 +18,13 @@ from pathlib import Path
 import numpy as np
 from pandas import DataFrame
 
-from benchmarks.defaults.sets import CACHE, SETS, RealSet, Result, build
 from benchmarks.engine.commits import ROOT
 from benchmarks.engine.machine import machine
 from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Report, Stage, Study, Task
 from benchmarks.engine.tables import Text, frame, listing, mean, plain, text
+from benchmarks.sets.catalogue import SETS
+from benchmarks.sets.real_set import CACHE, RealSet, Result, build
 from ndm.base.errors import InputError
 from ndm.base.processes import Processes
 from ndm.base.registry import choose, optional

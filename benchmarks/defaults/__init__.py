@@ -19,7 +19,6 @@ from pathlib import Path
 
 from benchmarks.defaults.output import of_sets, picture, seconds_of, sections
 from benchmarks.defaults.search import best, changes, combined, helpful, ruled
-from benchmarks.defaults.sets import CACHE, SETS, RealSet, Result, build
 from benchmarks.defaults.space import (
     CHAIN,
     LONG,
@@ -33,6 +32,8 @@ from benchmarks.defaults.space import (
 from benchmarks.defaults.trials import SetJob, TrialJob, about, execute
 from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Report, Stage, Study
+from benchmarks.sets.catalogue import SETS
+from benchmarks.sets.real_set import CACHE, RealSet, Result, build
 from ndm.base.errors import InputError
 from ndm.base.registry import choose
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.defaults.sets import RealSet, Result, build
 from benchmarks.defaults.space import EMA, SPACE, changes_of, given, nested, network_of, searched
 from benchmarks.engine.machine import machine
 from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Task
 from benchmarks.engine.training import attempt, bound_of, cost, trained
 from benchmarks.engine.workers import ProcessEnded, in_new_process
+from benchmarks.sets.real_set import RealSet, Result, build
 from ndm.base.errors import InputError
 from ndm.bounds.units import unit
 from ndm.config import Config

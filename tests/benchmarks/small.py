@@ -6,8 +6,8 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from benchmarks.defaults.sets import Made, RealSet, digest_of, divided
 from benchmarks.engine.plan import Block, Case, Job
+from benchmarks.sets.real_set import Made, RealSet, digest_of, divided
 
 JOB = Job("moons", "default", 4, 1.0, None, 0, 1.0, "test", draws=4, limit=20)
 

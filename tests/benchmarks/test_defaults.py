@@ -15,7 +15,6 @@ from test_command import call
 from benchmarks.defaults import space, trials
 from benchmarks.defaults.output import of_left_out, of_settings, seconds_of
 from benchmarks.defaults.search import best, bound, changes, combined, excesses, refit, ruled
-from benchmarks.defaults.sets import SETS, RealSet, Result, build
 from benchmarks.defaults.space import (
     MINUTES,
     RULES,
@@ -33,6 +32,8 @@ from benchmarks.defaults.space import (
 from benchmarks.defaults.trials import TrialJob, configuration, execute, measured
 from benchmarks.engine.rows import Row, read_rows
 from benchmarks.engine.workers import ProcessEnded, in_new_process
+from benchmarks.sets.catalogue import SETS
+from benchmarks.sets.real_set import RealSet, Result, build
 from ndm.base.axes import NETWORKS, PREDICTORS
 from ndm.base.options import options_of
 from ndm.config import Config

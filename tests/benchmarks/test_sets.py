@@ -13,9 +13,11 @@ import pytest
 from PIL import Image
 from test_command import call
 
-from benchmarks.defaults import sets
-from benchmarks.defaults.archives import Archive, fetched, members
-from benchmarks.defaults.sets import SETS, Made, RealSet, build, digest_of, divided, families, nifti, tiles, windows
+from benchmarks.sets import images
+from benchmarks.sets.archives import Archive, fetched, members
+from benchmarks.sets.catalogue import SETS
+from benchmarks.sets.cutting import families, nifti, tiles, windows
+from benchmarks.sets.real_set import Made, RealSet, build, digest_of, divided
 from ndm.base.errors import InputError
 from ndm.data import load
 from ndm.data.dataset import SPLITS
@@ -191,7 +193,7 @@ def test_transparent_pixels_are_white():
     image.putpixel((0, 1), (0, 100, 0, 128))
     content = io.BytesIO()
     image.save(content, "PNG")
-    assert sets.on_white(content.getvalue())[:, 0].tolist() == [[255, 255, 255], [127, 177, 127]]
+    assert images.on_white(content.getvalue())[:, 0].tolist() == [[255, 255, 255], [127, 177, 127]]
 
 
 def small_set(registry: Path, digest: str = "") -> RealSet:

@@ -48,7 +48,6 @@ SETS_BY_DEFAULT = (
     *("cancer", "diamonds", "segments", "shuttle", "weather", "abalone"),
 )
 
-_CATEGORICAL = 32  # levels, beyond which the categorical parameterisation takes too much memory
 _OVER_LEVELS = ("categorical", "discrete_gaussian")
 
 Changes = Mapping[str, Any]
@@ -94,7 +93,7 @@ def is_possible(name: str, value: Any, levels: int | None, examples: int | None)
     if name == _END:
         return levels is not None
     if name == _FORM and value in _OVER_LEVELS:
-        return levels is not None and (levels <= _CATEGORICAL or value != "categorical")
+        return levels is not None
     return not (name == "batch_size" and examples is not None and value > examples)
 
 

@@ -74,7 +74,8 @@ def _git(*words: str) -> bytes:
     return done.stdout
 
 
-def python(tree: Path, words: list[str], **options: Any) -> subprocess.Popen[Any]:
-    """Start Python with these words, on one thread, with the package of `tree`."""
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NO_COLOR")}
-    return subprocess.Popen([sys.executable, *words], env=os.environ | threads | {"PYTHONPATH": str(tree)}, **options)
+def python(tree: Path, words: list[str], threads: int | None = 1, **options: Any) -> subprocess.Popen[Any]:
+    """Start Python with these words and the package of `tree`, on so many threads; None: as by itself."""
+    some = {} if threads is None else {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    own = os.environ | some | {"NO_COLOR": "1", "PYTHONPATH": str(tree)}
+    return subprocess.Popen([sys.executable, *words], env=own, **options)

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
-from typing import Literal
+from typing import Any, Literal
 
 from benchmarks.engine.commits import AgainstCommit, CommitJob, python, trees
 from benchmarks.engine.machine import machine
@@ -92,7 +92,7 @@ def _training(tree: Path, words: list[str]) -> Iterator[Callable[[str], float]]:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as errors:
         run = [*words, "--run", f"{folder}/run", "--max-steps", "1000000", "--max-seconds", "1000000"]
         run += ["--log-every", "1000000", "--validate-every", "0"]
-        pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": errors, "text": True}
+        pipes: dict[str, Any] = {"stdin": PIPE, "stdout": PIPE, "stderr": errors, "text": True}
         process = python(tree, [str(_WORKER), "train", *run], cwd=folder, **pipes)
 
         def ask(what: str) -> float:

@@ -58,7 +58,8 @@ OWN = {  # what the rules choose for made-up rows
 }
 CHANGES = [
     *("channels=16", "channels=32", "multipliers=[1,2,2]"),
-    *("parameterisation=scaled", "parameterisation=gaussian_mixture", "batch_size=8", "batch_size=32"),
+    *("parameterisation=scaled", "parameterisation=gaussian_mixture", "parameterisation=categorical"),
+    *("batch_size=8", "batch_size=32"),
     *("optimizer=adamw", "learning_rate=0.004", "learning_rate=0.016", "schedule_rate=1.0", "schedule_rate=5.0"),
     *("gamma_min=-13.3", "gamma_min=-11.5", "ema=0.005", "ema=0.02"),
 ]
@@ -82,7 +83,7 @@ def rows_of(data: str, rules: float, totals: dict[str, float], **more: Any) -> l
     return [row(data, RULES, rules, **more), *found]
 
 
-# On c the rules choose channels=32 themselves, and its few levels may be categorical.
+# On c the rules choose channels=32 themselves, and its few levels are best as categories.
 OF_C = {"levels": 17, "settings": OWN | {"predictor_options.channels": 32}}
 ROWS = [
     *rows_of("a", 3.0, {"channels=16": 2.55, "channels=32": 2.4, "optimizer=adamw": 2.85, "ema=0.02": math.inf}),
@@ -106,11 +107,11 @@ def test_the_best_go_on_and_what_failed_does_not():
 def test_a_trial_has_one_change_that_the_data_can_have_and_the_rules_did_not_choose():
     assert changes(row("a", RULES, 1.0)) == CHANGES
     few = changes(row("c", RULES, 1.0, **OF_C, examples=20))
-    assert set(few) - set(CHANGES) == {"channels=64", "parameterisation=categorical"}
+    assert set(few) - set(CHANGES) == {"channels=64"}
     assert set(CHANGES) - set(few) == {"channels=32", "batch_size=32"}
     assert changes(row("a", RULES, math.inf)) == [] == changes(None)
     real = [name_of({name: value}) for name, value in single("unet", OWN, None, None)]
-    assert set(CHANGES) - set(real) == {"gamma_min=-13.3", "gamma_min=-11.5"}
+    assert set(CHANGES) - set(real) == {"gamma_min=-13.3", "gamma_min=-11.5", "parameterisation=categorical"}
 
 
 @pytest.mark.parametrize("network", SPACE)
@@ -152,10 +153,10 @@ def test_what_is_clearly_better_is_combined():
 def test_an_excess_is_a_ratio_of_bits_or_a_difference_of_nats_per_dimension():
     found = excesses(ROWS)
     assert found["channels=16"] == {"a": log(0.85), "b": log(0.8), "c": log(1.2)}
-    # The rules' own is that of the rules, and so is what data cannot have.
+    # The rules' own is that of the rules.
     assert found["channels=32"] == {"a": log(0.8), "b": log(0.9), "c": 0.0}
     assert found["channels=64"] == {"a": 0.0, "b": 0.0, "c": log(1.1)}
-    assert found["parameterisation=categorical"] == {"a": 0.0, "b": 0.0, "c": log(0.8)}
+    assert found["parameterisation=categorical"] == {"a": log(1.1), "b": log(1.1), "c": log(0.8)}
     assert found["ema=0.02"] == {"a": math.inf, "b": log(1.1), "c": log(1.1)}
     of_table = {
         "kind": "table",
@@ -209,7 +210,7 @@ def test_what_data_cannot_have_is_left_to_the_rules():
         "ema": 0.02,
     }
     assert nested(given(settings, IMAGES, None)) == {
-        "predictor_options": {"channels": 16},
+        "predictor_options": {"channels": 16, "parameterisation": "categorical"},
         "schedule_options": {"gamma_min": -13.3},
     }
     few = given(settings, DIGITS, None)

@@ -4,6 +4,7 @@ import traceback
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tiny import IMAGES, LABELLED, MEASURED, POINTS, images, labelled, measured, points
@@ -108,6 +109,21 @@ def reads_of_a_step(folder, case: str) -> list[str]:
     pieces = trainer.own_batch(0)
     trainer._train_step(pieces)  # what is made once
     return reads(lambda: trainer._train_step(pieces))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_read_ahead_of_time_has_no_tensors(tmp_path, case):
+    """Operations in another thread would take the cores of a step."""
+    trainer, seen = Trainer(*CASES[case], tmp_path), []
+
+    class Watched(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            seen.append(function)
+            return function(*args, **(kwargs or {}))
+
+    with Watched():
+        rows = trainer.read(0)
+    assert not seen and all(isinstance(each, np.ndarray) for row in rows for each in row if each is not None)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -13,6 +13,7 @@ SPACE: dict[str, dict[str, tuple[Any, ...]]] = {
     "unet": {
         "predictor_options.channels": (16, 32, 64),
         "predictor_options.multipliers": ([1, 2], [1, 2, 2]),
+        "predictor_options.blocks": (1, 2),
         _FORM: ("scaled", "gaussian_mixture", "discrete_gaussian", "categorical"),
         "batch_size": (8, 16, 32),
         "optimizer": ("adamw", "muon"),
@@ -32,7 +33,7 @@ SPACE: dict[str, dict[str, tuple[Any, ...]]] = {
     },
 }
 """Values of settings by the network, in the words of a `Config`, its options dotted. gamma_min is for 256 levels."""
-UNRULED = {_FORM: "scaled", "predictor_options.num_frequencies": 0}
+UNRULED = {_FORM: "scaled", "predictor_options.blocks": 1, "predictor_options.num_frequencies": 0}
 """What predictors and networks have by default, where no rule chooses it."""
 SIZES = ("predictor_options.channels", "predictor_options.width")
 """Settings whose best value grows with the budget: a rule has them up to `SIZES_UNTIL` minutes alone."""

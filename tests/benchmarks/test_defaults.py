@@ -48,6 +48,7 @@ POINTS = Facts("table", (3,), (3,), None, None, None, None)
 OWN = {  # what the rules choose for made-up rows
     "predictor_options.channels": 64,
     "predictor_options.multipliers": [1, 2],
+    "predictor_options.blocks": 1,
     "predictor_options.parameterisation": "discrete_gaussian",
     "batch_size": 16,
     "optimizer": "muon",
@@ -57,7 +58,7 @@ OWN = {  # what the rules choose for made-up rows
     "ema": 0.0499,
 }
 CHANGES = [
-    *("channels=16", "channels=32", "multipliers=[1,2,2]"),
+    *("channels=16", "channels=32", "multipliers=[1,2,2]", "blocks=2"),
     *("parameterisation=scaled", "parameterisation=gaussian_mixture", "parameterisation=categorical"),
     *("batch_size=8", "batch_size=32"),
     *("optimizer=adamw", "learning_rate=0.004", "learning_rate=0.016", "schedule_rate=1.0", "schedule_rate=5.0"),
@@ -128,7 +129,8 @@ def test_a_trial_is_what_its_name_says(network):
 
 def test_what_no_rule_chooses_has_the_default_of_its_class():
     found = {short(name): value for name, value in UNRULED.items()}
-    assert found["num_frequencies"] == inspect.signature(NETWORKS.find("mlp")).parameters["num_frequencies"].default
+    for network, option in (("mlp", "num_frequencies"), ("unet", "blocks")):
+        assert found[option] == inspect.signature(NETWORKS.find(network)).parameters[option].default
     assert found["parameterisation"] == options_of(PREDICTORS.find("direct"))["parameterisation"].default
 
 

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -60,4 +61,5 @@ def main(words: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: no worker is left behind
     sys.exit(main())

@@ -2,10 +2,11 @@
 
 Trial `rules` is what the rules choose for a set; every other trial has one of its settings changed to another value of
 a written space (`space`). All are trained for a minute on the first sets, and those that were better than the rules on
-any of them on all others too. On the first sets what the rules choose, the best two changes, and all changes together
-that are clearly better are trained for two minutes, and the best two of these for ten. Each training is a new one from
-the start, as its learning rate decays over its budget, and it has all cores. Validation decides; test is evaluated from
-the second budget on, and decides nothing.
+any of them on all others too: in as many steps as take a minute when those of the rules do, by steps timed in turns, so
+that a machine that is slower an hour later changes nothing. On the first sets what the rules choose, the best two
+changes, and all changes together that are clearly better are trained for two minutes, and the best two of these for
+ten. Each training is a new one from the start, as its learning rate decays over its budget, and it has all cores.
+Validation decides; test is evaluated from the second budget on, and decides nothing.
 
 Then the last image sets are left out in turn: the changes that the rows of the others choose (`search.refit`) are
 trained on the set that had no part in the choice, in continuous time and in a chain of 8 steps, and on some of these
@@ -107,7 +108,7 @@ class Defaults(Study):
         of_rules = [self.job(each, RULES, first, tested=False) for each in sets]
         yield stage(_OF_RULES, of_rules)
         asked = [
-            self.job(each, trial, first, tested=False)
+            replace(job, trial=trial, steps=rows.get(job.key, {}).get("steps_trained"))
             for each, job in zip(sets, of_rules, strict=True)
             for trial in (changes(rows.get(job.key)) if rows else _expected(each))
         ]

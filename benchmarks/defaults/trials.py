@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,13 @@ from ndm.data.codecs import bits
 from ndm.data.yardsticks import yardsticks
 from ndm.recipes import Choice, Settled, facts_of
 from ndm.training.defaults import planned
+from ndm.training.pace import measure, same_pace
 
 LIMIT = 500  # examples of a split that are evaluated
 _NEVER = 10**9
 _TOGETHER = 256  # latents in one pass
+_TURNS = 3  # of steps of the rules and of a trial
+_WAYS = ("precision", "threads")  # in which the rules found their steps fastest
 _GROUPS = 100  # of neighbouring examples, whose mean bounds are kept: what paired differences are made from
 
 
@@ -56,6 +60,9 @@ class TrialJob(Task):
     """The name of what it changes of what the rules choose; `rules` for nothing."""
     seconds: float
     timesteps: int | None = None
+    steps: int | None = None
+    """Of what the rules choose, in this time: the trial makes as many as take as long, by steps timed in turns. None:
+    as many as `seconds` hold."""
     tested: bool = True
     """Whether it is evaluated on test too, and not on validation alone."""
     seed: int = 0
@@ -140,23 +147,35 @@ def configuration(job: TrialJob, data: DataSet) -> tuple[Config, int]:
     the search space are held, though with a smaller batch the rules would choose a larger network. Warm-up, dropout,
     the average and the calendar are what they choose for the number of steps that this makes.
     """
-    network, facts = network_of(job.kind), facts_of(data)
-    about_run = {"max_seconds": job.seconds, "timesteps": job.timesteps, "seed": job.seed}
-    # The rules know a table by the names of its columns, which the files of the sets do not have.
-    fixed = {"predictor_options.network": network}
-    changes = _changes(job)
+    network, facts, changes = network_of(job.kind), facts_of(data), _changes(job)
 
-    def plan(values: Mapping[str, Any]) -> tuple[Config, Choice]:
+    def plan(values: Mapping[str, Any], **budget: Any) -> tuple[Config, Choice]:
+        # The rules know a table by the names of its columns, which the files of the sets do not have.
+        given = {"predictor_options.network": network, **values}
+        about_run = {"timesteps": job.timesteps, "seed": job.seed} | budget
         with tempfile.TemporaryDirectory() as folder:
-            made = planned(Settled(nested(values) | about_run), data, Path(folder) / "new")
+            made = planned(Settled(nested(given) | about_run), data, Path(folder) / "new")
         assert made.choice is not None  # nothing is a recipe's
         return made.config, made.choice
 
-    config, choice = plan(fixed)
+    config, choice = plan({}, max_seconds=job.seconds)
     if changes:
-        held = {name: choice.values[name] for name in SPACE[network] if name in choice.values}
-        config, choice = plan(fixed | held | given(changes, facts, job.timesteps))
+        held = {name: choice.values[name] for name in (*SPACE[network], *_WAYS) if name in choice.values}
+        values = held | given(changes, facts, job.timesteps)
+        if job.steps is None:
+            config, choice = plan(values, max_seconds=job.seconds)
+        else:
+            trial, _ = plan(values, max_steps=job.steps)
+            config, choice = plan(values, max_steps=max(1, round(job.steps / cost_ratio(config, trial, data))))
     config = replace(config, log_every=_NEVER, save_every=_NEVER)
     if EMA in changes:
         config = replace(config, ema_decay=max(0.0, 1 - 1 / (changes[EMA] * choice.steps)))
     return config, choice.steps
+
+
+def cost_ratio(rules: Config, trial: Config, data: DataSet) -> float:
+    """The time of a step of a trial by that of the rules, timed in turns; 1 where no setting that matters differs."""
+    if same_pace(rules, trial):
+        return 1.0
+    turns = [(measure(rules, data), measure(trial, data)) for _ in range(_TURNS)]
+    return median(after / before for before, after in turns)

@@ -15,7 +15,7 @@ from ndm.config import BUDGET, Config
 from ndm.data import DataSet
 from ndm.recipes._facts import Facts, facts_of
 from ndm.recipes._ladder import SECONDS, Rung
-from ndm.recipes._rules import RULED, Choice, Chosen, choose, measured
+from ndm.recipes._rules import RULED, Choice, Chosen, choose, duration, measured
 from ndm.recipes._settled import Settled
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Rung",
     "Settled",
     "choose",
+    "duration",
     "facts_of",
     "measured",
     "recipe",

@@ -40,6 +40,15 @@ class Facts:
         """Whether dimensions have neighbours: examples that are neither points nor rows of a table."""
         return self.kind not in ("points", "table")
 
+    @property
+    def text(self) -> str:
+        """The facts in words."""
+        number = "a stream" if self.num_examples is None else f"{self.num_examples:,} training examples"
+        words = [f"{number} ({self.kind}) of {'x'.join(map(str, self.shape))}"]
+        words += [f"{self.levels_used} of {self.num_levels} levels used"] * (self.num_levels is not None)
+        words += [] if self.flat is None else [f"{self.flat:.0%} of neighbours equal"]
+        return ", ".join(words)
+
 
 def facts_of(data: DataSet, axes: int | None = None) -> Facts:
     """Find the facts of data; levels and neighbours are those of at most 1000 training examples, evenly spaced.

@@ -66,14 +66,9 @@ class Choice:
 
     def of_data(self) -> str:
         """Say what the data are, and what follows from that."""
-        facts = self.facts
-        number = "a stream" if facts.num_examples is None else f"{facts.num_examples:,} training examples"
-        words = [f"{number} ({facts.kind}) of {'x'.join(map(str, facts.shape))}"]
-        words += [f"{facts.levels_used} of {facts.num_levels} levels used"] * (facts.num_levels is not None)
-        words += [] if facts.flat is None else [f"{facts.flat:.0%} of neighbours equal"]
         found = {name.partition(".")[2]: chosen.value for name, chosen in self.settings.items()}
         follows = [f"{option} {found[option]}" for option in _OF_DATA if option in found]
-        return f"data: {', '.join(words)}" + f": {', '.join(follows)}" * bool(follows)
+        return f"data: {self.facts.text}" + f": {', '.join(follows)}" * bool(follows)
 
     def of_steps(self) -> str:
         """Say how long the training is."""
@@ -157,7 +152,7 @@ def _fitted(rung: Rung, facts: Facts, settled: Settled, shares: int) -> Rung:
 def _climb(rungs: list[Rung], most: float, fastest: "_Fastest") -> tuple[Rung, float, str]:
     """The largest rung of which enough steps fit into `most` seconds, the seconds of a step, and why it is that one."""
     best, seconds = fastest(rungs[0])
-    fit, length = _fit(most, seconds), _duration(most)
+    fit, length = _fit(most, seconds), duration(most)
     if fit < table.FEWEST_STEPS:
         least = math.ceil(table.FEWEST_STEPS * seconds / (1 - table.VALIDATING))
         raise InputError(
@@ -290,7 +285,7 @@ def _takes_parameterisation(settled: Settled) -> bool:
     return name is None or "parameterisation" in options_of(PREDICTORS.find(name))
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """A length of time as --budget takes it."""
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= size and seconds % size == 0:

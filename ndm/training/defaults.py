@@ -9,7 +9,7 @@ from ndm.base.errors import InputError
 from ndm.base.processes import Processes
 from ndm.config import BUDGET, Config, read_yaml
 from ndm.data import DataSet
-from ndm.recipes import SECONDS, Choice, Rung, Settled, choose, facts_of, measured
+from ndm.recipes import SECONDS, Choice, Rung, Settled, choose, duration, facts_of, measured
 from ndm.runs.folder import CONFIGURATION
 from ndm.training.pace import device, seconds_per_step, ways
 from ndm.training.parallel import make_accelerator
@@ -23,16 +23,20 @@ class Plan:
     config: Config
     choice: Choice | None
 
-    def lines(self, parameters: int) -> list[str]:
-        """Say in three lines what was chosen, and why; a model of so many `parameters`."""
-        choice = self.choice
-        if choice is None:
-            return []
-        where = f"{self.config.precision} on {device()}"
+    def lines(self, parameters: int, data: DataSet) -> list[str]:
+        """Say in three lines what is trained, and why: the model, of so many `parameters`, the data and the steps."""
+        config, choice, where = self.config, self.choice, f"{self.config.precision} on {device()}"
+        if choice is not None:
+            model = f"model: {choice.size}, {parameters:,} parameters, {where}: {choice.why}"
+            return [model, choice.of_data(), choice.of_steps()]
+        options = config.predictor_options
+        why = "as chosen when the run was started" if config.chosen else "the recipe"
+        steps = [] if config.max_steps is None else [f"{config.max_steps:,}"]
+        steps += [] if config.max_seconds is None else [f"as many as fit into {duration(config.max_seconds)}"]
         return [
-            f"model: {choice.size}, {parameters:,} parameters, {where}: {choice.why}",
-            choice.of_data(),
-            choice.of_steps(),
+            f"model: {options.get('network', 'network')}, {parameters:,} parameters, {where}: {why}",
+            f"data: {facts_of(data, options.get('axes')).text}",
+            f"steps: {', or '.join(steps)}, of {config.batch_size} examples",
         ]
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
@@ -22,15 +23,12 @@ from ndm.base.version import __version__
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
-from ndm.training.averages.running import ExponentialMovingAverage, PowerAverages
-from ndm.training.build import make_time_sampler
-from ndm.training.monitors.statistics import LossBins
-from ndm.training.objective import Objective, as_piece
-from ndm.training.optimizer import make_optimizer
-from ndm.training.parallel import clip, make_accelerator
+from ndm.training.learner import Learner
+from ndm.training.objective import as_piece
+from ndm.training.parallel import make_accelerator
+from ndm.training.parallel.ddp import Replicated
 from ndm.training.rates import set_learning_rate
-from ndm.training.room import require_room
-from ndm.training.start import new_model, prepare_network
+from ndm.training.start import new_model
 
 _WARM_UPS, _TIMED = 2, 6  # steps
 _SLOW, _VERY_SLOW = 0.4, 5.0  # seconds, after which no further step is timed; in which the first has no warm-up left
@@ -43,8 +41,18 @@ _MATTERS = (  # to the time of a step
 )
 
 
-class TrialStep:
-    """A step of a training without a run: what the trainer's does, on the first training examples.
+class Alone(Replicated):
+    """One process by itself, however many there are."""
+
+    def prepare(self, module: nn.Module) -> nn.Module:
+        return module.to(self.accelerator.device)
+
+    def held_back(self, module: nn.Module) -> AbstractContextManager[Any]:
+        return contextlib.nullcontext()
+
+
+class TrialStep(Learner):
+    """A step of a training without a run, on the first training examples.
 
     In several processes it is that of one of them, by itself: what they tell each other takes no time here. A network
     that is to be compiled is taken as it is, as compiling takes minutes.
@@ -57,38 +65,19 @@ class TrialStep:
     """
 
     def __init__(self, model: NeuralDiffusion, config: Config, data: DataSet, number: int = 1) -> None:
-        device = make_accelerator().device
         size = max(1, config.batch_size // (number * config.accumulate))
-        self.config = config
-        self.slices = [BatchSlice(i * size, size, config.batch_size) for i in range(config.accumulate)]
-        require_room(model, config, data, self.slices)
-        self.model, self.step = model.to(device), 0
-        self.ema = ExponentialMovingAverage(model, config.ema_decay)
-        self.averages = PowerAverages(model, config.average_lengths)
-        prepare_network(model, replace(config, compile=False))
-        self.terms = Objective(model, LossBins(make_time_sampler(config)), config).to(device).train()
-        self.optimizer = make_optimizer(model, config)
-        self.generator = torch.Generator(device)
+        slices = [BatchSlice(i * size, size, config.batch_size) for i in range(config.accumulate)]
+        super().__init__(model, replace(config, compile=False), data, slices, Alone(make_accelerator()), 1, lambda x: x)
+        self.terms.train()
         some = data.train.take(np.arange(size) % len(data.train))
-        self.piece = as_piece(model, some.x[:], some.cond)
+        self.pieces, self.step = [as_piece(self.raw_model, some.x[:], some.cond)] * config.accumulate, 0
 
     def __call__(self) -> None:
         """Take the step."""
         set_learning_rate(self.optimizer, self.config, self.step, 0.0)
-        for parameter in self.model.parameters():
-            parameter.grad = None
-        for part in self.slices:
-            self.generator.manual_seed(self.step)
-            bound, energy = self.terms(*self.piece, part, self.generator)
-            loss = bound.total if energy is None else bound.total + self.config.kinetic_weight * energy
-            loss.backward(torch.full_like(loss, 1 / (part.total * self.piece[0][0].numel())))
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
-        if float(norm) > self.config.clip * math.log(2):  # the one read of the device
-            clip(gradients, norm, self.config.clip * math.log(2))
-        self.optimizer.step()
-        self.ema.update(self.model, self.step)
-        self.averages.update(self.model, self.step)
+        gradients = self.compute_gradient(self.pieces, self.step)
+        norm = self.parallel.norm(gradients)
+        self.update(gradients, norm, float(norm), self.step)
         self.step += 1
 
     def seconds(self) -> float:
@@ -122,6 +111,11 @@ def measure(config: Config, data: DataSet, number: int = 1) -> float:
             return TrialStep(new_model(config, data), config, data, number).seconds()
     finally:
         torch.set_num_threads(threads)
+
+
+def same_pace(one: Config, other: Config) -> bool:
+    """Whether no setting differs that matters to the time of a step."""
+    return all(getattr(one, name) == getattr(other, name) for name in (*_MATTERS, "threads"))
 
 
 def seconds_per_step(config: Config, data: DataSet, number: int = 1) -> float:

@@ -10,17 +10,13 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from ndm.base.axes import PARALLEL
 from ndm.base.errors import InputError
 from ndm.base.files import make_folder
-from ndm.base.noise import BatchSlice, seed_device
 from ndm.base.pretrained import WEIGHTS
 from ndm.base.processes import Processes
-from ndm.base.running_mean import OneBatch
-from ndm.base.seeds import mix
-from ndm.bounds.bound import Bound
 from ndm.config import Config
 from ndm.data import DataSet
 from ndm.data.batches import Batch, Prefetched, batches_of
@@ -28,25 +24,22 @@ from ndm.model import NeuralDiffusion
 from ndm.runs import checkpoint
 from ndm.runs.checkpoint import readable
 from ndm.runs.folder import alone, check_folder, locked
-from ndm.training.averages.running import ExponentialMovingAverage, PowerAverages
-from ndm.training.build import make_time_sampler
 from ndm.training.calendar import Calendar
 from ndm.training.ending import Interruption, keep_batch, last_resort, what_failed
+from ndm.training.learner import Learner
 from ndm.training.monitors.metrics import Metrics, Trackers
 from ndm.training.monitors.pictures import Draw, Pictures
-from ndm.training.monitors.statistics import COLLAPSED, LossBins, gradient_norms, memory, path_statistics
+from ndm.training.monitors.statistics import COLLAPSED, gradient_norms, memory, path_statistics
 from ndm.training.monitors.validation import Validation
-from ndm.training.objective import Objective, Piece, as_piece
-from ndm.training.optimizer import make_optimizer
-from ndm.training.parallel import TINY, Parallel, clip, load, make_accelerator, whole
+from ndm.training.objective import Piece, as_piece
+from ndm.training.parallel import Parallel, load, make_accelerator, whole
 from ndm.training.rates import set_learning_rate
-from ndm.training.room import require_room
 from ndm.training.source import begin
-from ndm.training.start import check, new_model, prepare_network
+from ndm.training.start import check, new_model
 from ndm.training.state import read_state, write_state
 
 
-class Trainer:
+class Trainer(Learner):
     """One run: `Trainer(config, data, folder).fit()` starts it, or goes on where its latest checkpoint ends.
 
     `source` is the name or path that `data` were loaded from, for those who evaluate the run. `clock` is what the
@@ -81,32 +74,19 @@ class Trainer:
         latest = check_folder(run, self.text)
         # Who trains: the processes, and how they divide a batch and the model.
         self.accelerator, self.interruption, self.processes = make_accelerator(), Interruption(), Processes().join()
-        self.slices = self.processes.slices(config.batch_size, config.accumulate)
-        self.parallel: Parallel = PARALLEL.find(config.parallel)(self.accelerator)
-        # What is trained: the model, its averages and the objective that is wrapped around it.
-        self.raw_model = new_model(config, data)  # without what is wrapped around it
+        slices = self.processes.slices(config.batch_size, config.accumulate)
+        parallel: Parallel = PARALLEL.find(config.parallel)(self.accelerator)
+        # What is trained.
+        model = new_model(config, data)
         self.begun: list[str] = []  # what it has of the model that it starts from, and what not
         if config.from_model is not None and latest is None:
             with self.processes.agreed():
-                self.begun = begin(self.raw_model, config, data)
+                self.begun = begin(model, config, data)
             if len(set(self.processes.gather(config.from_weights))) > 1:
                 raise InputError(f"{config.from_model} of other weights in other processes", "one file for all")
-        self.ema = ExponentialMovingAverage(self.raw_model, config.ema_decay)
-        self.averages = PowerAverages(self.raw_model, config.average_lengths)
-        prepare_network(self.raw_model, config)
-        require_room(self.raw_model, config, data, self.slices)
-        self.time_sampler = make_time_sampler(config)
-        self.bins = LossBins(self.time_sampler)
-        self.terms = self.parallel.prepare(Objective(self.raw_model, self.bins, config))
-        self.parallel.distribute(nn.Sequential(self.ema.model, *self.averages.models))
-        self.optimizer = make_optimizer(self.raw_model, config)
-        self.parameters = list(self.raw_model.parameters())
-        self.largest_norm = config.clip * math.log(2)  # of the gradient, in nats for each dimension
-        self.one_batch = OneBatch(self.terms, self._total)
-        self.generator = torch.Generator(self.accelerator.device)  # of what the whole batch draws
+        super().__init__(model, config, data, slices, parallel, self.processes.number, self._total)
         self.batches = batches_of(data.train, config.batch_size, config.seed, flip=config.flip)
         self.step, self.seconds, self.began = 0, 0.0, clock()
-        self.terms_of_slices: list[dict[str, Tensor]] = []  # (B,) each, of the latest step; graphs are not kept
         # What is watched and written.
         self.calendar = Calendar(config, draws=draw is not None)
         self.metrics = Metrics(run, data)
@@ -188,10 +168,6 @@ class Trainer:
 
     # The step
 
-    def objective(self, bound: Bound) -> Tensor:
-        """Compute what is minimised, (B,): the bound, with all its terms."""
-        return bound.total
-
     def read(self, step: int) -> list[Batch]:
         """Read the slices of a step's batch that this process computes; ahead of time, in another thread.
 
@@ -220,44 +196,13 @@ class Trainer:
         The host reads the device once, when all is computed and nothing has changed: whether the step is finite.
         """
         rate = set_learning_rate(self.optimizer, self.config, self.step, self.fraction)
-        self._compute_gradient(pieces)
-        gradients = self.parallel.gradients(self.parameters)
+        gradients = self.compute_gradient(pieces, self.step)
         norm = self.parallel.norm(gradients)
         values = self._agreed(norm)
         if not all(map(math.isfinite, values.values())):
             self._stop(values)
-        if values["gradient_norm"] + TINY > self.largest_norm:
-            clip(gradients, norm, self.largest_norm)
-        self.optimizer.step()
-        self.ema.update(self.raw_model, self.step)
-        self.averages.update(self.raw_model, self.step)
+        self.update(gradients, norm, values["gradient_norm"], self.step)
         return values | {"learning_rate": rate}
-
-    def _compute_gradient(self, pieces: list[Piece]) -> None:
-        """The gradient of the mean objective, and the terms of each slice of the batch."""
-        for parameter in self.parameters:
-            parameter.grad = None
-        self.terms_of_slices.clear()
-        step_seed = mix(self.config.seed, self.step)
-        with self.one_batch:
-            for part, (x, cond) in zip(self.slices, pieces, strict=True):
-                seed_device(mix(step_seed, 1 + part.first), x.device)  # of what a slice draws for itself
-                self.generator.manual_seed(step_seed)
-                is_last = part is self.slices[-1]
-                with contextlib.nullcontext() if is_last else self.parallel.held_back(self.terms):
-                    self._add_gradient(x, cond, part)
-
-    def _add_gradient(self, x: Tensor, cond: Tensor | None, part: BatchSlice) -> None:
-        """Add the gradient of a slice of the batch to that of its process."""
-        bound, energy = self.terms(x, cond, part, self.generator)
-        terms = {"prior": bound.prior, "diffusion": bound.diffusion, "reconstruction": bound.reconstruction}
-        loss = self.objective(bound)
-        if energy is not None:
-            terms["kinetic"] = energy
-            loss = loss + self.config.kinetic_weight * energy
-        self.terms_of_slices.append({name: term.detach() for name, term in terms.items()})
-        # Gradients are means over processes, each of which has a sum over its rows.
-        loss.backward(torch.full_like(loss, self.processes.number / (part.total * x[0].numel())))
 
     def _agreed(self, norm: Tensor) -> dict[str, float]:
         """Agree with all processes on a step: the mean of each term, the norm of the gradient, the clock of the first

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,3 +157,41 @@ def test_the_module_runs_as_a_program():
     root = Path(pays.__file__).parents[1]
     ran = subprocess.run([sys.executable, "-m", "benchmarks", "nope"], cwd=root, capture_output=True, text=True)
     assert ran.returncode == 2 and ran.stderr.count("\n") == 1 and "'nope'" in ran.stderr
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="processes are listed in /proc")
+def test_one_that_is_told_to_end_leaves_no_worker_behind(tmp_path):
+    """By SIGTERM, in the middle of a training that would take a minute."""
+    words = ["defaults", "--only", "digits", "--further", "0", "--left-out", "0", "--out", str(tmp_path / "out")]
+    root, log = Path(pays.__file__).parents[1], tmp_path / "log"
+    with log.open("w") as said:
+        process = subprocess.Popen([sys.executable, "-m", "benchmarks", *words], cwd=root, stdout=said, stderr=said)
+    try:
+        while process.poll() is None and not (workers := workers_of(process.pid)):
+            time.sleep(0.1)
+        process.terminate()
+        assert process.wait() == 1 and "interrupted" in log.read_text()
+    finally:
+        process.kill()
+    assert workers and not [pid for pid in workers if stat(pid)[0] not in ("Z", "gone")]
+
+
+def workers_of(parent: int) -> list[int]:
+    """The processes that were started to work for another."""
+    found = [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+    return [pid for pid in found if stat(pid)[1] == str(parent) and "popen_loky" in command(pid)]
+
+
+def stat(pid: int) -> list[str]:
+    """The state of a process and its parent."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return ["gone", ""]
+
+
+def command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""

@@ -4,6 +4,7 @@ import inspect
 import json
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -289,6 +290,7 @@ def small(monkeypatch, tmp_path) -> Path:
         monkeypatch.setitem(SPACE, network, values)
     monkeypatch.setattr(chosen_by_rules, "seconds_per_step", lambda *_: STEP)
     monkeypatch.setattr(trials, "in_new_process", lambda function, *arguments: function(*arguments))
+    monkeypatch.setattr(trials, "measure", lambda config, data: float(config.batch_size))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -324,12 +326,17 @@ def test_the_study_is_run_written_and_resumed(small, capsys, monkeypatch):
     held_out = {each["data"]: each["sizes"][1] for each in rows if "sizes" in each}
     for each in of_trials:
         assert each["steps_trained"] >= 1 and each["validation"]["num_examples"] == held_out[each["data"]]
-        assert each["config"]["max_seconds"] == each["seconds"] and each["validation"]["standard_error"] > 0
+        is_of_steps = each["seconds"] == seconds_of(each["kind"], 1, 2e-4) and each["trial"] != RULES
+        assert each["config"]["max_seconds"] == (None if is_of_steps else each["seconds"])
+        assert each["validation"]["standard_error"] > 0
+    # A step takes a time in proportion to the batch, as far as trials are told.
+    made = {each["trial"]: each["steps_trained"] for each in of(data="slopes", seconds=MINUTE)}
+    assert made["batch_size=2"] == 8 * made[RULES] and made["optimizer=adamw"] == made[RULES]
     rules, averaged = (of(data="slopes", trial=each, seconds=MINUTE)[0] for each in (RULES, "ema=0.9"))
-    steps = int(0.95 * MINUTE / STEP)
-    assert averaged["config"]["ema_decay"] == pytest.approx(1 - 1 / (steps * 0.9)) and steps > 2
+    assert averaged["config"]["ema_decay"] == pytest.approx(max(0.0, 1 - 1 / (made[RULES] * 0.9)))
     # Nothing else is changed, though a batch of two leaves time for the steps that a larger network needs.
     settings = [of(data="slopes", trial=each, seconds=MINUTE)[0]["settings"] for each in (RULES, "batch_size=2")]
+    assert all(each.pop("ema") > 0 for each in settings)  # it follows from the number of steps
     assert settings[1] == settings[0] | {"batch_size": 2} and rules["levels"] == 256
 
     table = Path("found/tables.md").read_text()
@@ -415,6 +422,24 @@ def test_a_table_without_names_of_columns_is_known_as_one(small):
     assert steps == int(0.95 * 5.0 / STEP)
 
 
+def test_a_trial_makes_as_many_steps_as_take_as_long_as_those_of_the_rules(small):
+    data = build(SETS["slopes"], small / "sets").load()
+    for trial, steps in (("batch_size=2", 8000), ("optimizer=adamw", 1000), ("ema=0.9", 1000)):
+        job = TrialJob("slopes", "image", trial, 60.0, steps=1000)
+        config, expected = configuration(job, data)
+        assert (config.max_steps, config.max_seconds, expected) == (steps, None, steps)
+        averaged = 0.9 if trial == "ema=0.9" else 0.05
+        assert config.ema_decay == pytest.approx(1 - 1 / (steps * averaged), abs=1e-5)
+
+
+def test_the_cost_of_a_trial_is_measured_in_turns_with_the_rules(monkeypatch):
+    times = iter([1.0, 3.0, 2.0, 8.0, 5.0, 10.0])
+    monkeypatch.setattr(trials, "measure", lambda config, data: next(times))
+    rules, data = Config(batch_size=16), DIGITS
+    assert trials.cost_ratio(rules, replace(rules, learning_rate=1.0, ema_decay=0.5), data) == 1.0
+    assert trials.cost_ratio(rules, replace(rules, batch_size=8), data) == 3.0  # of 3, 4 and 2
+
+
 def test_a_training_in_a_new_process_has_the_row_of_this_one():
     """What a trial changes comes to the process, and figures come back."""
     of_the_library = RealSet("moons", "table", "ours", "none", "nothing")
@@ -444,6 +469,6 @@ def test_a_dry_run_is_at_most_ten_hours(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     code, out, _ = call("defaults --dry-run", capsys)
     hours = float(out.splitlines()[-1].removeprefix("all: ").partition(" ")[0])
-    assert code == 0 and hours <= 10 and "1 min: 90 jobs" in out and not list(tmp_path.iterdir())
+    assert code == 0 and hours <= 10 and "1 min: 93 jobs" in out and not list(tmp_path.iterdir())
     kinds = [SETS[name].kind for name in space.SETS_BY_DEFAULT]
     assert kinds.count("image") >= 8 and kinds.count("table") >= 6

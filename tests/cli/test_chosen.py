@@ -71,11 +71,19 @@ def test_the_choice_is_said_and_written(empty, measures):
     assert config["predictor_options"] == {"network": "mlp", "width": 64, "depth": 3}
     assert {"predictor_options.width", "batch_size", "learning_rate"} <= set(config["chosen"])
     assert not {"max_seconds", "max_steps"} & set(config["chosen"]) and config["max_steps"] is None
-    why = "the smallest, as 1,220 of its steps fit into 0.5s"
+    why = "the smallest, as 1,159 of its steps fit into 0.5s"
     assert re.fullmatch(rf"model: mlp of 64 units, [\d,]+ parameters, float32 on CPU, 1 thread: {why}", model)
     assert data == "data: 48 training examples (points) of 2: gamma_min -10.0, gamma_max 6.0"
-    assert steps == "steps: about 1,200 steps fit, of 48 examples, 0.41 ms a step, 1,220 passes over the data"
+    assert steps == "steps: about 1,200 steps fit, of 48 examples, 0.41 ms a step, 1,159 passes over the data"
     assert len(measures) == 1
+
+
+def test_what_a_recipe_trains_is_said(empty, never):
+    _, (model, data, steps, *_) = trained("digits --max-steps 1 --max-seconds 100")
+    assert re.fullmatch(r"model: unet, [\d,]+ parameters, float32 on CPU, 1 thread: the recipe", model)
+    assert data.startswith("data: 1,200 training examples (image) of 1x8x8, 17 of 17 levels used, ")
+    assert steps == "steps: 1, or as many as fit into 100s, of 64 examples"
+    assert not [line for line in trained("digits --max-steps 1")[1] if line.startswith("model: ")]
 
 
 def test_a_run_that_goes_on_is_not_chosen_for(empty, measures, monkeypatch):
@@ -101,6 +109,7 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_keeps_its_choice(emp
     monkeypatch.setattr(defaults, "seconds_per_step", lambda *_: pytest.fail("measured"))
     config, lines = trained("points.npz --max-seconds 0.2")
     assert config == before and "begins again" in lines[0]
+    assert lines[1].endswith("1 thread: as chosen when the run was started") and lines[1].startswith("model: mlp")
 
 
 def test_without_a_budget_a_run_goes_on_for_ten_minutes(empty, never):
@@ -169,7 +178,7 @@ def test_a_dry_run_explains_every_choice(empty, measures):
 
 def test_a_named_recipe_is_taken_as_it_is(empty, never):
     _, lines = trained("digits --max-steps 1")
-    assert not [line for line in lines if line.startswith("model: ")] and read(Path("run/config.yaml"))["chosen"] == []
+    assert lines[0].endswith(": the recipe") and read(Path("run/config.yaml"))["chosen"] == []
 
 
 def test_what_comes_from_a_source_is_not_chosen(workplace, never):

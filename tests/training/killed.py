@@ -18,7 +18,7 @@ from ndm.training.trainer import Trainer
 
 KILLS = 20
 CONFIG = replace(
-    POINTS, max_steps=200, save_every=1, validate_every=3, log_every=2, threads=1, average_lengths=(0.05, 0.1)
+    POINTS, max_steps=100, save_every=1, validate_every=3, log_every=2, threads=1, average_lengths=(0.05, 0.1)
 )
 
 

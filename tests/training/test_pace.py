@@ -60,7 +60,7 @@ def test_a_trial_step_trains_all_that_a_step_trains(name):
 
 def test_each_of_several_processes_has_its_share():
     step = TrialStep(build_model(POINTS, points()), POINTS, points(), number=4)
-    assert [(part.number, part.total) for part in step.slices] == [(4, 16)] and len(step.piece[0]) == 4
+    assert [(part.number, part.total) for part in step.slices] == [(4, 16)] and len(step.pieces[0][0]) == 4
 
 
 def test_a_measure_leaves_threads_and_seeds_as_they_are():

@@ -65,7 +65,8 @@ def _train(plan: Plan, data: DataSet, folder: Path, source: str) -> int:
             say(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far)")
         elif (folder / "metrics.jsonl").exists():
             say(f"{folder} was stopped before its first checkpoint: it begins again, metrics.jsonl as well")
-        for line in (*trainer.begun, *plan.lines(sum(p.numel() for p in trainer.parameters))):
+        about = [] if trainer.step else plan.lines(sum(p.numel() for p in trainer.parameters), data)
+        for line in (*trainer.begun, *about):
             say(line)
         if not trainer.fit():
             say(f"stopped and saved at step {trainer.step}: the same command resumes")

@@ -14,6 +14,7 @@ from ndm.base.shapes import like_event
 from ndm.base.spec import Spec
 from ndm.parts.decoders.discretised import DiscretisedDecoder
 from ndm.parts.parameterisations.parameterisation import Parameterisation
+from ndm.parts.parameterisations.scaled import ScaledParameterisation
 from ndm.parts.schedules import NoiseLevel
 from ndm.process.mixture import Mixture
 
@@ -21,6 +22,7 @@ _NEAR = 2  # levels on each side of the nearest one that count
 _WIDE = -0.5  # log of the standard deviation from which levels are as good as a continuum, 0.6 of their distance
 _LEAST_LOG_STD, _MOST_LOG_STD = -4.0, 16.0  # in units of the distance of two levels
 _NO_WEIGHT = -1e4  # logit of what is beyond the lowest and the highest level
+_LINEAR = ScaledParameterisation()  # of x in [-1, 1]
 
 
 class DiscreteGaussianParameterisation(Parameterisation):
@@ -67,13 +69,14 @@ class DiscreteGaussianParameterisation(Parameterisation):
             )
 
     def network_input(self, z_t: Tensor, level: NoiseLevel) -> Tensor:
-        return z_t / like_event(_norm(level), z_t)
+        return _LINEAR.network_input(z_t, level)
 
     def posterior(self, z_t: Tensor, outputs: Tensor, level: NoiseLevel) -> Mixture:
-        norm, half = _norm(level), (self.num_levels - 1) / 2  # half: levels in a unit of x
-        gain = like_event(level.sigma / norm, z_t)
-        mean = like_event(level.alpha / norm**2, z_t) * z_t + gain * outputs[:, 0]
-        log_std = (torch.log(gain * half) + outputs[:, 1]).clamp(_LEAST_LOG_STD, _MOST_LOG_STD)
+        half = (self.num_levels - 1) / 2  # levels in a unit of x
+        mean = _LINEAR.x_hat(z_t, outputs, level)
+        log_std = (torch.log(like_event(_LINEAR.gain(level), z_t) * half) + outputs[:, 1]).clamp(
+            _LEAST_LOG_STD, _MOST_LOG_STD
+        )
         in_levels = (mean + 1) * half
         # Components come first in memory: innermost loops are then over batch and event.
         steps = torch.arange(min(self.num_levels, 2 * _NEAR + 1), device=z_t.device)
@@ -96,7 +99,3 @@ class DiscreteGaussianParameterisation(Parameterisation):
             torch.where(is_wide, mean, there / half - 1).movedim(0, -1),
             torch.where(is_wide, wide_variance, 0.0)[..., None],
         )
-
-
-def _norm(level: NoiseLevel) -> Tensor:
-    return (level.alpha**2 + level.sigma**2).sqrt()

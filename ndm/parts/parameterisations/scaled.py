@@ -31,7 +31,9 @@ class ScaledParameterisation(PointParameterisation):
         return z_t / like_event(self._norm(level), z_t)
 
     def x_hat(self, z_t: Tensor, outputs: Tensor, level: NoiseLevel) -> Tensor:
-        norm = self._norm(level)
-        skip = level.alpha * self.data_std**2 / norm**2
-        gain = level.sigma * self.data_std / norm
-        return like_event(skip, z_t) * z_t + like_event(gain, z_t) * outputs[:, 0]
+        skip = level.alpha * self.data_std**2 / self._norm(level) ** 2
+        return like_event(skip, z_t) * z_t + like_event(self.gain(level), z_t) * outputs[:, 0]
+
+    def gain(self, level: NoiseLevel) -> Tensor:
+        """sigma s / r, the standard deviation of the error of the best linear estimate."""
+        return level.sigma * self.data_std / self._norm(level)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# torch 2.13.0 (CPU): every thread of Python that runs an operation has a team of OpenMP threads of its own, beside
-# that of the main thread; `torch.set_num_threads` changes the calling thread and those that start later, no other.
+# torch 2.13.0 (CPU): every thread of Python that runs an operation starts OpenMP threads, beside those of the main
+# thread; `torch.set_num_threads` changes the calling thread and those that start later, no other.
 #
-# Behaviour: with 2 threads, a cast of 200,000 bytes in a second thread of Python adds a helper of its own to the
+# Behaviour: with 2 threads, a cast of 200,000 bytes in a second thread of Python adds one more to the
 # process. The number of threads that is set there is not that of the main thread, but it is that of new threads.
 # Why it matters: a thread that makes batches ahead of time takes cores from the step. A millisecond of casts beside a
 # step of 59 ms made the step 20 % longer on two cores; reading rows without an operation of torch did not.
@@ -37,7 +37,7 @@ def native():
 
 torch.set_num_threads(2)
 x = torch.zeros(200_000, dtype=torch.uint8)
-x.float()  # the team of the main thread
+x.float()  # the threads of the main one
 idle = in_thread(native)
 busy = in_thread(lambda: (x.float(), native())[1])
 print(f"threads of the process, beside those of Python: {busy - idle} more in the second thread")

@@ -1,16 +1,17 @@
 """Defaults that fit: a search on real data for networks, sizes and rates, which the rules of `ndm train` are made by.
 
 Trial `rules` is what the rules choose for a set; every other trial has one of its settings changed to another value of
-a written space (`space`). All are trained for a minute on the first sets, and those that were better than the rules on
-any of them on all others too: in as many steps as take a minute when those of the rules do, by steps timed in turns, so
-that a machine that is slower an hour later changes nothing. On the first sets what the rules choose, the best two
-changes, and all changes together that are clearly better are trained for two minutes, and the best two of these for
-ten. Each training is a new one from the start, as its learning rate decays over its budget, and it has all cores.
-Validation decides; test is evaluated from the second budget on, and decides nothing.
+a written space (`space`). All are trained for a minute on the first sets, and those that were clearly better than the
+rules on any of them on all others too: in as many steps as take a minute when those of the rules do, by steps timed in
+turns, so that a machine that is slower an hour later changes nothing. On the first sets what the rules choose, the best
+two changes, and all changes together that are clearly better are trained for two minutes, and the best two of these for
+ten; of images also the best of them with a larger network. Each training is a new one from the start, as its learning
+rate decays over its budget, and it has all cores. Validation decides; test is evaluated from the second budget on, and
+decides nothing.
 
 Then the last image sets are left out in turn: the changes that the rows of the others choose (`search.refit`) are
-trained on the set that had no part in the choice, in continuous time and in a chain of 8 steps, and on some of these
-for an hour.
+trained on the set that had no part in the choice, for two minutes in a chain of 8 steps too, and on some of these for
+an hour.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from benchmarks.defaults.space import (
     RULES,
     SETS_BY_DEFAULT,
     SPACE,
+    larger,
     name_of,
     network_of,
 )
@@ -42,7 +44,8 @@ _SETS = "sets"
 _OF_RULES = f"{MINUTES[0]} min, {RULES}"
 _OTHERS = f"{MINUTES[0]} min, other sets"
 _ROUNDS = tuple(f"{minutes} min" for minutes in MINUTES)
-_SEARCH = (_OF_RULES, _OTHERS, *_ROUNDS)
+_LARGER = f"{MINUTES[-1]} min, larger networks"
+_SEARCH = (_OF_RULES, _OTHERS, *_ROUNDS, _LARGER)
 _OF_TRIAL = ("data", "kind", "trial", "seconds", "timesteps", "settings", "machine")
 _FIGURES = (
     *("validation", "unit", "levels", "examples", "dimensions"),
@@ -116,8 +119,11 @@ class Defaults(Study):
         names = [each.name for each in firsts]
         one = [job for job in asked if job.data in names]
         yield stage(_ROUNDS[0], one)
-        go_on = helpful(found([*of_rules, *one])) if rows else {job.trial for job in one[::2]}
-        others = [job for job in asked if job.data not in names and job.trial in go_on]
+        done = found([*of_rules, *one])
+        go_on = {network: helpful(row for row in done if network_of(row["kind"]) == network) for network in SPACE}
+        others = [job for job in asked if job.data not in names and job.trial in go_on[network_of(job.kind)]]
+        if not rows:  # a third of them, say
+            others = [job for job in asked if job.data not in names][::3]
         yield stage(_OTHERS, others)
         one += others
 
@@ -137,10 +143,12 @@ class Defaults(Study):
         yield stage(f"{_ROUNDS[1]}, T = {CHAIN}", chains)
         longer = [replace(job, seconds=seconds_of(job.kind, third, self.scale)) for job in left]
         yield stage(_ROUNDS[2], longer)
+        yield stage(_LARGER, self._larger(longer, found(longer)) if rows else longer[: self.further])
 
         of_images = [row for row in found([*of_rules, *one]) if row["kind"] == "image"]
         shorter = [job for minutes in MINUTES[1:] for job in self._left_out(sets, of_images, minutes, self.left_out)]
-        yield stage("left out", [replace(job, timesteps=timesteps) for timesteps in (None, CHAIN) for job in shorter])
+        chains = [replace(job, timesteps=CHAIN) for job in shorter if job.seconds == shorter[0].seconds]
+        yield stage("left out", [*shorter, *chains])
         yield stage(f"left out, {LONG} min", self._left_out(sets, of_images, LONG, min(self.long, self.left_out)))
 
     def job(self, chosen: RealSet, trial: str, minutes: float, tested: bool = True) -> TrialJob:
@@ -153,6 +161,16 @@ class Defaults(Study):
         """The first sets of each kind, in the order in which they are asked for."""
         kinds = [each.kind for each in sets]
         return [each for place, each in enumerate(sets) if kinds[:place].count(each.kind) < self.further]
+
+    def _larger(self, jobs: Sequence[TrialJob], rows: Sequence[Row]) -> list[TrialJob]:
+        """The best of these jobs of each image set, with the next larger network: a minute says nothing of it."""
+        found = []
+        for name in dict.fromkeys(job.data for job in jobs if job.kind == "image"):
+            own = {row["trial"]: row for row in rows if row["data"] == name}
+            for trial in best(own.values(), 1):
+                if (other := larger(trial, own[trial]["settings"], network_of("image"))) is not None:
+                    found.append(next(replace(job, trial=other) for job in jobs if job.data == name))
+        return found
 
     def _left_out(self, sets: Sequence[RealSet], rows: Sequence[Row], minutes: int, number: int) -> list[TrialJob]:
         """The jobs of the last image sets, with the changes that the others choose; `rules` in a dry run."""

@@ -116,8 +116,10 @@ def every(network: str) -> Iterator[str]:
 
 
 def helpful(rows: Iterable[Row]) -> set[str]:
-    """The trials of one change that were better than what the rules choose on one set at least."""
-    return {trial for trial, own in excesses(rows).items() if min(own.values()) < 0}
+    """The trials that were clearly better than what the rules choose on one set at least, as in `combined`."""
+    rows = list(rows)
+    rules = {row["data"]: row for row in rows if row["trial"] == RULES and "failed" not in row}
+    return {row["trial"] for row in rows if row["data"] in rules and _is_clear(row, rules[row["data"]])}
 
 
 def own_values(rows: Iterable[Row], network: str) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ EMA = "ema"  # relative length of the average: 1 / (1 - ema_decay) by the number
 _FORM, _END = "predictor_options.parameterisation", "schedule_options.gamma_min"
 SPACE: dict[str, dict[str, tuple[Any, ...]]] = {
     "unet": {
-        "predictor_options.channels": (16, 32, 64),
+        "predictor_options.channels": (16, 32, 64, 128),
         "predictor_options.multipliers": ([1, 2], [1, 2, 2]),
         "predictor_options.blocks": (1, 2),
         _FORM: ("scaled", "gaussian_mixture", "discrete_gaussian", "categorical"),
@@ -87,6 +87,17 @@ def is_own(name: str, value: Any, own: Changes) -> bool:
     if isinstance(value, float) and isinstance(found, float | int):
         return math.isclose(value, found, rel_tol=1e-2)
     return bool(value == found)
+
+
+def larger(trial: str, settings: Changes, network: str) -> str | None:
+    """The trial with the next larger size of the space; None where there is none."""
+    name = next(name for name in SIZES if name in SPACE[network])
+    values = [value for value in SPACE[network][name] if value > settings[name]]
+    return name_of({name: min(values)} | _without(changes_of(trial, network), name)) if values else None
+
+
+def _without(changes: Changes, name: str) -> dict[str, Any]:
+    return {other: value for other, value in changes.items() if other != name}
 
 
 def is_possible(name: str, value: Any, levels: int | None, examples: int | None) -> bool:

@@ -15,7 +15,7 @@ from test_command import call
 
 from benchmarks.defaults import space, trials
 from benchmarks.defaults.output import of_left_out, of_settings, seconds_of
-from benchmarks.defaults.search import best, bound, changes, combined, excesses, refit, ruled
+from benchmarks.defaults.search import best, changes, combined, excesses, helpful, refit, ruled
 from benchmarks.defaults.space import (
     MINUTES,
     RULES,
@@ -24,6 +24,7 @@ from benchmarks.defaults.space import (
     changes_of,
     given,
     is_own,
+    larger,
     name_of,
     nested,
     searched,
@@ -59,7 +60,7 @@ OWN = {  # what the rules choose for made-up rows
     "ema": 0.0499,
 }
 CHANGES = [
-    *("channels=16", "channels=32", "multipliers=[1,2,2]", "blocks=2"),
+    *("channels=16", "channels=32", "channels=128", "multipliers=[1,2,2]", "blocks=2"),
     *("parameterisation=scaled", "parameterisation=gaussian_mixture", "parameterisation=categorical"),
     *("batch_size=8", "batch_size=32"),
     *("optimizer=adamw", "learning_rate=0.004", "learning_rate=0.016", "schedule_rate=1.0", "schedule_rate=5.0"),
@@ -376,8 +377,28 @@ def test_what_helped_none_of_the_first_sets_is_not_tried_on_others(small, capsys
     minute = [each for each in rows if each.get("seconds") == MINUTE]
     first, other = ([each for each in minute if each["data"] == name] for name in ("slopes", "levels"))
     assert [each["trial"] for each in first] == ASKED["image"]
-    better = {each["trial"] for each in first if bound(each) < bound(first[0])}
-    assert [each["trial"] for each in other] == [trial for trial in ASKED["image"] if trial in {RULES} | better]
+    assert [each["trial"] for each in other] == [trial for trial in ASKED["image"] if trial in {RULES} | helpful(first)]
+
+
+def test_what_is_clearly_better_on_one_set_helps():
+    found = {"channels=16", "channels=32", "optimizer=adamw", "batch_size=8", "parameterisation=categorical"}
+    assert helpful(ROWS) == found and helpful([]) == set()
+
+    def changed(data: str, trial: str, other: Row) -> list[Row]:
+        return [other if (each["data"], each["trial"]) == (data, trial) else each for each in ROWS]
+
+    # On b the batch of 8 is better by 0.1, whose error is 1.29 (0.5 - 0.01) / 2.
+    assert helpful(changed("b", "batch_size=8", row("b", "batch_size=8", 4.9, spread=0.5))) == found - {"batch_size=8"}
+    assert helpful(changed("b", RULES, row("b", RULES, math.inf))) == found - {"batch_size=8"}
+
+
+def test_a_larger_network_has_the_next_size_of_the_space():
+    name = "predictor_options.channels"
+    assert (
+        larger(RULES, {name: 24}, "unet") == "channels=32"
+        and larger("ema=0.02", {name: 64}, "unet") == "channels=128 ema=0.02"
+    )
+    assert larger("channels=16", {name: 16}, "unet") == "channels=32" and larger(RULES, {name: 128}, "unet") is None
 
 
 def test_one_that_is_interrupted_says_what_it_has_and_goes_on(small, capsys, monkeypatch):
@@ -469,6 +490,6 @@ def test_a_dry_run_is_at_most_ten_hours(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     code, out, _ = call("defaults --dry-run", capsys)
     hours = float(out.splitlines()[-1].removeprefix("all: ").partition(" ")[0])
-    assert code == 0 and hours <= 10 and "1 min: 93 jobs" in out and not list(tmp_path.iterdir())
+    assert code == 0 and hours <= 10 and "1 min: 96 jobs" in out and not list(tmp_path.iterdir())
     kinds = [SETS[name].kind for name in space.SETS_BY_DEFAULT]
     assert kinds.count("image") >= 8 and kinds.count("table") >= 6

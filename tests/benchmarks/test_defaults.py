@@ -457,7 +457,8 @@ def test_the_cost_of_a_trial_is_measured_in_turns_with_the_rules(monkeypatch):
     times = iter([1.0, 3.0, 2.0, 8.0, 5.0, 10.0])
     monkeypatch.setattr(trials, "measure", lambda config, data: next(times))
     rules, data = Config(batch_size=16), DIGITS
-    assert trials.cost_ratio(rules, replace(rules, learning_rate=1.0, ema_decay=0.5), data) == 1.0
+    free = replace(rules, learning_rate=1.0, ema_decay=0.5, schedule_options={"gamma_min": -11.5})
+    assert trials.cost_ratio(rules, free, data) == 1.0
     assert trials.cost_ratio(rules, replace(rules, batch_size=8), data) == 3.0  # of 3, 4 and 2
 
 

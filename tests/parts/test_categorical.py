@@ -52,3 +52,15 @@ def test_near_levels_are_all_that_count(num_levels, gamma_0):
             f(x, schedule(t), noise) for f in (decoder.reconstruction, lambda *a: Decoder.reconstruction(decoder, *a))
         )
         torch.testing.assert_close(near, all_levels, rtol=1e-9, atol=1e-11)
+
+
+def test_it_begins_with_the_frequencies_of_each_dimension_in_the_memory_of_the_examples():
+    """One-hot rows of these examples would take 4 GB."""
+    x = torch.randint(0, 256, (2000, 3, 32, 11))
+    form = CategoricalParameterisation((3, 32, 11), 256)
+    with torch.no_grad():
+        form.initialise(ndm.DiscretisedDecoder(256).from_integers(x))
+    counts = torch.bincount(x[:, 1, 5, 7], minlength=256)
+    overall = torch.bincount(x.flatten(), minlength=256) + 1
+    expected = torch.log(counts + overall / overall.sum())  # one example's worth of the histogram of all
+    torch.testing.assert_close(form.theta[1, 5, 7].detach(), expected)

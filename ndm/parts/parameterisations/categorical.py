@@ -68,7 +68,10 @@ class CategoricalParameterisation(Parameterisation):
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:
-        counts = nn.functional.one_hot(self.decoder.to_integers(x), self.decoder.num_levels).sum(0).to(self.theta)
+        # A place for each level of each dimension: one-hot rows of all examples could take more than all memory.
+        levels, integers = self.decoder.num_levels, self.decoder.to_integers(x).flatten(1)
+        places = integers + levels * torch.arange(integers.shape[1], device=x.device)
+        counts = torch.bincount(places.flatten(), minlength=self.theta.numel()).reshape(self.theta.shape).to(self.theta)
         overall = counts.flatten(0, -2).sum(0) + 1
         self.theta.copy_(torch.log(counts + _PSEUDO_COUNT * overall / overall.sum()))
 

@@ -1,7 +1,7 @@
 """How long `ndm train FILE` takes to beat a codec: the shortest budget with which its model takes fewer bits than PNG.
 
-The file of a set is trained on by the command line with budgets that double, where no setting but
-the budget is given. The other commit gets ten times the shortest of them that was enough, by the same command.
+The file of a set is trained on by the command line with budgets that double, where no setting but the budget is given.
+The other commit gets ten times the shortest of them that was enough, by the same command.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.engine.commits import python, trees
+from benchmarks.engine.commits import python, short, trees
 from benchmarks.engine.machine import machine
 from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Report, Stage, Study, Task
@@ -67,32 +67,22 @@ class Beats(Study):
                 raise InputError(f"the set {name}", "sets of images that are files")
         if self.limit < 1 or self.draws < 2:
             raise InputError(f"limit = {self.limit}, draws = {self.draws}", "at least 1, and at least 2")
-        with trees(self.against):
-            pass
+        short(self.against)
 
     def stages(self, rows: Mapping[str, Row]) -> Iterator[Stage]:
         work = partial(execute, sets=SETS, cache=self.cache.expanduser())
 
-        def stage(name: str, jobs: Iterable[BudgetJob]) -> Stage:
-            return Stage(name, work, list(jobs), ("bits", "png", "machine"))
+        def stage(name: str, jobs: list[BudgetJob]) -> Stage:
+            return Stage(name, work, jobs, ("bits", "png", "machine"))
 
-        now = [
-            BudgetJob(name, seconds, None, self.limit, self.draws)
-            for name in self.only
-            for seconds in map(float, SECONDS)
-        ]
+        now = [self._job(name, seconds) for name in self.only for seconds in SECONDS]
         yield stage("now", now)
-        enough = {
-            name: shortest([rows[job.key] for job in now if job.data == name and job.key in rows]) for name in self.only
-        }
-        yield stage(
-            "before",
-            (
-                BudgetJob(name, TIMES * seconds, self.against, self.limit, self.draws)
-                for name, seconds in enough.items()
-                if seconds is not None
-            ),
-        )
+        done = [rows[job.key] for job in now if job.key in rows]
+        enough = {name: shortest(row for row in done if row["data"] == name) for name in self.only}
+        yield stage("before", [self._job(name, TIMES * least, self.against) for name, least in enough.items() if least])
+
+    def _job(self, name: str, seconds: float, against: str | None = None) -> BudgetJob:
+        return BudgetJob(name, float(seconds), against, self.limit, self.draws)
 
     def report(self, rows: Mapping[str, list[Row]]) -> Report:
         before = {row["data"]: row for row in rows["before"]}
@@ -105,15 +95,8 @@ class Beats(Study):
             then = before.get(name)
             cells += ["", ""] if then is None else [f"{then['seconds']:g}", _bits(then)]
             lines.append([name, *(f"{own[0][codec]:.3f}" for codec in ("png", "webp")), *cells, *map(_bits, own)])
-        heads = [
-            "PNG",
-            "WebP",
-            "seconds",
-            "bits",
-            "seconds before",
-            "bits before",
-            *(f"after {each} s" for each in SECONDS),
-        ]
+        heads = ["PNG", "WebP", "seconds", "bits", "seconds before", "bits before"]
+        heads += [f"after {each} s" for each in SECONDS]
         said = _SAID.format(budgets=", ".join(map(str, SECONDS)), against=self.against, times=TIMES)
         return [said, table("set", heads, lines)], {}
 
@@ -130,8 +113,7 @@ def _bits(row: Row) -> str:
 def execute(job: BudgetJob, sets: Mapping[str, RealSet], cache: Path) -> Row:
     """The row of a job; `bits` is None where the training or its evaluation failed, and `failed` says why."""
     made = build(sets[job.data], cache)
-    test = np.asarray(made.load().test.x[: job.limit])
-    codecs = bits(test)
+    codecs = bits(np.asarray(made.load().test.x[: job.limit]))
     row: Row = {"png": codecs.png, "webp": codecs.webp, "bits": None, "steps": None, "machine": machine()}
     with trees(job.against) as folders, tempfile.TemporaryDirectory() as place:
         run = str(Path(place, "run"))

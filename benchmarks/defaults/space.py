@@ -93,11 +93,7 @@ def larger(trial: str, settings: Changes, network: str) -> str | None:
     """The trial with the next larger size of the space; None where there is none."""
     name = next(name for name in SIZES if name in SPACE[network])
     values = [value for value in SPACE[network][name] if value > settings[name]]
-    return name_of({name: min(values)} | _without(changes_of(trial, network), name)) if values else None
-
-
-def _without(changes: Changes, name: str) -> dict[str, Any]:
-    return {other: value for other, value in changes.items() if other != name}
+    return name_of({name: None} | changes_of(trial, network) | {name: min(values)}) if values else None
 
 
 def is_possible(name: str, value: Any, levels: int | None, examples: int | None) -> bool:

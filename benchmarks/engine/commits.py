@@ -49,9 +49,14 @@ class AgainstCommit(Study):
             kept = next(iter(rows.values()), {})
             against, code = kept.get("against"), kept.get("code", "")
         else:
-            against = self.against and _git("rev-parse", "--short", "--verify", self.against).decode().strip()
+            against = self.against and short(self.against)
             code = str(machine()["code"])
         return [CommitJob(case, against, self.repeats, code) for case in cases]
+
+
+def short(commit: str) -> str:
+    """The short name of a commit; `InputError` where there is none."""
+    return _git("rev-parse", "--short", "--verify", commit).decode().strip()
 
 
 @contextmanager

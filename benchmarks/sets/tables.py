@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.sets.archives import members
+from benchmarks.sets.archives import member
 from benchmarks.sets.real_set import Made
 
 
@@ -48,13 +48,13 @@ def _table(
 
 
 def cancer(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "sklearn/datasets/data/breast_cancer.csv").items()
+    content = member(files[0], "sklearn/datasets/data/breast_cancer.csv")
     table = np.loadtxt(io.BytesIO(content), delimiter=",", skiprows=1)[:, :-1]
     return Made(table, [f"{i:06}" for i in range(len(table))])
 
 
 def diamonds(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "plotnine/data/diamonds.csv").items()
+    content = member(files[0], "plotnine/data/diamonds.csv")
     found = _table(content, "carat depth table price x y z")
     sized = np.logical_and((found.x > 0).all(1), (found.x[:, 5:] < 30).all(1))
     kept = [each for each, is_sized in zip(found.source, sized, strict=True) if is_sized]
@@ -62,7 +62,7 @@ def diamonds(files: Sequence[Path]) -> Made:
 
 
 def segments(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "river/datasets/segment.csv.zip").items()
+    content = member(files[0], "river/datasets/segment.csv.zip")
     with zipfile.ZipFile(io.BytesIO(content)) as inner:
         text = inner.read(inner.namelist()[0])
     names = "region-centroid-col region-centroid-row vedge-mean hedge-mean rawred-mean rawblue-mean rawgreen-mean"
@@ -70,12 +70,12 @@ def segments(files: Sequence[Path]) -> Made:
 
 
 def shuttle(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "river/datasets/shuttle.csv.gz").items()
+    content = member(files[0], "river/datasets/shuttle.csv.gz")
     return _table(gzip.decompress(content), "f1 f2 f3 f5 f6 f7")
 
 
 def earthquakes(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "package/data/earthquakes.json").items()
+    content = member(files[0], "package/data/earthquakes.json")
     rows = []
     for feature in json.loads(content)["features"]:
         longitude, latitude, depth = feature["geometry"]["coordinates"]
@@ -86,12 +86,12 @@ def earthquakes(files: Sequence[Path]) -> Made:
 
 
 def weather(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "package/data/seattle-weather.csv").items()
+    content = member(files[0], "package/data/seattle-weather.csv")
     return _table(content, "temp_max temp_min wind", lambda row: row["date"][:7])
 
 
 def flights(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "package/data/flights-20k.json").items()
+    content = member(files[0], "package/data/flights-20k.json")
     rows = json.loads(content)
     for row in rows:
         hour, minute = row["date"][11:].split(":")
@@ -100,7 +100,7 @@ def flights(files: Sequence[Path]) -> Made:
 
 
 def abalone(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "sklego/data/abalone.zip").items()
+    content = member(files[0], "sklego/data/abalone.zip")
     with zipfile.ZipFile(io.BytesIO(content)) as inner:
         text = inner.read(inner.namelist()[0])
     names = "length diameter height whole_weight shucked_weight viscera_weight shell_weight rings"
@@ -108,10 +108,10 @@ def abalone(files: Sequence[Path]) -> Made:
 
 
 def homes(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "plotnine/data/txhousing.csv").items()
+    content = member(files[0], "plotnine/data/txhousing.csv")
     return _table(content, "sales volume median listings inventory", lambda row: row["city"])
 
 
 def travel(files: Sequence[Path]) -> Made:
-    ((_, content),) = members(files[0], "statsmodels/datasets/modechoice/modechoice.csv").items()
+    content = member(files[0], "statsmodels/datasets/modechoice/modechoice.csv")
     return _table(content, "invc invt gc hinc", lambda row: row["individual"], ";")

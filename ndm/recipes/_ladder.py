@@ -100,6 +100,7 @@ MANY_PASSES, DROPOUT = 100, 0.1  # over the data, from which a U-Net has dropout
 CHECKPOINTS, LINES = Calendar(10, 50, 10_000), Calendar(200, 5, 100)
 VALIDATING = 0.05  # of the time; an example takes about as long in a pass of validation as in a step
 VALIDATIONS, VALIDATED = (5, 20), (32, 256)  # the fewest and the most in a run, and examples in each
+BETWEEN = (20, 10_000)  # steps between two of them, the fewest and the most
 GAMMA = {32: (-8.0, 6.0), 64: (-10.0, 6.0), 256: (-12.5, 5.0)}  # the ends for up to so many levels
 GAMMA_OF_REAL = (-10.0, 6.0)
 PARAMETERISATIONS = {32: "categorical", 256: "discrete_gaussian"}  # for up to so many levels

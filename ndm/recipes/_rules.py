@@ -262,7 +262,7 @@ def _of_length(found: Choice, settled: Settled, rung: Rung) -> Iterator[tuple[st
     yield "ema_decay", Chosen(round(min(most, max(least, 1 - table.FORGOTTEN / steps)), 5), of)
     limit, times = _validated(steps * rung.batch_size)
     yield "validation_limit", Chosen(limit, f"{table.VALIDATING:.0%} of the time is for validation")
-    yield "validate_every", Chosen(_apart(steps, table.Calendar(times, 20, 10_000)), f"{of}, about {times} times")
+    yield "validate_every", Chosen(_apart(steps, table.Calendar(times, *table.BETWEEN)), f"{of}, about {times} times")
     yield "save_every", Chosen(_apart(steps, table.CHECKPOINTS), of)
     yield "log_every", Chosen(_apart(steps, table.LINES), of)
 

@@ -69,7 +69,7 @@ class Trainer(Learner):
         check(config)
         if config.max_steps is None and config.max_seconds is None:
             raise InputError("no budget", "max_steps, max_seconds or both")
-        self.config, self.data, self.run, self.clock = config, data, run, clock
+        self.data, self.run, self.clock = data, run, clock
         self.text = config.to_yaml(data, source or data.name)
         latest = check_folder(run, self.text)
         # Who trains: the processes, and how they divide a batch and the model.

@@ -73,10 +73,9 @@ class DiscreteGaussianParameterisation(Parameterisation):
 
     def posterior(self, z_t: Tensor, outputs: Tensor, level: NoiseLevel) -> Mixture:
         half = (self.num_levels - 1) / 2  # levels in a unit of x
-        mean = _LINEAR.x_hat(z_t, outputs, level)
-        log_std = (torch.log(like_event(_LINEAR.gain(level), z_t) * half) + outputs[:, 1]).clamp(
-            _LEAST_LOG_STD, _MOST_LOG_STD
-        )
+        skip, gain = (like_event(each, z_t) for each in _LINEAR.linear(level))
+        mean = skip * z_t + gain * outputs[:, 0]
+        log_std = (torch.log(gain * half) + outputs[:, 1]).clamp(_LEAST_LOG_STD, _MOST_LOG_STD)
         in_levels = (mean + 1) * half
         # Components come first in memory: innermost loops are then over batch and event.
         steps = torch.arange(min(self.num_levels, 2 * _NEAR + 1), device=z_t.device)

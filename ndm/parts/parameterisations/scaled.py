@@ -31,9 +31,10 @@ class ScaledParameterisation(PointParameterisation):
         return z_t / like_event(self._norm(level), z_t)
 
     def x_hat(self, z_t: Tensor, outputs: Tensor, level: NoiseLevel) -> Tensor:
-        skip = level.alpha * self.data_std**2 / self._norm(level) ** 2
-        return like_event(skip, z_t) * z_t + like_event(self.gain(level), z_t) * outputs[:, 0]
+        skip, gain = (like_event(each, z_t) for each in self.linear(level))
+        return skip * z_t + gain * outputs[:, 0]
 
-    def gain(self, level: NoiseLevel) -> Tensor:
-        """sigma s / r, the standard deviation of the error of the best linear estimate."""
-        return level.sigma * self.data_std / self._norm(level)
+    def linear(self, level: NoiseLevel) -> tuple[Tensor, Tensor]:
+        """alpha s^2 / r^2, by which z_t is the best linear estimate of x, and sigma s / r, the scale of its error."""
+        norm = self._norm(level)
+        return level.alpha * self.data_std**2 / norm**2, level.sigma * self.data_std / norm

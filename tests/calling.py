@@ -3,11 +3,7 @@
 import contextlib
 import io
 import json
-import os
 import shlex
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,33 +39,6 @@ def written(result: Result) -> dict:
     """The evaluation that a command wrote, wherever it says that it is."""
     found: dict = json.loads(Path(result.out.rpartition("written to ")[2].strip()).read_text())
     return found
-
-
-@contextlib.contextmanager
-def forked(folder: Path) -> Iterator[Callable[..., list[tuple[int, str, str]]]]:
-    """In `folder`, `call([words, moments, signal], ...)`: the ends of commands that are started together: forked.py."""
-    paths = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    server = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("forked.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
-    )
-
-    def call(*commands: list[str]) -> list[tuple[int, str, str]]:
-        assert server.stdin and server.stdout
-        server.stdin.write(json.dumps(commands) + "\n")
-        server.stdin.flush()
-        return [tuple(end) for end in json.loads(server.stdout.readline())]
-
-    try:
-        with contextlib.chdir(folder):
-            yield call
-    finally:
-        server.kill()
-        server.communicate()
 
 
 def write_data(folder: Path) -> None:

@@ -139,8 +139,6 @@ class Defaults(Study):
             jobs = [job for job in two if job.data == each.name]
             trials = best(found(jobs), 2) if rows else [job.trial for job in jobs[:2]]
             left += [job for job in jobs if job.trial in trials]
-        chains = [replace(job, timesteps=CHAIN) for job in left if job.kind == "image"]
-        yield stage(f"{_ROUNDS[1]}, T = {CHAIN}", chains)
         longer = [replace(job, seconds=seconds_of(job.kind, third, self.scale)) for job in left]
         yield stage(_ROUNDS[2], longer)
         yield stage(_LARGER, self._larger(longer, found(longer)) if rows else longer[: self.further])

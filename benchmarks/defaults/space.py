@@ -11,7 +11,7 @@ EMA = "ema"  # relative length of the average: 1 / (1 - ema_decay) by the number
 _FORM, _END = "predictor_options.parameterisation", "schedule_options.gamma_min"
 SPACE: dict[str, dict[str, tuple[Any, ...]]] = {
     "unet": {
-        "predictor_options.channels": (16, 32, 64, 128),
+        "predictor_options.channels": (16, 32, 64, 96, 128),
         "predictor_options.multipliers": ([1, 2], [1, 2, 2]),
         "predictor_options.blocks": (1, 2),
         _FORM: ("scaled", "gaussian_mixture", "discrete_gaussian", "categorical"),

@@ -32,7 +32,14 @@ _FEW_STEPS = 8  # for which a learned path pays: docs/results/does-it-pay.md
 
 
 def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
-    """Make the model that `config` names, for events like those of `data`; `InputError` for unknown names."""
+    """Make the model that `config` names and fit it to `data`; `InputError` for unknown names."""
+    model = assemble(config, data)
+    fit_to(model, data)
+    return model
+
+
+def assemble(config: Config, data: DataSet) -> NeuralDiffusion:
+    """Make the parts that `config` names, for events like those of `data`, and the model of them."""
     condition = condition_for(config, data)
     num_classes, num_values = (0, 0) if condition is None else condition.sizes
     spec = Spec(data.event_shape, data.num_levels, num_classes, config.timesteps, num_values)
@@ -59,10 +66,14 @@ def build_model(config: Config, data: DataSet) -> NeuralDiffusion:
     model.volatility.eta(torch.tensor(0.5), model.schedule, model.transform)
     for parameter in model.parameters():  # of convolutions, which are faster so; nothing else changes
         parameter.data = channels_last(parameter.data)
+    return model
+
+
+def fit_to(model: NeuralDiffusion, data: DataSet) -> None:
+    """Check the model's noise and fit what it begins with, such as levels of grey, to the first training examples."""
     some = seen(model, data)
     model.check_noise(some)
     model.predictor.initialise(model.decoder.standardise(some))
-    return model
 
 
 def seen(model: NeuralDiffusion, data: DataSet) -> Tensor:

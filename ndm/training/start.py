@@ -14,7 +14,7 @@ from ndm.data import DataSet
 from ndm.model import NeuralDiffusion
 from ndm.nn.network import Network
 from ndm.training.averages.power import exponent
-from ndm.training.build import build_model
+from ndm.training.build import assemble, fit_to
 from ndm.training.room import parameters_fit
 
 
@@ -41,7 +41,9 @@ def new_model(config: Config, data: DataSet) -> NeuralDiffusion:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     with parameters_fit(config):
-        return build_model(config, data)
+        model = assemble(config, data)
+    fit_to(model, data)
+    return model
 
 
 def prepare_network(model: NeuralDiffusion, config: Config) -> None:

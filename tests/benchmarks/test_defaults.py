@@ -60,7 +60,7 @@ OWN = {  # what the rules choose for made-up rows
     "ema": 0.0499,
 }
 CHANGES = [
-    *("channels=16", "channels=32", "channels=128", "multipliers=[1,2,2]", "blocks=2"),
+    *("channels=16", "channels=32", "channels=96", "channels=128", "multipliers=[1,2,2]", "blocks=2"),
     *("parameterisation=scaled", "parameterisation=gaussian_mixture", "parameterisation=categorical"),
     *("batch_size=8", "batch_size=32"),
     *("optimizer=adamw", "learning_rate=0.004", "learning_rate=0.016", "schedule_rate=1.0", "schedule_rate=5.0"),
@@ -320,7 +320,7 @@ def test_the_study_is_run_written_and_resumed(small, capsys, monkeypatch):
         assert {each["trial"] for each in third} >= set(best(second[: len(further)], 2))
         assert all("test" in each for each in [*second, *third])
         one += first if kind == "image" else []
-    assert {each["data"] for each in of(timesteps=8)} == {"slopes", "levels"}
+    assert {each["data"] for each in of(timesteps=8)} == {"levels"}
     assert [(each["data"], each["trial"]) for each in of(seconds=HOUR)] == [
         ("levels", name_of(ruled(one, 60, "levels")))
     ]
@@ -396,7 +396,7 @@ def test_a_larger_network_has_the_next_size_of_the_space():
     name = "predictor_options.channels"
     assert (
         larger(RULES, {name: 24}, "unet") == "channels=32"
-        and larger("ema=0.02", {name: 64}, "unet") == "channels=128 ema=0.02"
+        and larger("ema=0.02", {name: 64}, "unet") == "channels=96 ema=0.02"
     )
     assert larger("channels=16", {name: 16}, "unet") == "channels=32" and larger(RULES, {name: 128}, "unet") is None
 
@@ -491,6 +491,6 @@ def test_a_dry_run_is_at_most_ten_hours(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     code, out, _ = call("defaults --dry-run", capsys)
     hours = float(out.splitlines()[-1].removeprefix("all: ").partition(" ")[0])
-    assert code == 0 and hours <= 10 and "1 min: 96 jobs" in out and not list(tmp_path.iterdir())
+    assert code == 0 and hours <= 10 and "1 min: 99 jobs" in out and not list(tmp_path.iterdir())
     kinds = [SETS[name].kind for name in space.SETS_BY_DEFAULT]
     assert kinds.count("image") >= 8 and kinds.count("table") >= 6

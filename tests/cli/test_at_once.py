@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from calling import forked
+from launching import program as called
 
 from ndm.base.files import write_atomically
 
@@ -20,8 +20,8 @@ TRAIN = (
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
     """Some commands, started together: (exit code, out, err) of each."""
-    with forked(tmp_path_factory.mktemp("place")) as call:
-        yield lambda *commands: call(*([words, "", "SIGINT"] for words in commands))
+    with called(tmp_path_factory.mktemp("place")) as call:
+        yield lambda *commands: call(*((words, "", "SIGINT") for words in commands))
 
 
 @pytest.mark.parametrize("number", range(3))

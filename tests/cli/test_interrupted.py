@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from calling import forked
+from launching import program as called
 
 from ndm.cli import main
 
@@ -54,8 +54,8 @@ def test_while_it_is_imported(empty, name, number, program):
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
     """`program(words, moments, signal)`: (exit code, out, err) of a command that gets the signal at each moment."""
-    with forked(tmp_path_factory.mktemp("place")) as call:
-        yield lambda words, moments="", number="SIGINT": call([words, moments, number])[0]
+    with called(tmp_path_factory.mktemp("place")) as call:
+        yield lambda words, moments="", number="SIGINT": call((words, moments, number))[0]
 
 
 @pytest.mark.parametrize(

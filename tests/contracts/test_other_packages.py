@@ -2,13 +2,12 @@
 
 import importlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from calling import Result
+from launching import started
 
 import ndm
 
@@ -143,19 +142,18 @@ def installed(package, tmp_path_factory) -> Path:
     return site
 
 
-def call(path: Path | None, *words: object) -> subprocess.CompletedProcess[str]:
-    """`ndm` with these words, with a folder on the path."""
-    root = str(Path(ndm.__file__).parents[1])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, *([str(path)] if path else [])])}
-    return subprocess.run(
-        [sys.executable, "-m", "ndm.cli", *map(str, words)], env=environment, capture_output=True, text=True
-    )
+def call(path: Path | None, *words: object) -> Result:
+    """`ndm` with these words, in a new process with a folder on the path."""
+    return _started(path, ["-m", "ndm.cli", *map(str, words)])
 
 
-def in_python(path: Path | None, code: str) -> subprocess.CompletedProcess[str]:
-    root = str(Path(ndm.__file__).parents[1])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, *([str(path)] if path else [])])}
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+def in_python(path: Path | None, code: str) -> Result:
+    return _started(path, ["-c", code])
+
+
+def _started(path: Path | None, words: list[str]) -> Result:
+    ((code, out, err),) = started({"words": words, "env": {"PYTHONPATH": path or ""}})
+    return Result(code, out, err)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +162,7 @@ def run(installed, tmp_path_factory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "run"
     words = ["train", "ring", "--recipe", "stretched", "--schedule", "quadratic", "--sampler", "jump"]
     done = call(installed, *words, "--transform-options", "start=0.25", "--data-options", "num=30", "--run", run)
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     return run
 
 
@@ -175,19 +173,19 @@ def config_of(run: Path) -> dict:
 
 def test_they_are_listed_and_nothing_is_imported_for_it(installed):
     listed = call(installed, "data", "list")
-    assert "ring" in listed.stdout and "of the package theirs" in " ".join(listed.stdout.split())
+    assert "ring" in listed.out and "of the package theirs" in " ".join(listed.out.split())
     code = (
         "import sys; from ndm.base.axes import AXES; print([a.names() for a in AXES]); print('theirs' in sys.modules)"
     )
-    names, imported = in_python(installed, code).stdout.splitlines()
+    names, imported = in_python(installed, code).out.splitlines()
     assert all(f"'{name}'" in names for name in ("stretch", "quadratic", "jump", "ring", "stretched", "cube", "rows"))
     assert imported == "False"
-    assert "stretch" in call(installed, "train", "--help").stdout
+    assert "stretch" in call(installed, "train", "--help").out
 
 
 def test_an_unknown_name_is_answered_by_all_there_are(installed):
     refused = call(installed, "train", "ring", "--transform", "strech")
-    assert refused.returncode == 2 and "identity, residual, scaling, series, stretch" in refused.stderr
+    assert refused.code == 2 and "identity, residual, scaling, series, stretch" in refused.err
 
 
 def test_they_are_trained_saved_and_named_with_their_module(run):
@@ -200,10 +198,10 @@ def test_they_are_trained_saved_and_named_with_their_module(run):
 def test_the_run_is_resumed_evaluated_and_sampled(installed, run, tmp_path):
     words = ["--recipe", "stretched", "--schedule", "quadratic", "--sampler", "jump", "--transform-options"]
     again = call(installed, "train", "ring", *words, "start=0.25", "--data-options", "num=30", "--run", run)
-    assert again.returncode == 0 and "resuming" in again.stdout, again.stderr
+    assert again.code == 0 and "resuming" in again.out, again.err
     evaluated = call(installed, "evaluate", run, "--draws", 2)
-    assert evaluated.returncode == 0, evaluated.stderr
-    assert call(installed, "sample", run, "--steps", 2, "--num", 3, "--out", tmp_path / "x.npz").returncode == 0
+    assert evaluated.code == 0, evaluated.err
+    assert call(installed, "sample", run, "--steps", 2, "--num", 3, "--out", tmp_path / "x.npz").code == 0
     with np.load(tmp_path / "x.npz") as samples:
         assert samples["x"].shape == (3, 2)
 
@@ -212,35 +210,35 @@ def test_a_file_of_their_format_is_read_and_a_layer_has_their_activation(install
     file, run = tmp_path / "points.rows", tmp_path / "run"
     np.savetxt(file, np.random.default_rng(0).normal(size=(40, 2)))
     checked = call(installed, "data", "check", file, "--data-options", "scale=2.0")
-    assert checked.returncode == 0 and "a test" in checked.stdout, checked.stderr
+    assert checked.code == 0 and "a test" in checked.out, checked.err
     series = ["--transform", "series", "--transform-options", "width=4", "activation=cube"]
     series += ["activation_options={scale: 0.5}"]
     trained = call(installed, "train", file, "--data-options", "scale=2.0", *series, *SMALL, "--run", run)
-    assert trained.returncode == 0, trained.stderr
+    assert trained.code == 0, trained.err
     assert config_of(run)["transform"]["h"]["activation"] == {"class": "theirs.parts:Cube", "scale": 0.5}
-    assert call(installed, "evaluate", run, "--draws", 2).returncode == 0
+    assert call(installed, "evaluate", run, "--draws", 2).code == 0
     absent = call(None, "data", "check", file)
-    assert absent.returncode == 2 and ".npz" in absent.stderr and ".rows" not in absent.stderr.split("expected")[1]
+    assert absent.code == 2 and ".npz" in absent.err and ".rows" not in absent.err.split("expected")[1]
     wrong = call(installed, "data", "check", tmp_path / "points.lines")
-    assert wrong.returncode == 2 and ".rows" in wrong.stderr
+    assert wrong.code == 2 and ".rows" in wrong.err
 
 
 def test_what_is_not_installed_is_imported_only_where_the_caller_allows_it(package, run, tmp_path):
     out = tmp_path / "x.npz"
     words = ["sample", run, "--sampler", "ancestral", "--num", 3, "--steps", 2, "--out", out]
     refused = call(package, *words)  # on the path, so that it could be imported
-    assert refused.returncode == 2 and not out.exists()
-    assert "names the module theirs.parts" in refused.stderr and refused.stderr.count("\n") == 1
-    assert call(package, *words, "--allow", "theirs").returncode == 0 and out.exists()
+    assert refused.code == 2 and not out.exists()
+    assert "names the module theirs.parts" in refused.err and refused.err.count("\n") == 1
+    assert call(package, *words, "--allow", "theirs").code == 0 and out.exists()
     gone = call(None, *words, "--allow", "theirs")  # allowed, but not there
-    assert gone.returncode == 2 and "No module named 'theirs'" in gone.stderr
+    assert gone.code == 2 and "No module named 'theirs'" in gone.err
 
 
 def test_in_python_as_well(package, run):
     model = next(run.rglob("model/config.json")).parent
     load = f"import sys, ndm\ntry: ndm.NeuralDiffusion.from_pretrained({str(model)!r}%s)\n"
     load += "except ndm.InputError as error: print(error)\nprint('theirs' in sys.modules)"
-    refused, allowed = (in_python(package, load % allow).stdout for allow in ("", ", allow=('theirs',)"))
+    refused, allowed = (in_python(package, load % allow).out for allow in ("", ", allow=('theirs',)"))
     assert "names the module theirs.parts" in refused and "allow" in refused and refused.splitlines()[-1] == "False"
     assert allowed.splitlines() == ["True"]
 
@@ -250,7 +248,7 @@ def test_a_class_is_named_by_its_module_on_the_command_line(package, tmp_path):
     np.savez(archive, x=np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32))
     named = ["--transform", "theirs.parts:ScalingTransform", "--transform-options", "start=0.1"]
     trained = call(package, "train", archive, *named, *SMALL, "--run", tmp_path / "run")
-    assert trained.returncode == 0, trained.stderr
+    assert trained.code == 0, trained.err
     assert config_of(tmp_path / "run")["transform"] == {
         "class": "theirs.parts:ScalingTransform",
         "event_shape": [2],
@@ -263,10 +261,10 @@ def test_a_class_is_named_by_its_module_on_the_command_line(package, tmp_path):
         "json:dumps": "a class derived from Transform, with all its methods",
     }.items():
         refused = call(package, "train", archive, "--transform", name, *SMALL, "--run", tmp_path / "other")
-        assert refused.returncode == 2 and says in refused.stderr, refused.stderr
+        assert refused.code == 2 and says in refused.err, refused.err
         assert not (tmp_path / "other").exists()
     unknown = call(package, "train", archive, *named[:2], "--transform-options", "colour=red", *SMALL)
-    assert unknown.returncode == 2 and "colour" in unknown.stderr and "start" in unknown.stderr
+    assert unknown.code == 2 and "colour" in unknown.err and "start" in unknown.err
 
 
 def test_two_of_one_name_are_kept_apart(package, monkeypatch):
@@ -290,10 +288,10 @@ def test_two_packages_with_one_name_are_told_apart(package, tmp_path):
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         (about / "entry_points.txt").write_text(f"[ndm.transforms]\nstretch = {module}\nidentity = {module}\n")
     code = "from ndm.base.axes import TRANSFORMS; "
-    both = in_python(tmp_path, code + "TRANSFORMS.find('stretch')").stderr
+    both = in_python(tmp_path, code + "TRANSFORMS.find('stretch')").err
     assert "which one and two have" in both and "say theirs.parts:ScalingTransform or theirs.parts:Quadratic" in both
     ours = in_python(tmp_path, code + "print(TRANSFORMS.find('identity').__module__)")
-    assert ours.stdout.strip() == "ndm.parts.transforms.identity" and "identity is ours" in ours.stderr
+    assert ours.out.strip() == "ndm.parts.transforms.identity" and "identity is ours" in ours.err
 
 
 BROKEN = {
@@ -322,14 +320,14 @@ def broken(tmp_path) -> Path:
 
 def test_a_broken_package_breaks_nothing_but_its_own_names(broken):
     found = in_python(broken, "from ndm.base.axes import TRANSFORMS; print(TRANSFORMS.find('identity').__name__)")
-    assert found.stdout.strip() == "IdentityTransform"
+    assert found.out.strip() == "IdentityTransform"
     helped = call(broken, "train", "--help")
-    assert helped.returncode == 0 and not helped.stderr
-    said = " ".join(helped.stdout.split())
+    assert helped.code == 0 and not helped.err
+    said = " ".join(helped.out.split())
     for name in (*BROKEN, "no_entry"):
         assert f"{name} of the package broken, which cannot be imported: choose it to see why" in said
     code = "from ndm.training.choices import check_choices; check_choices({'transform_options': {'width': 8}})"
-    assert in_python(broken, code).returncode == 0
+    assert in_python(broken, code).code == 0
 
 
 def test_what_cannot_be_imported_is_one_line(broken):
@@ -348,8 +346,8 @@ for axis, name in {cases}:
     ]
     others = ["(TRANSFORMS, 'no_entry')", "(DATA_SETS, 'empty')", "(FORMATS, 'empty')"]
     result = in_python(broken, code.replace("{cases}", f"[{', '.join(names + others)}]"))
-    lines = result.stdout.splitlines()
-    assert result.returncode == 0 and len(lines) == len(names + others), result.stderr
+    lines = result.out.splitlines()
+    assert result.code == 0 and len(lines) == len(names + others), result.err
     for line, (_, why) in zip(lines, [*BROKEN.values()] * 2, strict=False):
         assert "which cannot be imported" in line and why in line
     assert "whose entry point is 'not a valid thing'; expected MODULE or MODULE:NAME" in lines[-3]

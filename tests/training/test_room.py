@@ -10,9 +10,10 @@ import torch
 from tiny import IMAGES, POINTS, images, points
 
 from ndm.base.errors import InputError
+from ndm.parts.predictors.direct import DirectPredictor
 from ndm.training import room
 from ndm.training.build import build_model
-from ndm.training.start import prepare_network
+from ndm.training.start import new_model, prepare_network
 from ndm.training.trainer import Trainer
 
 GIB = 2**30
@@ -97,3 +98,16 @@ def test_a_model_or_a_batch_that_does_not_fit_is_refused(tmp_path, monkeypatch, 
     with pytest.raises(InputError, match=said):
         Trainer(config, points(), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_memory_that_fitting_to_the_data_lacks_is_not_taken_for_parameters(monkeypatch):
+    """All examples as rows of a table of levels once were "a model of 8,977,372,980 parameters"."""
+
+    def fit(self, x):
+        raise MemoryError("allocate 36000000000 bytes")
+
+    monkeypatch.setattr(DirectPredictor, "initialise", fit)
+    with pytest.raises(MemoryError, match="36000000000"):
+        new_model(POINTS, points())
+    with pytest.raises(InputError, match="parameters or more"), room.parameters_fit(POINTS):
+        fit(None, None)

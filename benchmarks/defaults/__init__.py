@@ -1,13 +1,14 @@
 """Defaults that fit: a search on real data for networks, sizes and rates, which the rules of `ndm train` are made by.
 
 Trial `rules` is what the rules choose for a set; every other trial has one of its settings changed to another value of
-a written space (`space`). All are trained for a minute on the first sets, and those that were clearly better than the
-rules on any of them on all others too: in as many steps as take a minute when those of the rules do, by steps timed in
-turns, so that a machine that is slower an hour later changes nothing. On the first sets what the rules choose, the best
-two changes, and all changes together that are clearly better are trained for two minutes, and the best two of these for
-ten; of images also the best of them with a larger network. Each training is a new one from the start, as its learning
-rate decays over its budget, and it has all cores. Validation decides; test is evaluated from the second budget on, and
-decides nothing.
+a written space (`space`). All are trained for a minute on the first sets, and those that were better than the rules on
+most of them, and clearly on one, on all others too. On the first sets what the rules choose, the best two changes, and
+all changes together that are clearly better are trained for two minutes, and the best two of these for ten; of images
+also the best of them with a larger network. Each training is a new one from the start, as its learning rate decays over
+its budget, and it has all cores. Validation decides; test is evaluated from the second budget on, and decides nothing.
+
+The rules get a minute on the clock. All other budgets are numbers of steps: as many as they would hold at that pace, by
+steps of both timed in turns (`trials.Pace`).
 
 Then the last image sets are left out in turn: the changes that the rows of the others choose (`search.refit`) are
 trained on the set that had no part in the choice, for two minutes in a chain of 8 steps too, and on some of these for
@@ -31,8 +32,9 @@ from benchmarks.defaults.space import (
     larger,
     name_of,
     network_of,
+    size_of,
 )
-from benchmarks.defaults.trials import SetJob, TrialJob, about, execute
+from benchmarks.defaults.trials import Pace, SetJob, TrialJob, about, execute
 from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Report, Stage, Study
 from benchmarks.sets.catalogue import SETS
@@ -110,8 +112,9 @@ class Defaults(Study):
         first, second, third = MINUTES
         of_rules = [self.job(each, RULES, first, tested=False) for each in sets]
         yield stage(_OF_RULES, of_rules)
+        paces = {job.data: pace_of(rows.get(job.key)) for job in of_rules}
         asked = [
-            replace(job, trial=trial, steps=rows.get(job.key, {}).get("steps_trained"))
+            replace(job, trial=trial, pace=paces[each.name])
             for each, job in zip(sets, of_rules, strict=True)
             for trial in (changes(rows.get(job.key)) if rows else _expected(each))
         ]
@@ -132,7 +135,7 @@ class Defaults(Study):
             done = found(job for job in [*of_rules, *one] if job.data == each.name)
             singles = [row for row in done if row["trial"] != RULES]
             trials = [*best(singles, 2), combined(done)] if rows else _expected(each)[:3]
-            two += [self.job(each, trial, second) for trial in dict.fromkeys([RULES, *trials])]
+            two += [self.job(each, trial, second, paces[each.name]) for trial in dict.fromkeys([RULES, *trials])]
         yield stage(_ROUNDS[1], two)
         left: list[TrialJob] = []
         for each in firsts:
@@ -144,16 +147,19 @@ class Defaults(Study):
         yield stage(_LARGER, self._larger(longer, found(longer)) if rows else longer[: self.further])
 
         of_images = [row for row in found([*of_rules, *one]) if row["kind"] == "image"]
-        shorter = [job for minutes in MINUTES[1:] for job in self._left_out(sets, of_images, minutes, self.left_out)]
+        left_out = partial(self._left_out, self._last_images(sets), of_images, paces)
+        shorter = [job for minutes in MINUTES[1:] for job in left_out(minutes)]
         chains = [replace(job, timesteps=CHAIN) for job in shorter if job.seconds == shorter[0].seconds]
         yield stage("left out", [*shorter, *chains])
-        yield stage(f"left out, {LONG} min", self._left_out(sets, of_images, LONG, min(self.long, self.left_out)))
+        yield stage(f"left out, {LONG} min", left_out(LONG)[: self.long])
 
-    def job(self, chosen: RealSet, trial: str, minutes: float, tested: bool = True) -> TrialJob:
+    def job(
+        self, chosen: RealSet, trial: str, minutes: float, pace: Pace | None = None, tested: bool = True
+    ) -> TrialJob:
         """A training of what stands for so many minutes, in continuous time."""
         draws = TrialJob.draws if chosen.kind == "image" else 16
         seconds = seconds_of(chosen.kind, minutes, self.scale)
-        return TrialJob(chosen.name, chosen.kind, trial, seconds, tested=tested, draws=draws)
+        return TrialJob(chosen.name, chosen.kind, trial, seconds, pace=pace, tested=tested, draws=draws)
 
     def _further(self, sets: Sequence[RealSet]) -> list[RealSet]:
         """The first sets of each kind, in the order in which they are asked for."""
@@ -170,12 +176,11 @@ class Defaults(Study):
                     found.append(next(replace(job, trial=other) for job in jobs if job.data == name))
         return found
 
-    def _left_out(self, sets: Sequence[RealSet], rows: Sequence[Row], minutes: int, number: int) -> list[TrialJob]:
-        """The jobs of the last image sets, with the changes that the others choose; `rules` in a dry run."""
-        return [
-            self.job(each, name_of(ruled(rows, minutes, each.name)), minutes)
-            for each in self._last_images(sets)[:number]
-        ]
+    def _left_out(
+        self, sets: Sequence[RealSet], rows: Sequence[Row], paces: Mapping[str, Pace | None], minutes: int
+    ) -> list[TrialJob]:
+        """The jobs of these sets, with the changes that the rows of the others choose; `rules` in a dry run."""
+        return [self.job(each, name_of(ruled(rows, minutes, each.name)), minutes, paces[each.name]) for each in sets]
 
     def _last_images(self, sets: Sequence[RealSet]) -> list[RealSet]:
         """The image sets that are left out; none where there is no other that could choose."""
@@ -212,6 +217,13 @@ class Defaults(Study):
         whole = sum(seconds for *_, seconds in loads)
         last = f"all: {whole / 3600:.1f} hours at most, where the rules' own values are of the space"
         return "\n".join([*lines, f"{last}; evaluation included"])
+
+
+def pace_of(rules: Row | None) -> Pace | None:
+    """The pace of the machine by a row of what the rules choose; None where that failed or is not there."""
+    if rules is None or "failed" in rules:
+        return None
+    return Pace(rules["seconds"], rules["steps_trained"], rules["settings"][size_of(network_of(rules["kind"]))])
 
 
 def _expected(chosen: RealSet) -> list[str]:

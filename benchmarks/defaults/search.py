@@ -116,10 +116,22 @@ def every(network: str) -> Iterator[str]:
 
 
 def helpful(rows: Iterable[Row]) -> set[str]:
-    """The trials that were clearly better than what the rules choose on one set at least, as in `combined`."""
+    """The trials that were better than what the rules choose on most sets that had them, and clearly so on one.
+
+    That is by more than two standard errors, as in `combined`.
+    """
     rows = list(rows)
     rules = {row["data"]: row for row in rows if row["trial"] == RULES and "failed" not in row}
-    return {row["trial"] for row in rows if row["data"] in rules and _is_clear(row, rules[row["data"]])}
+    of_trial: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["data"] in rules and row["trial"] != RULES:
+            of_trial.setdefault(row["trial"], []).append(row)
+    return {
+        trial
+        for trial, own in of_trial.items()
+        if 2 * sum(bound(row) < bound(rules[row["data"]]) for row in own) > len(own)
+        and any(_is_clear(row, rules[row["data"]]) for row in own)
+    }
 
 
 def own_values(rows: Iterable[Row], network: str) -> dict[str, list[str]]:

@@ -89,9 +89,14 @@ def is_own(name: str, value: Any, own: Changes) -> bool:
     return bool(value == found)
 
 
+def size_of(network: str) -> str:
+    """The setting that is the size of a network."""
+    return next(name for name in SIZES if name in SPACE[network])
+
+
 def larger(trial: str, settings: Changes, network: str) -> str | None:
     """The trial with the next larger size of the space; None where there is none."""
-    name = next(name for name in SIZES if name in SPACE[network])
+    name = size_of(network)
     values = [value for value in SPACE[network][name] if value > settings[name]]
     return name_of({name: None} | changes_of(trial, network) | {name: min(values)}) if values else None
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.defaults.space import EMA, SPACE, changes_of, given, nested, network_of, searched
+from benchmarks.defaults.space import EMA, SPACE, changes_of, given, nested, network_of, searched, size_of
 from benchmarks.engine.machine import machine
 from benchmarks.engine.rows import Row
 from benchmarks.engine.study import Task
@@ -51,8 +51,17 @@ class SetJob(Task):
 
 
 @dataclass(frozen=True)
+class Pace:
+    """The pace of this machine: what the rules chose for `seconds`, a network of that `size`, made so many `steps`."""
+
+    seconds: float
+    steps: int
+    size: int
+
+
+@dataclass(frozen=True)
 class TrialJob(Task):
-    """Train a trial on a set for `seconds` of wall time, at T = `timesteps`; None: in continuous time."""
+    """Train a trial on a set for `seconds`, at T = `timesteps`; None: in continuous time."""
 
     data: str
     kind: str
@@ -60,9 +69,9 @@ class TrialJob(Task):
     """The name of what it changes of what the rules choose; `rules` for nothing."""
     seconds: float
     timesteps: int | None = None
-    steps: int | None = None
-    """Of what the rules choose, in this time: the trial makes as many as take as long, by steps timed in turns. None:
-    as many as `seconds` hold."""
+    pace: Pace | None = None
+    """By which the trial makes as many steps as `seconds` hold, by its step and that of the pace timed in turns: so a
+    machine that is slower an hour later, or busy, changes nothing. None: as many as fit into `seconds` on the clock."""
     tested: bool = True
     """Whether it is evaluated on test too, and not on validation alone."""
     seed: int = 0
@@ -147,38 +156,42 @@ def configuration(job: TrialJob, data: DataSet) -> tuple[Config, int]:
     the search space are held, though with a smaller batch the rules would choose a larger network. Warm-up, dropout,
     the average and the calendar are what they choose for the number of steps that this makes.
     """
-    network, facts, changes = network_of(job.kind), facts_of(data), _changes(job)
+    network, facts, changes, pace = network_of(job.kind), facts_of(data), _changes(job), job.pace
 
-    def plan(values: Mapping[str, Any], **budget: Any) -> tuple[Config, Choice]:
+    def plan(values: Mapping[str, Any], timesteps: int | None, **budget: Any) -> tuple[Config, Choice]:
         # The rules know a table by the names of its columns, which the files of the sets do not have.
         given = {"predictor_options.network": network, **values}
-        about_run = {"timesteps": job.timesteps, "seed": job.seed} | budget
+        about_run = {"timesteps": timesteps, "seed": job.seed} | budget
         with tempfile.TemporaryDirectory() as folder:
             made = planned(Settled(nested(given) | about_run), data, Path(folder) / "new")
         assert made.choice is not None  # nothing is a recipe's
         return made.config, made.choice
 
-    config, choice = plan({}, max_seconds=job.seconds)
-    if changes:
-        held = {name: choice.values[name] for name in (*SPACE[network], *_WAYS) if name in choice.values}
-        values = held | given(changes, facts, job.timesteps)
-        if job.steps is None:
-            config, choice = plan(values, max_seconds=job.seconds)
-        else:
-            trial, _ = plan(values, max_steps=job.steps)
-            config, choice = plan(values, max_steps=max(1, round(job.steps / cost_ratio(config, trial, data))))
+    size = {} if pace is None else {size_of(network): pace.size}
+    is_as_long = pace is not None and pace.seconds == job.seconds
+    config, choice = plan(size if is_as_long else {}, job.timesteps, max_seconds=job.seconds)
+    held = {name: choice.values[name] for name in (*SPACE[network], *_WAYS) if name in choice.values}
+    values = (size if is_as_long else {}) | held | given(changes, facts, job.timesteps)
+    if pace is not None:
+        whole = pace.steps * job.seconds / pace.seconds
+        before, _ = plan(size, None, max_seconds=pace.seconds)
+        after, _ = plan(values, job.timesteps, max_steps=max(1, round(whole)))
+        steps = max(1, round(whole / cost_ratio(before, after, data)))
+        config, choice = plan(values, job.timesteps, max_steps=steps)
+    elif changes:
+        config, choice = plan(values, job.timesteps, max_seconds=job.seconds)
     config = replace(config, log_every=_NEVER, save_every=_NEVER)
     if EMA in changes:
         config = replace(config, ema_decay=max(0.0, 1 - 1 / (changes[EMA] * choice.steps)))
     return config, choice.steps
 
 
-def cost_ratio(rules: Config, trial: Config, data: DataSet) -> float:
-    """The time of a step of a trial by that of the rules, timed in turns; 1 where no setting that matters differs.
+def cost_ratio(before: Config, after: Config, data: DataSet) -> float:
+    """The time of a step of `after` by that of `before`, timed in turns; 1 where no setting that matters differs.
 
     The ends of gamma cost nothing.
     """
-    if same_pace(rules, replace(trial, schedule_options=rules.schedule_options)):
+    if same_pace(before, replace(after, schedule_options=before.schedule_options)):
         return 1.0
-    turns = [(measure(rules, data), measure(trial, data)) for _ in range(_TURNS)]
+    turns = [(measure(before, data), measure(after, data)) for _ in range(_TURNS)]
     return median(after / before for before, after in turns)

@@ -7,7 +7,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class Stage:
                 if isinstance(outcome, Trouble):
                     print(f"benchmarks: no result for {job.key}: {outcome.reason}", file=sys.stderr)
                 else:
-                    rows.add({"key": job.key} | vars(job) | outcome)
+                    rows.add({"key": job.key} | asdict(job) | outcome)
                 done += job.weight
                 minutes = (time.monotonic() - began) * (whole / done - 1) / 60
                 bar.update(done / whole, f"{number}/{len(left)}, {minutes:.0f} min left")

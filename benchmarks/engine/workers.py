@@ -42,7 +42,7 @@ class Workers:
 
     def __exit__(self, *error: Any) -> None:
         for pool in list(self.pools.values()):
-            pool.shutdown(kill_workers=True)  # now, whatever it is doing
+            _end(pool)
 
     def map(self, function: Function[Task], jobs: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
         """Each job and its outcome, as they come."""
@@ -82,11 +82,22 @@ def in_new_process(function: Callable[..., dict[str, Any]], *arguments: Any) -> 
     except BrokenProcessPool as error:
         raise ProcessEnded(_of_the_end(error)) from error
     finally:
-        pool.shutdown(kill_workers=True)
+        _end(pool)
 
 
 class ProcessEnded(RuntimeError):
     """A process ended before it had a result."""
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """End the processes of a pool now, whatever they are doing."""
+    pids = list(pool._processes)
+    try:
+        pool.shutdown(kill_workers=True)
+    except RuntimeError:  # it was interrupted before the thread that looks after them had started
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def _of_the_end(error: BrokenProcessPool) -> str:

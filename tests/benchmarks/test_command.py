@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from joblib.externals.loky import process_executor
 from small import PLAN
 
 from benchmarks import pays
@@ -19,6 +21,7 @@ from benchmarks.engine.plan import measurements
 from benchmarks.engine.rows import read_rows
 from benchmarks.engine.tables import done
 from benchmarks.engine.training import configuration, execute
+from benchmarks.engine.workers import in_new_process
 from ndm.data import load
 from ndm.training.trainer import Trainer
 
@@ -174,6 +177,18 @@ def test_one_that_is_told_to_end_leaves_no_worker_behind(tmp_path):
     finally:
         process.kill()
     assert workers and not [pid for pid in workers if stat(pid)[0] not in ("Z", "gone")]
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="processes are listed in /proc")
+def test_an_interruption_while_a_worker_starts_is_that_and_leaves_none(monkeypatch):
+    def interrupted(thread):
+        assert workers_of(os.getpid())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(process_executor._ExecutorManagerThread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        in_new_process(os.getpid)
+    assert not [pid for pid in workers_of(os.getpid()) if stat(pid)[0] not in ("Z", "gone")]
 
 
 def workers_of(parent: int) -> list[int]:

@@ -22,6 +22,7 @@ Report = tuple[Sequence[str], Mapping[str, bytes]]
 _BULK = ("config", "per_example")  # what no table or figure is made from
 
 
+@dataclass(frozen=True)
 class Task:
     """For dataclasses of plain data: the work that becomes one row."""
 

@@ -1,8 +1,8 @@
 """Defaults that fit: a search on real data for networks, sizes and rates, which the rules of `ndm train` are made by.
 
 Trial `rules` is what the rules choose for a set; every other trial has one of its settings changed to another value of
-a written space (`space`). All are trained for a minute on the first sets, and those that were better than the rules on
-most of them, and clearly on one, on all others too. On the first sets what the rules choose, the best two changes, and
+a written space (`space`). All are trained for a minute on the first image sets and on all tables, whose minute is
+shorter, and those that were better than the rules on most of these images, and clearly on one, on all other images. On the first sets what the rules choose, the best two changes, and
 all changes together that are clearly better are trained for two minutes, and the best two of these for ten; of images
 also the best of them with a larger network. Each training is a new one from the start, as its learning rate decays over
 its budget, and it has all cores. Validation decides; test is evaluated from the second budget on, and decides nothing.
@@ -67,7 +67,7 @@ class Defaults(Study):
     made_only: bool = False
     """make the sets, say what they are and what codecs take for them, and train nothing"""
     further: int = 3
-    """sets of each kind, the first, on which all trials are trained, and those that win for longer than a minute"""
+    """sets of each kind, the first, that are trained for longer than a minute; of images all trials on these alone"""
     left_out: int = 3
     """image sets that are left out, and trained with what the others choose"""
     long: int = 2
@@ -119,12 +119,12 @@ class Defaults(Study):
             for trial in (changes(rows.get(job.key)) if rows else _expected(each))
         ]
         firsts = self._further(sets)
-        names = [each.name for each in firsts]
+        names = [each.name for each in sets if each in firsts or each.kind == "table"]
         one = [job for job in asked if job.data in names]
         yield stage(_ROUNDS[0], one)
         done = found([*of_rules, *one])
-        go_on = {network: helpful(row for row in done if network_of(row["kind"]) == network) for network in SPACE}
-        others = [job for job in asked if job.data not in names and job.trial in go_on[network_of(job.kind)]]
+        go_on = helpful(row for row in done if row["kind"] == "image")
+        others = [job for job in asked if job.data not in names and job.trial in go_on]
         if not rows:  # a third of them, say
             others = [job for job in asked if job.data not in names][::3]
         yield stage(_OTHERS, others)

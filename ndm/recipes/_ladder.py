@@ -103,7 +103,7 @@ VALIDATIONS, VALIDATED = (5, 20), (32, 256)  # the fewest and the most in a run,
 BETWEEN = (20, 10_000)  # steps between two of them, the fewest and the most
 GAMMA = {32: (-8.0, 6.0), 64: (-10.0, 6.0), 256: (-12.5, 5.0)}  # the ends for up to so many levels
 GAMMA_OF_REAL = (-10.0, 6.0)
-PARAMETERISATIONS = {32: "categorical", 256: "discrete_gaussian"}  # for up to so many levels
+PARAMETERISATIONS = {32: "categorical", 256: "discrete_gaussian"}  # for up to so many levels that occur
 FASTER, HOPELESS = 0.9, 3.0  # of the time of a step: from here another way is better, or is not tried on larger rungs
 EXPECTED: dict[float, float | None] = {120.0: None, 600.0: None, 3600.0: None}  # bits by WebP's, after so many seconds
 

@@ -246,8 +246,9 @@ def _of_rung(facts: Facts, settled: Settled, rung: Rung, why: str = "") -> Itera
     yield "schedule_options.gamma_min", Chosen(ends[0], of)
     yield "schedule_options.gamma_max", Chosen(ends[1], of)
     if levels is not None and _takes_parameterisation(settled):
-        form = next(form for most, form in table.PARAMETERISATIONS.items() if levels <= most)
-        yield "predictor_options.parameterisation", Chosen(form, of)
+        used = facts.levels_used or levels
+        form = next(form for most, form in table.PARAMETERISATIONS.items() if used <= most)
+        yield "predictor_options.parameterisation", Chosen(form, f"{of}, {used} of which occur")
 
 
 def _of_length(found: Choice, settled: Settled, rung: Rung) -> Iterator[tuple[str, Chosen]]:

@@ -222,17 +222,19 @@ def test_events_without_neighbours_or_with_few_have_an_mlp_on_one_thread(facts):
 
 
 @pytest.mark.parametrize(
-    ("levels", "parameterisation", "ends"),
+    ("levels", "used", "parameterisation", "ends"),
     [
-        (2, "categorical", (-8, 6)),
-        (32, "categorical", (-8, 6)),
-        (33, "discrete_gaussian", (-10, 6)),
-        (65, "discrete_gaussian", (-12.5, 5)),
-        (None, None, (-10, 6)),
+        (2, 2, "categorical", (-8, 6)),
+        (32, 32, "categorical", (-8, 6)),
+        (33, 33, "discrete_gaussian", (-10, 6)),
+        (65, 65, "discrete_gaussian", (-12.5, 5)),
+        (256, 32, "categorical", (-12.5, 5)),
+        (256, 33, "discrete_gaussian", (-12.5, 5)),
+        (None, None, None, (-10, 6)),
     ],
 )
-def test_levels_choose_the_parameterisation_and_the_ends_of_gamma(levels, parameterisation, ends):
-    values = chosen(replace(IMAGES, num_levels=levels), max_steps=10).values
+def test_levels_choose_the_parameterisation_and_the_ends_of_gamma(levels, used, parameterisation, ends):
+    values = chosen(replace(IMAGES, num_levels=levels, levels_used=used), max_steps=10).values
     assert values.get("predictor_options.parameterisation") == parameterisation
     assert (values["schedule_options.gamma_min"], values["schedule_options.gamma_max"]) == ends
 

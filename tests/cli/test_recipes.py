@@ -19,11 +19,10 @@ OF_IMAGES = (
     "celeba_hq_256",
     "cifar10",
     "digits",
-    "fashion_mnist",
-    "fashion_mnist_16",
     "imagenet32",
     "imagenet64",
     "mnist",
+    "small_unet",
 )
 SMALL = {"points.npz": (TINY_MLP, "width=8 depth=1"), "images.npz": (TINY_UNET, "channels=8 multipliers=[1,2]")}
 

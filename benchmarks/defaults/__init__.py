@@ -2,10 +2,11 @@
 
 Trial `rules` is what the rules choose for a set; every other trial has one of its settings changed to another value of
 a written space (`space`). All are trained for a minute on the first image sets and on all tables, whose minute is
-shorter, and those that were better than the rules on most of these images, and clearly on one, on all other images. On the first sets what the rules choose, the best two changes, and
-all changes together that are clearly better are trained for two minutes, and the best two of these for ten; of images
-also the best of them with a larger network. Each training is a new one from the start, as its learning rate decays over
-its budget, and it has all cores. Validation decides; test is evaluated from the second budget on, and decides nothing.
+shorter, and those that were better than the rules on most of these images, and clearly on one, on all other images. On
+the first sets what the rules choose, the best two changes, and all changes together that are clearly better are trained
+for two minutes, and the best two of these for ten; of images also the best of them with a larger network. Each training
+is a new one from the start, as its learning rate decays over its budget, and it has all cores. Validation decides; test
+is evaluated from the second budget on, and decides nothing.
 
 The rules get a minute on the clock. All other budgets are numbers of steps: as many as they would hold at that pace, by
 steps of both timed in turns (`trials.Pace`).

@@ -254,7 +254,7 @@ def budget(words: str) -> dict[str, Any]:
     number = float(found["number"]) if found else 0.0
     is_whole = found is not None and (found["unit"] != "steps" or number.is_integer())
     if found is None or not 0 < number < math.inf or not is_whole:
-        raise InputError(f"a budget of {words!r}", "a length such as 90s, 10m, 2h, 1d or 5000steps")
+        raise InputError(f"a budget of {words!r}", "a length above 0, such as 90s, 10m, 2h, 1d or 5000steps")
     if found["unit"] == "steps":
         return {"max_steps": int(number)}
     return {"max_seconds": number * _SECONDS[found["unit"]]}

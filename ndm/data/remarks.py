@@ -76,10 +76,10 @@ def _of_images(x: Examples) -> list[str]:
     blank, same, first = 0, True, x[0]
     for _, part in chunks(x):
         same = same and bool((part == first).all())
-        blank += int((part.min((1, 2, 3)) == part.max((1, 2, 3))).sum())
+        blank += int((part.min((2, 3)) == part.max((2, 3))).all(1).sum())
     if same:
         return ["all images of train are the same"]
-    return [f"{blank:,} of {len(x):,} images of train are of one value throughout"] * bool(blank)
+    return [f"{blank:,} of {len(x):,} images of train are of one colour throughout"] * bool(blank)
 
 
 def _whole(

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ndm.evaluation.kept import of_other_weights, of_the_model
 from ndm.evaluation.neighbours import in_words, neighbours
 from ndm.evaluation.progress import TIMES, paths, rows_of_classes
 from ndm.evaluation.samples import draw
+from ndm.evaluation.yardsticks import bound_at, there
 from ndm.runs.metrics import read_metrics
 from ndm.runs.run import Run, open_run
 
@@ -45,8 +47,7 @@ _CAPTIONS = {
     "times": "Where on t the bound is",
 }
 _REMARKS = {
-    "training": "Of training data by weights that are not averaged, with dropout; of validation data, where it was "
-    "validated, by averaged weights.",
+    "training": "Of training data by weights that are not averaged{dropout}; of validation data by averaged weights.",
     "times": "The diffusion term of training data, in the later half of training.",
 }
 _CODECS = {
@@ -82,7 +83,8 @@ def page(
         f"<p>{run.progress['step']:,} steps, {run.progress['examples']:,} examples, "
         f"{run.progress['seconds']:.0f} s of training, seed {run.config['seed']}.</p>",
     ]
-    parts += _evaluated(evaluation, stale)
+    parts += _evaluated(evaluation, stale, f"ndm evaluate {shlex.quote(str(run.folder))}")
+    parts += _validated(run)
     if compressed:
         parts += ["<h2>What lossless codecs take for test examples</h2>", _rows(compressed)]
     for each, content in pictures.items():
@@ -118,11 +120,25 @@ def _rows(rows: Sequence[tuple[str, str]]) -> str:
     )
 
 
-def _evaluated(evaluation: dict[str, Any] | None, stale: str | None) -> list[str]:
+def _evaluated(evaluation: dict[str, Any] | None, stale: str | None, command: str) -> list[str]:
+    command = f"<code>{html.escape(command)}</code>"
     if evaluation is None:
-        return ["<p>Not evaluated yet: <code>ndm evaluate RUN</code>.</p>"]
-    again = f"<p><b>An evaluation {stale}:</b> <code>ndm evaluate RUN</code> again.</p>"
+        return [f"<p>Not evaluated yet: {command} does so, on test.</p>"]
+    again = f"<p><b>An evaluation {stale}:</b> {command} again.</p>"
     return [again] * (stale is not None) + [_table(evaluation)]
+
+
+def _validated(run: Run) -> list[str]:
+    """The bound at the end of training beside yardsticks, where it was compared with them."""
+    found = there(run.folder)
+    value = None if found is None else bound_at(found, run.progress["step"])
+    if found is None or value is None:
+        return []
+    entries = {"this model": value} | found["yardsticks"]
+    rows = [(name, f"{entry:.4f}") for name, entry in sorted(entries.items(), key=lambda each: each[1])]
+    rows += [(name, f"not measured ({why})") for name, why in found["absent"].items()]
+    about = f"validation, {found['num_examples']:,} examples, at the end of training"
+    return [_rows([(about, found["unit"]), *rows])]
 
 
 def _table(evaluation: dict[str, Any]) -> str:
@@ -202,6 +218,8 @@ def _write(
     pictures["neighbours"] = drawing.neighbours(near)
     pictures |= _paths(run, data, drawing)
     if lines := read_metrics(run.folder / "metrics.jsonl"):
+        last = bound_at(there(run.folder) or {}, lines[-1]["step"])
+        lines[-1] = lines[-1] | ({} if last is None else {"validation": last})
         pictures["training"] = training_curve(lines)
         if (times := bound_over_time(lines, in_unit(1.0, run))) is not None:
             pictures["times"] = times
@@ -212,7 +230,9 @@ def _write(
         write_atomically(written[name], content)
     found = of_the_model(run)
     stale = None if found is None else of_other_weights(run, found)
-    remarks = _REMARKS | {"neighbours": in_words(near, len(data.train))}
+    dropout = ", with dropout" if any(getattr(part, "p", 0.0) for part in run.model.modules()) else ""
+    remarks = {name: words.format(dropout=dropout) for name, words in _REMARKS.items()}
+    remarks |= {"neighbours": in_words(near, len(data.train))}
     whole = page(run, found, stale, pictures, _compressed(data), remarks)
     write_atomically(written["index"], whole.encode())
     return written

@@ -23,7 +23,7 @@ def measured(run: Path, data: DataSet, limit: int) -> dict[str, Any]:
     by name), seconds.
     """
     about = {"data": data.name, "fingerprint": data.fingerprint(), "split": _SPLIT, "limit": limit, "unit": unit(data)}
-    found = _there(run)
+    found = there(run)
     if found is not None and all(found.get(name) == value for name, value in about.items()):
         return found
     began = time.monotonic()
@@ -52,6 +52,15 @@ def bound_at(found: dict[str, Any], step: int) -> float | None:
     return value
 
 
+def summary(found: dict[str, Any], value: float) -> str:
+    """Say in one line what the model takes of the validation examples, and what the yardsticks take."""
+    others = sorted(found["yardsticks"].items(), key=lambda each: each[1])
+    listed = "".join(f", {name} {number:.3f}" for name, number in others)
+    return (
+        f"{value:.3f} {found['unit']} for {found['num_examples']:,} validation examples{';' * bool(others)}{listed[1:]}"
+    )
+
+
 def verdict(found: dict[str, Any], value: float) -> str | None:
     """Say in one line which yardsticks are better than the model's bound `value`; None where none is."""
     better = {name: number for name, number in found["yardsticks"].items() if not value <= number}
@@ -63,12 +72,12 @@ def verdict(found: dict[str, Any], value: float) -> str | None:
     absent = "".join(f"; {name} is not measured ({why})" for name, why in found["absent"].items())
     return (
         f"the model takes {value:.3f} {found['unit']} for {found['num_examples']:,} validation examples, more than "
-        f"{words}{', codecs on the first ' + format(found['num_coded'], ',') if some else ''}: train longer, or a "
-        f"smaller network, whose steps are faster{absent}"
+        f"{words}{', codecs on the first ' + format(found['num_coded'], ',') if some else ''}: train longer (a "
+        f"longer --budget goes on), or a smaller network, whose steps are faster (another --run){absent}"
     )
 
 
-def _there(run: Path) -> dict[str, Any] | None:
+def there(run: Path) -> dict[str, Any] | None:
     """What RUN/yardsticks.json holds; None where it is absent or was not written by `keep`."""
     path = run / FILE
     try:

@@ -107,7 +107,9 @@ class Run:
 
 
 def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest", allow: Sequence[str] = ()) -> Run:
-    """Open a run, its latest checkpoint or the best by validation verified.
+    """Open a run, its latest checkpoint or the best by validation verified; torch gets the threads that it trained on.
+
+    More of them wait for each other where operations are small, or where other programs hold the cores.
 
     `allow` are modules outside of ndm that may be imported for its parts, as in `NeuralDiffusion.from_pretrained`.
 
@@ -123,6 +125,8 @@ def open_run(folder: Path, checkpoint: Literal["latest", "best"] = "latest", all
         elif left := left_of_checkpoints(folder):
             kind = f"checkpoint any more (its {left} is there)"
         raise InputError(f"{folder}, which has no {kind}", "a run that has been trained")
+    if config.get("threads") is not None:
+        torch.set_num_threads(config["threads"])
     device = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
     digest = weights_digest(found)
     model = NeuralDiffusion.from_pretrained(found / "model", map_location=device, digest=digest, allow=allow)

@@ -1,6 +1,6 @@
 """What a training is made of: settled settings, and what is chosen for the rest when its run is started."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,12 @@ class Plan:
         ]
 
 
-def planned(settled: Settled, data: DataSet, run: Path) -> Plan:
+def planned(settled: Settled, data: DataSet, run: Path, measures: Callable[[], None] | None = None) -> Plan:
     """The configuration of a training on `data` in the folder `run`: what is settled, and what is chosen for the rest.
 
     Only a run that is new is chosen for. One that goes on has from its config.yaml what was chosen then: on another
-    machine a step takes another time. The first of several processes chooses for all.
+    machine a step takes another time. The first of several processes chooses for all, and calls `measures` before the
+    first step that it has to measure, which takes some seconds.
 
     Raises:
         InputError: for a setting that cannot be, and a budget of time that is too short for the smallest network.
@@ -58,15 +59,20 @@ def planned(settled: Settled, data: DataSet, run: Path) -> Plan:
     if (kept := processes.by_first(lambda: _kept(run))) is not None:
         by_default = {} if any(settled.get(limit) for limit in BUDGET) else {"max_seconds": SECONDS}
         return Plan(_named(settled.config(kept | by_default), kept), None)
-    choice = processes.by_first(lambda: _chosen(settled, data, processes.number))
+    choice = processes.by_first(lambda: _chosen(settled, data, processes.number, measures))
     return Plan(_named(settled.config(choice.values), choice.values), choice)
 
 
-def _chosen(settled: Settled, data: DataSet, number: int) -> Choice:
+def _chosen(settled: Settled, data: DataSet, number: int, measures: Callable[[], None] | None) -> Choice:
     facts = facts_of(data, settled.options("predictor").get("axes"))
+    to_call = [] if measures is None else [measures]
 
     def seconds(rung: Rung) -> float:
-        return seconds_per_step(measured(facts, settled, rung), data, number)
+        return seconds_per_step(measured(facts, settled, rung), data, number, begin)
+
+    def begin() -> None:
+        while to_call:
+            to_call.pop()()
 
     return choose(facts, settled, seconds, ways(), shares=number * settled.get("accumulate", 1))
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -33,6 +34,7 @@ from ndm.training.start import new_model
 _WARM_UPS, _TIMED = 2, 6  # steps
 _SLOW, _VERY_SLOW = 0.4, 5.0  # seconds, after which no further step is timed; in which the first has no warm-up left
 _MOST_KEPT = 1000  # paces
+_FAR = 1.5  # the factor from which a forecast has failed
 _MATTERS = (  # to the time of a step
     *("schedule", "schedule_options", "transform", "transform_options", "predictor", "predictor_options"),
     *("volatility", "volatility_options", "reverse_step", "timesteps", "kinetic_weight", "condition"),
@@ -118,8 +120,8 @@ def same_pace(one: Config, other: Config) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in (*_MATTERS, "threads"))
 
 
-def seconds_per_step(config: Config, data: DataSet, number: int = 1) -> float:
-    """The seconds of a step as `measure` finds them, or as it has found them before on this machine.
+def seconds_per_step(config: Config, data: DataSet, number: int = 1, begin: Callable[[], None] = lambda: None) -> float:
+    """The seconds of a step as `measure` finds them, after begin(), or as it has found them before on this machine.
 
     They are kept in the user's folder of caches. One that cannot be read or written is no hindrance: they are then
     measured again the next time.
@@ -127,9 +129,25 @@ def seconds_per_step(config: Config, data: DataSet, number: int = 1) -> float:
     key = _key(config, data, number)
     found = _kept().get(key)
     if found is None:
+        begin()
         found = measure(config, data, number)
         _keep(key, found)
     return found
+
+
+def forecast_failed(expected: float, taken: float) -> str | None:
+    """Say that a step took far more or fewer seconds than were expected, and forget all that are kept: they may be old.
+
+    None where it did not, up to a factor of 1.5.
+    """
+    if 1 / _FAR < taken / expected < _FAR:
+        return None
+    with contextlib.suppress(OSError, RuntimeError):
+        _path().unlink(missing_ok=True)
+    return (
+        f"a step took {1e3 * taken:.3g} ms where {1e3 * expected:.3g} ms had been measured, as if other programs had "
+        "been busy then or now: the next training measures anew"
+    )
 
 
 def ways() -> dict[str, list[Any]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from calling import TINY_MLP, ndm
+from calling import TINY_MLP, ndm, write_data
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +41,7 @@ def test_other_words_are_refused(words) -> None:
     "words", ["", "10", "m", "0m", "-1m", "2 m", "2min", "1.5steps", "1e3s", "inf", "٣m", "9" * 400 + "s"]
 )
 def test_lengths_that_are_none(words) -> None:
-    with pytest.raises(InputError, match="a length such as 90s, 10m, 2h, 1d or 5000steps"):
+    with pytest.raises(InputError, match="a length above 0, such as 90s, 10m, 2h, 1d or 5000steps"):
         budget(words)
 
 
@@ -55,7 +55,7 @@ def test_the_command_takes_it_in_place_of_the_recipes(empty) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--budget soon", "got a budget of 'soon'; expected a length such as 90s, 10m, 2h, 1d or 5000steps"),
+        ("--budget soon", "got a budget of 'soon'; expected a length above 0, such as 90s, 10m, 2h, 1d or 5000steps"),
         (
             "--budget 5steps --max-seconds 3",
             "got --budget 5steps and --max-seconds; expected one of them; leave one out",
@@ -66,3 +66,16 @@ def test_wrong_budgets_are_one_line(empty, words, said) -> None:
     result = ndm(f"train moons --run run {words}")
     assert result.code == 2 and result.err.startswith(f"ndm: error: {said}") and result.err.count("\n") == 1
     assert not Path("run").exists()
+
+
+def test_a_budget_that_is_spent_is_said(empty):
+    write_data(empty)
+    words = f"train points.npz --run run --threads 1 {TINY_MLP}"
+
+    def resuming(budget: str) -> str:
+        (line,) = [line for line in ndm(f"{words} --budget {budget}").out.splitlines() if line.startswith("resuming")]
+        return line
+
+    assert ndm(f"{words} --budget 0.2s").code == 0
+    assert resuming("0.1s").endswith("; its budget is spent, and a longer --budget would go on")
+    assert resuming("0.6s").endswith(" s of training so far)")

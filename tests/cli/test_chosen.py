@@ -28,7 +28,8 @@ def measures(monkeypatch) -> list:
     """What is measured; a step takes a time that grows with the size of the network."""
     found: list = []
 
-    def measured(config, data, number):
+    def measured(config, data, number, begin):
+        begin()
         found.append(config)
         options = config.predictor_options
         return 1e-7 * options.get("channels", options.get("width", 16)) ** 2
@@ -195,7 +196,7 @@ def test_what_comes_from_a_source_is_not_chosen(workplace, never):
 
 FIRST_CHOOSES = """
 import os, sys, ndm.cli, ndm.training.defaults as defaults
-def seconds(config, data, number):
+def seconds(config, data, number, begin):
     assert os.environ["RANK"] == "0" and number == 2
     return 2e-4 * config.predictor_options["width"] / 64
 defaults.seconds_per_step = seconds

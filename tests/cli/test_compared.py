@@ -37,7 +37,7 @@ def test_a_model_worse_than_codecs_says_so_in_one_line_and_keeps_the_numbers(wor
         assert (f"{name} ({value:.3f})" in line) == (value < found["model"]["nelbo"])
 
 
-def test_a_model_better_than_all_says_nothing(workplace):
+def test_a_model_better_than_all_is_said_beside_them(workplace):
     """Half of the dimension's values lie at -1 and half at 1: a Gaussian does badly."""
     rng = np.random.default_rng(0)
     np.savez("two.npz", x=(rng.choice([-1, 1], (2000, 1)) + 0.02 * rng.normal(size=(2000, 1))).astype(np.float32))
@@ -46,6 +46,16 @@ def test_a_model_better_than_all_says_nothing(workplace):
     assert result.code == 0 and warnings(result.out) == []
     found = kept("new")
     assert found["model"]["nelbo"] < found["yardsticks"]["independent dimensions"] and found["unit"] == "nats"
+    others = [f"{name} {value:.3f}" for name, value in sorted(found["yardsticks"].items(), key=lambda each: each[1])]
+    number = found["num_examples"]
+    said = f"{found['model']['nelbo']:.3f} nats for {number} validation examples; {', '.join(others)}"
+    assert result.out.splitlines()[-2] == said
+    # The page has the same before an evaluation, whose command it gives.
+    assert ndm("report new --steps 2").code == 0
+    page = Path("new/report/index.html").read_text()
+    assert "<td>this model</td>" in page and f"validation, {number} examples, at the end of training" in page
+    assert f"<td>{found['yardsticks']['independent dimensions']:.4f}</td>" in page
+    assert "<code>ndm evaluate new</code>" in page and "with dropout" not in page
 
 
 def test_sound_is_compared_with_flac_or_it_is_said_why_not(workplace, monkeypatch):

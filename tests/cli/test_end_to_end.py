@@ -11,6 +11,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
+import torch
 import yaml
 from calling import TINY_MLP, TINY_UNET, content, ndm, write_data, written
 
@@ -342,3 +343,16 @@ def test_the_list_of_data_names_all(empty):
     result = ndm("data list")
     assert result.code == 0
     assert all(name in result.out for name in data.names()) and ".npz" in result.out
+
+
+def test_what_opens_a_run_has_the_threads_that_it_trained_on(workplace):
+    """More of them waited for each other: nine samples of signals took ten times as long."""
+    before = torch.get_num_threads()
+    try:
+        for threads in (2, 1):
+            assert ndm(f"train points.npz --run of{threads} --max-steps 1 --threads {threads} {TINY_MLP}").code == 0
+        for threads in (2, 1):
+            assert ndm(f"sample of{threads} --num 2 --steps 2 --out {threads}.npz").code == 0
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)

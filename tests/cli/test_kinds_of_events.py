@@ -19,6 +19,7 @@ from ndm import data
 from ndm.data.codecs import level_bits
 from ndm.data.event import event_of
 from ndm.evaluation import outputs
+from ndm.evaluation.figures import drawing_of
 from ndm.evaluation.neighbours import neighbours
 from ndm.runs.run import open_run
 
@@ -273,3 +274,13 @@ def test_a_rate_that_is_none_is_refused(here, rate):
     np.savez(here / "x.npz", x=np.zeros((20, 32), np.float32), rate=np.array(rate))
     result = ndm(f"data check {here}/x.npz")
     assert result.code == 2 and "rate" in result.err and "samples a second" in result.err
+
+
+def test_samples_beyond_the_data_are_within_the_axes():
+    """Their tops were cut off, and nothing said so."""
+    data = np.random.default_rng(0).uniform(0, 1, (50, 16))
+    drawing = drawing_of(event_of((16,), None, ()), data)
+    low, high = drawing._ends(np.array([[-3.0] * 8 + [7.0] * 8]))
+    assert low < -3 and high > 7
+    low, high = drawing._ends(data[:1])
+    assert -0.2 < low < 0.01 and 0.99 < high < 1.2

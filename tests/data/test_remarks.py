@@ -121,7 +121,7 @@ def test_images_that_show_nothing():
     images = RNG.randint(0, 256, (20, 1, 4, 4)).astype(np.uint8)
     assert remarks(images) == ()
     images[3:5] = 7
-    assert remarks(images) == ("2 of 20 images of train are of one value throughout",)
+    assert remarks(images) == ("2 of 20 images of train are of one colour throughout",)
     assert remarks(images[:1].repeat(9, 0)) == ("all images of train are the same",)
     (note,) = said(images / 255)
     assert "dimensions [0, 0, 0], [0, 0, 1], [0, 0, 2] and 13 more hold values" in note and "as uint8" in note

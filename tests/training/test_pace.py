@@ -13,7 +13,7 @@ from ndm.config import Config
 from ndm.data import DataSet
 from ndm.training import pace
 from ndm.training.build import build_model
-from ndm.training.pace import TrialStep, measure, seconds_per_step
+from ndm.training.pace import TrialStep, forecast_failed, measure, seconds_per_step
 
 
 @pytest.fixture
@@ -86,6 +86,23 @@ def test_slow_steps_are_few_and_fast_steps_have_a_median(monkeypatch):
 
 def other(config: Config = POINTS, data: DataSet | None = None, number: int = 1) -> tuple[Config, DataSet, int]:
     return config, data or points(), number
+
+
+def test_what_is_measured_is_announced(cache, measured):
+    said: list[str] = []
+    for _ in range(2):
+        seconds_per_step(*other(), lambda: said.append("measuring"))
+    assert said == ["measuring"]
+
+
+@pytest.mark.parametrize(("taken", "holds"), [(0.125, True), (0.18, True), (0.19, False), (0.09, True), (0.08, False)])
+def test_a_forecast_that_failed_is_said_and_forgotten(cache, measured, taken, holds):
+    seconds_per_step(*other())
+    said = forecast_failed(0.125, taken)
+    assert cache.exists() is (said is None) is holds
+    assert said is None or f"a step took {1e3 * taken:.3g} ms where 125 ms had been measured" in said
+    seconds_per_step(*other())
+    assert len(measured) == 1 + (not holds)
 
 
 def test_what_was_measured_is_not_measured_again(cache, measured):

@@ -17,6 +17,7 @@ from ndm.runs.checkpoint import saved_step
 from ndm.training.choices import check_choices
 from ndm.training.defaults import Plan, planned
 from ndm.training.dry_run import dry_run
+from ndm.training.pace import forecast_failed
 from ndm.training.source import settings_from
 from ndm.training.trainer import Trainer
 
@@ -32,7 +33,11 @@ def run(told: Train) -> int:
     source = source_of(told.data)
     if Path(source).is_dir() and folder.resolve().is_relative_to(source):  # the next start would read it
         raise InputError(f"the run folder {folder} within the data {source}", "one beside them", "say --run FOLDER")
-    plan = planned(settle(told.recipe, data, given, begun), data, folder)
+    status = Console(stderr=True).status("measuring the time of a step on this machine")
+    try:
+        plan = planned(settle(told.recipe, data, given, begun), data, folder, status.start)
+    finally:
+        status.stop()
     if told.dry_run:
         dry_run(plan, data, Console())
         say_notes(data.name, data.notes)
@@ -62,7 +67,8 @@ def _train(plan: Plan, data: DataSet, folder: Path, source: str) -> int:
     with trainer.processes:
         say = print if trainer.processes.is_main else lambda _: None
         if trainer.step:
-            say(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far)")
+            spent = "; its budget is spent, and a longer --budget would go on" if trainer.fraction >= 1 else ""
+            say(f"resuming {folder} at step {trainer.step} ({trainer.seconds:.0f} s of training so far){spent}")
         elif (folder / "metrics.jsonl").exists():
             say(f"{folder} was stopped before its first checkpoint: it begins again, metrics.jsonl as well")
         about = [] if trainer.step else plan.lines(sum(p.numel() for p in trainer.parameters), data)
@@ -71,14 +77,17 @@ def _train(plan: Plan, data: DataSet, folder: Path, source: str) -> int:
         if not trainer.fit():
             say(f"stopped and saved at step {trainer.step}: the same command resumes")
             return 1
-        if (worse := _worse(trainer)) is not None:
-            say(f"warning: {worse}")
+        say(_verdict(trainer))
+        if (expected := plan.choice and plan.choice.seconds) and trainer.step:
+            taken = trainer.seconds / trainer.step
+            if (wrong := trainer.processes.by_first(lambda: forecast_failed(expected, taken))) is not None:
+                say(wrong)
         say(f"trained for {trainer.step} steps, {trainer.seconds:.0f} s; next: ndm evaluate {folder}")
     return 0
 
 
-def _worse(trainer: Trainer) -> str | None:
-    """Say why the trained model is worse than yardsticks, which are kept with its bound; None where it is not."""
+def _verdict(trainer: Trainer) -> str:
+    """Say what the trained model takes beside yardsticks, which are kept with its bound; warn where it is worse."""
     processes, run = trainer.processes, trainer.run
     found = processes.by_first(lambda: yardsticks.measured(run, trainer.data, trainer.config.validation_limit))
     value = yardsticks.bound_at(found, trainer.step)
@@ -86,6 +95,7 @@ def _worse(trainer: Trainer) -> str | None:
         try:
             value = trainer.validated()
         except FloatingPointError as error:
-            return str(error)
+            return f"warning: {error}"
         processes.by_first(lambda: yardsticks.keep(run, found, trainer.step, value))
-    return yardsticks.verdict(found, value)
+    worse = yardsticks.verdict(found, value)
+    return yardsticks.summary(found, value) if worse is None else f"warning: {worse}"

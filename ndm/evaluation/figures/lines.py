@@ -38,7 +38,7 @@ class SignalDrawing(Drawing):
 
     def neighbours(self, found: Neighbours) -> bytes:
         samples, nearest = self._laid_out(found.samples[: self.shown]), self._laid_out(found.nearest[: self.shown])
-        figure, axes = self._column(len(samples), self._ends(nearest))
+        figure, axes = self._column(len(samples), self._ends(np.stack([samples, nearest])))
         for axis, sample, other in zip(axes, samples, nearest, strict=True):
             axis.plot(other[0], color=DATA, linewidth=0.8, label="nearest training example")
             axis.plot(sample[0], color=MODEL, linewidth=0.8, label="sample")
@@ -83,7 +83,9 @@ class SignalDrawing(Drawing):
         return x.reshape(len(x), self.event.channels, *self.event.sizes)
 
     def _ends(self, x: np.ndarray) -> tuple[float, float]:
-        return wider(limits(x if self.like is None else self.like))
+        """The ends of a scale that holds all values of x, and what most training examples have."""
+        low, high = limits(x if self.like is None else self.like)
+        return wider((min(low, float(x.min())), max(high, float(x.max()))))
 
     def _channels(self) -> str:
         shown, all_ = min(self.event.channels, len(PALETTE)), self.event.channels

@@ -13,6 +13,7 @@ _CERTAIN = 8.0  # of gamma: all signal, or all noise
 _COLOURS = (1, 3, 4)  # channels of grey, RGB and RGBA
 _COLUMNS = 5  # panels over t beside each other
 _AXES = ("depth", "height", "width")
+_BETWEEN = 0.85  # the grey between examples, and of places without one: neither dark as most data, nor white as paper
 
 
 class ImageDrawing(Drawing):
@@ -35,7 +36,7 @@ class ImageDrawing(Drawing):
 
     def examples(self, x: np.ndarray, title: str = "", is_data: bool = False) -> bytes:
         ends = self._ends(x)
-        sheet = tiles(self._panels(x, ends), self.gap, 0.0)
+        sheet = tiles(self._panels(x, ends), self.gap, _BETWEEN)
         figure = Figure(figsize=(6, 0.5 + 6 * min(sheet.shape[0] / sheet.shape[1], 2.0)), layout="constrained")
         axis = figure.subplots()
         drawn = axis.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
@@ -115,7 +116,7 @@ class ImageDrawing(Drawing):
 
     def _rows(self, rows: list[tuple[str, np.ndarray]], ends: tuple[float, float], columns: int) -> bytes:
         """Draw each group as a row under its name."""
-        sheets = [(name, tiles(self._panels(x, ends), self.gap, 0.0, columns=columns)) for name, x in rows]
+        sheets = [(name, tiles(self._panels(x, ends), self.gap, _BETWEEN, columns=columns)) for name, x in rows]
         height = sum(sheet.shape[0] for _, sheet in sheets) / max(sheet.shape[1] for _, sheet in sheets)
         figure = Figure(figsize=(8, 0.35 + 7 * height + 0.1 * len(rows)), layout="constrained")
         axes: Any = figure.subplots(len(rows), 1, squeeze=False)[:, 0]

@@ -368,7 +368,7 @@ def check_values(x: Examples, num_levels: int | None, where: str) -> None:
         what = "NaN or infinite" if num_levels is None else f"above {num_levels - 1}"
         expected = "finite values only" if num_levels is None else f"levels 0..{num_levels - 1}"
         raise InputError(
-            f"{where}: {count} values {what}, the first at {first}",
+            f"{where}: {count} value{'s' * (count > 1)} {what}, the first at {first}",
             expected,
             "remove or repair these examples",
         )

@@ -92,7 +92,10 @@ def _loader(name_or_path: str) -> tuple[Callable[..., Whole | DataSet], list[Any
             if tables
             else "save the examples with np.savez(file, x=..., y=...)",
         )
-    raise InputError(f"data {name_or_path!r}", f"one of {', '.join(known)}, or a file {', '.join(readable)}")
+    raise InputError(
+        f"data {name_or_path!r}, and no file or folder of that name is here",
+        f"one of {', '.join(known)}, a folder of images, or a file {', '.join(readable)}",
+    )
 
 
 def _absent(path: Path) -> str:

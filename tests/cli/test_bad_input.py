@@ -60,7 +60,7 @@ def place(workplace) -> Path:
 
 CASES = {
     # data
-    "NaN": (f"train nan.npz {TRAIN}", "nan.npz", "1 values NaN or infinite, the first at x[17, 1]"),
+    "NaN": (f"train nan.npz {TRAIN}", "nan.npz", "1 value NaN or infinite, the first at x[17, 1]"),
     "infinity": (f"train inf.npz {TRAIN}", "inf.npz", "NaN or infinite"),
     "integers": (f"train integers.npz {TRAIN}", "integers.npz", "int64"),
     "one axis": (f"train flat.npz {TRAIN}", "flat.npz", "(40,)"),
@@ -72,7 +72,7 @@ CASES = {
     "too few": (f"train few.npz {TRAIN}", "few.npz", "5 examples"),
     "a constant column": (f"train constant.npz {TRAIN}", "constant.npz", "never changes"),
     "more digits than float32 has": (f"train far.npz {TRAIN}", "far.npz", "float32", "subtract the mean"),
-    "images with signals": (f"train mixed {TRAIN}", "mixed/signals.npz", "1 files that are no images beside 12"),
+    "images with signals": (f"train mixed {TRAIN}", "mixed/signals.npz", "1 file that is no image beside 12"),
     "a folder of sounds": (f"train sounds {TRAIN}", "sounds/one.wav", "np.savez"),
     "too few sounds": (f"train few_sounds.npz {NOISY}", "few_sounds.npz", "9 examples", "10 or more"),
     "sounds of one value": (f"train silence.npz {NOISY}", "silence.npz", "all of one value"),

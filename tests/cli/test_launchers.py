@@ -59,6 +59,9 @@ def test_bad_input_is_said_once_by_the_first_process_and_again_in_the_launchers_
     )
     assert ended.returncode == 1, ended.stderr
     lines = ended.stderr.splitlines()
-    assert [line[:36] for line in lines if line.startswith("ndm: ")] == ["ndm: error: got data 'unheard'; expe"]
-    assert "  traceback : ndm: error: got data 'unheard'; expected one of " in ended.stderr
+    assert [line[:36] for line in lines if line.startswith("ndm: ")] == ["ndm: error: got data 'unheard', and "]
+    assert (
+        "  traceback : ndm: error: got data 'unheard', and no file or folder of that name is here; expected one of "
+        in ended.stderr
+    )
     assert "<NO_OTHER_FAILURES>" in ended.stderr and "exitcode  : 2 " in ended.stderr

@@ -27,8 +27,8 @@ def with_value(x: np.ndarray, value: float) -> np.ndarray:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((with_value(REAL, np.nan),), r"1 values NaN or infinite, the first at x\[1, 0\]"),
-        ((with_value(REAL, -np.inf),), "1 values NaN or infinite"),
+        ((with_value(REAL, np.nan),), r"1 value NaN or infinite, the first at x\[1, 0\]"),
+        ((with_value(REAL, -np.inf),), "1 value NaN or infinite"),
         ((REAL[:0],), "holds nothing"),
         ((REAL[:, :0],), "holds nothing"),
         ((REAL[:, 0],), r"shape \(4,\)"),

@@ -110,9 +110,10 @@ def _store(path: Path) -> tuple[Folder, list[str]]:
             break
     if strangers:
         more = "or more " * (len(strangers) > _MOST_STRANGERS)
+        some = "file that is no image" if len(strangers) == 1 else "files that are no images"
         raise InputError(
-            f"{path}, which holds {len(strangers)} {more}files that are no images beside {len(images)} "
-            f"that are, the first {strangers[0]}",
+            f"{path}, which holds {len(strangers)} {more}{some} beside {len(images)} that are, the first "
+            f"{strangers[0]}",
             "a folder that holds images alone",
             "name the folder of the images",
         )

@@ -85,7 +85,7 @@ def test_other_floats_become_float32(tmp_path, dtype):
 @pytest.mark.parametrize(
     "x, more, message",
     [
-        (np.where(REAL == 7, np.nan, REAL), {}, r"1 values NaN or infinite, the first at x\[3, 1\]"),
+        (np.where(REAL == 7, np.nan, REAL), {}, r"1 value NaN or infinite, the first at x\[3, 1\]"),
         (np.where(REAL == 7, 1e39, 1.0), {}, r"1 values too large for float32, as 1e\+39"),
         (REAL.astype(np.int64), {}, r"type int64; expected uint8 images or floating-point values; .*dequantise=true"),
         (REAL.astype(complex), {}, "type complex128"),
@@ -147,7 +147,10 @@ def test_other_formats_are_refused_with_those_that_are_read(tmp_path, path):
 
 
 def test_an_unknown_name_lists_the_known():
-    with pytest.raises(InputError, match="data 'digit'; expected one of 8gaussians, celeba_hq_256, checkerboard"):
+    with pytest.raises(
+        InputError,
+        match="data 'digit', and no file or folder of that name is here; expected one of 8gaussians, celeba",
+    ):
         data.load("digit")
 
 

@@ -136,7 +136,7 @@ def test_a_mapped_file_is_not_read_whole(tmp_path, monkeypatch):
     assert (mapped.train.x[3:7] == whole.train.x[3:7]).all() and (mapped.train.x[-1] == whole.train.x[-1]).all()
     x[20, 1] = np.nan
     np.save(tmp_path / "x.npy", x)
-    with pytest.raises(InputError, match=r"1 values NaN or infinite, the first at x\[20, 1\]"):
+    with pytest.raises(InputError, match=r"1 value NaN or infinite, the first at x\[20, 1\]"):
         data.load(str(tmp_path / "x.npy"))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ndm.base.files import make_folder, read_text, require_writable, write_atomically
 from ndm.base.processes import Processes
@@ -67,6 +68,7 @@ def page(
     evaluation: dict[str, Any] | None,
     stale: str | None,
     pictures: dict[str, bytes],
+    validated: list[tuple[str, str]],
     compressed: list[tuple[str, str]],
     remarks: dict[str, str],
 ) -> str:
@@ -74,7 +76,8 @@ def page(
 
     pictures    PNG by name; `data` is shown beside `samples`
     stale       why the evaluation is not of these weights
-    compressed  rows of a table of codecs, its head first; none for data without
+    validated   rows of a table of the bound at the end of training beside yardsticks, its head first; none without
+    compressed  the same of codecs; none for data without
     remarks     words below a picture, by its name
     """
     name = html.escape(run.config["data"]["name"])
@@ -84,7 +87,8 @@ def page(
         f"{run.progress['seconds']:.0f} s of training, seed {run.config['seed']}.</p>",
     ]
     parts += _evaluated(evaluation, stale, f"ndm evaluate {shlex.quote(str(run.folder))}")
-    parts += _validated(run)
+    if validated:
+        parts.append(_rows(validated))
     if compressed:
         parts += ["<h2>What lossless codecs take for test examples</h2>", _rows(compressed)]
     for each, content in pictures.items():
@@ -128,17 +132,13 @@ def _evaluated(evaluation: dict[str, Any] | None, stale: str | None, command: st
     return [again] * (stale is not None) + [_table(evaluation)]
 
 
-def _validated(run: Run) -> list[str]:
-    """The bound at the end of training beside yardsticks, where it was compared with them."""
-    found = there(run.folder)
-    value = None if found is None else bound_at(found, run.progress["step"])
-    if found is None or value is None:
-        return []
+def _validated(found: dict[str, Any], value: float) -> list[tuple[str, str]]:
+    """The bound at the end of training beside yardsticks, as rows of a table."""
     entries = {"this model": value} | found["yardsticks"]
     rows = [(name, f"{entry:.4f}") for name, entry in sorted(entries.items(), key=lambda each: each[1])]
     rows += [(name, f"not measured ({why})") for name, why in found["absent"].items()]
     about = f"validation, {found['num_examples']:,} examples, at the end of training"
-    return [_rows([(about, found["unit"]), *rows])]
+    return [(about, found["unit"]), *rows]
 
 
 def _table(evaluation: dict[str, Any]) -> str:
@@ -217,9 +217,10 @@ def _write(
     near = neighbours(run, data, x)
     pictures["neighbours"] = drawing.neighbours(near)
     pictures |= _paths(run, data, drawing)
+    compared, step = there(run.folder) or {}, run.progress["step"]
+    last = bound_at(compared, step)
     if lines := read_metrics(run.folder / "metrics.jsonl"):
-        last = bound_at(there(run.folder) or {}, lines[-1]["step"])
-        lines[-1] = lines[-1] | ({} if last is None else {"validation": last})
+        lines[-1] |= {"validation": last} if last is not None and lines[-1]["step"] == step else {}
         pictures["training"] = training_curve(lines)
         if (times := bound_over_time(lines, in_unit(1.0, run))) is not None:
             pictures["times"] = times
@@ -230,10 +231,11 @@ def _write(
         write_atomically(written[name], content)
     found = of_the_model(run)
     stale = None if found is None else of_other_weights(run, found)
-    dropout = ", with dropout" if any(getattr(part, "p", 0.0) for part in run.model.modules()) else ""
+    dropout = ", with dropout" if any(isinstance(part, nn.Dropout) and part.p for part in run.model.modules()) else ""
     remarks = {name: words.format(dropout=dropout) for name, words in _REMARKS.items()}
     remarks |= {"neighbours": in_words(near, len(data.train))}
-    whole = page(run, found, stale, pictures, _compressed(data), remarks)
+    validated = [] if last is None else _validated(compared, last)
+    whole = page(run, found, stale, pictures, validated, _compressed(data), remarks)
     write_atomically(written["index"], whole.encode())
     return written
 

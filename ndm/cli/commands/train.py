@@ -78,7 +78,7 @@ def _train(plan: Plan, data: DataSet, folder: Path, source: str) -> int:
             say(f"stopped and saved at step {trainer.step}: the same command resumes")
             return 1
         say(_verdict(trainer))
-        if (expected := plan.choice and plan.choice.seconds) and trainer.step:
+        if expected := plan.choice and plan.choice.seconds:
             taken = trainer.seconds / trainer.step
             if (wrong := trainer.processes.by_first(lambda: forecast_failed(expected, taken))) is not None:
                 say(wrong)

@@ -56,9 +56,8 @@ def summary(found: dict[str, Any], value: float) -> str:
     """Say in one line what the model takes of the validation examples, and what the yardsticks take."""
     others = sorted(found["yardsticks"].items(), key=lambda each: each[1])
     listed = "".join(f", {name} {number:.3f}" for name, number in others)
-    return (
-        f"{value:.3f} {found['unit']} for {found['num_examples']:,} validation examples{';' * bool(others)}{listed[1:]}"
-    )
+    measured_on = f"{value:.3f} {found['unit']} for {found['num_examples']:,} validation examples"
+    return f"{measured_on}{';' * bool(others)}{listed[1:]}{_coded(found)}{_absent(found)}"
 
 
 def verdict(found: dict[str, Any], value: float) -> str | None:
@@ -68,13 +67,22 @@ def verdict(found: dict[str, Any], value: float) -> str | None:
         return None
     listed = [f"{name} ({number:.3f})" for name, number in sorted(better.items(), key=lambda each: each[1])]
     words = " and ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)
-    some = 0 < found["num_coded"] < found["num_examples"]
-    absent = "".join(f"; {name} is not measured ({why})" for name, why in found["absent"].items())
     return (
         f"the model takes {value:.3f} {found['unit']} for {found['num_examples']:,} validation examples, more than "
-        f"{words}{', codecs on the first ' + format(found['num_coded'], ',') if some else ''}: train longer (a "
-        f"longer --budget goes on), or a smaller network, whose steps are faster (another --run){absent}"
+        f"{words}{_coded(found)}: train longer (a longer --budget goes on), or a smaller network, whose steps are "
+        f"faster (another --run){_absent(found)}"
     )
+
+
+def _coded(found: dict[str, Any]) -> str:
+    """Say on how many of the examples codecs were measured, where these are not all."""
+    some = 0 < found["num_coded"] < found["num_examples"]
+    return f", codecs on the first {found['num_coded']:,}" if some else ""
+
+
+def _absent(found: dict[str, Any]) -> str:
+    """Say which yardsticks are not measured, and why."""
+    return "".join(f"; {name} is not measured ({why})" for name, why in found["absent"].items())
 
 
 def there(run: Path) -> dict[str, Any] | None:
